@@ -1,0 +1,409 @@
+"""The only place that wires the parts together, and supervises them."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from fastapi import FastAPI
+
+from bot import clock, guard, http, lease
+from bot.answers import Answers
+from bot.feed import Feed
+from bot.model import Button, Conversation, Incoming, PermanentError, Receipt, Role
+from bot.outbox import Outbox
+from bot.queue import Queue
+from bot.settings import ROOT, Settings, load
+from bot.store import Store, migrate
+from bot.store.database import conninfo, create_engine, embedded
+from bot.transcript import StoredTranscript
+from bot.turns import Turns
+from connectors.base import Closing, Connector, Plugin, Routes, Surroundings, Typing
+from handoff import passwords
+from handoff.console import console
+from handoff.desk import Desk
+from handoff.policy import Policy, Topic
+from intents import language
+from intents.engine import IntentEngine
+from intents.paths import EnginePaths
+from intents.rasa import Endpoint, RasaEngine
+from intents.sidecar import EXPECTED_SECONDS, Sidecar
+from intents.training import ensure_model
+
+log = structlog.get_logger(__name__)
+
+SIGN_IN_VALID = timedelta(hours=24)
+VENDOR = ROOT / "node_modules"
+FIRST_AGENT = "admin"
+TRAINING_SECONDS = 40.0
+FIRST_READY_WITHIN = 120.0
+REMOTE_READY_WITHIN = 30.0
+
+
+def plugins() -> dict[str, Plugin]:
+    """The installed connectors by name, from the entry point group ``switchboard.connectors``."""
+    return {entry.name: entry.load() for entry in entry_points(group="switchboard.connectors")}
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Settings with a section for every installed connector. Raises ``SettingsError``."""
+    found = plugins()
+    return load(
+        {name: plugin.settings for name, plugin in found.items()},
+        {name: plugin.secret_variable for name, plugin in found.items() if plugin.secret_variable},
+        config,
+    )
+
+
+def load_answers(settings: Settings) -> Answers:
+    return Answers(settings.data, settings.config.locales.default_first, settings.facts)
+
+
+def build_policy(answers: Answers) -> Policy:
+    topics = {}
+    for topic in answers.topics:
+        answer = answers.get(topic, None)
+        assert answer is not None
+        topics[topic] = Topic(answer.handoff, answer.priority)
+    return Policy(topics)
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The URL of the deployment's database; the embedded one runs as long as this is entered."""
+    if settings.environment.database_url:
+        yield settings.environment.database_url
+    else:
+        with embedded(settings.var / "postgres") as url:
+            yield url
+
+
+class Report(Protocol):
+    """Shows a person what takes time at start."""
+
+    def step(self, what: str, expected: float) -> AbstractContextManager[Callable[[float], None]]:
+        """``what`` begins, and ends with the context. The bar follows the share done (0 to 1) that is
+        reported, or else the ``expected`` seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where a desk that is ready can be reached."""
+
+    chat: str
+    console: str
+    sign_in: str | None
+    """The first agent's one-time sign-in, until somebody has set a password."""
+
+
+class Switchboard:
+    """One desk process: parts wired by ``build``, run by ``run``."""
+
+    def __init__(
+        self,
+        *,
+        conninfo: str,
+        store: Store,
+        queue: Queue,
+        feed: Feed,
+        turns: Turns,
+        outbox: Outbox,
+        desk: Desk,
+        connectors: Mapping[str, Connector],
+        brand: str,
+    ) -> None:
+        self.store = store
+        self.connectors = connectors
+        self._conninfo = conninfo
+        self._queue = queue
+        self._feed = feed
+        self._desk = desk
+        self._brand = brand
+        queue.serve(turn=turns.take, deliver=outbox.deliver)
+
+    async def receive(self, incoming: Incoming) -> Receipt:
+        """The one way in for every connector: guard, then store. What it returns for is committed."""
+        receipt = await self.store.record_incoming(guard.incoming(incoming))
+        log.info(
+            "received",
+            action="received",
+            channel=incoming.channel,
+            conversation=receipt.conversation_id,
+            message=receipt.message_id,
+            duplicate=receipt.duplicate,
+        )
+        return receipt
+
+    def application(self, engine_ready: Callable[[], bool]) -> FastAPI:
+        async def check_database() -> str | None:
+            try:
+                async with asyncio.timeout(5):
+                    await self.store.ping()
+            except Exception as error:
+                return f"unreachable: {error}"
+            return None
+
+        async def check_engine() -> str | None:
+            return None if engine_ready() else "not ready; customers are handed to agents"
+
+        routers = [console(self.store, self._desk, self._feed, vendor=VENDOR, brand=self._brand)]
+        routers += [part.routes(self.receive) for part in self.connectors.values() if isinstance(part, Routes)]
+        return http.application(routers, {"database": check_database, "engine": check_engine})
+
+    @asynccontextmanager
+    async def running(
+        self,
+        listening: socket.socket,
+        engine_ready: Callable[[], bool],
+        first_engine_ready: Callable[[], Awaitable[None]],
+    ) -> AsyncIterator[None]:
+        """Runs the desk while entered. Entered when customers are answered; left when nothing is under way:
+        connectors stop first, then the queue, so what was received is finished or waits in the database.
+
+        Work starts with ``first_engine_ready``: after a restart customers wait some seconds for the engine
+        rather than all be handed to agents.
+        """
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
+            await self._queue.open()
+            stack.push_async_callback(self._queue.close)
+            for connector in self.connectors.values():
+                if isinstance(connector, Closing):
+                    stack.push_async_callback(connector.close)
+            await stack.enter_async_context(_background("feed", self._feed.run))
+            app = self.application(engine_ready)
+            await stack.enter_async_context(_background("http", lambda: http.serve(app, listening)))
+            await first_engine_ready()
+            await stack.enter_async_context(_background("clock", lambda: clock.run(self.store, self._queue)))
+            await stack.enter_async_context(_background("queue", self._queue.run))
+            for connector in self.connectors.values():
+                await stack.enter_async_context(_background(connector.name, partial(self._connect, connector)))
+            yield
+
+    async def _connect(self, connector: Connector) -> None:
+        """Runs one connector. A refused account turns its channel off, and nothing else."""
+        try:
+            if connector.capabilities.exclusive:
+                name = f"{connector.name}:{connector.account}"
+                await lease.hold(self._conninfo, name, lambda: connector.run(self.receive))
+            else:
+                await connector.run(self.receive)
+        except PermanentError as error:
+            log.error("channel is off", action="channel_off", channel=connector.name, error=str(error))
+
+    async def first_sign_in(self) -> str | None:
+        """The path of a fresh one-time sign-in for the first agent, whom it makes; None once any agent
+        has a password."""
+        agents = await self.store.agents()
+        if any(agent.has_password for agent in agents):
+            return None
+        agent = agents[0] if agents else await self.store.add_agent(FIRST_AGENT, Role.ADMIN, None)
+        token = passwords.new_token()
+        await self.store.add_sign_in(agent.id, passwords.token_hash(token), datetime.now(UTC) + SIGN_IN_VALID)
+        return f"/console/sign-in/{token}"
+
+
+def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
+    """Wires a desk. No network calls here; ``url`` is a migrated database."""
+    answers = load_answers(settings)
+    queue = Queue(conninfo(url))
+    store = Store(create_engine(url), queue)
+    feed = Feed(conninfo(url))
+    connectors = build_connectors(settings, answers, StoredTranscript(store, feed))
+    turns = Turns(
+        store, answers, build_policy(answers), engine.predict, language.detect, partial(_show_typing, connectors)
+    )
+    return Switchboard(
+        conninfo=conninfo(url),
+        store=store,
+        queue=queue,
+        feed=feed,
+        turns=turns,
+        outbox=Outbox(store, connectors),
+        desk=Desk(store, answers.phrase_by_locale),
+        connectors=connectors,
+        brand=settings.config.brand.name,
+    )
+
+
+def build_connectors(settings: Settings, answers: Answers, transcript: StoredTranscript) -> dict[str, Connector]:
+    """The channels that are enabled and, where they need a token, have one."""
+    built = {}
+    for name, plugin in plugins().items():
+        section = settings.channel(name)
+        secret = settings.secrets.get(plugin.secret_variable, "") if plugin.secret_variable else ""
+        if not section.enabled or (plugin.secret_variable and not secret):
+            continue
+        built[name] = plugin.build(
+            section,
+            Surroundings(
+                secret=secret,
+                var=settings.var,
+                brand=settings.config.brand.name,
+                locales=answers.locales,
+                transcript=transcript,
+                suggestions=_suggestions(settings, answers),
+            ),
+        )
+    return built
+
+
+def _suggestions(settings: Settings, answers: Answers) -> dict[str, list[Button]]:
+    return {
+        locale: [button for topic in settings.config.suggestions if (button := answers.topic_button(topic, locale))]
+        for locale in answers.locales
+    }
+
+
+_typing: set[asyncio.Task[None]] = set()
+
+
+def _show_typing(connectors: Mapping[str, Connector], conversation: Conversation) -> None:
+    """Beside the turn, not before it: no customer waits for a courtesy."""
+    connector = connectors.get(conversation.contact.channel)
+    if isinstance(connector, Typing):
+        task = asyncio.ensure_future(connector.typing(conversation.contact.chat_id))
+        # The loop keeps only a weak reference.
+        _typing.add(task)
+        task.add_done_callback(_typing.discard)
+
+
+@asynccontextmanager
+async def _background(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Runs a part until the context is left; one that fails is started again, with growing pauses."""
+    task = asyncio.create_task(_forever(name, run), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _forever(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    pause = 1.0
+    while True:
+        started = time.monotonic()
+        try:
+            await run()
+            return
+        except Exception as error:
+            if time.monotonic() - started > 60:
+                pause = 1.0
+            log.exception("part failed; starting it again", action="part_failed", part=name, error=str(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An intent engine that runs."""
+
+    engine: IntentEngine
+    ready: Callable[[], bool]
+    first_ready: Callable[[], Awaitable[None]]
+    """Waits until it has been ready once, or has clearly failed to become so."""
+
+
+@asynccontextmanager
+async def intent_engine(settings: Settings, report: Report) -> AsyncIterator[Running]:
+    """The engine at ``RASA_URL``, or one of our own as a child process: trained if its content changed,
+    started, and kept alive while entered."""
+    timeout = settings.config.engine.timeout
+    environment = settings.environment
+    if environment.rasa_url:
+        endpoint = Endpoint(environment.rasa_url, environment.rasa_token)
+        async with RasaEngine(lambda: endpoint, timeout) as engine:
+            remote = _Remote(engine)
+            async with _background("engine", remote.watch):
+                yield Running(engine, lambda: remote.ready, remote.first_ready)
+        return
+    paths = EnginePaths(settings.data, settings.var)
+    with report.step("Training the intent model", TRAINING_SECONDS) as progress:
+        model = await ensure_model(paths, lambda _step, done: progress(done))
+    sidecar = Sidecar(paths, model)
+    async with (
+        RasaEngine(sidecar.endpoint, timeout) as engine,
+        _background("rasa", sidecar.run),
+    ):
+
+        async def first_ready() -> None:
+            with report.step("Starting Rasa", EXPECTED_SECONDS):
+                await _within(sidecar.first_ready.wait(), FIRST_READY_WITHIN)
+
+        yield Running(engine, lambda: sidecar.ready, first_ready)
+
+
+class _Remote:
+    """Watches an engine that somebody else runs."""
+
+    def __init__(self, engine: IntentEngine) -> None:
+        self._engine = engine
+        self._seen = asyncio.Event()
+        self.ready = False
+
+    async def watch(self) -> None:
+        while True:
+            self.ready = await self._engine.healthy()
+            if self.ready:
+                self._seen.set()
+            await asyncio.sleep(5 if self._seen.is_set() else 0.5)
+
+    async def first_ready(self) -> None:
+        await _within(self._seen.wait(), REMOTE_READY_WITHIN)
+
+
+async def _within(waiting: Awaitable[object], seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await waiting
+    except TimeoutError:
+        log.error("the engine is not ready; customers are handed to agents until it is", action="engine_late")
+
+
+@asynccontextmanager
+async def running_desk(
+    settings: Settings, url: str, listening: socket.socket, report: Report
+) -> AsyncIterator[tuple[Switchboard, Ready]]:
+    """A whole desk on the database at ``url``, answering customers while entered."""
+    with report.step("Preparing the database", 1):
+        await migrate(url)
+    async with intent_engine(settings, report) as running:
+        desk = build(settings, url, running.engine)
+        async with desk.running(listening, running.ready, running.first_ready):
+            yield desk, await _ready(desk, listening)
+
+
+async def _ready(desk: Switchboard, listening: socket.socket) -> Ready:
+    host, port = listening.getsockname()[:2]
+    # An address that means "every interface" is none that a browser can open.
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+    base = f"http://{host}:{port}"
+    sign_in = await desk.first_sign_in()
+    return Ready(chat=f"{base}/chat", console=f"{base}/console", sign_in=None if sign_in is None else base + sign_in)
+
+
+async def train(settings: Settings, report: Report) -> Path:
+    """The model file for the content as it is now, trained if there is none yet."""
+    with report.step("Training the intent model", TRAINING_SECONDS) as progress:
+        return await ensure_model(EnginePaths(settings.data, settings.var), lambda _step, done: progress(done))
+
+
+async def add_agent(url: str, name: str, role: Role, password: str) -> None:
+    """Adds an agent to the database at ``url``. Raises ``ValueError`` for a name that is taken."""
+    await migrate(url)
+    store = Store(create_engine(url), Queue(conninfo(url)))
+    try:
+        await store.add_agent(name, role, await passwords.hash_password(password))
+    finally:
+        await store.close()

@@ -1,0 +1,91 @@
+"""The desk's HTTP server: routes of connectors and console, health and readiness."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import Response
+
+Check = Callable[[], Awaitable[str | None]]
+"""Looks at one part: None when it is well, else what is wrong."""
+
+CLOSE_AFTER = 2
+"""Seconds that open event streams get at shutdown; browsers reconnect by themselves."""
+
+
+class AddressInUse(Exception):
+    """Another program listens there."""
+
+
+def application(routers: Iterable[APIRouter], checks: Mapping[str, Check]) -> FastAPI:
+    app = FastAPI(title="Switchboard", docs_url=None, redoc_url=None, openapi_url=None)
+    for router in routers:
+        app.include_router(router)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/chat")
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """The process runs."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """Every part works: customers are received and answered."""
+        found = {name: await check() for name, check in checks.items()}
+        ready = not any(found.values())
+        body = {"status": "ok" if ready else "not ready", **{name: wrong or "ok" for name, wrong in found.items()}}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    @app.middleware("http")
+    async def nosniff(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    return app
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; ``AddressInUse`` or another ``OSError`` before anything else is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        raise AddressInUse(
+            f"cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Is another desk running? Set PORT (and HOST) to listen elsewhere"
+        ) from error
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, leaving the process's signals to the desk."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: FastAPI, listening: socket.socket) -> None:
+    """Serves until cancelled, then closes within ``CLOSE_AFTER`` seconds."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=CLOSE_AFTER, lifespan="off", ws="none"
+    )
+    server = Server(config)
+    # A cancelled ``serve`` would drop its connections; told to stop, it closes them.
+    serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise

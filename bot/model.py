@@ -1,0 +1,413 @@
+"""The words of the desk: plain dataclasses and enums, no I/O.
+
+Everything that crosses a boundary (connector, engine, desk, store) is one of these types. Times are
+timezone-aware UTC datetimes; identifiers made by the store are integers that grow with time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+OUT_OF_SCOPE = "out_of_scope"
+"""The trained class of everything the desk does not answer. Never a topic, never offered."""
+
+
+# --- people and conversations -------------------------------------------------------------------
+
+
+class ConversationState(StrEnum):
+    BOT = "bot"
+    QUEUED = "queued"
+    ASSIGNED = "assigned"
+    RESOLVED = "resolved"
+
+
+class Author(StrEnum):
+    CUSTOMER = "customer"
+    BOT = "bot"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class Visibility(StrEnum):
+    PUBLIC = "public"
+    PRIVATE = "private"
+    """A note for agents. Never given to a connector."""
+
+
+class MessageFormat(StrEnum):
+    TEXT = "text"
+    """Shown as it stands: what customers and agents type."""
+    MARKDOWN = "markdown"
+    """Bold, lists and paragraphs: what the content files hold."""
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Role(StrEnum):
+    AGENT = "agent"
+    ADMIN = "admin"
+
+
+class Priority(IntEnum):
+    """Order in the queue: higher is served first."""
+
+    NORMAL = 0
+    HIGH = 1
+    URGENT = 2
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A customer's identity on one account of one channel."""
+
+    id: int
+    channel: str
+    account: str
+    external_id: str
+    chat_id: str
+    name: str
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    id: int
+    name: str
+    role: Role
+    has_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    label: str
+    payload: str
+    """``topic:<intent>``, ``helped:yes``, ``helped:no`` or ``human``; at most 64 bytes of UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    kind: str
+    """photo, file, voice, audio, video, sticker, location, contact, or ``unsupported``: ``reference`` is then
+    the platform's word for what it is."""
+    reference: str
+    """How the platform names the content (Telegram: ``file_id``; a location: ``lat,lon``)."""
+    name: str = ""
+    media_type: str = ""
+    size: int | None = None
+    """Bytes, where the platform says."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageVersion:
+    text: str
+    replaced_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: int
+    conversation_id: int
+    author: Author
+    visibility: Visibility
+    text: str
+    format: MessageFormat
+    created_at: datetime
+    buttons: tuple[Button, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    agent_name: str | None = None
+    external_id: str | None = None
+    edited_at: datetime | None = None
+    versions: tuple[MessageVersion, ...] = ()
+    """Earlier texts, oldest first; empty unless the message was edited."""
+    delivery: DeliveryState | None = None
+    """None for what is never sent: the customer's own messages and private notes."""
+    delivery_error: str | None = None
+    cursor: int | None = None
+    """Grows in the order in which the customer gets to see messages; None until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What the bot has open with the customer; a new conversation begins with nothing open."""
+
+    misses: int = 0
+    """Turns in a row that were not understood."""
+    last_answer: str | None = None
+    """The topic that the customer was last answered, while "did it help" is open."""
+    offered: tuple[str, ...] = ()
+    """The topics of the last question back, nearest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    id: int
+    contact: Contact
+    state: ConversationState
+    priority: Priority
+    agent: Agent | None
+    language: str | None
+    reason: EscalationReason | None
+    topic: str | None
+    opened_at: datetime
+    updated_at: datetime
+    queued_at: datetime | None = None
+    resolved_at: datetime | None = None
+    thread: Thread = Thread()
+    generation: int = 0
+    """Grows with every change of state: a turn's reply is written only if it is still the same."""
+
+
+class StateConflict(Exception):
+    """Somebody else changed the conversation first. ``conversation`` is how it stands now."""
+
+    def __init__(self, message: str, conversation: Conversation) -> None:
+        super().__init__(message)
+        self.conversation = conversation
+
+
+class NotFound(Exception):
+    """There is no such thing in the store."""
+
+
+# --- what connectors bring and take -------------------------------------------------------------
+
+
+class Command(StrEnum):
+    START = "start"
+    HELP = "help"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    external_id: str
+    name: str = ""
+    language: str | None = None
+    """The platform's hint (``zh-hans``), a fallback for messages too short to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event of a platform, in the desk's words.
+
+    ``(channel, account, external_id)`` is unique: the same event brought twice is recorded once.
+    """
+
+    channel: str
+    account: str
+    external_id: str
+    sender: Sender
+    chat_id: str
+    text: str = ""
+    command: Command | None = None
+    argument: str = ""
+    """What followed the command, such as a deep link's payload."""
+    button: str | None = None
+    """The payload of a pressed button; ``text`` then holds its label."""
+    attachments: tuple[Attachment, ...] = ()
+    edits: str | None = None
+    """The ``external_id`` of the message whose text this replaces."""
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an ``Incoming`` once it is committed."""
+
+    message_id: int | None
+    """None for an edit of a message the desk never saw."""
+    conversation_id: int | None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a platform can do. The outbox degrades what it cannot."""
+
+    buttons: bool = False
+    markdown: bool = False
+    typing: bool = False
+    edits: bool = False
+    attachments: bool = False
+    idempotent: bool = False
+    """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
+    exclusive: bool = False
+    """Only one replica at a time may run the account: its platform serves a single reader."""
+    max_length: int = 4000
+    """Longest text in UTF-16 code units, the strictest way platforms count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One send: what a connector puts before the customer, already fitted to its capabilities."""
+
+    channel: str
+    account: str
+    chat_id: str
+    text: str
+    format: MessageFormat = MessageFormat.TEXT
+    buttons: tuple[Button, ...] = ()
+    key: str = ""
+    """Unique and stable over retries: the platform's idempotency key where it has one."""
+
+
+class TemporaryError(Exception):
+    """The platform could not take it now; try again, after ``retry_after`` seconds if it said so."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PermanentError(Exception):
+    """The platform will never take this; the agent must see why."""
+
+
+# --- the engine's view and the policy's decision ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the engine makes of one text. ``ranking`` is best first, its confidences sum to at most 1."""
+
+    text: str
+    intent: str
+    """The best candidate, sure or not; may be ``OUT_OF_SCOPE``."""
+    confidence: float
+    ranking: tuple[Ranked, ...]
+    sure: bool
+    """The pipeline's own verdict: its fallback let the best candidate through."""
+    entities: tuple[Mapping[str, Any], ...] = ()
+
+
+class EngineUnavailable(Exception):
+    """The intent engine cannot answer now. The desk then hands over to a human; it never guesses."""
+
+
+class Handoff(StrEnum):
+    """Whether an answer leads to a human."""
+
+    NEVER = "never"
+    OFFER = "offer"
+    ALWAYS = "always"
+
+
+class Action(StrEnum):
+    ANSWER = "answer"
+    ASK_BACK = "ask_back"
+    ESCALATE = "escalate"
+
+
+class EscalationReason(StrEnum):
+    ASKED = "asked"
+    TOPIC = "topic"
+    NOT_UNDERSTOOD = "not_understood"
+    NOT_HELPED = "not_helped"
+    ENGINE_UNAVAILABLE = "engine_unavailable"
+    TURN_FAILED = "turn_failed"
+
+    @property
+    def explanation(self) -> str:
+        """For agents, behind "Escalated: "."""
+        return _EXPLANATIONS[self]
+
+
+_EXPLANATIONS = {
+    EscalationReason.ASKED: "the customer asked for a person",
+    EscalationReason.TOPIC: "the topic needs a person",
+    EscalationReason.NOT_UNDERSTOOD: "the bot did not understand twice in a row",
+    EscalationReason.NOT_HELPED: "the answer did not help",
+    EscalationReason.ENGINE_UNAVAILABLE: "the intent engine is unavailable",
+    EscalationReason.TURN_FAILED: "the bot failed on this message; see the log",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the bot does with one customer message. Made by the policy, carried out by the turn."""
+
+    action: Action
+    topic: str | None = None
+    """The topic answered; with an escalation, the first aid given before it."""
+    phrase: str | None = None
+    """A sentence of the desk's own to say (a key of ``data/phrases``)."""
+    offers: tuple[str, ...] = ()
+    """Topics offered as buttons, nearest first."""
+    reason: EscalationReason | None = None
+    priority: Priority = Priority.NORMAL
+    understood: bool = True
+    """False counts as a miss; two in a row escalate."""
+    keeps_thread: bool = False
+    """True leaves open what was open: "did that help?", or the topics offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the bot did with one customer message; ``action`` is None where a human had the conversation."""
+
+    message_id: int
+    action: Action | None
+    reason: EscalationReason | None
+    topic: str | None
+    ranking: tuple[Ranked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnInput:
+    """What a turn is taken from: the message, and the conversation as it stood when the turn began."""
+
+    message: Message
+    conversation: Conversation
+    command: Command | None = None
+    argument: str = ""
+    button: str | None = None
+    last_buttons: tuple[Button, ...] = ()
+    """The buttons of the last message the customer was sent, for channels where they are numbered text."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryInput:
+    """A delivery still pending: the message, whom it goes to, and how much of it went out before."""
+
+    message: Message
+    contact: Contact
+    external_ids: tuple[str, ...]
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something changed; whoever shows it reads it anew. Carries no content."""
+
+    kind: str
+    """``message``, ``state`` or ``delivery``."""
+    conversation_id: int
+    contact_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One message the bot writes."""
+
+    text: str
+    format: MessageFormat = MessageFormat.MARKDOWN
+    buttons: Sequence[Button] = field(default_factory=tuple)

@@ -1,0 +1,96 @@
+"""Database rows ↔ the words of ``bot.model``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row
+
+from bot.model import (
+    Agent,
+    Attachment,
+    Author,
+    Button,
+    Contact,
+    Conversation,
+    ConversationState,
+    DeliveryState,
+    EscalationReason,
+    Message,
+    MessageFormat,
+    MessageVersion,
+    Priority,
+    Role,
+    Thread,
+    Visibility,
+)
+
+
+def to_json(parts: Iterable[Button | Attachment]) -> list[dict[str, Any]]:
+    return [asdict(part) for part in parts]
+
+
+def buttons(stored: list[dict[str, Any]]) -> tuple[Button, ...]:
+    return tuple(Button(**button) for button in stored)
+
+
+def agent(row: Row[Any]) -> Agent:
+    return Agent(row.id, row.name, Role(row.role), row.password_hash is not None)
+
+
+def contact(row: Row[Any]) -> Contact:
+    """From a row whose contact columns carry the prefix ``contact_``."""
+    return Contact(
+        id=row.contact_id,
+        channel=row.contact_channel,
+        account=row.contact_account,
+        external_id=row.contact_external_id,
+        chat_id=row.contact_chat_id,
+        name=row.contact_name,
+        language=row.contact_language,
+    )
+
+
+def conversation(row: Row[Any]) -> Conversation:
+    """From a row of ``Store``'s conversation query: contact and agent columns carry their prefixes."""
+    return Conversation(
+        id=row.id,
+        contact=contact(row),
+        state=ConversationState(row.state),
+        priority=Priority(row.priority),
+        agent=None
+        if row.agent_id is None
+        else Agent(row.agent_id, row.agent_name, Role(row.agent_role), row.agent_has_password),
+        language=row.language,
+        reason=None if row.reason is None else EscalationReason(row.reason),
+        topic=row.topic,
+        opened_at=row.opened_at,
+        updated_at=row.updated_at,
+        queued_at=row.queued_at,
+        resolved_at=row.resolved_at,
+        thread=Thread(row.misses, row.last_answer, tuple(row.offered)),
+        generation=row.generation,
+    )
+
+
+def message(row: Row[Any], versions: Iterable[MessageVersion] = ()) -> Message:
+    return Message(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        author=Author(row.author),
+        visibility=Visibility(row.visibility),
+        text=row.text,
+        format=MessageFormat(row.format),
+        created_at=row.created_at,
+        buttons=buttons(row.buttons),
+        attachments=tuple(Attachment(**attachment) for attachment in row.attachments),
+        agent_name=row.agent_name,
+        external_id=row.external_id,
+        edited_at=row.edited_at,
+        versions=tuple(versions),
+        delivery=None if row.delivery_state is None else DeliveryState(row.delivery_state),
+        delivery_error=row.delivery_error,
+        cursor=row.cursor,
+    )

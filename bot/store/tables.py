@@ -1,0 +1,208 @@
+"""The tables. Every read and write of them is a method of ``Store``."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Sequence,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from bot.model import Author, ConversationState, DeliveryState, MessageFormat, Role, Visibility
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Moment = DateTime(timezone=True)
+
+
+def _one_of(column: str, values: type) -> CheckConstraint:
+    names = ", ".join(f"'{value}'" for value in values)  # type: ignore[attr-defined]
+    return CheckConstraint(f"{column} in ({names})", name=column)
+
+
+agent = Table(
+    "agent",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    _one_of("role", Role),
+)
+Index("uq_agent_name", func.lower(agent.c.name), unique=True)
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id", ondelete="cascade"), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    comment="One-time sign-in links: the token's SHA-256, never the token.",
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("agent_id", ForeignKey("agent.id", ondelete="cascade"), nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("expires_at", Moment, nullable=False),
+    comment="Signed-in browsers of agents: the cookie's SHA-256, never the cookie.",
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("chat_id", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("language", Text),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    UniqueConstraint("channel", "account", "external_id"),
+)
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False, server_default=ConversationState.BOT.value),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+    Column("agent_id", ForeignKey("agent.id")),
+    Column("language", Text),
+    Column("reason", Text),
+    Column("topic", Text),
+    Column("misses", Integer, nullable=False, server_default="0"),
+    Column("last_answer", Text),
+    Column("offered", JSONB, nullable=False, server_default="[]"),
+    Column("generation", Integer, nullable=False, server_default="0"),
+    Column("opened_at", Moment, nullable=False, server_default=func.now()),
+    Column("updated_at", Moment, nullable=False, server_default=func.now()),
+    Column("queued_at", Moment),
+    Column("resolved_at", Moment),
+    _one_of("state", ConversationState),
+    CheckConstraint("(state = 'assigned') = (agent_id is not null)", name="assigned_has_agent"),
+)
+Index(
+    "uq_conversation_open",
+    conversation.c.contact_id,
+    unique=True,
+    postgresql_where=text("state <> 'resolved'"),
+)
+Index(
+    "ix_conversation_queue",
+    conversation.c.priority.desc(),
+    conversation.c.queued_at,
+    conversation.c.id,
+    postgresql_where=text("state = 'queued'"),
+)
+Index("ix_conversation_updated", conversation.c.updated_at.desc(), conversation.c.id.desc())
+
+message_cursor = Sequence("message_cursor", metadata=metadata)
+"""Numbers messages in the order in which the customer gets to see them (see ``message.cursor``)."""
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False),
+    Column("author", Text, nullable=False),
+    Column("visibility", Text, nullable=False, server_default=Visibility.PUBLIC.value),
+    Column("text", Text, nullable=False),
+    Column("format", Text, nullable=False, server_default=MessageFormat.TEXT.value),
+    Column("buttons", JSONB, nullable=False, server_default="[]"),
+    Column("attachments", JSONB, nullable=False, server_default="[]"),
+    Column("payload", JSONB, comment="A customer's command or pressed button."),
+    Column("agent_id", ForeignKey("agent.id")),
+    Column("external_id", Text, comment="The platform's id of what a customer sent."),
+    Column("cursor", BigInteger, comment="Order in which the customer saw it; null until then."),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("sent_at", Moment, comment="The platform's clock, for what customers send."),
+    Column("edited_at", Moment),
+    _one_of("author", Author),
+    _one_of("visibility", Visibility),
+    _one_of("format", MessageFormat),
+)
+Index("ix_message_conversation", message.c.conversation_id, message.c.id)
+Index("uq_message_external", message.c.contact_id, message.c.external_id, unique=True)
+Index(
+    "ix_message_cursor",
+    message.c.contact_id,
+    message.c.cursor,
+    postgresql_where=text("cursor is not null"),
+)
+
+message_version = Table(
+    "message_version",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("text", Text, nullable=False, comment="What the edit replaced."),
+    Column("replaced_at", Moment, nullable=False, server_default=func.now()),
+    UniqueConstraint("message_id", "external_id"),
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("message_id", ForeignKey("message.id"), primary_key=True, autoincrement=False),
+    Column("conversation_id", ForeignKey("conversation.id"), nullable=False),
+    Column("done", Boolean, nullable=False, server_default="false"),
+    Column("action", Text, comment="Null while pending, and when a human had the conversation."),
+    Column("reason", Text),
+    Column("topic", Text),
+    Column("ranking", JSONB),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("done_at", Moment),
+)
+Index("ix_turn_pending", turn.c.created_at, postgresql_where=text("not done"))
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("message_id", ForeignKey("message.id"), primary_key=True, autoincrement=False),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False),
+    Column("state", Text, nullable=False, server_default=DeliveryState.PENDING.value),
+    Column(
+        "external_ids",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="The platform's ids of the parts sent so far: a retry goes on behind them.",
+    ),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", Moment, nullable=False, server_default=func.now()),
+    Column("error", Text),
+    Column("sent_at", Moment),
+    _one_of("state", DeliveryState),
+)
+Index("ix_delivery_pending", delivery.c.next_attempt_at, postgresql_where=text("state = 'pending'"))

@@ -1,0 +1,176 @@
+"""A turn: one customer message → what the bot does.
+
+The engine classifies, the policy decides, the answers give the words, the store writes them. The bot is
+silent only where a human has the conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from bot.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
+from bot.model import (
+    Action,
+    Button,
+    Command,
+    Conversation,
+    ConversationState,
+    Decision,
+    EngineUnavailable,
+    Handoff,
+    Prediction,
+    Reply,
+    Thread,
+    TurnInput,
+)
+from bot.store import Store
+
+log = structlog.get_logger(__name__)
+
+MAX_TRIES = 3
+"""A turn that fails this often goes to a human instead."""
+
+Predict = Callable[[str], Awaitable[Prediction]]
+Detect = Callable[[str, str | None], str | None]
+"""The language of a text, as a two-letter code; the second argument is the answer where the text cannot tell."""
+ShowTyping = Callable[[Conversation], None]
+
+
+class Decide(Protocol):
+    """The policy, as a turn needs it."""
+
+    def on_text(self, thread: Thread, prediction: Prediction) -> Decision: ...
+    def on_topic(self, name: str) -> Decision: ...
+    def on_human_asked(self) -> Decision: ...
+    def on_helped(self, thread: Thread, helped: bool) -> Decision: ...
+    def on_command(self, command: Command) -> Decision: ...
+    def on_attachment(self) -> Decision: ...
+    def on_engine_unavailable(self) -> Decision: ...
+    def on_turn_failed(self) -> Decision: ...
+
+
+class Turns:
+    def __init__(
+        self,
+        store: Store,
+        answers: Answers,
+        policy: Decide,
+        predict: Predict,
+        detect: Detect,
+        show_typing: ShowTyping = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._answers = answers
+        self._policy = policy
+        self._predict = predict
+        self._detect = detect
+        self._show_typing = show_typing
+
+    async def take(self, message_id: int, attempts: int) -> None:
+        """Takes the turn of one message, once, however often it is called."""
+        taken = await self._store.begin_turn(message_id)
+        if taken is None:
+            return
+        conversation = taken.conversation
+        button = taken.button or _numbered(taken)
+        if conversation.state is not ConversationState.BOT:
+            await self._with_human(taken, button)
+            return
+        language = self._language(taken)
+        prediction: Prediction | None = None
+        if attempts >= MAX_TRIES:
+            log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
+            decision = self._policy.on_turn_failed()
+        elif taken.command is not None:
+            decision = self._on_command(taken.command, taken.argument)
+        elif button is not None:
+            decision = self._on_button(conversation.thread, button)
+        elif not taken.message.text.strip():
+            decision = self._policy.on_attachment()
+        else:
+            self._show_typing(conversation)
+            try:
+                prediction = await self._predict(taken.message.text)
+                decision = self._policy.on_text(conversation.thread, prediction)
+            except EngineUnavailable as error:
+                log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
+                decision = self._policy.on_engine_unavailable()
+        await self._store.finish_turn(
+            taken, decision, self.replies(decision, language), language=language, prediction=prediction
+        )
+        log.info(
+            "turn",
+            action=decision.action.value,
+            conversation=conversation.id,
+            message=message_id,
+            topic=decision.topic,
+            reason=decision.reason,
+        )
+
+    async def _with_human(self, taken: TurnInput, button: str | None) -> None:
+        """The bot is silent, but who asks for a person while waiting for one is told where they stand."""
+        asks = taken.command is Command.HUMAN or button == HUMAN
+        if asks and taken.conversation.state is ConversationState.QUEUED:
+            language = taken.conversation.language
+            reply = Reply(self._answers.phrase("already_queued", language))
+            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
+            await self._store.finish_turn(taken, decision, [reply], language=language)
+        else:
+            await self._store.skip_turn(taken)
+
+    def _language(self, taken: TurnInput) -> str | None:
+        known = taken.conversation.language or taken.conversation.contact.language
+        if taken.command is not None or taken.button is not None:
+            return known
+        return self._detect(taken.message.text, known)
+
+    def _on_command(self, command: Command, argument: str) -> Decision:
+        """A deep link (``/start transfer_delay``) may name a topic; anything else in it is for the agents."""
+        if command is Command.START and self._answers.variants(argument):
+            return self._policy.on_topic(argument)
+        return self._policy.on_command(command)
+
+    def _on_button(self, thread: Thread, payload: str) -> Decision:
+        """What a button means is in its payload: a press is never classified. An unknown payload is an old
+        or forged one, and says nothing."""
+        if payload in (HELPED, NOT_HELPED):
+            return self._policy.on_helped(thread, payload == HELPED)
+        topic = payload.removeprefix(TOPIC)
+        if payload.startswith(TOPIC) and self._answers.variants(topic):
+            return self._policy.on_topic(topic)
+        if payload == HUMAN:
+            return self._policy.on_human_asked()
+        return Decision(Action.ANSWER, phrase="what_else", keeps_thread=True)
+
+    def replies(self, decision: Decision, language: str | None) -> list[Reply]:
+        """The decision in words: one message, the answer first, the desk's own sentence behind it."""
+        answers = self._answers
+        texts: list[str] = []
+        buttons: list[Button | None] = []
+        answer = None if decision.topic is None else answers.get(decision.topic, language)
+        if answer is not None:
+            texts.append(answers.fill(answer.body))
+            if decision.action is Action.ANSWER:
+                buttons += [answers.topic_button(topic, language) for topic in answer.buttons]
+        if decision.phrase is not None:
+            texts.append(answers.phrase(decision.phrase, language))
+        if answer is not None and decision.action is Action.ANSWER and answer.handoff is Handoff.OFFER:
+            texts.append(answers.phrase("did_it_help", language))
+            buttons.append(Button(answers.phrase("button_helped", language), HELPED))
+            buttons.append(Button(answers.phrase("button_not_helped", language), NOT_HELPED))
+        if decision.action is Action.ASK_BACK:
+            buttons += [answers.topic_button(topic, language) for topic in decision.offers]
+            buttons.append(Button(answers.phrase("button_human", language), HUMAN))
+        return [Reply("\n\n".join(texts), buttons=tuple(button for button in buttons if button is not None))]
+
+
+def _numbered(taken: TurnInput) -> str | None:
+    """The payload behind "2", if the bot's last message had that many buttons: platforms without buttons
+    show them as numbered lines."""
+    text = taken.message.text.strip()
+    if len(text) == 1 and text.isdecimal() and 1 <= int(text) <= len(taken.last_buttons):
+        return taken.last_buttons[int(text) - 1].payload
+    return None

@@ -1,0 +1,265 @@
+"""Web chat: a page at ``/chat``, and the few routes it talks to.
+
+    GET  /chat            the page; gives the visitor a cookie
+    POST /chat/messages   {id, text} or {id, button: {payload, label}}, answered when it is recorded
+    GET  /chat/messages   the transcript behind ?after=, once
+    GET  /chat/events     the same as server-sent events, as it grows
+
+A visitor's page keeps what it could not send, and sends it again with the same id; the desk records an id once.
+It reads by cursor, and cursors grow in the order of delivery: who goes on behind the last one has missed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated
+from uuid import uuid4
+
+import structlog
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from structlog.typing import FilteringBoundLogger
+
+from bot.model import Button, Incoming, Message, Outgoing, Receipt, Sender
+from connectors.base import Capabilities, Plugin, Receive, Surroundings, Transcript, parse_command
+from connectors.web.messages import Said, event, shown
+from connectors.web.page import Page
+from connectors.web.visitors import Throttle, contact_of, is_same_origin, token_of, welcome
+
+log: FilteringBoundLogger = structlog.get_logger(__name__)
+
+_MAX_BODY = 64 * 1024
+"""Bytes of one POST."""
+_BURST = 20
+_WINDOW = 10.0
+"""A visitor may send ``_BURST`` messages in ``_WINDOW`` seconds."""
+_PRIVATE = {"Cache-Control": "no-store"}
+_OPENING = "retry: 2000\n\n"
+_ALIVE = "event: alive\ndata: {}\n\n"
+"""An event rather than a comment: a page cannot hear comments, and tells by it a dead line from a silent desk."""
+
+After = Annotated[int, Query(ge=0, lt=2**63)]
+
+
+class WebSettings(BaseModel):
+    """The section ``channels.web`` of ``config.yml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    max_length: int = Field(default=10_000, ge=1, le=10_000)
+    """Characters that a visitor may send at once. More would not fit into ``_MAX_BODY`` in every script."""
+
+
+class WebConnector:
+    """The chat page as a channel."""
+
+    name = "web"
+    account = "web"
+    capabilities = Capabilities(buttons=True, markdown=True, idempotent=True, max_length=1_000_000)
+
+    def __init__(
+        self,
+        settings: WebSettings,
+        transcript: Transcript,
+        brand: str,
+        *,
+        locales: Sequence[str] = ("en", "zh"),
+        suggestions: Mapping[str, Sequence[Button]] | None = None,
+    ) -> None:
+        self._max_length = settings.max_length
+        self._transcript = transcript
+        self._page = Page(brand, locales, suggestions or {}, settings.max_length)
+        self._throttle = Throttle(_BURST, _WINDOW)
+        self._closing = asyncio.Event()
+
+    async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
+        """Waits to be cancelled: events come by ``routes``. Its end closes the open event streams, which
+        would otherwise hold up the server's own end."""
+        self._closing.clear()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._closing.set()
+
+    async def send(self, message: Outgoing) -> str:  # noqa: ARG002 - pages read the transcript
+        """Nothing to do, and so it cannot fail: a page reads the transcript, where the message appears, with
+        its cursor, in the moment the outbox records this very delivery. A repeated send shows nothing twice."""
+        return uuid4().hex
+
+    def routes(self, receive: Receive) -> APIRouter:
+        router = APIRouter(prefix="/chat", include_in_schema=False)
+
+        @router.get("")
+        async def page(request: Request) -> Response:
+            response = self._page.render(self._page.locale(request))
+            welcome(request, response)
+            return response
+
+        @router.get("/static/{name}")
+        async def file(name: str, v: str | None = None) -> Response:
+            return self._page.file(name, v)
+
+        @router.post("/messages")
+        async def say(request: Request) -> Response:
+            try:
+                receipt = await self._take(request, receive)
+            except _Refused as refused:
+                return self._refusal(request, refused)
+            return JSONResponse({"message_id": receipt.message_id}, 202, _PRIVATE)
+
+        @router.get("/messages")
+        async def messages(request: Request, after: After = 0) -> Response:
+            token = token_of(request)
+            if token is None:
+                return self._refusal(request, _Refused(401, "no_visitor"))
+            found = await self._transcript.read(self.name, self.account, contact_of(token), after)
+            return JSONResponse({"messages": [shown(message) for message in found]}, headers=_PRIVATE)
+
+        @router.get("/events")
+        async def events(request: Request, after: After = 0) -> Response:
+            token = token_of(request)
+            if token is None:
+                return self._refusal(request, _Refused(401, "no_visitor"))
+            return StreamingResponse(
+                self._events(contact_of(token), max(after, _last_event_id(request))),
+                headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+                media_type="text/event-stream",
+            )
+
+        return router
+
+    # --- in --------------------------------------------------------------------------------------
+
+    async def _take(self, request: Request, receive: Receive) -> Receipt:
+        """Records what a POST says. When this returns, it is committed; when it raises, it is not."""
+        if not is_same_origin(request):
+            raise _Refused(403, "foreign_page", "messages are taken from the desk's own page only")
+        token = token_of(request)
+        if token is None:
+            raise _Refused(401, "no_visitor")
+        contact = contact_of(token)
+        if wait := self._throttle.wait(contact):
+            raise _Refused(429, "too_fast", retry_after=math.ceil(wait))
+        incoming = self._incoming(await _body(request), contact, self._page.locale(request))
+        try:
+            return await receive(incoming)
+        except Exception as error:
+            # Its words may hold the customer's, which never reach a log.
+            log.error("not recorded; the page will retry", action="web_receive_failed", error=type(error).__name__)
+            raise _Refused(503, "unavailable", retry_after=2) from error
+
+    def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
+        try:
+            said = Said.model_validate(json.loads(body))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise _Refused(422, "malformed", f"{where}: {first['msg']}".removeprefix(": ")) from None
+        except (ValueError, RecursionError):
+            raise _Refused(422, "malformed", "the body is not JSON") from None
+        text = said.button.label if said.button else said.text
+        if not text:
+            raise _Refused(422, "empty")
+        if len(text) > self._max_length:
+            raise _Refused(422, "too_long")
+        command = parse_command(text) if said.button is None else None
+        return Incoming(
+            channel=self.name,
+            account=self.account,
+            external_id=str(said.id),
+            sender=Sender(contact, language=locale),
+            chat_id=contact,
+            text=text,
+            command=command and command[0],
+            argument=command[1] if command else "",
+            button=said.button.payload if said.button else None,
+        )
+
+    def _refusal(self, request: Request, refused: _Refused) -> Response:
+        """The refusal in the visitor's language, as far as it concerns a visitor."""
+        said = refused.detail or self._page.phrases(self._page.locale(request))[f"error_{refused.error}"]
+        headers = dict(_PRIVATE)
+        if refused.retry_after is not None:
+            headers["Retry-After"] = str(refused.retry_after)
+        return JSONResponse({"error": refused.error, "message": said}, refused.status, headers)
+
+    # --- out -------------------------------------------------------------------------------------
+
+    async def _events(self, contact: str, after: int) -> AsyncIterator[str]:
+        """The transcript as events, until the desk stops or its database does; a browser then comes again."""
+        yield _OPENING + _ALIVE
+        news = self._transcript.follow(self.name, self.account, contact, after)
+        try:
+            async for messages in _until(self._closing, news):
+                yield "".join(event(message) for message in messages) or _ALIVE
+        except Exception as error:
+            log.warning("event stream ended", action="web_events_ended", error=type(error).__name__)
+
+
+class _Refused(Exception):
+    """A request that is not taken. Without a ``detail``, ``error`` names the phrase that tells the visitor."""
+
+    def __init__(self, status: int, error: str, detail: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+async def _body(request: Request) -> bytes:
+    """The body, of which never more than ``_MAX_BODY`` is held."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > _MAX_BODY:
+        raise _Refused(413, "too_large")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY:
+                raise _Refused(413, "too_large")
+    except ClientDisconnect:
+        raise _Refused(400, "malformed", "the body is not complete") from None
+    return bytes(body)
+
+
+def _last_event_id(request: Request) -> int:
+    """The cursor behind which a reconnecting browser goes on; 0 where it names none."""
+    given = request.headers.get("last-event-id", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
+
+
+async def _until(closing: asyncio.Event, news: AsyncIterator[list[Message]]) -> AsyncIterator[list[Message]]:
+    """What comes until ``closing`` is set."""
+    closed = asyncio.ensure_future(closing.wait())
+    coming: asyncio.Future[list[Message]] | None = None
+    try:
+        while not closing.is_set():
+            coming = asyncio.ensure_future(anext(news))
+            await asyncio.wait((coming, closed), return_when=asyncio.FIRST_COMPLETED)
+            if coming.done():
+                yield coming.result()
+    finally:
+        waiting = [future for future in (closed, coming) if future is not None]
+        for future in waiting:
+            future.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _build(settings: WebSettings, surroundings: Surroundings) -> WebConnector:
+    return WebConnector(
+        settings,
+        surroundings.transcript,
+        surroundings.brand,
+        locales=surroundings.locales,
+        suggestions=surroundings.suggestions,
+    )
+
+
+plugin = Plugin(WebSettings, _build)

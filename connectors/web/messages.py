@@ -1,0 +1,95 @@
+"""What the page sends, and what it is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import MutableMapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from bot.model import Author, Message, MessageFormat
+
+# --- in ------------------------------------------------------------------------------------------
+
+
+def _storable(value: Any) -> Any:
+    """Without NUL, which PostgreSQL cannot hold, and with � for half a surrogate pair, which UTF-8 cannot."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", value.replace("\x00", "")) if isinstance(value, str) else value
+
+
+def _payload(value: str) -> str:
+    if len(value.encode()) > 64:
+        raise ValueError("a payload has at most 64 bytes")
+    return value
+
+
+class Pressed(BaseModel):
+    """A pressed button."""
+
+    payload: Annotated[str, BeforeValidator(_storable), AfterValidator(_payload), Field(min_length=1)]
+    label: Annotated[str, BeforeValidator(_storable), Field(min_length=1, max_length=200)]
+
+
+class Said(BaseModel):
+    """The body of ``POST /chat/messages``: a text or a pressed button."""
+
+    id: UUID
+    """Made by the page, the same at every retry."""
+    text: Annotated[str, BeforeValidator(_storable), AfterValidator(str.strip)] = ""
+    button: Pressed | None = None
+
+
+# --- out -----------------------------------------------------------------------------------------
+
+
+class _Markdown(MarkdownIt):
+    """The content files' Markdown as HTML that cannot do anything: raw HTML stays text, there are no pictures,
+    and a link leads to another web page or is text as well."""
+
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False, "breaks": True})
+        self.disable("image")
+        self.add_render_rule("link_open", _link_open)
+
+    def validateLink(self, url: str) -> bool:
+        return url.lower().startswith(("https://", "http://"))
+
+
+def _link_open(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, Any]
+) -> str:
+    tokens[index].attrSet("target", "_blank")
+    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
+    return renderer.renderToken(tokens, index, options, env)
+
+
+_MARKDOWN = _Markdown()
+
+
+def shown(message: Message) -> dict[str, Any]:
+    """A message of the transcript as the page gets it: ``html`` for the desk's own Markdown, ``text`` for what
+    people typed, never both."""
+    typed = message.author in (Author.CUSTOMER, Author.AGENT) or message.format is MessageFormat.TEXT
+    return {
+        "cursor": message.cursor,
+        "author": message.author.value,
+        **({"text": message.text} if typed else {"html": str(_MARKDOWN.render(message.text))}),
+        "buttons": [{"label": button.label, "payload": button.payload} for button in message.buttons],
+        "time": message.created_at.isoformat(),
+        "agent_name": message.agent_name,
+        # The page knows its own messages by it; what the desk's messages are called is no visitor's business.
+        "external_id": message.external_id if message.author is Author.CUSTOMER else None,
+        "edited": message.edited_at is not None,
+    }
+
+
+def event(message: Message) -> str:
+    """The message as a server-sent event; its id is what a reconnecting browser asks to go on behind."""
+    return f"id: {message.cursor}\ndata: {json.dumps(shown(message), ensure_ascii=False)}\n\n"

@@ -1,0 +1,560 @@
+// The customer's side of the web chat, mounted into one element. Talks to /chat/messages and /chat/events.
+//
+// What is typed or unsent lives in localStorage until the desk has answered for it, and every message keeps the
+// id it was born with: sending twice records once. What is received is asked for by cursor, so that a broken line
+// leaves no gap.
+
+const BASE = "/chat";
+const TYPING_AT_MOST = 20_000;
+const SEND_TIMEOUT = 15_000;
+const LONGEST_PAUSE = 30_000;
+/** The desk says something every 15 seconds; a line silent for longer than this is dead. */
+const SILENCE = 40_000;
+const GROUPED_WITHIN = 5 * 60_000;
+
+const ICONS = {
+  assistant: "M12 3v3M8 6h8a4 4 0 0 1 4 4v5a4 4 0 0 1-4 4H8a4 4 0 0 1-4-4v-5a4 4 0 0 1 4-4zM9 12v1.5M15 12v1.5M2 12v2M22 12v2",
+  down: "M12 5v14M6 13l6 6 6-6",
+  send: "M12 19V5M6 11l6-6 6 6",
+  shield: "M12 3l7 3v5.5c0 4.3-2.9 8-7 9.5-4.1-1.5-7-5.2-7-9.5V6zM9 12l2.2 2.2L15.2 10",
+};
+
+/** An element: attributes, listeners (`onclick`) and children, of which strings are text and never markup. */
+function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(svg.namespaceURI, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** A UUID; `crypto.randomUUID` is missing on pages served without TLS. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+/** Characters as the desk counts them. */
+const lengthOf = (text) => Array.from(text).length;
+
+/** localStorage, or nothing where the browser forbids it: the chat then works until the page is left. */
+const storage = {
+  get(key) {
+    try { return localStorage.getItem(`switchboard:${key}`); } catch { return null; }
+  },
+  set(key, value) {
+    try {
+      if (value) localStorage.setItem(`switchboard:${key}`, value);
+      else localStorage.removeItem(`switchboard:${key}`);
+    } catch { /* full or forbidden */ }
+  },
+  under(prefix) {
+    try {
+      const keys = Object.keys(localStorage).filter((key) => key.startsWith(`switchboard:${prefix}`));
+      return keys.map((key) => localStorage.getItem(key));
+    } catch { return []; }
+  },
+};
+
+/**
+ * What is not yet with the desk, oldest first, each under a key of its own: tabs do not overwrite one another,
+ * and where two send the same message the desk records it once.
+ *
+ * Sends one at a time, in order, until the desk has taken or refused it. `changed(item)` is called with every
+ * new `item.state`: sending, waiting (tried, will be tried again), sent, refused (with `item.why`), gone.
+ */
+class Outbox {
+  constructor({ locale, changed, renew }) {
+    this.locale = locale;
+    this.changed = changed;
+    this.renew = renew;
+    this.items = storage.under("unsent:").flatMap((kept) => {
+      try { return [JSON.parse(kept)]; } catch { return []; }
+    });
+    this.items.sort((one, other) => one.at - other.at);
+    this.running = false;
+    this.failures = 0;
+    this.wake = () => {};
+  }
+
+  /** `said` is {text} or {button}. */
+  add(said) {
+    const last = this.items[this.items.length - 1];
+    const item = { id: newId(), at: Math.max(Date.now(), last ? last.at + 1 : 0), ...said };
+    this.items.push(item);
+    this.#keep(item);
+    this.#become(item, "sending");
+    this.flush();
+  }
+
+  /** Sends what is unsent; hurries a pause between two tries. */
+  flush() {
+    this.wake();
+    if (!this.running) this.#run();
+  }
+
+  /** Gives a message up: the desk has it, or the customer wants it back. False if it is none of these here. */
+  drop(id) {
+    const found = this.items.find((item) => item.id === id);
+    if (!found) return false;
+    this.#become(found, "gone");
+    this.items = this.items.filter((item) => item !== found);
+    storage.set(`unsent:${id}`, null);
+    return true;
+  }
+
+  async #run() {
+    this.running = true;
+    for (let item; (item = this.items.find(({ state }) => state !== "refused" && state !== "sent")); ) {
+      const pause = await this.#post(item);
+      this.failures = pause == null ? 0 : this.failures + 1;
+      if (pause != null) {
+        this.#become(item, "waiting");
+        await this.#sleep(pause);
+      }
+    }
+    this.running = false;
+  }
+
+  /** Tries once. Null when that is the end of it, else the milliseconds after which to try again. */
+  async #post(item) {
+    const backoff = Math.min(1000 * 2 ** this.failures, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), SEND_TIMEOUT);
+    try {
+      const { id, text, button } = item;
+      const response = await fetch(`${BASE}/messages`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Accept-Language": this.locale },
+        body: JSON.stringify({ id, text, button }),
+        signal: timeout.signal,
+      });
+      if (response.ok) {
+        storage.set(`unsent:${id}`, null);
+        this.#become(item, "sent");
+        return null;
+      }
+      if (response.status === 401) return (await this.renew()) ? 0 : backoff;
+      if ([408, 429].includes(response.status) || response.status >= 500) {
+        const asked = Number(response.headers.get("Retry-After")) * 1000;
+        return Math.max(asked || 0, backoff);
+      }
+      const said = await response.json().catch(() => ({}));
+      item.why = said.message ?? "";
+      this.#become(item, "refused");
+      this.#keep(item);
+      return null;
+    } catch {
+      return backoff;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #sleep(milliseconds) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wake = () => { clearTimeout(timer); resolve(); };
+    });
+  }
+
+  #keep(item) {
+    storage.set(`unsent:${item.id}`, JSON.stringify(item));
+  }
+
+  #become(item, state) {
+    // The transcript may bring a message before the answer to its POST: it is gone by then.
+    if (!this.items.includes(item)) return;
+    item.state = state;
+    this.changed(item);
+  }
+}
+
+/**
+ * The line on which messages come. EventSource reconnects by itself after most breaks; this adds those it gives up
+ * on, those it cannot notice (a phone that slept), and the visitor whose cookie is gone.
+ */
+class Line {
+  constructor({ after, received, alive, renew }) {
+    this.after = after;
+    this.received = received;
+    this.alive = alive;
+    this.renew = renew;
+    this.failures = 0;
+    this.heard = Date.now();
+    setInterval(() => this.check(SILENCE), 5000);
+    addEventListener("online", () => this.open());
+    addEventListener("pageshow", () => this.check(SILENCE));
+    addEventListener("pagehide", () => this.source?.close());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.check(SILENCE / 2);
+    });
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.source?.close();
+    this.heard = Date.now();
+    const source = new EventSource(`${BASE}/events?after=${this.after()}`);
+    this.source = source;
+    const hear = () => {
+      this.heard = Date.now();
+      this.failures = 0;
+      this.alive(true);
+    };
+    source.onopen = hear;
+    source.addEventListener("alive", hear);
+    source.onmessage = (event) => {
+      hear();
+      this.received(JSON.parse(event.data));
+    };
+    source.onerror = () => {
+      this.alive(false);
+      if (source.readyState === EventSource.CLOSED) this.#recover();
+    };
+  }
+
+  /** Opens anew where nothing was heard for so long. */
+  check(silence) {
+    const closed = this.source?.readyState === EventSource.CLOSED && !this.timer;
+    if (closed || Date.now() - this.heard > silence) {
+      this.alive(false);
+      this.open();
+    }
+  }
+
+  /** EventSource gave up, and cannot say why. */
+  async #recover() {
+    const pause = Math.min(1000 * 2 ** this.failures++, LONGEST_PAUSE / 2) * (0.75 + Math.random() / 2);
+    this.timer = setTimeout(() => this.open(), pause);
+    const answer = await fetch(`${BASE}/messages?after=${this.after()}`).catch(() => null);
+    if (answer?.status === 401) await this.renew();
+  }
+}
+
+/** Puts the chat into `root`. `options` are what the desk wrote into its attribute `data-switchboard-chat`. */
+export function mount(root, options) {
+  const { phrases, locale, maxLength } = options;
+  let cursor = 0;
+  let last = null; // the latest message shown, for grouping
+  let lastReply = null; // who last wrote to the customer
+  let botAnswers = true; // no dots for a bot that is silent because a person has the conversation
+  let typingTimer = null;
+  let unread = 0;
+  let following = true; // the newest message stays in view
+  let scrollTop = 0;
+  let renewing = null;
+  let connected = true;
+  let cookiesRefused = false;
+  let bannerTimer = null;
+  const sending = new Map(); // unsent messages' elements by id
+  const title = document.title;
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const calendar = new Intl.DateTimeFormat(locale, { month: "long", day: "numeric", weekday: "long" });
+  const today = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+
+  // --- what is on the page -------------------------------------------------------------------------------------
+
+  const messages = h("div", { class: "messages" });
+  const unsent = h("div", { class: "unsent", "aria-live": "off" }); // read out once, when they are sent
+  const typing = h(
+    "div", { class: "typing", role: "status", hidden: true },
+    h("span", { class: "avatar assistant", "aria-hidden": "true" }, icon("assistant")),
+    h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
+    h("span", { class: "unseen" }, phrases.typing),
+  );
+  const column = h("div", { class: "column" }, messages, unsent, typing);
+  const scroller = h(
+    "div",
+    { class: "scroller", role: "log", "aria-live": "polite", "aria-busy": "true", "aria-label": phrases.conversation, tabindex: "0" },
+    column,
+  );
+  const banner = h("div", { class: "banner", role: "status", hidden: true });
+  const news = h("button", { class: "news", type: "button", hidden: true, onclick: toEnd }, icon("down"), phrases.new_messages);
+  const hint = h("p", { class: "hint", id: "chat-hint", role: "status", hidden: true });
+  const field = h("textarea", {
+    id: "chat-field", rows: "1", dir: "auto", placeholder: phrases.placeholder, "aria-label": phrases.field,
+    "aria-describedby": "chat-hint chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
+  });
+  const send = h("button", { class: "send", type: "submit", "aria-label": phrases.send, title: phrases.send }, icon("send"));
+  const languages = Object.entries(options.languages).filter(([code]) => code !== locale);
+
+  root.replaceChildren(
+    h("header", { class: "top" },
+      h("div", { class: "column" },
+        h("span", { class: "mark", "aria-hidden": "true" }, Array.from(options.brand)[0] ?? ""),
+        h("div", { class: "who" }, h("h1", {}, phrases.title), h("p", {}, phrases.subtitle)),
+        ...languages.map(([code, name]) => h("a", { class: "language", href: `?lang=${code}`, hreflang: code, lang: code }, name)))),
+    banner,
+    h("main", { class: "middle" }, scroller, news),
+    h("form", { class: "composer", onsubmit: submit },
+      h("div", { class: "column" },
+        hint,
+        h("div", { class: "box" }, field, send),
+        h("p", { class: "safety", id: "chat-safety" }, icon("shield"), phrases.safety))),
+  );
+
+  // --- messages ------------------------------------------------------------------------------------------------
+
+  function speaker(message) {
+    if (message.author !== "agent") {
+      return h("p", { class: "speaker" }, h("span", { class: "avatar assistant", "aria-hidden": "true" }, icon("assistant")), phrases.assistant);
+    }
+    const name = message.agent_name ?? phrases.agent;
+    return h("p", { class: "speaker" },
+      h("span", { class: "avatar agent", "aria-hidden": "true" }, Array.from(name)[0].toUpperCase()),
+      h("bdi", {}, name), h("span", { class: "badge" }, phrases.human));
+  }
+
+  function bubble(message) {
+    const element = h("div", { class: "bubble", dir: "auto" });
+    if (message.html != null) element.innerHTML = message.html; // made by the desk from its own content, raw HTML escaped
+    else element.textContent = message.text;
+    return element;
+  }
+
+  function choices(buttons, label, press) {
+    const group = h("div", { class: "choices", role: "group", "aria-label": label });
+    for (const button of buttons) {
+      group.append(h("button", { class: "choice", type: "button", dir: "auto", onclick: (event) => {
+        event.currentTarget.setAttribute("aria-pressed", "true");
+        press(group, button);
+      } }, button.label));
+    }
+    return group;
+  }
+
+  const disable = (group) => group.querySelectorAll("button").forEach((button) => { button.disabled = true; });
+
+  function separator(time) {
+    const midnight = (moment) => new Date(moment.getFullYear(), moment.getMonth(), moment.getDate());
+    const days = Math.round((midnight(time) - midnight(new Date())) / 86_400_000);
+    const said = days >= -1 ? today.format(days, "day") : calendar.format(time);
+    return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(locale) + said.slice(1)));
+  }
+
+  /** One message of the transcript; an older or repeated one is ignored. */
+  function receive(message) {
+    if (message.cursor <= cursor) return;
+    cursor = message.cursor;
+    messages.querySelector(".greeting")?.remove();
+    const time = new Date(message.time);
+    const lastTime = last && new Date(last.time);
+    const newDay = !last || time.toDateString() !== lastTime.toDateString();
+    const grouped = !newDay && last.author === message.author && last.agent_name === message.agent_name
+      && time - lastTime < GROUPED_WITHIN;
+    if (newDay) messages.append(separator(time));
+    const element = h("article", { class: `message ${message.author}${grouped ? " grouped" : ""}` });
+    if (message.author === "customer") element.append(h("span", { class: "unseen" }, phrases.you));
+    else if (message.author !== "system" && !grouped) element.append(speaker(message));
+    element.append(bubble(message));
+    if (message.author !== "system") {
+      element.append(h("time", { datetime: message.time }, clock.format(time)));
+    }
+    if (message.author === "customer") {
+      if (outbox.drop(message.external_id) && botAnswers) showTyping(true);
+    } else {
+      messages.querySelectorAll(".choices").forEach(disable);
+      if (message.buttons.length) element.append(choices(message.buttons, phrases.choices, answerWith));
+      botAnswers = message.author === "bot" || (message.author === "system" && lastReply === "agent");
+      lastReply = message.author;
+      showTyping(false);
+      if (document.visibilityState === "hidden") count(unread + 1);
+    }
+    messages.append(element);
+    last = message;
+    if (!following && message.author !== "customer") news.hidden = false;
+  }
+
+  function answerWith(group, button) {
+    disable(group);
+    outbox.add({ button: { payload: button.payload, label: button.label } });
+    toEnd();
+  }
+
+  function greet() {
+    const element = h("article", { class: "message bot greeting" },
+      speaker({ author: "bot" }), h("div", { class: "bubble", dir: "auto" }, phrases.greeting));
+    if (options.suggestions.length) element.append(choices(options.suggestions, phrases.topics, answerWith));
+    messages.append(element);
+  }
+
+  function showTyping(shown) {
+    clearTimeout(typingTimer);
+    typing.hidden = !shown;
+    if (shown) typingTimer = setTimeout(() => { botAnswers = false; showTyping(false); }, TYPING_AT_MOST);
+  }
+
+  /** Shows an unsent message as far as it has come. */
+  function showUnsent(item) {
+    if (item.state === "gone") {
+      sending.get(item.id)?.remove();
+      sending.delete(item.id);
+      return;
+    }
+    let element = sending.get(item.id);
+    if (!element) {
+      messages.querySelectorAll(".greeting .choices").forEach(disable);
+      element = h("article", { class: "message customer" });
+      sending.set(item.id, element);
+      unsent.append(element);
+    }
+    element.dataset.state = item.state;
+    const words = h("div", { class: "bubble", dir: "auto" }, item.text ?? item.button.label);
+    element.replaceChildren(h("span", { class: "unseen" }, phrases.you), words, status(item));
+    if (item.state === "sent" && botAnswers) showTyping(true);
+  }
+
+  function status(item) {
+    const action = (name, onclick) => h("button", { type: "button", class: "action", onclick }, name);
+    switch (item.state) {
+      case "waiting":
+        return h("p", { class: "status" }, phrases.waiting, action(phrases.retry, () => outbox.flush()));
+      case "refused":
+        return h("p", { class: "status wrong", role: "alert" }, `${phrases.refused} ${item.why ?? ""}`,
+          item.text != null ? action(phrases.edit, () => takeBack(item)) : null,
+          action(phrases.discard, () => outbox.drop(item.id)));
+      default:
+        return h("p", { class: "status quiet" }, item.state === "sent" ? clock.format(new Date(item.at)) : phrases.sending);
+    }
+  }
+
+  function takeBack(item) {
+    field.value = [item.text, field.value].filter(Boolean).join("\n");
+    outbox.drop(item.id);
+    typed();
+    field.focus();
+  }
+
+  // --- writing -------------------------------------------------------------------------------------------------
+
+  function typed() {
+    storage.set("draft", field.value);
+    fit();
+    const left = maxLength - lengthOf(field.value);
+    hint.hidden = left > maxLength / 10;
+    hint.classList.toggle("wrong", left < 0);
+    if (!hint.hidden) hint.textContent = (left < 0 ? phrases.over : phrases.left).replace("{count}", Math.abs(left));
+    send.disabled = left < 0 || !field.value.trim();
+  }
+
+  function fit() {
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  }
+
+  function pressed(event) {
+    // While an input method composes (Chinese, Japanese …), Enter chooses a candidate.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    submit();
+  }
+
+  function submit(event) {
+    event?.preventDefault();
+    if (send.disabled) return;
+    const text = field.value.trim();
+    field.value = "";
+    outbox.add({ text });
+    typed();
+    toEnd();
+    field.focus();
+  }
+
+  // --- the view ------------------------------------------------------------------------------------------------
+
+  function toEnd() {
+    following = true;
+    scroller.scrollTop = scroller.scrollHeight;
+    news.hidden = true;
+  }
+
+  /** Only a customer who scrolls up stops following; that words arrive or a keyboard opens moves nobody away. */
+  function scrolled() {
+    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+    if (atEnd) news.hidden = true;
+    following = atEnd || (following && scroller.scrollTop >= scrollTop);
+    scrollTop = scroller.scrollTop;
+  }
+
+  function count(number) {
+    unread = number;
+    document.title = unread ? `(${unread}) ${title}` : title;
+  }
+
+  function showConnection(alive) {
+    connected = alive;
+    clearTimeout(bannerTimer);
+    const said = cookiesRefused ? phrases.cookies : !navigator.onLine ? phrases.offline : alive ? "" : phrases.reconnecting;
+    // A break that heals at once is not worth a word.
+    bannerTimer = setTimeout(() => {
+      banner.textContent = said;
+      banner.hidden = !said;
+    }, said === phrases.reconnecting ? 1500 : 0);
+  }
+
+  /** The desk does not know this visitor (any more). Fetching the page brings a new cookie, and an empty history. */
+  function renew() {
+    renewing ??= (async () => {
+      const opened = await fetch(BASE).catch(() => null);
+      if (!opened?.ok) return false;
+      const known = await fetch(`${BASE}/messages`).catch(() => null);
+      cookiesRefused = known?.status === 401;
+      showConnection(connected);
+      if (!known?.ok) return false;
+      messages.replaceChildren();
+      cursor = 0;
+      last = null;
+      greet();
+      line.open();
+      return true;
+    })().finally(() => { renewing = null; });
+    return renewing;
+  }
+
+  // --- start ---------------------------------------------------------------------------------------------------
+
+  const outbox = new Outbox({ locale, changed: showUnsent, renew });
+  const line = new Line({ after: () => cursor, received: receive, alive: showConnection, renew });
+
+  greet();
+  field.value = storage.get("draft") ?? "";
+  typed();
+  outbox.items.forEach(showUnsent);
+  outbox.flush();
+  line.open();
+  setTimeout(() => scroller.removeAttribute("aria-busy"), 1500); // the history is not news to be read out
+
+  scroller.addEventListener("scroll", scrolled, { passive: true });
+  const sizes = new ResizeObserver(() => { if (following) toEnd(); });
+  sizes.observe(scroller);
+  sizes.observe(column);
+  addEventListener("resize", fit);
+  addEventListener("online", () => outbox.flush());
+  addEventListener("offline", () => showConnection(false));
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") count(0);
+  });
+  if (matchMedia("(pointer: fine)").matches) field.focus(); // on a phone, focus would open the keyboard
+}
+
+for (const root of document.querySelectorAll("[data-switchboard-chat]")) {
+  mount(root, JSON.parse(root.dataset.switchboardChat));
+}

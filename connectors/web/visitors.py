@@ -1,0 +1,88 @@
+"""Who a visitor is: a random token in a cookie, of which the desk keeps only the hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+COOKIE = "switchboard_visitor"
+_LIFETIME = 180 * 24 * 3600
+_TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
+
+
+def token_of(request: Request) -> str | None:
+    """The visitor's token; None without a cookie, or with one that this desk never set."""
+    token = request.cookies.get(COOKIE, "")
+    return token if _TOKEN.fullmatch(token) else None
+
+
+def contact_of(token: str) -> str:
+    """The contact's external id. Who reads the database cannot turn it back into a cookie."""
+    return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def welcome(request: Request, response: Response) -> None:
+    """Gives a new visitor a token, and a known one another 180 days."""
+    response.set_cookie(
+        COOKIE,
+        token_of(request) or secrets.token_urlsafe(32),
+        max_age=_LIFETIME,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def is_same_origin(request: Request) -> bool:
+    """Whether the request comes from a page of this site, or from no page at all.
+
+    Browsers name the origin of every POST; a client that does not is no browser, and carries nobody else's
+    cookie. ``Sec-Fetch-Site`` goes first: unlike ``Host`` it survives every proxy.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+class Throttle:
+    """At most ``limit`` messages a visitor in ``window`` seconds.
+
+    Kept in the memory of one process: a restart forgives, and every replica counts for itself. That is enough
+    against a page gone wild; a crowd of cookies is for the proxy in front to stop.
+    """
+
+    def __init__(self, limit: int, window: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
+        self._window = window
+        self._clock = clock
+        self._taken: dict[str, deque[float]] = {}
+        """Times by contact, the contact heard last at the end."""
+
+    def wait(self, contact: str) -> float:
+        """Seconds until the contact may send again. At 0 this message may pass, and is counted."""
+        now = self._clock()
+        self._forget(now)
+        taken = self._taken.pop(contact, deque[float](maxlen=self._limit))
+        self._taken[contact] = taken
+        if len(taken) == self._limit and (left := taken[0] + self._window - now) > 0:
+            return left
+        taken.append(now)
+        return 0.0
+
+    def _forget(self, now: float) -> None:
+        while self._taken:
+            contact, taken = next(iter(self._taken.items()))
+            if taken[-1] + self._window > now:
+                return
+            del self._taken[contact]

@@ -1,0 +1,124 @@
+"""The agents' web console: server-rendered pages, kept live by htmx and one event stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from bot.feed import Feed
+from bot.model import NotFound
+from bot.store import Store
+from handoff.console import conversations, sign_in
+from handoff.console.context import Console, NotSignedIn, by_htmx
+from handoff.console.rendering import Pages
+from handoff.console.security import SecurityHeaders, same_origin
+from handoff.console.throttle import Throttle
+from handoff.desk import Desk
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY = 1024 * 1024
+"""Bytes. The longest reply in the widest script, form-encoded, has an eighth of it."""
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def console(
+    store: Store, desk: Desk, feed: Feed, *, vendor: Path, brand: str, stopping: Callable[[], bool] = lambda: False
+) -> APIRouter:
+    """The console as one router, at ``/console``.
+
+    ``vendor`` is the ``node_modules`` folder with htmx; without it the console works, but its pages must be
+    reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so.
+    """
+    files = _files(vendor)
+    pages = Pages(brand, files)
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        max_body_size=MAX_BODY,
+        dependencies=[Depends(same_origin)],
+        exception_handlers={
+            NotSignedIn: _ask_to_sign_in,
+            NotFound: _not_found,
+            RequestValidationError: _not_found,
+            HTTPException: _refused,
+            Exception: _failed,
+        },
+    )
+    app.state.console = Console(store, desk, feed, pages, Throttle(), stopping)
+    app.include_router(sign_in.router)
+    app.include_router(conversations.router)
+    app.include_router(_assets(files))
+    mounted = APIRouter()
+    mounted.mount("/console", SecurityHeaders(app))
+    return mounted
+
+
+def _files(vendor: Path) -> dict[str, Path]:
+    """What pages load, by path below the console."""
+    files = {f"static/{name}": _STATIC / name for name in ("console.css", "console.js", "icon.svg")}
+    files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
+    files["vendor/sse.js"] = vendor / "htmx-ext-sse/dist/sse.min.js"
+    for path, file in files.items():
+        if not file.is_file():
+            log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=path)
+    return files
+
+
+def _assets(files: Mapping[str, Path]) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/{folder}/{name}")
+    async def asset(folder: str, name: str) -> Response:
+        file = files.get(f"{folder}/{name}")
+        if file is None or not file.is_file():
+            raise HTTPException(404)
+        # Addresses carry the content's hash, so what they name never changes.
+        return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+
+    return router
+
+
+async def _ask_to_sign_in(request: Request, _: Exception) -> Response:
+    if by_htmx(request):
+        shown = urlsplit(request.headers.get("hx-current-url", ""))
+        there = f"{shown.path}?{shown.query}" if shown.query else shown.path
+        return Response(status_code=401, headers={"HX-Redirect": _sign_in_address(request, there)})
+    there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    # A form cannot be sent again by following a link.
+    return RedirectResponse(_sign_in_address(request, there if request.method == "GET" else ""), 303)
+
+
+def _sign_in_address(request: Request, then: str) -> str:
+    return f"{request.scope['root_path']}/sign-in" + (f"?next={quote(then)}" if then else "")
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await _not_found(request, error)
+    return _problem(request, error.status_code, "That did not work", error.detail)
+
+
+async def _failed(request: Request, _: Exception) -> Response:
+    return _problem(request, 500, "Something broke", "It was written to the log. Try again in a moment.")
+
+
+def _problem(request: Request, status: int, title: str, words: str) -> Response:
+    here: Console = request.app.state.console
+    template = "problem_part.html" if by_htmx(request) else "problem.html"
+    return here.pages.response(request, template, status=status, title=title, words=words)

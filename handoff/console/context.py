@@ -1,0 +1,64 @@
+"""What every route of the console can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from bot.feed import Feed
+from bot.model import Agent
+from bot.store import Store
+from handoff.console.rendering import Pages
+from handoff.console.throttle import Throttle
+from handoff.desk import Desk
+from handoff.passwords import token_hash
+
+SESSION_COOKIE = "switchboard_session"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    store: Store
+    desk: Desk
+    feed: Feed
+    pages: Pages
+    throttle: Throttle
+    stopping: Callable[[], bool]
+
+
+class NotSignedIn(Exception):
+    """The browser has no session, or an ended one."""
+
+
+def _console(request: Request) -> Console:
+    console: Console = request.app.state.console
+    return console
+
+
+Here = Annotated[Console, Depends(_console)]
+
+
+async def current_agent(request: Request, here: Here) -> Agent | None:
+    token = request.cookies.get(SESSION_COOKIE)
+    return await here.store.agent_of_session(token_hash(token)) if token else None
+
+
+MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
+
+
+def _signed_in(agent: MaybeSignedIn) -> Agent:
+    if agent is None:
+        raise NotSignedIn
+    return agent
+
+
+SignedIn = Annotated[Agent, Depends(_signed_in)]
+
+
+def by_htmx(request: Request) -> bool:
+    """Whether the page asks for a fragment of itself, rather than the browser for a page."""
+    return request.headers.get("hx-request") == "true"

@@ -1,0 +1,140 @@
+"""Templates, and how the desk's values read in them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from bot.model import Agent, Message, MessageFormat, Turn
+from bot.rendering import plain
+
+FOLD_AT = 2_000
+"""Characters of a message that are shown at once."""
+PREVIEW = 160
+
+_FOLDER = Path(__file__).parent
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+
+
+class _SafeLinks(RendererHTML):
+    """Links open beside the console, and tell the other site nothing about it."""
+
+    def link_open(
+        self, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, Any]
+    ) -> str:
+        tokens[index].attrs |= {"target": "_blank", "rel": "noopener noreferrer nofollow"}
+        return self.renderToken(tokens, index, options, env)
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_SafeLinks).disable("image")
+# What does not pass stays as it was written, as text.
+_MARKDOWN.validateLink = lambda url: _WEB_ADDRESS.match(url) is not None  # type: ignore[method-assign]
+
+
+def markdown(text: str) -> Markup:
+    """The bot's Markdown as HTML that can do nothing but read well."""
+    return Markup(_MARKDOWN.render(text))  # noqa: S704 (no HTML passes, see above)
+
+
+def fold(text: str) -> tuple[str, str]:
+    """What is shown of a long text, and the rest, cut at a blank where one is near."""
+    if len(text) <= FOLD_AT:
+        return text, ""
+    cut = max(text.rfind(" ", FOLD_AT - 100, FOLD_AT), text.rfind("\n", FOLD_AT - 100, FOLD_AT)) + 1 or FOLD_AT
+    return text[:cut], text[cut:]
+
+
+def preview(message: Message) -> str:
+    """One line of a message, for a list."""
+    text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text[: 4 * PREVIEW]
+    line = " ".join(text.split())
+    if not line and message.attachments:
+        line = ", ".join(attachment.kind for attachment in message.attachments)
+    return line if len(line) <= PREVIEW else line[:PREVIEW].rstrip() + "…"
+
+
+def verdict(turn: Turn) -> str:
+    """What the bot made of a message, in one line: ``answered fee_explained · 97 %``."""
+    words = {"answer": "answered", "ask_back": "asked back", "escalate": "escalated"}[turn.action or "answer"]
+    best = next((ranked for ranked in turn.ranking if ranked.name == turn.topic), turn.ranking[0])
+    return f"{words} {best.name} · {percent(best.confidence)}"
+
+
+def percent(share: float) -> str:
+    return f"{share * 100:.0f} %"
+
+
+def file_size(size: int) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size = size // 1000
+    return f"{size} GB"
+
+
+def display_name(name: str) -> str:
+    """Without the marks that would turn letters around: nobody looks like somebody else."""
+    return _DIRECTIONS.sub("", name).strip() or "Visitor"
+
+
+def initial(name: str) -> str:
+    return next((letter.upper() for letter in name if letter.isalnum()), "?")
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc(moment: datetime) -> str:
+    """Without JavaScript; with it, times are the reader's own."""
+    return moment.astimezone(UTC).strftime("%d %b, %H:%M UTC")
+
+
+class Pages:
+    """Renders the console's templates. ``assets`` are the files they refer to, by path below the console."""
+
+    def __init__(self, brand: str, assets: Mapping[str, Path]) -> None:
+        self._versions = {
+            path: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for path, file in assets.items() if file.is_file()
+        }
+        self._environment = Environment(
+            loader=FileSystemLoader(_FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals |= {"brand": brand, "verdict": verdict, "fold": fold}
+        self._environment.filters |= {
+            "markdown": markdown,
+            "preview": preview,
+            "percent": percent,
+            "file_size": file_size,
+            "display_name": display_name,
+            "initial": initial,
+            "iso": iso,
+            "utc": utc,
+        }
+
+    def response(
+        self, request: Request, template: str, *, status: int = 200, agent: Agent | None = None, **values: object
+    ) -> HTMLResponse:
+        root = str(request.scope["root_path"])
+        body = self._environment.get_template(template).render(
+            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._versions.get(path, '')}", **values
+        )
+        return HTMLResponse(body, status)

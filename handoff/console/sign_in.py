@@ -1,0 +1,117 @@
+"""Signing in and out: by password, or by a one-time link."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bot.model import Agent
+from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn, SignedIn
+from handoff.console.throttle import WINDOW
+from handoff.passwords import MIN_LENGTH, hash_password, new_token, token_hash, verify_password
+
+SESSION = timedelta(hours=12)
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+async def ask(request: Request, here: Here, agent: MaybeSignedIn, next: str = "") -> Response:
+    if agent is not None:
+        return RedirectResponse(_destination(request, next), 303)
+    return here.pages.response(request, "sign_in.html", name="", next=next, problem=None)
+
+
+@router.post("/sign-in")
+async def sign_in(
+    request: Request,
+    here: Here,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    # PostgreSQL cannot hold NUL.
+    name = name.replace("\x00", "").strip()
+    attempt = (name.casefold(), request.client.host if request.client else "")
+
+    def refused(status: int, problem: str) -> Response:
+        return here.pages.response(request, "sign_in.html", status=status, name=name, next=next, problem=problem)
+
+    if not here.throttle.admit(*attempt):
+        return refused(429, f"Too many wrong tries. Wait {WINDOW / 60:.0f} minutes, then try again.")
+    known = await here.store.password_of(name)
+    if not await verify_password(known and known[1], password) or known is None:
+        return refused(403, "The name or the password is wrong.")
+    here.throttle.forget(*attempt)
+    return await _welcome(request, here, known[0], _destination(request, next))
+
+
+@router.get("/sign-in/{token}")
+async def ask_to_redeem(request: Request, here: Here) -> Response:
+    """Only asks: messengers open links by themselves to preview them, and must not use this one up."""
+    return here.pages.response(request, "sign_in_link.html", problem=None)
+
+
+@router.post("/sign-in/{token}")
+async def redeem(request: Request, here: Here, token: str) -> Response:
+    agent = await here.store.redeem_sign_in(token_hash(token))
+    if agent is None:
+        problem = "This link was used already, or its time is over. Ask for a new one."
+        return here.pages.response(request, "sign_in_link.html", status=410, problem=problem)
+    home = _destination(request, "")
+    return await _welcome(request, here, agent, home if agent.has_password else home + "password")
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, here: Here) -> Response:
+    token = request.cookies.get(SESSION_COOKIE)
+    if token:
+        await here.store.end_session(token_hash(token))
+    response = RedirectResponse(f"{request.scope['root_path']}/sign-in", 303)
+    response.delete_cookie(SESSION_COOKIE, path="/")
+    return response
+
+
+@router.get("/password")
+async def ask_for_password(request: Request, here: Here, agent: SignedIn) -> Response:
+    return here.pages.response(request, "password.html", agent=agent, least=MIN_LENGTH, problem=None)
+
+
+@router.post("/password")
+async def set_password(
+    request: Request, here: Here, agent: SignedIn, password: Annotated[str, Form()] = ""
+) -> Response:
+    try:
+        password_hash = await hash_password(password)
+    except ValueError as refused:
+        problem = f"{str(refused).capitalize()}."
+        return here.pages.response(request, "password.html", status=422, agent=agent, least=MIN_LENGTH, problem=problem)
+    # Ends every session of the agent, this one too: whoever else was signed in is out.
+    await here.store.set_password(agent.id, password_hash)
+    return await _welcome(request, here, agent, _destination(request, ""))
+
+
+async def _welcome(request: Request, here: Console, agent: Agent, destination: str) -> Response:
+    token = new_token()
+    await here.store.add_session(agent.id, token_hash(token), datetime.now(UTC) + SESSION)
+    response = RedirectResponse(destination, 303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION.total_seconds()),
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def _destination(request: Request, wanted: str) -> str:
+    """Where to go after signing in: a page of the console, whatever the address asked for."""
+    home = f"{request.scope['root_path']}/"
+    return wanted if wanted.startswith(home) else home

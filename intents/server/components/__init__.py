@@ -1,0 +1,1 @@
+"""Rasa graph components, imported by Rasa as ``components.…`` (this folder is on its PYTHONPATH)."""

@@ -1,0 +1,92 @@
+"""What all tests share: a real PostgreSQL, emptied before each test, and the parts around the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from bot.answers import Answers
+from bot.feed import Feed
+from bot.queue import Queue
+from bot.settings import ROOT
+from bot.store import Store, migrate
+from bot.store.database import conninfo, create_engine, embedded
+from handoff.desk import Desk
+
+FACTS = {
+    "brand": "BitPie",
+    "email": "care@example.com",
+    "phone": None,
+    "website": None,
+    "help_centre": None,
+    "hours": None,
+    "response_hours": "48",
+}
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty, migrated database."""
+    with embedded(tmp_path_factory.mktemp("postgres") / "data") as url:
+        asyncio.run(migrate(url))
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres: str) -> str:
+    """The same database without a row in it."""
+    with psycopg.connect(conninfo(postgres), autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables"
+            " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ).fetchone()
+        assert tables is not None
+        connection.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY CASCADE")
+    return postgres
+
+
+@pytest.fixture
+async def queue(database_url: str) -> AsyncIterator[Queue]:
+    queue = Queue(conninfo(database_url))
+    await queue.open()
+    yield queue
+    await queue.close()
+
+
+@pytest.fixture
+async def store(database_url: str, queue: Queue) -> AsyncIterator[Store]:
+    engine = create_engine(database_url)
+    yield Store(engine, queue)
+    await engine.dispose()
+
+
+@pytest.fixture
+async def feed(database_url: str) -> AsyncIterator[Feed]:
+    """Listening already."""
+    feed = Feed(conninfo(database_url))
+    with feed.watch() as listening:
+        running = asyncio.create_task(feed.run())
+        assert await listening.changed(10)
+    yield feed
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture(scope="session")
+def answers() -> Answers:
+    """The shipped content."""
+    return Answers(ROOT / "data", ("en", "zh"), FACTS)
+
+
+@pytest.fixture
+def desk(store: Store, answers: Answers) -> Desk:
+    return Desk(store, answers.phrase_by_locale)
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Path:
+    return tmp_path / "var"

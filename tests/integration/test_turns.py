@@ -1,0 +1,332 @@
+"""The way of a message through store, queue, turn and outbox: real PostgreSQL and procrastinate; the engine
+and the platform are scripted, since their own tests have the real ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.answers import Answers
+from bot.app import build_policy
+from bot.model import (
+    OUT_OF_SCOPE,
+    Attachment,
+    Author,
+    Capabilities,
+    Command,
+    Conversation,
+    ConversationState,
+    DeliveryState,
+    EngineUnavailable,
+    EscalationReason,
+    Incoming,
+    Message,
+    Outgoing,
+    PermanentError,
+    Prediction,
+    Priority,
+    Ranked,
+    Role,
+    Sender,
+    TemporaryError,
+    Visibility,
+)
+from bot.outbox import Outbox
+from bot.queue import Queue
+from bot.store import Store
+from bot.turns import Turns
+from handoff.desk import Desk
+
+SURE = {
+    "fees": "fee_explained",
+    "费用": "fee_explained",
+    "stolen": "funds_stolen",
+    "human": "talk_to_human",
+    "no": "deny",
+    "thanks": "thanks",
+}
+
+
+async def scripted_engine(text: str) -> Prediction:
+    if text == "down":
+        raise EngineUnavailable("scripted")
+    if text == "broken":
+        raise RuntimeError("a bug")
+    intent = SURE.get(text, OUT_OF_SCOPE)
+    ranking = (Ranked(intent, 0.9), Ranked("fee_reduce", 0.05), Ranked("greet", 0.02))
+    return Prediction(text, intent, 0.9, ranking, sure=intent != OUT_OF_SCOPE)
+
+
+def scripted_language(text: str, hint: str | None) -> str | None:
+    return "zh" if any("\u4e00" <= character <= "\u9fff" for character in text) else "en" if text.isascii() else hint
+
+
+@dataclass
+class Platform:
+    """A connector whose far end is a list."""
+
+    account: str = "bot"
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(buttons=True, markdown=True))
+    sent: list[Outgoing] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+
+    async def send(self, message: Outgoing) -> str:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.sent.append(message)
+        return f"sent-{len(self.sent)}"
+
+
+@dataclass
+class Scene:
+    store: Store
+    platform: Platform
+    counter: int = 0
+
+    async def says(self, text: str = "", **fields: object) -> int:
+        """The customer sends something and its turn is over; returns the conversation's id."""
+        self.counter += 1
+        incoming = Incoming("test", "bot", str(self.counter), Sender("7", "Ann"), "7", text, **fields)
+        receipt = await self.store.record_incoming(incoming)
+        await until(lambda: self._turned(receipt.message_id))
+        return receipt.conversation_id
+
+    async def _turned(self, message_id: int) -> bool:
+        return await self.store.begin_turn(message_id) is None
+
+    async def conversation(self) -> Conversation:
+        return await self.store.conversation(await self._open())
+
+    async def _open(self) -> int:
+        contact = await self.store.contact("test", "bot", "7")
+        return (await self.store.transcript(contact.id))[-1].conversation_id
+
+    async def messages(self) -> list[Message]:
+        return await self.store.messages(await self._open())
+
+    async def last(self) -> Message:
+        return [m for m in await self.messages() if m.visibility is Visibility.PUBLIC][-1]
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def scene(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Scene]:
+    platform = Platform()
+    turns = Turns(store, answers, build_policy(answers), scripted_engine, scripted_language)
+    queue.serve(turn=turns.take, deliver=Outbox(store, {"test": platform}).deliver)
+    working = asyncio.create_task(queue.run())
+    yield Scene(store, platform)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_sure_topic_is_answered_in_the_customers_language(scene: Scene, answers: Answers) -> None:
+    await scene.says("费用")
+    reply = await scene.last()
+    assert reply.text.startswith(answers.render("fee_explained", "zh"))
+    assert [b.payload for b in reply.buttons][-2:] == ["helped:yes", "helped:no"]
+    await scene.says("fees")
+    assert (await scene.last()).text.startswith(answers.render("fee_explained", "en"))
+
+
+async def test_out_of_scope_offers_topics_then_hands_over(scene: Scene, answers: Answers) -> None:
+    await scene.says("weather")
+    asked = await scene.last()
+    assert asked.text == answers.phrase("not_understood", "en")
+    assert [b.payload for b in asked.buttons] == ["topic:fee_reduce", "human"]
+    await scene.says("football")
+    now = await scene.conversation()
+    assert (now.state, now.reason) == (ConversationState.QUEUED, EscalationReason.NOT_UNDERSTOOD)
+    assert "**1**" in (await scene.last()).text
+
+
+async def test_the_escalation_note_has_the_reason_and_the_ranking(scene: Scene) -> None:
+    await scene.says("stolen")
+    (note,) = [m for m in await scene.messages() if m.visibility is Visibility.PRIVATE]
+    assert "the topic needs a person" in note.text
+    assert "funds_stolen 90%" in note.text
+    assert (await scene.conversation()).priority is Priority.URGENT
+
+
+async def test_first_aid_comes_with_the_place_in_the_queue(scene: Scene, answers: Answers) -> None:
+    await scene.says("stolen")
+    told = (await scene.last()).text
+    assert told.startswith(answers.render("funds_stolen", "en"))
+    assert told.endswith(answers.phrase("queued_urgent", "en", position=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "reason"),
+    [
+        ("down", {}, EscalationReason.ENGINE_UNAVAILABLE),
+        ("human", {}, EscalationReason.ASKED),
+        ("/human", {"command": Command.HUMAN}, EscalationReason.ASKED),
+        ("Talk to a person", {"button": "human"}, EscalationReason.ASKED),
+    ],
+)
+async def test_ways_to_a_human(scene: Scene, text: str, fields: dict[str, object], reason: EscalationReason) -> None:
+    await scene.says(text, **fields)
+    now = await scene.conversation()
+    assert (now.state, now.reason) == (ConversationState.QUEUED, reason)
+
+
+@pytest.mark.parametrize("said", [("no", {}), ("No, talk to a person", {"button": "helped:no"})])
+async def test_an_answer_that_did_not_help_leads_to_a_human(scene: Scene, said: tuple[str, dict[str, object]]) -> None:
+    await scene.says("fees")
+    await scene.says("thanks")
+    await scene.says(said[0], **said[1])
+    now = await scene.conversation()
+    assert (now.state, now.reason, now.topic) == (
+        ConversationState.QUEUED,
+        EscalationReason.NOT_HELPED,
+        "fee_explained",
+    )
+
+
+async def test_a_turn_that_keeps_failing_goes_to_a_human(scene: Scene) -> None:
+    scene.counter += 1
+    incoming = Incoming("test", "bot", "x", Sender("7"), "7", "broken")
+    receipt = await scene.store.record_incoming(incoming)
+
+    async def escalated() -> bool:
+        return (await scene.store.conversation(receipt.conversation_id)).state is ConversationState.QUEUED
+
+    await until(escalated, 40)
+    assert (await scene.store.conversation(receipt.conversation_id)).reason is EscalationReason.TURN_FAILED
+
+
+async def test_the_bot_is_silent_while_a_human_has_it_and_answers_after(scene: Scene, desk: Desk) -> None:
+    conversation = await scene.says("human")
+    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    await desk.claim(conversation, mei)
+    before = len(await scene.messages())
+    await scene.says("fees")
+    assert len(await scene.messages()) == before + 1
+    await desk.hand_back(conversation, mei)
+    await scene.says("fees")
+    assert (await scene.last()).author is Author.BOT
+
+
+async def test_who_asks_again_while_queued_is_told_where_they_stand(scene: Scene, answers: Answers) -> None:
+    await scene.says("human")
+    count = len(await scene.messages())
+    await scene.says("fees")
+    assert len(await scene.messages()) == count + 1
+    await scene.says("/human", command=Command.HUMAN)
+    assert (await scene.last()).text == answers.phrase("already_queued", "en", position=1)
+
+
+async def test_a_button_is_never_classified(scene: Scene, answers: Answers) -> None:
+    await scene.says("weather", button="topic:fee_explained")
+    assert (await scene.last()).text.startswith(answers.render("fee_explained", None))
+    await scene.says("weather", button="topic:<script>")
+    assert (await scene.last()).text == answers.phrase("what_else", "en")
+
+
+async def test_a_number_picks_a_button_where_buttons_are_lines(scene: Scene, answers: Answers) -> None:
+    scene.platform.capabilities = Capabilities()
+    await scene.says("weather")
+
+    async def shown() -> bool:
+        return bool(scene.platform.sent)
+
+    await until(shown)
+    assert "[1] " in scene.platform.sent[-1].text
+    await scene.says("1")
+    assert (await scene.last()).text.startswith(answers.render("fee_reduce", "en"))
+
+
+async def test_deep_links(scene: Scene, answers: Answers) -> None:
+    await scene.says("/start fee_explained", command=Command.START, argument="fee_explained")
+    assert (await scene.last()).text.startswith(answers.render("fee_explained", None))
+    await scene.says("/start campaign", command=Command.START, argument="campaign")
+    assert (await scene.last()).text == answers.phrase("welcome", None)
+
+
+async def test_a_picture_without_words_is_not_guessed_at(scene: Scene, answers: Answers) -> None:
+    await scene.says("", attachments=(Attachment("photo", "file-id"),))
+    reply = await scene.last()
+    assert reply.text == answers.phrase("attachment_received", None)
+    assert [b.payload for b in reply.buttons] == ["human"]
+
+
+async def test_a_burst_is_answered_in_order_each_once(scene: Scene) -> None:
+    incoming = [Incoming("test", "bot", f"b{n}", Sender("7"), "7", "fees") for n in range(12)]
+    receipts = [await scene.store.record_incoming(one) for one in incoming]
+
+    async def all_sent() -> bool:
+        return len(scene.platform.sent) == 12
+
+    await until(all_sent)
+    await asyncio.sleep(0.3)
+    assert len(scene.platform.sent) == 12
+    assert len({message.key for message in scene.platform.sent}) == 12
+    turns = await scene.store.turns(receipts[0].conversation_id)
+    assert len(turns) == 12
+
+
+async def test_a_platform_that_is_busy_gets_it_later_in_order(scene: Scene) -> None:
+    scene.platform.faults = [TemporaryError("429", retry_after=0.5), TemporaryError("502")]
+    await scene.says("fees")
+    await scene.says("weather")
+
+    async def both_sent() -> bool:
+        return len(scene.platform.sent) == 2
+
+    await until(both_sent, 30)
+    assert [message.key for message in scene.platform.sent] == sorted(
+        (message.key for message in scene.platform.sent), key=lambda key: int(key.split(":")[0])
+    )
+    bot = [m for m in await scene.messages() if m.author is Author.BOT]
+    assert [m.delivery for m in bot] == [DeliveryState.SENT, DeliveryState.SENT]
+
+
+async def test_what_will_never_be_delivered_is_shown_to_the_agent(scene: Scene) -> None:
+    scene.platform.faults = [PermanentError("the customer blocked the bot")]
+    await scene.says("fees")
+
+    async def failed() -> bool:
+        return (await scene.last()).delivery is DeliveryState.FAILED
+
+    await until(failed)
+    assert (await scene.last()).delivery_error == "the customer blocked the bot"
+
+
+async def test_a_long_message_goes_on_behind_the_part_that_failed(scene: Scene, desk: Desk) -> None:
+    scene.platform.capabilities = Capabilities(max_length=100)
+    conversation = await scene.says("human")
+    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    await desk.claim(conversation, mei)
+
+    async def announced() -> bool:
+        return "Mei" in scene.platform.sent[-1].text or any("Mei" in m.text for m in scene.platform.sent)
+
+    await until(announced)
+    await asyncio.sleep(0.3)
+    scene.platform.sent.clear()
+    original = scene.platform.send
+    tries = 0
+
+    async def fails_at_the_second_part(message: Outgoing) -> str:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise TemporaryError("cut", retry_after=0.2)
+        return await original(message)
+
+    scene.platform.send = fails_at_the_second_part  # type: ignore[method-assign]
+    words = " ".join(f"word{n}" for n in range(60))
+    await desk.reply(conversation, mei, words)
+
+    async def whole() -> bool:
+        return " ".join(m.text for m in scene.platform.sent) == words
+
+    await until(whole, 20)

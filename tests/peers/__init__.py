@@ -1,0 +1,1 @@
+"""Stateful stand-ins for the platforms' APIs, over real sockets."""

@@ -1,0 +1,219 @@
+"""The web chat's parts that need no server."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.model import Author, Message, MessageFormat, Visibility
+from connectors.web import WebSettings, page
+from connectors.web.messages import Said, event, shown
+from connectors.web.page import Page
+from connectors.web.visitors import COOKIE, Throttle, contact_of, is_same_origin, token_of, welcome
+
+TOKEN = "A" * 43
+
+
+def request(query: str = "", scheme: str = "https", **headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request(
+        {
+            "type": "http",
+            "method": "POST",
+            "path": "/chat",
+            "scheme": scheme,
+            "server": ("desk.example", 443),
+            "query_string": query.encode(),
+            "headers": raw,
+        }
+    )
+
+
+def written(text: str, author: Author = Author.BOT, format: MessageFormat = MessageFormat.MARKDOWN) -> Message:
+    now = datetime.now(UTC)
+    return Message(1, 1, author, Visibility.PUBLIC, text, format, now, external_id="x-1", cursor=5)
+
+
+# --- what is shown --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("markdown", "html"),
+    [
+        ("**bold**\nnext", "<p><strong>bold</strong><br />\nnext</p>\n"),
+        ("<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
+        ("[x](//evil.example)", "<p>[x](//evil.example)</p>\n"),
+        ("[x](data:text/html,x)", "<p>[x](data:text/html,x)</p>\n"),
+        (
+            "[x](https://ok.example)",
+            '<p><a href="https://ok.example" target="_blank" rel="noopener noreferrer nofollow">x</a></p>\n',
+        ),
+    ],
+)
+def test_the_desks_markdown_becomes_harmless_html(markdown: str, html: str) -> None:
+    assert shown(written(markdown))["html"] == html
+
+
+def test_pictures_are_not_loaded() -> None:
+    assert "<img" not in shown(written("![x](https://evil.example/pixel.png)"))["html"]
+
+
+@pytest.mark.parametrize("author", [Author.CUSTOMER, Author.AGENT])
+def test_what_people_type_stays_text_whatever_its_format(author: Author) -> None:
+    words = "**not bold** <b>neither</b>"
+    for format in MessageFormat:
+        said = shown(written(words, author, format))
+        assert said["text"] == words
+        assert "html" not in said
+
+
+def test_only_the_visitors_own_messages_carry_an_id() -> None:
+    assert shown(written("x", Author.CUSTOMER))["external_id"] == "x-1"
+    assert shown(written("x", Author.AGENT))["external_id"] is None
+
+
+def test_an_event_is_two_lines_whatever_the_words() -> None:
+    sent = event(written("a\n\ndata: b\r\nid: 9", Author.AGENT))
+    id, data, *rest = sent.split("\n")
+    assert id == "id: 5"
+    assert json.loads(data.removeprefix("data: "))["text"] == "a\n\ndata: b\r\nid: 9"
+    assert rest == ["", ""]
+
+
+# --- what is taken --------------------------------------------------------------------------------
+
+ID = "0b0e8f4e-93d5-4b1c-8a36-1d1d4f3e2a10"
+
+
+def test_what_cannot_be_stored_is_removed_or_replaced() -> None:
+    assert Said.model_validate({"id": ID, "text": "a\x00b\ud800c😀 "}).text == "ab\ufffdc😀"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {"text": "no id"},
+        {"id": "1", "text": "x"},
+        {"id": ID, "text": 5},
+        {"id": ID, "button": "human"},
+        {"id": ID, "button": {"payload": "x" * 65, "label": "x"}},
+        {"id": ID, "button": {"payload": "话" * 22, "label": "x"}},
+        {"id": ID, "button": {"payload": "", "label": "x"}},
+        {"id": ID, "button": {"payload": "human", "label": ""}},
+    ],
+)
+def test_other_bodies_are_malformed(body: object) -> None:
+    with pytest.raises(ValidationError):
+        Said.model_validate(body)
+
+
+# --- visitors -------------------------------------------------------------------------------------
+
+
+def test_the_contact_is_not_the_token() -> None:
+    contact = contact_of(TOKEN)
+    assert len(contact) == 32
+    assert contact not in TOKEN
+    assert contact != contact_of("B" * 43)
+
+
+@pytest.mark.parametrize("cookie", ["", f"{COOKIE}=short", f"{COOKIE}={'é' * 43}", f"{COOKIE}={'A' * 44}"])
+def test_a_cookie_that_the_desk_never_set_is_none(cookie: str) -> None:
+    assert token_of(request(cookie=cookie)) is None
+
+
+def test_a_new_visitor_gets_a_token_and_a_known_one_keeps_it() -> None:
+    def given(asked: Request) -> str:
+        response = Response()
+        welcome(asked, response)
+        return response.headers["set-cookie"]
+
+    first = given(request())
+    assert first != given(request())
+    assert all(part in first for part in ("HttpOnly", "SameSite=lax", "Secure", "Path=/", "Max-Age=15552000"))
+    assert "Secure" not in given(request(scheme="http"))
+    assert TOKEN in given(request(cookie=f"{COOKIE}={TOKEN}"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "same"),
+    [
+        ({"sec_fetch_site": "same-origin"}, True),
+        ({"sec_fetch_site": "same-site"}, False),
+        ({"sec_fetch_site": "cross-site", "origin": "https://desk.example"}, False),
+        ({"origin": "https://desk.example"}, True),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "null"}, False),
+        ({}, True),
+    ],
+)
+def test_only_the_sites_own_pages_may_post(headers: dict[str, str], same: bool) -> None:
+    assert is_same_origin(request(host="desk.example", **headers)) is same
+
+
+def test_the_throttle_lets_pass_again_when_the_window_has_moved_on() -> None:
+    now = 0.0
+    throttle = Throttle(2, 10.0, clock=lambda: now)
+    assert throttle.wait("anna") == 0
+    now = 4.0
+    assert throttle.wait("anna") == 0
+    assert throttle.wait("anna") == 6.0
+    assert throttle.wait("bert") == 0
+    now = 10.0
+    assert throttle.wait("anna") == 0
+    assert throttle.wait("anna") == 4.0
+    now = 30.0
+    assert throttle.wait("carl") == 0
+    assert set(throttle._taken) == {"carl"}, "who is quiet is forgotten"
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "locale"),
+    [
+        ("", "", "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "fr, zh;q=0.3, en-GB;q=0.5", "en"),
+        ("", "zh;q=nonsense, en", "en"),
+        ("lang=zh", "en", "zh"),
+        ("lang=xx", "zh", "zh"),
+    ],
+)
+def test_the_visitor_is_met_in_their_language(query: str, accepted: str, locale: str) -> None:
+    chat = Page("BitPie", ["en", "zh"], {}, 10_000)
+    assert chat.locale(request(query, accept_language=accepted)) == locale
+
+
+def test_the_first_locale_with_words_of_its_own_is_the_default() -> None:
+    assert Page("BitPie", ["fr", "zh"], {}, 10_000).locale(request()) == "zh"
+    assert Page("BitPie", ["fr"], {}, 10_000).locale(request()) == "en"
+
+
+def test_every_locale_has_every_phrase_with_the_same_placeholders() -> None:
+    (_, first), *others = page._PHRASES.items()
+    for locale, phrases in others:
+        assert phrases.keys() == first.keys(), locale
+        for key, text in phrases.items():
+            for placeholder in ("{brand}", "{count}", "{limit}"):
+                assert (placeholder in text) == (placeholder in first[key]), (locale, key)
+
+
+def test_a_brand_cannot_break_out_of_the_page() -> None:
+    html = bytes(Page('"><script>alert(1)</script>', ["en"], {}, 10_000).render("en").body).decode()
+    assert "<script>alert" not in html
+
+
+@pytest.mark.parametrize("settings", [{"max_length": 0}, {"max_length": 10_001}, {"colour": "red"}])
+def test_settings_are_strict(settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        WebSettings.model_validate(settings)

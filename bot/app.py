@@ -145,7 +145,9 @@ class Switchboard:
         )
         return receipt
 
-    def application(self, engine_ready: Callable[[], bool]) -> FastAPI:
+    def application(self, engine_ready: Callable[[], bool], stopping: Callable[[], bool]) -> FastAPI:
+        """The HTTP side of the desk; its event streams end when ``stopping`` says so."""
+
         async def check_database() -> str | None:
             try:
                 async with asyncio.timeout(5):
@@ -157,7 +159,7 @@ class Switchboard:
         async def check_engine() -> str | None:
             return None if engine_ready() else "not ready; customers are handed to agents"
 
-        routers = [console(self.store, self._desk, self._feed, vendor=VENDOR, brand=self._brand)]
+        routers = [console(self.store, self._desk, self._feed, vendor=VENDOR, brand=self._brand, stopping=stopping)]
         routers += [part.routes(self.receive) for part in self.connectors.values() if isinstance(part, Routes)]
         return http.application(routers, {"database": check_database, "engine": check_engine})
 
@@ -182,8 +184,10 @@ class Switchboard:
                 if isinstance(connector, Closing):
                     stack.push_async_callback(connector.close)
             await stack.enter_async_context(_background("feed", self._feed.run))
-            app = self.application(engine_ready)
+            stopping = asyncio.Event()
+            app = self.application(engine_ready, stopping.is_set)
             await stack.enter_async_context(_background("http", lambda: http.serve(app, listening)))
+            stack.callback(stopping.set)
             await first_engine_ready()
             await stack.enter_async_context(_background("clock", lambda: clock.run(self.store, self._queue)))
             await stack.enter_async_context(_background("queue", self._queue.run))

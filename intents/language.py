@@ -48,7 +48,8 @@ def detect(text: str, hint: str | None = None) -> str | None:
     if latin and text.isascii() and _ENGLISH.search(text):
         return "en"
     best = _detector().compute_language_confidence_values(text)[0]
-    if (latin and letters < _ENOUGH_LETTERS) or best.value < _ENOUGH_CONFIDENCE:
+    # Few languages share another script: there the better one will do.
+    if best.value < (_ENOUGH_CONFIDENCE if latin else 0.5) or (latin and letters < _ENOUGH_LETTERS):
         return _primary(hint)
     return best.language.iso_code_639_1.name.lower()
 

@@ -74,7 +74,8 @@ class RasaEngine:
     async def predict(self, text: str) -> Prediction:
         if not text.strip():
             raise ValueError("there is no text to classify")
-        sent = _COMMAND.sub("\uff0f", text)[:MAX_CHARACTERS]
+        # Half an emoji is a Python string, but not UTF-8.
+        sent = _COMMAND.sub("\uff0f", text)[:MAX_CHARACTERS].encode(errors="replace").decode()
         answer = await self._request("POST", "/model/parse", {"text": sent})
         try:
             parsed = _Parsed.model_validate(answer)

@@ -27,8 +27,6 @@ Waiting = Callable[[float, float], None]
 """Called a few times a second while Rasa starts, with the seconds passed and those expected."""
 
 _START_LIMIT = 120.0
-_CHECK_INTERVAL = 5.0
-_CHECK_TIMEOUT = 5.0
 _CHECKS_TO_FAIL = 3
 _STABLE = 60.0
 _MAX_PAUSE = 30.0
@@ -40,12 +38,18 @@ class Sidecar:
 
     Each start gets a port and a token of its own, so ``endpoint`` is asked for every request. The child
     ends with ``run``, and if this process is killed outright, by itself.
+
+    Its health is checked every ``check_interval`` seconds, with as long to answer; three failures in a row
+    end it.
     """
 
-    def __init__(self, paths: EnginePaths, model: Path, waiting: Waiting | None = None) -> None:
+    def __init__(
+        self, paths: EnginePaths, model: Path, waiting: Waiting | None = None, *, check_interval: float = 5.0
+    ) -> None:
         self._paths = paths
         self._model = model
         self._waiting = waiting
+        self._check_interval = check_interval
         self._endpoint: Endpoint | None = None
         self._pid: int | None = None
         self.first_ready = asyncio.Event()
@@ -119,7 +123,7 @@ class Sidecar:
 
     async def _watch(self, endpoint: Endpoint) -> str:
         """Waits until Rasa is ready, then until it is not any more. Returns what was wrong."""
-        async with RasaEngine(lambda: endpoint, timeout=_CHECK_TIMEOUT) as engine:
+        async with RasaEngine(lambda: endpoint, timeout=self._check_interval) as engine:
             began = time.monotonic()
             while not await engine.healthy():
                 passed = time.monotonic() - began
@@ -133,7 +137,7 @@ class Sidecar:
             log.info("rasa is ready", action="rasa_ready", seconds=round(time.monotonic() - began, 1))
             failures = 0
             while failures < _CHECKS_TO_FAIL:
-                await asyncio.sleep(_CHECK_INTERVAL)
+                await asyncio.sleep(self._check_interval)
                 failures = 0 if await engine.healthy() else failures + 1
             return f"it failed {failures} health checks in a row"
 

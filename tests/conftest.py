@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -29,9 +30,10 @@ FACTS = {
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of an empty, migrated database."""
-    with embedded(tmp_path_factory.mktemp("postgres") / "data") as url:
+    # Not in pytest's folder: that is private to this user, and as root PostgreSQL runs as another.
+    with TemporaryDirectory(prefix="switchboard-") as folder, embedded(Path(folder) / "postgres") as url:
         asyncio.run(migrate(url))
         yield url
 
@@ -40,6 +42,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_url(postgres: str) -> str:
     """The same database without a row in it."""
     with psycopg.connect(conninfo(postgres), autocommit=True) as connection:
+        # What a test left running would otherwise block this for ever, in the one thread there is.
+        connection.execute("SET lock_timeout = '10s'")
         tables = connection.execute(
             "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables"
             " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
@@ -20,9 +21,17 @@ async def model() -> Path:
 
 
 @pytest.fixture(scope="session")
-async def desk_process(model: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DeskProcess]:
+def folders() -> Iterator[Path]:
+    """Where desks live. Not in pytest's folder: that is private to this user, and as root PostgreSQL runs
+    as another."""
+    with TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+async def desk_process(model: Path, folders: Path) -> AsyncIterator[DeskProcess]:
     """A running desk, shared: tests use customers of their own."""
-    folder = tmp_path_factory.mktemp("desk")
+    folder = folders / "shared"
     desk = DeskProcess(with_trained_model(folder / "var", model), config_file(folder / "config.yml"))
     try:
         yield await desk.start()
@@ -31,12 +40,12 @@ async def desk_process(model: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-async def new_desk(model: Path, tmp_path: Path) -> AsyncIterator[Callable[..., DeskProcess]]:
+async def new_desk(model: Path, folders: Path) -> AsyncIterator[Callable[..., DeskProcess]]:
     """Makes desks that a test may kill; none outlives the test."""
     made: list[DeskProcess] = []
 
     def make(config: str = "", **environment: str) -> DeskProcess:
-        folder = tmp_path / f"desk{len(made)}"
+        folder = Path(mkdtemp(dir=folders))
         desk = DeskProcess(
             with_trained_model(folder / "var", model), config_file(folder / "config.yml", config), environment
         )

@@ -107,6 +107,7 @@ def with_trained_model(var: Path, model: Path) -> Path:
     """A ``var`` folder in which the shipped content is trained already."""
     models = var / "models"
     models.mkdir(parents=True)
+    var.parent.chmod(0o755)
     shutil.copy(model, models / model.name)
     return var
 

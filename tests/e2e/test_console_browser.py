@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from bot import http
 from bot.feed import Feed
@@ -353,3 +353,28 @@ async def test_without_javascript_every_act_still_works(store: Store, open_conso
     await page.get_by_role("button", name="Resolve").click()
     await expect(page.locator(".state")).to_have_text("Resolved")
     await context.close()
+
+
+async def test_an_answer_that_comes_after_the_news_of_it_loses_nothing(store: Store, open_console: Open) -> None:
+    conversation_id = await queued(store)
+    page = await open_console()
+    await page.locator(f"#row-{conversation_id} a").click()
+    box = page.get_by_role("textbox", name="Message")
+    await box.fill("typed before")
+    held = asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        await held.wait()
+        await route.fulfill(response=answer)
+
+    await page.route("**/claim*", answer_late)
+    await page.get_by_role("button", name="Claim").click()
+    await expect(page.get_by_role("button", name="Resolve")).to_be_visible()
+    await box.press_sequentially(" and after")
+    held.set()
+    await expect(page.locator("#tab-mine")).to_have_attribute("aria-current", "true")
+    await expect(box).to_have_value("typed before and after")
+    await said(store, "still live", id="2")
+    await expect(page.get_by_role("region", name="Messages")).to_contain_text("still live")
+    await expect(box).to_have_value("typed before and after")

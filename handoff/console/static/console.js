@@ -142,7 +142,13 @@ document.addEventListener("click", (event) => {
 
 // --- htmx ---
 
-const trouble = (words) => (document.getElementById("trouble").textContent = words);
+/** The id of what failed last: the words about it stay until it works, whatever else works meanwhile. */
+let troubled;
+
+function trouble(words, id) {
+  document.getElementById("trouble").textContent = words;
+  troubled = id;
+}
 
 function showOpen() {
   const open = document.querySelector("#conversation > article")?.id.replace("conversation-", "row-");
@@ -155,7 +161,7 @@ function showOpen() {
 let waiting;
 
 function announceQueue() {
-  const now = Number(document.querySelector("[data-waiting]").dataset.waiting);
+  const now = Number(document.getElementById("tab-of-queue").dataset.count);
   if (now > waiting) document.getElementById("announcement").textContent = `New in the queue. ${now} waiting.`;
   waiting = now;
 }
@@ -167,9 +173,37 @@ function refreshed() {
   announceQueue();
 }
 
+/** After a request of `elt`, answered or not. */
+function answered({ elt, successful, requestConfig }) {
+  if (successful) {
+    if (elt.id === troubled || elt.matches(".row")) trouble("");
+    if (elt.id.startsWith("claim-")) document.getElementById("tab-mine").click();
+    if (elt.matches(".row, [id^=claim-]") && matchMedia("(pointer: fine)").matches) {
+      document.querySelector("textarea[data-draft]")?.focus({ preventScroll: true });
+    }
+  } else if (elt.matches(".composer")) {
+    const own = elt.querySelector("textarea");
+    const box = document.getElementById(own.id) ?? own;
+    box.value = [requestConfig.formData.get("text"), box.value].filter(Boolean).join("\n");
+    keepDraft(box);
+  }
+}
+
 function connect(htmx) {
   htmx.defineExtension("merge", {
     handleSwap: (style, target, fragment) => style === "merge" && keepingPlace(() => merge(target, fragment)),
+
+    // An update may remove a form while its request is on its way. Its events then reach nobody but the
+    // extension, so whatever makes requests names the extension itself.
+    onEvent(name, { detail }) {
+      if (name === "htmx:afterRequest" && detail.elt === detail.requestConfig.elt) {
+        answered(detail);
+      } else if (name === "htmx:sendError" || name === "htmx:timeout") {
+        trouble("The desk cannot be reached", detail.requestConfig.elt.id);
+      } else if (name === "htmx:responseError" && detail.xhr.status >= 500) {
+        trouble("The desk had a problem. Try again", detail.requestConfig.elt.id);
+      }
+    },
   });
 
   document.body.addEventListener("htmx:configRequest", ({ detail }) => {
@@ -193,28 +227,6 @@ function connect(htmx) {
   });
 
   document.body.addEventListener("htmx:afterSwap", refreshed);
-
-  document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-    const { elt, formData } = detail.requestConfig;
-    if (detail.successful) {
-      trouble("");
-      if (elt.id.startsWith("claim-")) document.getElementById("tab-mine")?.click();
-      if (elt.matches(".row, [id^=claim-]") && matchMedia("(pointer: fine)").matches) {
-        document.querySelector("textarea[data-draft]")?.focus({ preventScroll: true });
-      }
-    } else if (elt.matches(".composer")) {
-      const box = document.getElementById(elt.querySelector("textarea").id) ?? elt.querySelector("textarea");
-      box.value = [formData.get("text"), box.value].filter(Boolean).join("\n");
-      keepDraft(box);
-    }
-  });
-
-  for (const event of ["htmx:sendError", "htmx:timeout"]) {
-    document.body.addEventListener(event, () => trouble("The desk cannot be reached"));
-  }
-  document.body.addEventListener("htmx:responseError", ({ detail }) => {
-    if (detail.xhr.status >= 500) trouble("The desk had a problem. Try again");
-  });
   document.body.addEventListener("htmx:sseError", () => trouble("Reconnecting …"));
   document.body.addEventListener("htmx:sseOpen", () => trouble(""));
 }

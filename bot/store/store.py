@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -513,7 +514,7 @@ class Store:
             _MESSAGE.where(
                 message.c.conversation_id.in_(list(conversation_ids)), message.c.visibility == Visibility.PUBLIC
             )
-            .distinct(message.c.conversation_id)
+            .ext(distinct_on(message.c.conversation_id))
             .order_by(message.c.conversation_id, message.c.id.desc())
         )
         if author is not None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from bot.settings import ROOT
 from intents.paths import EnginePaths
 from intents.training import ensure_model
 from tests.e2e.desk import DeskProcess, config_file, with_trained_model
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium, headless; ``make test`` installs it where there is none."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    async with async_playwright() as playwright:
+        # Without the last four it spends seconds on looking up hosts of its maker.
+        flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+        flags += " disable-component-update disable-sync"
+        browser = await playwright.chromium.launch(executable_path=path, args=[f"--{flag}" for flag in flags.split()])
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture(scope="session")

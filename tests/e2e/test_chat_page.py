@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from bot.model import Author, Button, Incoming, Message
 from connectors.web.visitors import COOKIE, contact_of
 from tests.peers.desk import Site, StandInDesk, message
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TOPICS = [Button("Forgot password", "topic:password_reset"), Button("Talk to a person", "human")]
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium")
 
 
 def answer(incoming: Incoming) -> Iterable[Message]:
@@ -33,16 +20,10 @@ def answer(incoming: Incoming) -> Iterable[Message]:
 
 
 @pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def context(browser: Browser) -> BrowserContext:
-    return await browser.new_context(locale="en-GB")
+async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
+    context = await chromium.new_context(locale="en-GB")
+    yield context
+    await context.close()
 
 
 @pytest.fixture
@@ -257,8 +238,8 @@ async def test_news_does_not_move_who_reads_above(page: Page, desk: StandInDesk)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-async def test_a_phone_scrolls_only_downwards(browser: Browser, site: Site, language: str) -> None:
-    context = await browser.new_context(viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True)
+async def test_a_phone_scrolls_only_downwards(chromium: Browser, site: Site, language: str) -> None:
+    context = await chromium.new_context(viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True)
     page = await context.new_page()
     await page.goto(f"{site.base_url}/chat?lang={language}")
     await expect(page.locator("html")).to_have_attribute("lang", language)

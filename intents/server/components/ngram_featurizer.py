@@ -76,7 +76,10 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
         self._vectorizer = _vectorizer()
 
     def train(self, training_data: TrainingData) -> Resource:
-        self._vectorizer.fit([_spelling(message) for message in training_data.training_examples])
+        texts = [_spelling(message) for message in training_data.training_examples]
+        # What occurs once says nothing about any other message.
+        self._vectorizer.min_df = min(2, len(texts))
+        self._vectorizer.fit(texts)
         vocabulary = {ngram: int(column) for ngram, column in self._vectorizer.vocabulary_.items()}
         stored = {"vocabulary": vocabulary, "idf": self._vectorizer.idf_.tolist()}
         # JSON: a model file is data and must not be able to run code when it is loaded.
@@ -96,9 +99,9 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
 
 
 def _vectorizer(vocabulary: dict[str, int] | None = None) -> TfidfVectorizer:
-    # What occurs once says nothing about any other message.
-    counted = {"vocabulary": vocabulary} if vocabulary else {"min_df": 2}
-    return TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, lowercase=False, **counted)
+    return TfidfVectorizer(
+        vocabulary=vocabulary, analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, lowercase=False
+    )
 
 
 def _spelling(message: Message) -> str:

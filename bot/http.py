@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
@@ -62,7 +63,7 @@ def bind(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
         raise AddressInUse(
-            f"cannot listen on {host}:{port}: {error.strerror or error}. "
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno) if error.errno else error}. "
             "Is another desk running? Set PORT (and HOST) to listen elsewhere"
         ) from error
 

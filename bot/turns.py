@@ -122,7 +122,9 @@ class Turns:
             await self._store.skip_turn(taken)
 
     def _language(self, taken: TurnInput) -> str | None:
-        known = taken.conversation.language or taken.conversation.contact.language
+        # Platforms hint with regions and scripts ("zh-hans"); content has languages.
+        hint = (taken.conversation.contact.language or "").replace("_", "-").split("-")[0].lower()
+        known = taken.conversation.language or hint or None
         if taken.command is not None or taken.button is not None:
             return known
         return self._detect(taken.message.text, known)

@@ -89,7 +89,8 @@ class Scene:
     async def says(self, text: str = "", **fields: object) -> int:
         """The customer sends something and its turn is over; returns the conversation's id."""
         self.counter += 1
-        incoming = Incoming("test", "bot", str(self.counter), Sender("7", "Ann"), "7", text, **fields)
+        sender = fields.pop("sender", Sender("7", "Ann"))
+        incoming = Incoming("test", "bot", str(self.counter), sender, "7", text, **fields)
         receipt = await self.store.record_incoming(incoming)
         await until(lambda: self._turned(receipt.message_id))
         return receipt.conversation_id
@@ -135,6 +136,11 @@ async def test_a_sure_topic_is_answered_in_the_customers_language(scene: Scene, 
     assert [b.payload for b in reply.buttons][-2:] == ["helped:yes", "helped:no"]
     await scene.says("fees")
     assert (await scene.last()).text.startswith(answers.render("fee_explained", "en"))
+
+
+async def test_a_platforms_hint_counts_until_the_customer_has_written(scene: Scene, answers: Answers) -> None:
+    await scene.says("/start", command=Command.START, sender=Sender("7", "Ann", "zh-Hans"))
+    assert (await scene.last()).text == answers.phrase("welcome", "zh")
 
 
 async def test_out_of_scope_offers_topics_then_hands_over(scene: Scene, answers: Answers) -> None:

@@ -1,0 +1,154 @@
+"""A whole desk on Telegram: the real connector, queue, Rasa and console against a Bot API stand-in."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+
+from bot.settings import ROOT
+from intents.paths import EnginePaths
+from intents.training import ensure_model
+from tests.e2e.desk import DeskProcess, config_file, with_trained_model
+from tests.e2e.test_takeover import PASSWORD, switchboard
+from tests.peers.telegram import PeerUser, TelegramPeer
+
+
+@pytest.fixture(scope="module")
+async def telegram() -> AsyncIterator[TelegramPeer]:
+    async with TelegramPeer() as peer:
+        yield peer
+
+
+@pytest.fixture(scope="module")
+async def desk(telegram: TelegramPeer, folders) -> AsyncIterator[DeskProcess]:
+    folder = folders / "telegram"
+    model = await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
+    config = f"channels:\n  telegram:\n    base_url: {telegram.base_url}\n    poll_timeout: 2\n"
+    var = with_trained_model(folder / "var", model)
+    desk = DeskProcess(var, config_file(folder / "config.yml", config), {"TELEGRAM_BOT_TOKEN": telegram.token})
+    try:
+        yield await desk.start()
+    finally:
+        await desk.end()
+
+
+@pytest.fixture(scope="module")
+def ids() -> Iterator[int]:
+    return iter(range(100, 200))
+
+
+@pytest.fixture
+def ann(telegram: TelegramPeer, ids: Iterator[int]) -> PeerUser:
+    return telegram.user(next(ids), first_name="Ann <b>", language_code="zh-hans")
+
+
+async def answer(peer: TelegramPeer, user: PeerUser, count: int) -> str:
+    """The text of the user's ``count``-th message from the desk."""
+    return (await peer.wait_sent(user.id, count, timeout=30))[count - 1]["text"]
+
+
+async def test_dialogue_with_buttons(desk: DeskProcess, telegram: TelegramPeer, ann: PeerUser) -> None:
+    ann.writes("/start")
+    assert "BitPie" in await answer(telegram, ann, 1)
+    ann.writes("忘记密码了怎么办")
+    assert "注册时用的邮箱或手机号" in await answer(telegram, ann, 2)
+    sent = telegram.sent(ann.id)[1]
+    assert {entity["type"] for entity in sent["entities"]} == {"bold"}
+    query = ann.presses(sent["message_id"], "没有，找人工客服")
+    assert "排在第" in await answer(telegram, ann, 3)
+    await telegram.wait_until(lambda: query in telegram.answered, 5)
+    assert (ann.id, "typing") in telegram.actions
+
+
+async def test_a_deep_link_opens_its_topic(desk: DeskProcess, telegram: TelegramPeer, ann: PeerUser) -> None:
+    ann.writes("/start fee_explained")
+    assert "手续费" in await answer(telegram, ann, 1)
+
+
+async def test_an_agent_takes_over_and_hands_back(desk: DeskProcess, telegram: TelegramPeer, ann: PeerUser) -> None:
+    ann.writes("/human")
+    assert "排在第" in await answer(telegram, ann, 1)
+    async with signed_in(desk) as console:
+        path = re.findall(r'href="[^"]*(/conversations/\d+)', (await console.get("/console/")).text)[-1]
+        page = (await console.get("/console" + path)).text
+        assert "Ann &lt;b&gt;" in page
+        assert (await console.post(f"/console{path}/claim")).status_code == 303
+        assert "Mei" in await answer(telegram, ann, 2)
+        reply = {"text": "*您好* <b>_x_</b>", "mode": "reply"}
+        assert (await console.post(f"/console{path}/messages", data=reply)).status_code == 303
+        assert await answer(telegram, ann, 3) == "*您好* <b>_x_</b>"
+        ann.writes("手续费多少")
+        first = ann.writes("helo")
+        ann.edits(first, "hello")
+        ann.sends_photo(caption="look")
+        ann.sends_voice()
+        ann.sends_location()
+        await asyncio.sleep(3)
+        assert len(telegram.sent(ann.id)) == 3
+        page = (await console.get("/console" + path)).text
+        for shown in ("hello", "helo", "look", "photo", "voice", "location", "52.52"):
+            assert shown in page, shown
+        assert (await console.post(f"/console{path}/hand-back")).status_code == 303
+        await answer(telegram, ann, 4)
+        ann.writes("手续费多少")
+        assert "手续费" in await answer(telegram, ann, 5)
+
+
+def signed_in(desk: DeskProcess) -> _Console:
+    return _Console(desk)
+
+
+class _Console:
+    """An agent's browser, reduced to its HTTP."""
+
+    def __init__(self, desk: DeskProcess) -> None:
+        self._desk = desk
+        self._http = httpx.AsyncClient(base_url=desk.url, timeout=20)
+
+    async def __aenter__(self) -> httpx.AsyncClient:
+        await switchboard(self._desk, "agent", "add", "Mei", "--password-stdin", stdin=PASSWORD + "\n")
+        signed = await self._http.post("/console/sign-in", data={"name": "Mei", "password": PASSWORD})
+        assert signed.status_code == 303
+        return self._http
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+
+async def test_hostile_updates_stop_nobody(desk: DeskProcess, telegram: TelegramPeer, ann: PeerUser) -> None:
+    for update in (
+        {},
+        {"message": None},
+        {"message": {"chat": 5}},
+        {"message": {"message_id": "x", "date": -1, "chat": {"id": 1, "type": "private"}}},
+        {"edited_message": {"text": []}},
+        {"callback_query": {"id": 3, "data": "\u0000"}},
+        {"no_such_kind": {"deep": [[[[[]]]]]}},
+    ):
+        telegram.push_raw(update)
+    group = telegram.user(5, first_name="G")
+    telegram.group_message(-100, group, "/start")
+    ann.writes("\u0000" + "a" * 1_000_000)
+    ann.writes("\u202e<script>alert(1)</script>\u0000 😀")
+    assert await answer(telegram, ann, 2)
+    assert telegram.sent(-100) == []
+    assert telegram.token not in desk.log
+
+
+async def test_busy_and_blocked(desk: DeskProcess, telegram: TelegramPeer, ids: Iterator[int]) -> None:
+    busy = telegram.user(next(ids), first_name="Busy", language_code="en")
+    gone = telegram.user(next(ids), first_name="Gone", language_code="en")
+    telegram.fail_next("sendMessage", 429, "Too Many Requests: retry after 1", retry_after=1)
+    busy.writes("hi")
+    assert await answer(telegram, busy, 1)
+    gone.writes("hi")
+    await telegram.wait_sent(gone.id, 1, timeout=20)
+    gone.writes("how do i reset my password")
+    gone.blocks()
+    await asyncio.sleep(3)
+    busy.writes("how do i reset my password")
+    assert "Forgot password" in await answer(telegram, busy, 2)

@@ -18,7 +18,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from bot import app as desk_app
@@ -116,14 +115,15 @@ def predict(
 ) -> None:
     """Say what the desk would do with each line of standard input as a customer's first message."""
     settings = _settings(config)
-    policy = desk_app.build_policy(desk_app.load_answers(settings))
+    answers = desk_app.load_answers(settings)
+    policy = desk_app.build_policy(answers)
     with _bars() as report:
 
         async def classify() -> None:
             async with desk_app.intent_engine(settings, report) as running:
                 await running.first_ready()
                 report.close()
-                async for found in _predictions(running, sys.stdin.buffer, policy):
+                async for found in _predictions(running, sys.stdin.buffer, policy, answers.default_locale):
                     typer.echo(json.dumps(found, ensure_ascii=False) if as_json else _prediction_line(found))
 
         _run_until_signal(classify())
@@ -185,20 +185,22 @@ _IN_FLIGHT = 4
 """Texts classified at once: enough to keep the engine busy, few enough not to queue behind its timeout."""
 
 
-async def _predictions(running: desk_app.Running, lines: Any, policy: Policy) -> AsyncIterator[dict[str, object]]:
+async def _predictions(
+    running: desk_app.Running, lines: Any, policy: Policy, default_language: str
+) -> AsyncIterator[dict[str, object]]:
     """One object a line, in their order."""
     batch: list[str] = []
     for raw in lines:
         batch.append(raw.decode("utf-8", errors="replace").rstrip("\r\n").replace("\x00", ""))
         if len(batch) == _IN_FLIGHT:
-            for found in await asyncio.gather(*(_predicted(running, text, policy) for text in batch)):
+            for found in await asyncio.gather(*(_predicted(running, text, policy, default_language) for text in batch)):
                 yield found
             batch = []
-    for found in await asyncio.gather(*(_predicted(running, text, policy) for text in batch)):
+    for found in await asyncio.gather(*(_predicted(running, text, policy, default_language) for text in batch)):
         yield found
 
 
-async def _predicted(running: desk_app.Running, text: str, policy: Policy) -> dict[str, object]:
+async def _predicted(running: desk_app.Running, text: str, policy: Policy, default_language: str) -> dict[str, object]:
     prediction: Prediction | None = None
     if not text.strip():
         decision = policy.on_attachment()
@@ -211,7 +213,7 @@ async def _predicted(running: desk_app.Running, text: str, policy: Policy) -> di
             decision = policy.on_engine_unavailable()
     return {
         "text": text,
-        "language": language.detect(text, None),
+        "language": language.detect(text, default_language),
         "intent": prediction and prediction.intent,
         "confidence": prediction and round(prediction.confidence, 4),
         "ranking": [
@@ -258,7 +260,7 @@ def _database(settings: Settings, report: _Bars) -> Iterator[str]:
 
 
 def _run_until_signal(work: Coroutine[Any, Any, Any]) -> Any:
-    """Runs ``work``; SIGINT and SIGTERM cancel it, and it cleans up before this returns None."""
+    """Runs ``work``; SIGINT, SIGTERM and SIGHUP cancel it, and it cleans up before this returns None."""
 
     async def supervised() -> Any:
         task = asyncio.ensure_future(work)
@@ -272,10 +274,10 @@ def _run_until_signal(work: Coroutine[Any, Any, Any]) -> Any:
                 stopping = True
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            # Windows has no such thing; Ctrl-C then raises KeyboardInterrupt.
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(number, stop)
+        # SIGHUP: the terminal's window was closed. Windows has none of this; Ctrl-C raises KeyboardInterrupt there.
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            with contextlib.suppress(NotImplementedError, AttributeError):
+                loop.add_signal_handler(getattr(signal, name), stop)
         try:
             return await task
         except asyncio.CancelledError:
@@ -292,11 +294,8 @@ def _welcome(ready: desk_app.Ready, settings: Settings) -> None:
     for name, plugin in desk_app.plugins().items():
         if plugin.secret_variable and plugin.secret_variable not in settings.secrets:
             lines.append(f"[dim]{name} is off: set {plugin.secret_variable} to switch it on[/]")
-    out = Console(highlight=False)
-    if out.is_terminal:
-        out.print(Panel("\n".join(lines), title="Switchboard is ready", expand=False), soft_wrap=True)
-    else:
-        out.print("Switchboard is ready", *lines, sep="\n", soft_wrap=True)
+    # Never in a frame or cut to the width of the window: addresses are copied from here.
+    Console(highlight=False).print("[bold]Switchboard is ready[/]", *lines, sep="\n", soft_wrap=True)
     sys.stdout.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import warnings
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def embedded(folder: Path) -> Iterator[str]:
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     _forget_dead_server(folder)
+    _forget_dead_users(folder)
     server = get_server(folder, cleanup_mode="stop", start=False)
     deadline = time.monotonic() + START_TIMEOUT
     while True:
@@ -74,6 +76,16 @@ def _forget_dead_server(folder: Path) -> None:
         pass
     log.info("removing the pid file of a killed PostgreSQL", action="stale_pid_file", file=str(pid_file))
     pid_file.unlink(missing_ok=True)
+
+
+def _forget_dead_users(folder: Path) -> None:
+    """Strikes killed desks off the list of who uses the server: it would otherwise never stop again."""
+    users = folder / ".handle_pids.json"
+    try:
+        alive = [pid for pid in json.loads(users.read_text()) if psutil.pid_exists(pid)]
+    except (OSError, ValueError):
+        return
+    users.write_text(json.dumps(alive))
 
 
 def sqlalchemy_url(url: str) -> URL:

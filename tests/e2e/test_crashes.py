@@ -81,6 +81,10 @@ async def test_no_process_is_left_that_blocks_the_next_start(new_desk: NewDesk, 
     await desk.start()
     async with WebCustomer(desk.url) as customer:
         assert "Forgot password" in words(await customer.asks("how do i reset my password"))
+    # A clean stop leaves nothing behind, whatever the run before it left.
+    assert await desk.stop() == 0
+    with pytest.raises(LookupError):
+        desk.child("postgres")
 
 
 async def test_a_port_that_is_taken_is_said_at_once(new_desk: NewDesk) -> None:

@@ -139,6 +139,14 @@ async def test_hostile_updates_stop_nobody(desk: DeskProcess, telegram: Telegram
     assert telegram.token not in desk.log
 
 
+async def test_no_customers_words_are_in_the_log(desk: DeskProcess, telegram: TelegramPeer, ann: PeerUser) -> None:
+    ann.writes("忘记密码了怎么办")
+    assert await answer(telegram, ann, 1)
+    assert '"action": "received"' in desk.log
+    assert "忘记密码" not in desk.log
+    assert "alert(1)" not in desk.log
+
+
 async def test_busy_and_blocked(desk: DeskProcess, telegram: TelegramPeer, ids: Iterator[int]) -> None:
     busy = telegram.user(next(ids), first_name="Busy", language_code="en")
     gone = telegram.user(next(ids), first_name="Gone", language_code="en")

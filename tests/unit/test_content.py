@@ -1,0 +1,108 @@
+"""``switchboard check``: each mistake is found, and the shipped content has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.answers import PHRASES, Answers, ContentError
+from bot.content import MIN_EXAMPLES, problems
+from bot.settings import ROOT
+
+ANSWER = "---\ntitle: {title}\nhandoff: {handoff}\nbuttons: [{buttons}]\n---\nwords\n"
+
+
+def write(folder: Path, *, en_examples: list[str] | None = None, zh_count: int = MIN_EXAMPLES) -> None:
+    """A small content folder without a mistake, but for the arguments."""
+    for locale in ("en", "zh"):
+        (folder / "phrases").mkdir(exist_ok=True)
+        (folder / "phrases" / f"{locale}.yml").write_text("".join(f"{key}: {key}\n" for key in PHRASES))
+        answers = folder / "answers" / locale
+        answers.mkdir(parents=True, exist_ok=True)
+        for topic, button in (("fees", "delay"), ("delay", "fees")):
+            (answers / f"{topic}.md").write_text(ANSWER.format(title=topic, handoff="never", buttons=button))
+    (folder / "nlu").mkdir(exist_ok=True)
+    for topic in ("fees", "delay"):
+        english = en_examples if en_examples and topic == "fees" else [f"{topic} {n}" for n in range(MIN_EXAMPLES)]
+        chinese = [f"关于{topic}的问题{n}" for n in range(zh_count if topic == "fees" else MIN_EXAMPLES)]
+        blocks = "".join(
+            f"- intent: {topic}\n  metadata:\n    language: {language}\n  examples: |\n"
+            + "".join(f"    - {example}\n" for example in examples)
+            for language, examples in (("en", english), ("zh", chinese))
+        )
+        (folder / "nlu" / f"{topic}.yml").write_text(f'version: "3.1"\nnlu:\n{blocks}', encoding="utf-8")
+
+
+def found(folder: Path) -> list[str]:
+    return list(problems(folder, Answers(folder, ("en", "zh"), {})))
+
+
+def test_the_shipped_content_is_in_order() -> None:
+    assert found(ROOT / "data") == []
+
+
+def test_all_intents_of_the_domain_are_there() -> None:
+    intents = {path.stem for path in (ROOT / "data" / "nlu").glob("*.yml")}
+    assert len(intents - {"out_of_scope"}) == 35
+
+
+def test_content_without_a_mistake(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert found(tmp_path) == []
+
+
+def test_a_missing_answer(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "answers" / "zh" / "fees.md").unlink()
+    texts = found(tmp_path)
+    assert any("zh/fees.md: missing answer for the intent fees" in text for text in texts)
+    assert any("zh/delay.md: dead button: fees has no answer in zh" in text for text in texts)
+
+
+def test_an_answer_that_nothing_leads_to(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "nlu" / "fees.yml").unlink()
+    assert any("no training examples lead to this answer" in text for text in found(tmp_path))
+
+
+def test_answers_of_one_topic_that_disagree(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "answers" / "zh" / "fees.md").write_text(ANSWER.format(title="x", handoff="always", buttons=""))
+    assert any("handoff or priority differs" in text for text in found(tmp_path))
+
+
+def test_the_same_example_in_two_intents(tmp_path: Path) -> None:
+    examples = [f"fees {n}" for n in range(MIN_EXAMPLES)]
+    write(tmp_path, en_examples=[*examples, "Delay  3!"])
+    (text,) = found(tmp_path)
+    assert "duplicate example, also in delay: Delay  3!" in text
+
+
+def test_too_few_examples(tmp_path: Path) -> None:
+    write(tmp_path, zh_count=MIN_EXAMPLES - 1)
+    (text,) = found(tmp_path)
+    assert f"fees.yml: too few examples: {MIN_EXAMPLES - 1} in zh" in text
+
+
+def test_phrases_that_are_missing_or_never_said(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "phrases" / "zh.yml"
+    path.write_text(path.read_text().replace("welcome: ", "welcom: "))
+    texts = found(tmp_path)
+    assert any("missing phrase welcome" in text for text in texts)
+    assert any("nothing says the phrase welcom" in text for text in texts)
+
+
+def test_a_training_file_that_cannot_be_read(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "nlu" / "fees.yml").write_text("nlu:\n- intent: fees\n")
+    (text,) = found(tmp_path)
+    assert "fees.yml: each block under 'nlu' needs intent, metadata.language and examples" in text
+
+
+def test_the_default_locale_must_have_every_phrase(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "phrases" / "en.yml").write_text("welcome: hi\n")
+    with pytest.raises(ContentError, match=r"en\.yml: missing agent_joined"):
+        Answers(tmp_path, ("en", "zh"), {})

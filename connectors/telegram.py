@@ -17,6 +17,7 @@ import json
 import logging
 import random
 import re
+import time
 from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import timedelta
@@ -94,6 +95,9 @@ _CONFLICT = (
     " (a new token from @BotFather in TELEGRAM_BOT_TOKEN)"
 )
 _UNREADABLE = "What answered in Telegram's place could not be understood."
+_TOO_SOON = 0.2
+_FORGET_AFTER = 3600.0
+"""Seconds without an update after which the offset is forgotten."""
 _COMMANDS = {
     "": ("Start", "What I can help with", "Talk to a person"),
     "zh": ("开始", "我能帮您做什么", "联系人工客服"),
@@ -647,20 +651,26 @@ class TelegramConnector:
 
     async def _poll(self, receive: Receive) -> NoReturn:
         offset: int | None = None
+        heard = time.monotonic()
         backoff = _Backoff()
         try:
             while True:
+                asked = time.monotonic()
                 try:
                     updates = await self._fetch(offset, wait=self.settings.poll_timeout)
                 except TelegramError as error:
                     await self._wait_out("getUpdates", error, backoff)
                     continue
                 if not updates:
-                    # Everything below the offset is confirmed. Keeping it would be dangerous: after a quiet
-                    # week Telegram goes on from a random id, and would take a lower one for confirmed too.
-                    offset = None
+                    if time.monotonic() - asked < _TOO_SOON:
+                        await asyncio.sleep(_TOO_SOON)  # this server does not wait for news, so we do
+                    # Everything below the offset is confirmed. Keeping it for long would be dangerous: after a
+                    # quiet week Telegram goes on from a random id, and would take a lower one for confirmed too.
+                    if time.monotonic() - heard > _FORGET_AFTER:
+                        offset = None
                     backoff.reset()
                     continue
+                heard = time.monotonic()
                 stuck = True
                 for update in updates:
                     try:
@@ -788,6 +798,8 @@ class TelegramConnector:
                 await self._bot.call(method, **parameters)
                 return
             except TelegramError as error:
+                if method == "deleteWebhook" and isinstance(error, InvalidToken):
+                    return  # the token has just been accepted: this server knows no webhooks
                 if method == "setWebhook" and isinstance(error, BadRequest):
                     raise PermanentError(
                         f"Telegram refused the webhook: {self._redacted(error)}. Correct channels.telegram.webhook_url"

@@ -289,8 +289,9 @@ async def test_a_clean_shutdown_confirms_what_was_committed_and_no_more(
 
 
 async def test_ids_that_start_anew_after_a_quiet_week(
-    peer: TelegramPeer, desk: Desk, connector: TelegramConnector
+    peer: TelegramPeer, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("connectors.telegram._FORGET_AFTER", 0.0)
     ann = peer.user(42)
     short = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token)
     async with running(short, desk):
@@ -302,6 +303,15 @@ async def test_ids_that_start_anew_after_a_quiet_week(
         await desk.wait(2)
     await short.close()
     assert desk.texts == ["before", "after"]
+
+
+async def test_a_server_without_webhooks_is_polled(peer: TelegramPeer, desk: Desk) -> None:
+    peer.fail_next("deleteWebhook", 404, "Not Found", times=1)
+    polling = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token)
+    async with running(polling, desk):
+        peer.user(42).writes("hello")
+        await desk.wait(1)
+    await polling.close()
 
 
 async def test_it_outlives_everything_that_may_pass(

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from bot.settings import ROOT
 from intents.paths import EnginePaths
@@ -19,6 +19,8 @@ from tests.e2e.desk import DeskProcess, config_file, with_trained_model
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """The system's Chromium, headless; ``make test`` installs it where there is none."""
+    # Two cores do everything here: Rasa, PostgreSQL, the desk and the browser.
+    expect.set_options(timeout=20_000)
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     async with async_playwright() as playwright:
         # Without the last four it spends seconds on looking up hosts of its maker.

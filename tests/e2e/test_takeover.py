@@ -87,14 +87,18 @@ async def test_a_customer_is_answered_taken_over_and_handed_back(desk_process: D
     await expect(last).to_contain_text("congest")
     await says(customer, "今天天气怎么样")
     await expect(customer.get_by_role("button", name="找人工客服").last).to_be_visible()
-    await says(customer, "转人工")
+    await says(customer, "麻烦转人工，我有急事")
     await expect(last).to_contain_text("位")
 
     # It appears in both consoles by itself, and both claim it at once: one gets it, the other is told who did.
-    rows = [page.locator("[id^=row-] a", has_text="转人工").last for page in (mei, ada)]
+    rows = [page.locator("[id^=row-] a", has_text="麻烦转人工，我有急事") for page in (mei, ada)]
     for row in rows:
         await row.click()
-    await asyncio.gather(*(page.get_by_role("button", name="Claim").click() for page in (mei, ada)))
+    claims = [page.get_by_role("button", name="Claim") for page in (mei, ada)]
+    for claim in claims:
+        await expect(claim).to_be_visible()
+    # Dispatched, since a click would wait for the button to stand still, and the slower one sees it go.
+    await asyncio.gather(*(claim.dispatch_event("click") for claim in claims))
     await expect(mei.get_by_role("button", name="Resolve").or_(mei.get_by_role("alert")).first).to_be_visible()
     won = await mei.get_by_role("button", name="Resolve").is_visible()
     winner, loser, name = (mei, ada, "Mei") if won else (ada, mei, "Ada")

@@ -100,7 +100,8 @@ class DeskProcess:
             await self.stop()
         for process in psutil.process_iter(["cmdline"]):
             if str(self.var) in " ".join(process.info["cmdline"] or ()):
-                process.terminate()
+                # A frozen one hears nothing softer.
+                process.kill()
 
 
 def with_trained_model(var: Path, model: Path) -> Path:

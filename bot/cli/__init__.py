@@ -1,0 +1,36 @@
+"""``switchboard``: the commands of operators and developers."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.markup import escape
+
+from bot.answers import ContentError
+from bot.cli import desk, engine  # noqa: F401  (each registers its commands)
+from bot.cli.shared import cli, err
+from bot.http import AddressInUse
+from bot.model import PermanentError
+from bot.settings import SettingsError
+from bot.store.database import DatabaseError
+from intents.paths import EngineNotInstalled
+from intents.training import TrainingFailed
+
+_EXPLAINED = (
+    AddressInUse,
+    ContentError,
+    DatabaseError,
+    EngineNotInstalled,
+    PermanentError,
+    SettingsError,
+    TrainingFailed,
+)
+
+
+def main() -> None:
+    """The entry point. Whatever the desk can explain is explained in one line, without a traceback."""
+    try:
+        cli()
+    except _EXPLAINED as error:
+        err.print(f"[red]{escape(str(error))}[/]", soft_wrap=True)
+        sys.exit(2)

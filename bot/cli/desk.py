@@ -1,0 +1,116 @@
+"""The commands that run the desk, and those about its people."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bot import app as desk_app
+from bot.cli.shared import Bars, ConfigOption, bars, cli, err, fail, load_settings, run_until_signal
+from bot.http import bind
+from bot.model import Role
+from bot.settings import Settings
+from connectors import terminal
+from handoff import passwords
+
+agents = typer.Typer(help="The people who answer.", no_args_is_help=True)
+cli.add_typer(agents, name="agent")
+
+
+@cli.command()
+def run(config: ConfigOption = None) -> None:
+    """Start the desk; Ctrl-C stops it."""
+    settings = load_settings(config)
+    with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
+
+        async def serve() -> None:
+            async with desk_app.running_desk(settings, url, listening, report) as (_, ready):
+                report.close()
+                _welcome(ready, settings)
+                await asyncio.Event().wait()
+
+        run_until_signal(serve())
+    err.print("Stopped.")
+
+
+@cli.command()
+def chat(config: ConfigOption = None) -> None:
+    """Talk to the desk in this terminal: to the one that runs, or to one started for it."""
+    settings = load_settings(config, log_to="chat.log")
+    with contextlib.suppress(terminal.NotRunning):
+        run_until_signal(terminal.chat(settings.var))
+        return
+    with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
+
+        async def serve_and_chat() -> None:
+            async with desk_app.running_desk(settings, url, listening, report):
+                report.close()
+                await terminal.chat(settings.var)
+
+        run_until_signal(serve_and_chat())
+
+
+@agents.command("add")
+def add_agent(
+    name: str,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.AGENT,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Add an agent, who can then sign in to the console."""
+    settings = load_settings(config)
+    name = name.strip()
+    if not name or len(name) > 80:
+        fail("a name has 1 to 80 characters")
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = getpass.getpass(f"Password for {name}: ")
+        if password != getpass.getpass("Again: "):
+            fail("the two passwords differ")
+    if len(password) < passwords.MIN_LENGTH:
+        fail(f"a password has at least {passwords.MIN_LENGTH} characters")
+    with bars() as report, _database(settings, report) as url:
+        try:
+            run_until_signal(desk_app.add_agent(url, name, role, password))
+        except ValueError as error:
+            fail(str(error))
+    err.print(f"Added {role.value} {name}.")
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[Any]:
+    # Before anything slow: a port that is taken is said at once.
+    with bind(settings.environment.host, settings.environment.port) as listening:
+        yield listening
+
+
+@contextmanager
+def _database(settings: Settings, report: Bars) -> Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        with report.step("Starting PostgreSQL", 2):
+            url = stack.enter_context(desk_app.database(settings))
+        yield url
+
+
+def _welcome(ready: desk_app.Ready, settings: Settings) -> None:
+    lines = [f"Customers chat   {ready.chat}", f"Agents' console  {ready.console}"]
+    if ready.sign_in:
+        lines.append(f"First sign-in    {ready.sign_in}")
+        lines.append("                 works once, within 24 hours; then set a password")
+    for name, plugin in desk_app.plugins().items():
+        if plugin.secret_variable and plugin.secret_variable not in settings.secrets:
+            lines.append(f"[dim]{name} is off: set {plugin.secret_variable} to switch it on[/]")
+    # Never in a frame or cut to the width of the window: addresses are copied from here.
+    Console(highlight=False).print("[bold]Switchboard is ready[/]", *lines, sep="\n", soft_wrap=True)
+    sys.stdout.flush()

@@ -1,0 +1,110 @@
+"""The commands about the intent engine and the content it is made from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import typer
+
+from bot import app as desk_app
+from bot import content
+from bot.cli.shared import ConfigOption, bars, cli, err, load_settings, run_until_signal
+from bot.model import EngineUnavailable, Prediction, Thread
+from handoff.policy import Policy
+from intents import language
+
+
+@cli.command()
+def train(config: ConfigOption = None) -> None:
+    """Train the intent model for the content as it is now; does nothing if that is done already."""
+    settings = load_settings(config)
+    with bars() as report:
+        model = run_until_signal(desk_app.train(settings, report))
+    typer.echo(model)
+
+
+@cli.command()
+def check(config: ConfigOption = None) -> None:
+    """Look for mistakes in the content: missing answers, dead buttons, doubled or too few examples."""
+    settings = load_settings(config)
+    problems = list(content.problems(settings.data, desk_app.load_answers(settings)))
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
+        err.print(f"[red]{len(problems)} problem(s) found.[/]")
+        raise typer.Exit(1)
+    err.print("[green]The content is in order.[/]")
+
+
+@cli.command()
+def predict(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Say what the desk would do with each line of standard input as a customer's first message."""
+    settings = load_settings(config)
+    answers = desk_app.load_answers(settings)
+    policy = desk_app.build_policy(answers)
+    with bars() as report:
+
+        async def classify() -> None:
+            async with desk_app.intent_engine(settings, report) as running:
+                await running.first_ready()
+                report.close()
+                async for found in _predictions(running, sys.stdin.buffer, policy, answers.default_locale):
+                    typer.echo(json.dumps(found, ensure_ascii=False) if as_json else _prediction_line(found))
+
+        run_until_signal(classify())
+
+
+# --- predictions --------------------------------------------------------------------------------
+
+_IN_FLIGHT = 4
+"""Texts classified at once: enough to keep the engine busy, few enough not to queue behind its timeout."""
+
+
+async def _predictions(
+    running: desk_app.Running, lines: Any, policy: Policy, default_language: str
+) -> AsyncIterator[dict[str, object]]:
+    """One object a line, in their order."""
+    batch: list[str] = []
+    for raw in lines:
+        batch.append(raw.decode("utf-8", errors="replace").rstrip("\r\n").replace("\x00", ""))
+        if len(batch) == _IN_FLIGHT:
+            for found in await asyncio.gather(*(_predicted(running, text, policy, default_language) for text in batch)):
+                yield found
+            batch = []
+    for found in await asyncio.gather(*(_predicted(running, text, policy, default_language) for text in batch)):
+        yield found
+
+
+async def _predicted(running: desk_app.Running, text: str, policy: Policy, default_language: str) -> dict[str, object]:
+    prediction: Prediction | None = None
+    if not text.strip():
+        decision = policy.on_attachment()
+    else:
+        try:
+            prediction = await running.engine.predict(text)
+            decision = policy.on_text(Thread(), prediction)
+        except EngineUnavailable as error:
+            err.print(f"[yellow]{error}[/]")
+            decision = policy.on_engine_unavailable()
+    return {
+        "text": text,
+        "language": language.detect(text, default_language),
+        "intent": prediction and prediction.intent,
+        "confidence": prediction and round(prediction.confidence, 4),
+        "ranking": [
+            {"name": ranked.name, "confidence": round(ranked.confidence, 4)}
+            for ranked in (prediction.ranking if prediction else ())
+        ],
+        "decision": decision.action.value,
+    }
+
+
+def _prediction_line(found: dict[str, object]) -> str:
+    return f"{found['decision']!s:9} {found['intent']!s:24} {found['confidence']!s:7} {found['text']}"

@@ -25,6 +25,7 @@ PHRASES = frozenset(
     {
         "agent_joined",
         "already_queued",
+        "ask_again",
         "ask_back",
         "attachment_received",
         "button_helped",
@@ -35,6 +36,7 @@ PHRASES = frozenset(
         "help",
         "helped",
         "not_understood",
+        "outside",
         "queued",
         "queued_engine",
         "queued_unsure",
@@ -46,8 +48,14 @@ PHRASES = frozenset(
 )
 """The sentences of its own that the desk says."""
 
+UNWRITTEN = re.compile(r"\{write_\w+_here\}")
+"""What stands in a new topic's files until somebody has written the text. Never sent, never trained."""
+
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?(.*)\Z", re.DOTALL)
+
+MAX_TITLE = 40
+"""Characters: titles are the labels of buttons."""
 
 TOPIC = "topic:"
 HUMAN = "human"
@@ -67,7 +75,7 @@ def _priority(value: Any) -> Any:
 class _FrontMatter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[str, Field(min_length=1, max_length=40)]
+    title: Annotated[str, Field(min_length=1, max_length=MAX_TITLE)]
     handoff: Handoff
     priority: Annotated[Priority, BeforeValidator(_priority)] = Priority.NORMAL
     buttons: tuple[str, ...] = ()
@@ -102,7 +110,7 @@ class Answers:
         for locale in locales:
             self._phrases[locale] = _phrases(folder / "phrases" / f"{locale}.yml")
             for path in sorted((folder / "answers" / locale).glob("*.md")):
-                self._answers.setdefault(path.stem, {})[locale] = _answer(path, locale)
+                self._answers.setdefault(path.stem, {})[locale] = read_answer(path, locale)
         if missing := sorted(PHRASES - self._phrases[locales[0]].keys()):
             path = folder / "phrases" / f"{locales[0]}.yml"
             raise ContentError(f"{path}: missing {', '.join(missing)}; the default locale has every phrase")
@@ -187,7 +195,8 @@ def _phrases(path: Path) -> dict[str, str]:
     return loaded
 
 
-def _answer(path: Path, locale: str) -> Answer:
+def read_answer(path: Path, locale: str) -> Answer:
+    """One answer file. Raises ``ContentError`` for what cannot be used."""
     match = _FRONT_MATTER.match(_read(path))
     if match is None:
         raise ContentError(f"{path}: must begin with front matter between two lines of '---'")
@@ -202,6 +211,9 @@ def _answer(path: Path, locale: str) -> Answer:
     body = match[2].strip()
     if not body:
         raise ContentError(f"{path}: the answer is empty")
+    unwritten = [part for part, text in (("title", front.title), ("answer", body)) if UNWRITTEN.search(text)]
+    if unwritten:
+        raise ContentError(f"{path}: not written yet: {' and '.join(unwritten)}")
     unknown = set(_PLACEHOLDER.findall(body)) - PLACEHOLDERS
     if unknown:
         allowed = ", ".join(sorted(PLACEHOLDERS))

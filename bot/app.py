@@ -34,18 +34,21 @@ from handoff.console import console
 from handoff.desk import Desk
 from handoff.policy import Policy, Topic
 from intents import language
+from intents.datasets import DatasetError
 from intents.engine import IntentEngine
+from intents.models import ModelStore
+from intents.offline import ParsingFailed
 from intents.paths import EnginePaths
 from intents.rasa import Endpoint, RasaEngine
+from intents.release import TRAINING_SECONDS, Release, present, release
 from intents.sidecar import EXPECTED_SECONDS, Sidecar
-from intents.training import ensure_model
+from intents.training import TrainingFailed, ensure_model
 
 log = structlog.get_logger(__name__)
 
 SIGN_IN_VALID = timedelta(hours=24)
 VENDOR = ROOT / "node_modules"
 FIRST_AGENT = "admin"
-TRAINING_SECONDS = 40.0
 FIRST_READY_WITHIN = 120.0
 REMOTE_READY_WITHIN = 30.0
 
@@ -105,6 +108,8 @@ class Ready:
     console: str
     sign_in: str | None
     """The first agent's one-time sign-in, until somebody has set a password."""
+    notice: str | None = None
+    """What the operator should know of the model that answers."""
 
 
 class Switchboard:
@@ -317,12 +322,18 @@ class Running:
     ready: Callable[[], bool]
     first_ready: Callable[[], Awaitable[None]]
     """Waits until it has been ready once, or has clearly failed to become so."""
+    notice: str | None = None
+    """What the operator should know of the model that answers."""
 
 
 @asynccontextmanager
-async def intent_engine(settings: Settings, report: Report) -> AsyncIterator[Running]:
+async def intent_engine(settings: Settings, report: Report, *, trial: bool = False) -> AsyncIterator[Running]:
     """The engine at ``RASA_URL``, or one of our own as a child process: trained if its content changed,
-    started, and kept alive while entered."""
+    started, and kept alive while entered.
+
+    It answers with the live model, also with one that becomes live meanwhile; in a ``trial``, with the content's own
+    one, and what is live stays so.
+    """
     timeout = settings.config.engine.timeout
     environment = settings.environment
     if environment.rasa_url:
@@ -332,10 +343,16 @@ async def intent_engine(settings: Settings, report: Report) -> AsyncIterator[Run
             async with _background("engine", remote.watch):
                 yield Running(engine, lambda: remote.ready, remote.first_ready)
         return
-    paths = EnginePaths(settings.data, settings.var)
-    with report.step("Training the intent model", TRAINING_SECONDS) as progress:
-        model = await ensure_model(paths, lambda _step, done: progress(done))
-    sidecar = Sidecar(paths, model)
+    paths = engine_paths(settings)
+    notice = None
+    if trial:
+        with report.step("Training the intent model", TRAINING_SECONDS) as progress:
+            model = await ensure_model(paths, lambda _step, done: progress(done))
+        sidecar = Sidecar(paths, model)
+    else:
+        store = ModelStore(paths.models)
+        model, notice = await _live_model(paths, store, report)
+        sidecar = Sidecar(paths, model, follow=store)
     async with (
         RasaEngine(sidecar.endpoint, timeout) as engine,
         _background("rasa", sidecar.run),
@@ -345,7 +362,43 @@ async def intent_engine(settings: Settings, report: Report) -> AsyncIterator[Run
             with report.step("Starting Rasa", EXPECTED_SECONDS):
                 await _within(sidecar.first_ready.wait(), FIRST_READY_WITHIN)
 
-        yield Running(engine, lambda: sidecar.ready, first_ready)
+        yield Running(engine, lambda: sidecar.ready, first_ready, notice)
+
+
+async def _live_model(paths: EnginePaths, store: ModelStore, report: Report) -> tuple[Path, str | None]:
+    """The model to start with, and what there is to say about it. Once there has been a good one, no content, however
+    broken, keeps a desk from starting."""
+    try:
+        released = await release(paths, report.step)
+    except (TrainingFailed, ParsingFailed, DatasetError) as error:
+        live = present(store)
+        if live is None:
+            raise
+        log.error(
+            "no model of the content; the live one stays", action="model_failed", live=live.model, error=str(error)
+        )
+        first = str(error).partition("\n")[0]
+        return store.path(live.model), (
+            f"The content as it is now has no model: {first} Model {live.model} answers, which was live before."
+            " `switchboard train` says more."
+        )
+    live = released.live
+    notice = None
+    if released.refused and released.comparison is not None:
+        log.error(
+            "the model of the content is worse than the live one and was refused",
+            action="model_refused",
+            model=released.comparison.new,
+            live=live.model,
+            losses=[str(loss) for loss in released.comparison.losses],
+        )
+        notice = (
+            f"Model {released.comparison.new}, of the content as it is now, was refused: it is worse than"
+            f" {live.model}, which stays live. `switchboard train` says what got worse."
+        )
+    elif live.model != live.content:
+        notice = f"Model {live.model} answers, and not the one of the content as it is now: {live.why}."
+    return store.path(live.model), notice
 
 
 class _Remote:
@@ -385,22 +438,30 @@ async def running_desk(
     async with intent_engine(settings, report) as running:
         desk = build(settings, url, running.engine)
         async with desk.running(listening, running.ready, running.first_ready):
-            yield desk, await _ready(desk, listening)
+            yield desk, await _ready(desk, listening, running.notice)
 
 
-async def _ready(desk: Switchboard, listening: socket.socket) -> Ready:
+async def _ready(desk: Switchboard, listening: socket.socket, notice: str | None) -> Ready:
     host, port = listening.getsockname()[:2]
     # An address that means "every interface" is none that a browser can open.
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
     base = f"http://{host}:{port}"
     sign_in = await desk.first_sign_in()
-    return Ready(chat=f"{base}/chat", console=f"{base}/console", sign_in=None if sign_in is None else base + sign_in)
+    return Ready(
+        chat=f"{base}/chat",
+        console=f"{base}/console",
+        sign_in=None if sign_in is None else base + sign_in,
+        notice=notice,
+    )
 
 
-async def train(settings: Settings, report: Report) -> Path:
-    """The model file for the content as it is now, trained if there is none yet."""
-    with report.step("Training the intent model", TRAINING_SECONDS) as progress:
-        return await ensure_model(EnginePaths(settings.data, settings.var), lambda _step, done: progress(done))
+def engine_paths(settings: Settings) -> EnginePaths:
+    return EnginePaths(settings.data, settings.var)
+
+
+async def train(settings: Settings, report: Report, *, accept: bool = False) -> Release:
+    """Makes the model of the content live, unless it is worse than the live one and not accepted all the same."""
+    return await release(engine_paths(settings), report.step, accept=accept)
 
 
 async def add_agent(url: str, name: str, role: Role, password: str) -> None:

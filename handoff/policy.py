@@ -29,6 +29,10 @@ SMALL_TALK = frozenset({"greet", "goodbye", "thanks", "bot_challenge"})
 
 NOT_OFFERED = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN, OUT_OF_SCOPE}
 OFFERS = 3
+NEAR = 0.02
+"""The confidence from which a topic is offered. Measured: of what is not answered, the right topic is among such
+offers as often as among the first three whatever their confidence (96 %), and nine in ten messages out of scope are
+offered nothing."""
 MISSES_BEFORE_HANDOFF = 2
 
 
@@ -126,14 +130,12 @@ class Policy:
         nearest = [
             ranked.name
             for ranked in prediction.ranking
-            if ranked.name in self._topics and ranked.name not in NOT_OFFERED
+            if ranked.confidence >= NEAR and ranked.name in self._topics and ranked.name not in NOT_OFFERED
         ]
-        return Decision(
-            Action.ASK_BACK,
-            phrase="not_understood" if prediction.intent == OUT_OF_SCOPE else "ask_back",
-            offers=tuple(nearest[:OFFERS]),
-            understood=False,
-        )
+        outside = prediction.intent == OUT_OF_SCOPE
+        with_offers, without = ("not_understood", "outside") if outside else ("ask_back", "ask_again")
+        phrase = with_offers if nearest else without
+        return Decision(Action.ASK_BACK, phrase=phrase, offers=tuple(nearest[:OFFERS]), understood=False)
 
     def _escalate(
         self,

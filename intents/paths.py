@@ -31,6 +31,11 @@ class EnginePaths:
         return self.var / "models"
 
     @property
+    def regression(self) -> Path:
+        """The messages that every new model is measured on before it goes live."""
+        return self.data / "regression.tsv"
+
+    @property
     def log(self) -> Path:
         return self.var / "log" / "rasa.log"
 

@@ -1,47 +1,46 @@
-"""Rasa over HTTP. The only place that knows its API."""
+"""Rasa over HTTP. The only place that knows its routes."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Annotated, Any, Self
+from typing import Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from bot.model import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
-
-MAX_CHARACTERS = 1000
-"""What is read of a message: whoever writes more has said what it is about by then."""
-
-_FALLBACK = "nlu_fallback"
-
-# Rasa takes a message that begins with a slash for a command and believes it ("/greet" is a greeting
-# with confidence 1). The full-width slash means the same to a reader, and nothing to Rasa.
-_COMMAND = re.compile(r"^\s*/")
+from bot.model import EngineUnavailable, Prediction
+from intents.parsing import Parsed, as_sent, to_prediction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Endpoint:
+    """Where a Rasa server answers, and whether it is answering: so that it can be ended without breaking off a word."""
+
     url: str
     token: str = field(repr=False)
+    idle: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
+    """Set while no request is under way."""
+    _requests: int = field(default=0, init=False, repr=False)
 
+    def __post_init__(self) -> None:
+        self.idle.set()
 
-class _Intent(BaseModel):
-    model_config = ConfigDict(strict=True)
-    name: Annotated[str, Field(min_length=1)]
-    confidence: Annotated[float, Field(ge=0, le=1.000001, allow_inf_nan=False)]
-
-
-class _Parsed(BaseModel):
-    model_config = ConfigDict(strict=True)
-    intent: _Intent
-    intent_ranking: list[_Intent]
-    entities: list[dict[str, Any]] = []
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Around each request."""
+        self._requests += 1
+        self.idle.clear()
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self.idle.set()
 
 
 class RasaEngine:
@@ -72,18 +71,14 @@ class RasaEngine:
         await self._http.aclose()
 
     async def predict(self, text: str) -> Prediction:
-        if not text.strip():
-            raise ValueError("there is no text to classify")
-        # Half an emoji is a Python string, but not UTF-8.
-        sent = _COMMAND.sub("\uff0f", text)[:MAX_CHARACTERS].encode(errors="replace").decode()
-        answer = await self._request("POST", "/model/parse", {"text": sent})
+        answer = await self._request("POST", "/model/parse", {"text": as_sent(text)})
         try:
-            parsed = _Parsed.model_validate(answer)
+            parsed = Parsed.model_validate(answer)
         except ValidationError as error:
             fields = ", ".join(sorted({".".join(map(str, e["loc"])) or "body" for e in error.errors()}))
             # Without the error itself: it quotes what it was given.
             raise EngineUnavailable(f"Rasa's answer is not a prediction: {fields}.") from None
-        return _prediction(text, parsed)
+        return to_prediction(text, parsed)
 
     async def healthy(self) -> bool:
         try:
@@ -97,8 +92,9 @@ class RasaEngine:
         endpoint = self._endpoint()
         url = endpoint.url.rstrip("/") + path
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._http.request(method, url, params={"token": endpoint.token}, json=body)
+            with endpoint.asked():
+                async with asyncio.timeout(self._timeout):
+                    response = await self._http.request(method, url, params={"token": endpoint.token}, json=body)
         except (TimeoutError, httpx.TimeoutException):
             raise EngineUnavailable(f"Rasa did not answer within {self._timeout:g} seconds.") from None
         except httpx.ConnectError as error:
@@ -118,28 +114,3 @@ class RasaEngine:
             return json.loads(response.content)
         except ValueError:
             raise EngineUnavailable("Rasa's answer is not JSON.") from None
-
-
-def _prediction(text: str, parsed: _Parsed) -> Prediction:
-    """Rasa's fallback is a verdict on the ranking, not an intent in it."""
-    ranking = sorted(
-        (
-            Ranked(intent.name, min(intent.confidence, 1.0))
-            for intent in parsed.intent_ranking
-            if intent.name != _FALLBACK
-        ),
-        key=lambda ranked: -ranked.confidence,
-    )
-    if not ranking:
-        raise EngineUnavailable("Rasa's answer ranks no intent.")
-    best = ranking[0]
-    if parsed.intent.name not in (best.name, _FALLBACK):
-        raise EngineUnavailable("Rasa's answer contradicts its own ranking.")
-    return Prediction(
-        text=text,
-        intent=best.name,
-        confidence=best.confidence,
-        ranking=tuple(ranking),
-        sure=parsed.intent.name != _FALLBACK and best.name != OUT_OF_SCOPE,
-        entities=tuple(parsed.entities),
-    )

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import json
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from intents.datasets import DatasetError, read_dataset
+from intents.models import ModelInfo, ModelStore
 from intents.paths import EnginePaths
-
-Progress = Callable[[str, float], None]
-"""Called with the step under way and the share done of the whole, 0 to 1."""
-
-KEPT_MODELS = 3
-"""Enough to go back and forth between two versions of the content without training."""
-
-_ERROR_LINES = 30
+from intents.process import ProcessFailed, Progress, run_script
 
 
 class TrainingFailed(Exception):
@@ -30,8 +24,17 @@ def content_hash(paths: EnginePaths) -> str:
 
     Of the answers only the front matter counts: rewording one needs no training.
     """
+    return _digest(_ingredients(paths))
+
+
+def code_hash(paths: EnginePaths) -> str:
+    """Twelve hexadecimal digits over what runs a model, whatever it was trained on."""
+    return _digest(_code(paths))
+
+
+def _digest(ingredients: Iterable[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
-    for name, content in _ingredients(paths):
+    for name, content in ingredients:
         for part in (name.encode(), content):
             digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()[:12]
@@ -43,10 +46,16 @@ def _ingredients(paths: EnginePaths) -> Iterator[tuple[str, bytes]]:
     answers = paths.data / "answers"
     for path in sorted(answers.rglob("*.md")):
         yield f"answers/{path.relative_to(answers).as_posix()}", _front_matter(path.read_bytes())
-    for path in (paths.server / "pipeline.yml", paths.server / "requirements.txt"):
-        yield path.name, path.read_bytes()
-    for path in sorted((paths.server / "components").glob("*.py")):
-        yield f"components/{path.name}", path.read_bytes()
+    yield "pipeline.yml", (paths.server / "pipeline.yml").read_bytes()
+    yield from _code(paths)
+
+
+def _code(paths: EnginePaths) -> Iterator[tuple[str, bytes]]:
+    yield "requirements.txt", (paths.server / "requirements.txt").read_bytes()
+    for folder in ("components", "encoders"):
+        for path in sorted((paths.server / folder).glob("*.*")):
+            if path.suffix in (".py", ".tsv"):
+                yield f"{folder}/{path.name}", path.read_bytes()
 
 
 def _front_matter(content: bytes) -> bytes:
@@ -68,63 +77,50 @@ async def ensure_model(paths: EnginePaths, progress: Progress | None = None) -> 
     The file appears complete or not at all. Cancelling stops the training.
     Raises ``EngineNotInstalled`` or ``TrainingFailed``.
     """
-    model = paths.models / f"{content_hash(paths)}.tar.gz"
-    if model.exists():
-        os.utime(model)
-        return model
-    paths.models.mkdir(parents=True, exist_ok=True)
-    unfinished = paths.models / f".{os.getpid()}-{model.name}"
-    try:
-        await _train(paths, unfinished, progress)
-        try:
-            unfinished.replace(model)
-        except FileNotFoundError:
-            raise TrainingFailed("Rasa ended well but wrote no model.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
-    _remove_old(paths.models)
-    return model
-
-
-async def _train(paths: EnginePaths, model: Path, progress: Progress | None) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(paths.python(), paths.server / "train.py", paths.server / "pipeline.yml", paths.data / "nlu", model),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=paths.models,
-        env=paths.process_environment(),
+    store = ModelStore(paths.models)
+    model = content_hash(paths)
+    if store.has(model):
+        os.utime(store.path(model))
+        return store.path(model)
+    began = time.monotonic()
+    with store.adding(model) as unfinished:
+        await train(paths, paths.server / "pipeline.yml", paths.data / "nlu", unfinished, progress)
+    store.keep_info(
+        model,
+        ModelInfo(
+            content=model,
+            trained=datetime.now(UTC),
+            seconds=round(time.monotonic() - began, 1),
+            **_counts(paths),
+        ),
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    said = asyncio.create_task(_last_lines(process.stderr))
+    store.remove_old()
+    return store.path(model)
+
+
+async def train(paths: EnginePaths, pipeline: Path, data: Path, model: Path, progress: Progress | None = None) -> None:
+    """Trains ``pipeline`` (a Rasa configuration) on the examples in ``data`` and writes the file ``model``.
+
+    Cancelling stops the training; a partly written file is possible then, as it is after a failure.
+    Raises ``EngineNotInstalled`` or ``TrainingFailed``.
+    """
     try:
-        async for line in process.stdout:
-            if progress is not None:
-                report = json.loads(line)
-                progress(report["step"], report["done"])
-        await process.wait()
-        last = await said
-    finally:
-        said.cancel()
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise TrainingFailed(f"Training ended with status {process.returncode}.\n" + "\n".join(last))
+        await run_script(paths, "train.py", pipeline, data, model, cwd=model.parent, progress=progress)
+    except ProcessFailed as error:
+        raise TrainingFailed(f"Training {error}") from None
+    _check_written(model)
 
 
-async def _last_lines(stream: asyncio.StreamReader) -> list[str]:
-    lines: deque[str] = deque(maxlen=_ERROR_LINES)
-    # In blocks rather than lines: a line longer than the reader's limit must not end the reading.
-    rest = ""
-    while block := await stream.read(65536):
-        *whole, rest = (rest + block.decode(errors="replace")).split("\n")
-        lines.extend(line for line in whole if line.strip())
-    return [*lines, rest] if rest.strip() else list(lines)
+def _check_written(model: Path) -> None:
+    if not model.exists():
+        raise TrainingFailed("Rasa ended well but wrote no model.")
 
 
-def _remove_old(models: Path) -> None:
-    newest_first = sorted(models.glob("[!.]*.tar.gz"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in newest_first[KEPT_MODELS:]:
-        path.unlink(missing_ok=True)
+def _counts(paths: EnginePaths) -> dict[str, int]:
+    """How many examples and intents the content has, for people to know a model by."""
+    try:
+        examples = read_dataset(paths.data / "nlu").examples
+    except DatasetError:
+        # Rasa has read it, and that is what matters here.
+        return {}
+    return {"examples": len(examples), "intents": len({example.label for example in examples})}

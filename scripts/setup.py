@@ -93,6 +93,11 @@ def install_application(requirements):
     install_environment(ROOT / ".venv", "3.11", requirements, editable)
 
 
+def prepare_encoders(server):
+    command = (server / ".venv" / BIN / "python", "-m", "encoders.prepare", server / ".venv" / "encoders")
+    run(*command, env={"PYTHONPATH": str(server)}, quiet=True)
+
+
 def install_browser_libraries():
     command = ("ci", "--no-audit", "--no-fund", "--loglevel=error")
     npm = shutil.which("npm")
@@ -150,6 +155,13 @@ def steps(tests):
         (server / "requirements.txt",),
         server / ".venv" / BIN / "rasa",
         lambda: install_environment(server / ".venv", "3.10", "intents/server/requirements.txt"),
+    )
+    yield (
+        "Sentence encoders",
+        "encoders",
+        (server / "requirements.txt", *sorted((server / "encoders").glob("*.*"))),
+        server / ".venv" / "encoders" / "use" / "graph.onnx",
+        lambda: prepare_encoders(server),
     )
     yield (
         "Browser libraries",

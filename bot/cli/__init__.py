@@ -7,12 +7,16 @@ import sys
 from rich.markup import escape
 
 from bot.answers import ContentError
-from bot.cli import desk, engine  # noqa: F401  (each registers its commands)
+from bot.cli import desk, engine, evaluate, models, topic  # noqa: F401  (each registers its commands)
 from bot.cli.shared import cli, err
 from bot.http import AddressInUse
 from bot.model import PermanentError
 from bot.settings import SettingsError
 from bot.store.database import DatabaseError
+from intents.datasets import DatasetError
+from intents.evaluate import PipelineError
+from intents.models import ModelError
+from intents.offline import ParsingFailed
 from intents.paths import EngineNotInstalled
 from intents.training import TrainingFailed
 
@@ -20,8 +24,12 @@ _EXPLAINED = (
     AddressInUse,
     ContentError,
     DatabaseError,
+    DatasetError,
     EngineNotInstalled,
+    ModelError,
+    ParsingFailed,
     PermanentError,
+    PipelineError,
     SettingsError,
     TrainingFailed,
 )

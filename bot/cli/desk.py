@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bot import app as desk_app
-from bot.cli.shared import Bars, ConfigOption, bars, cli, err, fail, load_settings, run_until_signal
+from bot.cli.shared import Bars, ConfigOption, bars, cli, err, fail, load_settings, mention_drafts, run_until_signal
 from bot.http import bind
 from bot.model import Role
 from bot.settings import Settings
@@ -29,6 +30,7 @@ cli.add_typer(agents, name="agent")
 def run(config: ConfigOption = None) -> None:
     """Start the desk; Ctrl-C stops it."""
     settings = load_settings(config)
+    mention_drafts(settings)
     with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
 
         async def serve() -> None:
@@ -51,8 +53,10 @@ def chat(config: ConfigOption = None) -> None:
     with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
 
         async def serve_and_chat() -> None:
-            async with desk_app.running_desk(settings, url, listening, report):
+            async with desk_app.running_desk(settings, url, listening, report) as (_, ready):
                 report.close()
+                if ready.notice:
+                    err.print(f"[yellow]{escape(ready.notice)}[/]", soft_wrap=True)
                 await terminal.chat(settings.var)
 
         run_until_signal(serve_and_chat())
@@ -111,6 +115,8 @@ def _welcome(ready: desk_app.Ready, settings: Settings) -> None:
     for name, plugin in desk_app.plugins().items():
         if plugin.secret_variable and plugin.secret_variable not in settings.secrets:
             lines.append(f"[dim]{name} is off: set {plugin.secret_variable} to switch it on[/]")
+    if ready.notice:
+        lines.append(f"[yellow]{escape(ready.notice)}[/]")
     # Never in a frame or cut to the width of the window: addresses are copied from here.
     Console(highlight=False).print("[bold]Switchboard is ready[/]", *lines, sep="\n", soft_wrap=True)
     sys.stdout.flush()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from bot import app as desk_app
-from bot import content
+from bot import content, topics
 from bot.cli.shared import ConfigOption, bars, cli, err, load_settings, run_until_signal
 from bot.model import EngineUnavailable, Prediction, Thread
 from handoff.policy import Policy
@@ -19,21 +19,20 @@ from intents import language
 
 
 @cli.command()
-def train(config: ConfigOption = None) -> None:
-    """Train the intent model for the content as it is now; does nothing if that is done already."""
-    settings = load_settings(config)
-    with bars() as report:
-        model = run_until_signal(desk_app.train(settings, report))
-    typer.echo(model)
-
-
-@cli.command()
 def check(config: ConfigOption = None) -> None:
-    """Look for mistakes in the content: missing answers, dead buttons, doubled or too few examples."""
+    """Look for mistakes in the content: missing answers, dead buttons, doubled or too few examples.
+
+    Drafts are listed with what they lack; being unfinished is no mistake.
+    """
     settings = load_settings(config)
-    problems = list(content.problems(settings.data, desk_app.load_answers(settings)))
+    answers = desk_app.load_answers(settings)
+    problems = list(content.problems(settings.data, answers))
     for problem in problems:
         typer.echo(problem)
+    for name in topics.drafts(settings.data):
+        lacking = list(topics.missing(settings.data, answers, name))
+        for line in lacking or [f"{name} is finished; `switchboard topic ready {name}` puts it live"]:
+            typer.echo(f"draft: {line}")
     if problems:
         err.print(f"[red]{len(problems)} problem(s) found.[/]")
         raise typer.Exit(1)
@@ -45,14 +44,17 @@ def predict(
     config: ConfigOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Say what the desk would do with each line of standard input as a customer's first message."""
+    """Say what the desk would do with each line of standard input as a customer's first message.
+
+    With the model of the content as it is now: trained if need be, and not made live.
+    """
     settings = load_settings(config)
     answers = desk_app.load_answers(settings)
     policy = desk_app.build_policy(answers)
     with bars() as report:
 
         async def classify() -> None:
-            async with desk_app.intent_engine(settings, report) as running:
+            async with desk_app.intent_engine(settings, report, trial=True) as running:
                 await running.first_ready()
                 report.close()
                 async for found in _predictions(running, sys.stdin.buffer, policy, answers.default_locale):

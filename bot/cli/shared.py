@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from bot import app as desk_app
-from bot import logs
+from bot import logs, topics
 from bot.settings import Settings
 
 cli = typer.Typer(
@@ -46,6 +46,16 @@ def load_settings(config: Path | None, log_to: str | None = None) -> Settings:
     secrets = [*settings.secrets.values(), environment.rasa_token]
     logs.configure(settings.config.logs.level, secrets, to=None if log_to is None else settings.var / "log" / log_to)
     return settings
+
+
+def mention_drafts(settings: Settings) -> None:
+    """Says which topics customers get nothing of, so that nobody wonders why."""
+    if names := topics.drafts(settings.data):
+        err.print(
+            f"[yellow]Left out, for they are drafts: {escape(', '.join(names))}.[/]"
+            " `switchboard check` says what they lack.",
+            soft_wrap=True,
+        )
 
 
 def run_until_signal(work: Coroutine[Any, Any, Any]) -> Any:

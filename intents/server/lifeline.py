@@ -1,7 +1,6 @@
 """A child process that does not outlive its parent."""
 
 import os
-import sys
 import threading
 
 
@@ -13,7 +12,8 @@ def end_with_parent() -> None:
     """
 
     def wait() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Not through sys.stdin: its lock, held by a thread that waits, aborts an interpreter that ends in order.
+        while os.read(0, 4096):
             pass
         os._exit(0)
 

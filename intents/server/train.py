@@ -7,44 +7,43 @@ means that the model file is there. Ends with its parent (``lifeline``).
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
-import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lifeline import end_with_parent
+from startup import Report, be_quiet, progress_on_stdout
 
-_EMBEDDING = (0.1, 0.85)
-"""The share of the run in which the examples are embedded."""
+_STARTED = 0.15
+_EMBEDDED = 0.6
+"""The share of the run after which the examples are embedded, as measured; what remains is the classifier's."""
 
 
 class ProgressLines(logging.Handler):
     """Turns what the featurizer logs (``done``: its own share) into progress lines."""
 
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
     def emit(self, record: logging.LogRecord) -> None:
         done = getattr(record, "done", None)
         if done is not None:
-            start, end = _EMBEDDING
-            report(record.getMessage(), start + (end - start) * done)
+            self._report(record.getMessage(), _STARTED + (_EMBEDDED - _STARTED) * done)
 
 
-def report(step: str, done: float) -> None:
-    print(json.dumps({"step": step, "done": round(done, 3)}), file=_progress, flush=True)
-
-
-def train(pipeline: Path, data: Path, model: Path) -> None:
+def train(pipeline: Path, data: Path, model: Path, report: Report) -> None:
     """Raises on any failure; a partly written model is possible then, so the caller renames."""
     report("Starting Rasa", 0.0)
     from rasa.model_training import train_nlu
 
-    featurizer = logging.getLogger("components.e5_featurizer")
+    featurizer = logging.getLogger("components.sentence_featurizer")
     featurizer.setLevel(logging.INFO)
-    featurizer.addHandler(ProgressLines())
+    featurizer.addHandler(ProgressLines(report))
 
-    report("Reading the examples", _EMBEDDING[0])
+    report("Reading the examples", _STARTED)
     written = train_nlu(
         config=str(pipeline),
         nlu_data=str(data),
@@ -58,14 +57,11 @@ def train(pipeline: Path, data: Path, model: Path) -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    # Rasa prints to standard output: keep the real one for progress and hand Rasa the other.
-    _progress = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    # Dozens of deprecations at import, of which nobody here can mend any; libraries undo mere filters.
-    warnings.showwarning = lambda *_args, **_named: None
+    report = progress_on_stdout()
+    be_quiet()
     with TemporaryDirectory() as cache:
         # Rasa's own cache would sit in the working directory and knows nothing of our components.
         os.environ.update(RASA_CACHE_DIRECTORY=cache, RASA_MAX_CACHE_SIZE="0")
         # Threads that spin while they wait take the processor from the desk, and from one another.
         os.environ["OMP_WAIT_POLICY"] = "passive"
-        train(*(Path(argument) for argument in sys.argv[1:4]))
+        train(*(Path(argument) for argument in sys.argv[1:4]), report)

@@ -101,8 +101,8 @@ def test_training_reports_its_progress(model: Path, progress: list[tuple[str, fl
     shares = [done for _, done in progress]
     assert (shares[0], shares[-1]) == (0.0, 1.0)
     assert shares == sorted(shares)
-    assert len(shares) > 5
-    assert [path.name for path in paths.models.iterdir()] == [model.name]
+    assert [step for step, _ in progress].count("Embedding the examples") > 1
+    assert {path.name for path in paths.models.iterdir()} == {model.name, model.name.replace(".tar.gz", ".json")}
 
 
 async def test_a_training_that_fails_hands_on_what_rasa_said(paths: EnginePaths, tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_the_shipped_content_is_in_order() -> None:
 
 def test_all_intents_of_the_domain_are_there() -> None:
     intents = {path.stem for path in (ROOT / "data" / "nlu").glob("*.yml")}
-    assert len(intents - {"out_of_scope"}) == 35
+    # More, once a support lead has added topics.
+    assert len(intents - {"out_of_scope"}) >= 35
 
 
 def test_content_without_a_mistake(tmp_path: Path) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from intents.models import KEPT_MODELS
 from intents.paths import EngineNotInstalled, EnginePaths
 from intents.sidecar import Sidecar
-from intents.training import KEPT_MODELS, TrainingFailed, content_hash, ensure_model
+from intents.training import TrainingFailed, content_hash, ensure_model
 
 NLU = "nlu/greet.yml"
 ANSWER = "answers/en/greet.md"
@@ -59,6 +60,7 @@ def test_the_hash_is_twelve_digits_and_stable(paths: EnginePaths) -> None:
         ("server/pipeline.yml", "recipe: default.v2\n"),
         ("server/requirements.txt", "rasa==3.6.20\n"),
         ("server/components/text.py", "x = 2\n"),
+        ("server/encoders/encoder.py", "x = 2\n"),
     ],
 )
 def test_what_a_model_is_made_from_changes_the_hash(paths: EnginePaths, name: str, content: str) -> None:
@@ -102,7 +104,8 @@ async def test_only_the_latest_models_are_kept(paths: EnginePaths) -> None:
     for version in range(KEPT_MODELS + 2):
         (paths.data / NLU).write_text(f"# {version}\n")
         models.append(await ensure_model(paths))
-    assert set((paths.var / "models").iterdir()) == set(models[-KEPT_MODELS:])
+    assert set((paths.var / "models").glob("*.tar.gz")) == set(models[-KEPT_MODELS:])
+    assert len(list((paths.var / "models").iterdir())) == 2 * KEPT_MODELS
 
 
 async def test_a_failed_training_says_why_and_leaves_nothing(paths: EnginePaths) -> None:

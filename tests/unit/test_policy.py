@@ -41,7 +41,7 @@ POLICY = Policy(
 
 def predicted(intent: str, confidence: float = 0.9, *, sure: bool = True) -> Prediction:
     others = ("greet", "fee_explained", "fee_reduce", "deny", "complaint", "funds_stolen")
-    ranking = [Ranked(intent, confidence), *(Ranked(name, 0.01) for name in others if name != intent)]
+    ranking = [Ranked(intent, confidence), *(Ranked(name, 0.06) for name in others if name != intent)]
     return Prediction("…", intent, confidence, tuple(ranking), sure=sure and intent != OUT_OF_SCOPE)
 
 
@@ -94,6 +94,19 @@ def test_what_the_engine_is_not_sure_of_is_never_acted_upon(intent: str) -> None
 def test_the_nearest_topics_are_offered_and_only_topics() -> None:
     decision = POLICY.on_text(NEW, predicted("fee_reduce", 0.3, sure=False))
     assert decision.offers == ("fee_reduce", "fee_explained", "complaint")
+
+
+def test_only_near_topics_are_offered() -> None:
+    ranking = (Ranked("fee_reduce", 0.5), Ranked("fee_explained", 0.2), Ranked("complaint", 0.01))
+    decision = POLICY.on_text(NEW, Prediction("…", "fee_reduce", 0.5, ranking, sure=False))
+    assert decision.offers == ("fee_reduce", "fee_explained")
+
+
+@pytest.mark.parametrize(("intent", "phrase"), [(OUT_OF_SCOPE, "outside"), ("greet", "ask_again")])
+def test_without_a_near_topic_none_is_offered(intent: str, phrase: str) -> None:
+    ranking = (Ranked(intent, 0.6), Ranked("fee_explained", 0.01))
+    decision = POLICY.on_text(NEW, Prediction("…", intent, 0.6, ranking, sure=False))
+    assert (decision.action, decision.phrase, decision.offers) == (ASK, phrase, ())
 
 
 def test_urgent_topics_go_to_the_front() -> None:

@@ -294,9 +294,24 @@ class Classifier(ComponentCase):
         self.assertGreater(right[known].mean(), 0.95)
         self.assertLess(right[~known].mean(), 0.6)
 
+    def test_what_no_specialist_knows_is_ranked_as_if_there_were_none(self) -> None:
+        corpus = Corpus(self.INTENTS, noise=2.0)
+        examples = corpus.training_data(30).training_examples
+        asked = [message for message in self.mixed(corpus, 30) if not dense([message], "minilm").any()]
+        classifier, simple = self.make(SentenceClassifier), self.make(SentenceClassifier)
+        classifier.train(TrainingData(examples))
+        simple.train(TrainingData(without(examples, "minilm")))
+        rankings = [
+            [[entry["name"] for entry in message.get(INTENT_RANKING_KEY)] for message in messages]
+            for messages in (classifier.process(asked), simple.process(without(asked, "minilm")))
+        ]
+        self.assertEqual(len(asked), 50)
+        self.assertEqual(*rankings)
+
     def test_a_ranking_names_every_intent_in_order(self) -> None:
         corpus = Corpus((*self.INTENTS, "out_of_scope"), noise=2.0)
-        classifier = self.trained(corpus)
+        # Some are believed so little that the others have to be held below them.
+        classifier = self.trained(corpus, 30, strange=15)
         for message in classifier.process(self.mixed(corpus, 30)):
             ranking = message.get(INTENT_RANKING_KEY)
             confidences = [entry["confidence"] for entry in ranking]

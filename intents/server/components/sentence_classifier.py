@@ -12,7 +12,7 @@ from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.nlu.featurizers.featurizer import Featurizer
 from rasa.shared.exceptions import InvalidConfigException, RasaException
-from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
+from rasa.shared.nlu.constants import FEATURE_TYPE_SENTENCE, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.optimize import minimize_scalar
@@ -110,6 +110,8 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         dense, sparse = self._features(messages)
         special = self._special(dense)
         kinds = [kind for kind in (False, True) if (special == kind).mean() >= _FEW]
+        if set(dense) <= set(self._config["specialists"]):
+            kinds = [True]
         self._ridges = {kind: self._ridge(set(dense), kind) for kind in kinds}
         wanted = np.eye(len(intents))[targets]
         scores, nearest = np.zeros(wanted.shape), np.zeros((len(wanted), NEIGHBOURS))
@@ -155,8 +157,13 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         sparse: list[csr_matrix] = []
         for message in messages:
             for feature in message.features:
-                if feature.attribute != TEXT or feature.origin not in weights:
+                if feature.attribute != TEXT or feature.type != FEATURE_TYPE_SENTENCE:
                     continue
+                if feature.origin not in weights:
+                    raise RasaException(
+                        f"SentenceClassifier has no weight for {feature.origin!r}. Give that featurizer one of the "
+                        f"aliases {', '.join(weights)}, or add its alias to the weights."
+                    )
                 if feature.is_sparse():
                     sparse.append(feature.features)
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,7 +32,7 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     unit length, or zeros where that encoder knows nothing of the language.
 
     Needs no tokenizer and adds no sequence features. The encoders are read when the component is created, and run
-    beside one another, each on its own thread.
+    beside one another.
     """
 
     @classmethod
@@ -69,7 +70,8 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     def __init__(self, name: str, config: dict[str, Any]) -> None:
         super().__init__(name, config)
         names = config["encoders"]
-        self._threads = ThreadPoolExecutor(len(names), thread_name_prefix="encoder")
+        # No more threads than processors: the longest-running encoder, listed first, must not share its own.
+        self._threads = ThreadPoolExecutor(min(len(names), os.cpu_count() or 1), thread_name_prefix="encoder")
         self._encoders = dict(zip(names, self._threads.map(load, names), strict=True))
 
     def process(self, messages: list[Message]) -> list[Message]:

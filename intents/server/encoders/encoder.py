@@ -67,7 +67,8 @@ class Encoder:
             self._tables = {name: tables[name] for name in tables.files}
         options = onnxruntime.SessionOptions()
         # What OMP_NUM_THREADS means to everything else in this process.
-        options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
         # Threads that spin while they wait take the processor from the desk, and from one another.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
@@ -90,7 +91,8 @@ class Encoder:
                 rows[row] = known
         if new:
             for text, vector in zip(new, self._encode(list(new)), strict=True):
-                self._remembered[text] = vector
+                # A copy: a view would keep the whole batch in memory.
+                self._remembered[text] = vector.copy()
             for row, text in enumerate(texts):
                 if text in new:
                     rows[row] = self._remembered[text]
@@ -186,7 +188,7 @@ class MiniLm(Encoder):
             return False
         continued = sum(number in self._continued for number in tokens)
         whole = sum(number in self._words_whole for number in tokens)
-        return continued <= 0.25 * (continued + whole)
+        return whole > 0 and continued <= 0.25 * (continued + whole)
 
     def _embed(self, numbers: np.ndarray) -> np.ndarray:
         return self._words[numbers].astype(np.float32) + self._tables["positions"][: numbers.shape[1]]

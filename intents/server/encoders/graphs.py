@@ -83,8 +83,12 @@ class _Graph:
         return helper.make_model(graph, opset_imports=operators, ir_version=8)
 
 
-def bert(source: Bert) -> onnx.ModelProto:
-    """The mean of the last layer over the tokens; ``embedded`` has positions added already."""
+def bert(source: Bert, *, exact_down: bool = False) -> onnx.ModelProto:
+    """The mean of the last layer over the tokens; ``embedded`` has positions added already.
+
+    ``exact_down`` keeps the last matrix of each layer in floating point: where a few activations before it are much
+    larger than all others, one scale for all rounds the others away.
+    """
     g = _Graph()
     width = len(source.embedding_norm[0])
     weight, bias = source.embedding_norm
@@ -101,7 +105,9 @@ def bert(source: Bert) -> onnx.ModelProto:
         context = g("MultiHeadAttention", q, k, v, bias, "lengths", domain=_CONTRIB, num_heads=source.heads)
         x = residual(x, g.multiply(context, layer["o"].T), layer, "norm1", "o.bias")
         hidden = g("BiasGelu", g.multiply(x, layer["up"].T), g.weights(layer["up.bias"]), domain=_CONTRIB)
-        x = residual(x, g.multiply(hidden, layer["down"].T), layer, "norm2", "down.bias")
+        matrix = layer["down"].T
+        down = g("MatMul", hidden, g.weights(matrix)) if exact_down else g.multiply(hidden, matrix)
+        x = residual(x, down, layer, "norm2", "down.bias")
     total = g.sum_of_tokens(g("Mul", x, g.token_mask("embedded")))
     return g.finish(g("Div", total, g.count()), width, width)
 

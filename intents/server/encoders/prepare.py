@@ -1,6 +1,6 @@
 """Make the encoders' files, as ``python -m encoders.prepare <folder>`` in the Rasa environment; ``make setup`` does.
 
-For each encoder a folder with its ``tokenizer``, ``words.npy`` (token embeddings, mapped into memory when used),
+For each encoder a folder with its ``tokenizer``, ``words.npy`` (token embeddings, read row by row),
 ``tables.npz`` (small arrays) and ``graph.onnx``.
 
 A sentence's vector says what it means and which language it is in. For a classifier that has examples in two
@@ -38,7 +38,7 @@ def prepare(folder: Path) -> None:
             tokenizer=bert.tokenizer,
             words=bert.words,
             tables={"positions": bert.positions},
-            graph=graphs.bert(bert).SerializeToString(),
+            graph=graphs.bert(bert, exact_down=name == "minilm").SerializeToString(),
         )
         substitutions = {chr(code_point): text for code_point, text in bert.substitutions.items()}
         (unfinished / name / "substitutions.json").write_text(json.dumps(substitutions), encoding="utf-8")

@@ -37,5 +37,6 @@ def normalise(text: str) -> str:
 
 
 def _pictorial(character: str) -> bool:
-    # So: pictures and dingbats. Sk, Mn beyond: skin tones and the selectors between text and picture.
-    return unicodedata.category(character) == "So" or "\U0001f3fb" <= character <= "\U0001f3ff" or character == "\ufe0f"
+    # So: pictures and dingbats. Beyond: skin tones, the selector between text and picture, and the frame of a key.
+    beyond = "\U0001f3fb" <= character <= "\U0001f3ff" or character in "\ufe0f\u20e3"
+    return beyond or unicodedata.category(character) == "So"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,8 +30,8 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     """Gives each message one dense sentence feature from each encoder, its origin the encoder's name: a vector of
     unit length, or zeros where that encoder knows nothing of the language.
 
-    Needs no tokenizer and adds no sequence features. The encoders are read when the component is created, and run
-    beside one another.
+    Needs no tokenizer and adds no sequence features. The encoders are read when the component is created; the
+    first runs beside the others.
     """
 
     @classmethod
@@ -70,13 +69,15 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
     def __init__(self, name: str, config: dict[str, Any]) -> None:
         super().__init__(name, config)
         names = config["encoders"]
-        # No more threads than processors: the longest-running encoder, listed first, must not share its own.
-        self._threads = ThreadPoolExecutor(min(len(names), os.cpu_count() or 1), thread_name_prefix="encoder")
-        self._encoders = dict(zip(names, self._threads.map(load, names), strict=True))
+        # One thread beside the caller's: the longest-running encoder, listed first, must not share its processor.
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="encoders")
+        self._encoders = {name: load(name) for name in names}
 
     def process(self, messages: list[Message]) -> list[Message]:
         texts = [normalise(message.get(TEXT)) for message in messages]
-        vectors = self._threads.map(lambda encoder: encoder.encode(texts), self._encoders.values())
+        first, *others = self._encoders.values()
+        beside = self._beside.submit(lambda: [encoder.encode(texts) for encoder in others])
+        vectors = [first.encode(texts), *beside.result()]
         for name, rows in zip(self._encoders, vectors, strict=True):
             for message, row in zip(messages, rows, strict=True):
                 message.add_features(Features(row[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, name))

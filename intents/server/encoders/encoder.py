@@ -45,11 +45,12 @@ class Rows:
     def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
         """The rows of these numbers, shape ``(*numbers.shape, *row)``."""
         distinct, places = np.unique(numbers, return_inverse=True)
-        rows = np.empty((len(distinct), *self._shape), self._dtype)
-        for row, number in zip(rows, distinct.tolist(), strict=True):
-            self._file.seek(self._start + number * self._bytes)
-            self._file.readinto(row)
-        return rows[places.reshape(numbers.shape)]
+        read = b"".join([self._row(number) for number in distinct.tolist()])
+        return np.frombuffer(read, self._dtype).reshape(-1, *self._shape)[places.reshape(numbers.shape)]
+
+    def _row(self, number: int) -> bytes:
+        self._file.seek(self._start + number * self._bytes)
+        return self._file.read(self._bytes)
 
 
 class Encoder:

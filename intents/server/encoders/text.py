@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import opencc
 
@@ -17,6 +18,7 @@ _KANA = re.compile(r"[\u3041-\u30fa]")
 _simplified = opencc.OpenCC("t2s")
 
 
+@lru_cache(maxsize=64)
 def normalise(text: str) -> str:
     """At most ``MAX_CHARACTERS``, without outer or repeated white space.
 

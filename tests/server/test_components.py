@@ -390,7 +390,24 @@ class Classifier(ComponentCase):
         for message in examples:
             for feature in message.features:
                 feature.origin = "run_components.sentence_featurizer.SentenceFeaturizer0"
-        self.assert_refused(examples)
+        with self.assertRaisesRegex(RasaException, "no weight for 'run_components.*one of the aliases e5, minilm"):
+            self.make(SentenceClassifier).train(TrainingData(examples))
+
+    def test_one_featurizer_without_its_alias_is_refused(self) -> None:
+        examples = Corpus(self.INTENTS, noise=1.0).training_data(5).training_examples
+        for message in examples:
+            for feature in message.features:
+                if feature.is_sparse():
+                    feature.origin = "run_components.ngram_featurizer.NgramFeaturizer3"
+        with self.assertRaisesRegex(RasaException, "no weight for 'run_components.ngram_featurizer"):
+            self.make(SentenceClassifier).train(TrainingData(examples))
+
+    def test_a_specialist_alone_is_enough(self) -> None:
+        corpus = Corpus(self.INTENTS, noise=1.0)
+        data = TrainingData(without(corpus.training_data(12).training_examples, "e5"))
+        trained = self.make(SentenceClassifier)
+        trained.train(data)
+        self.assertEqual(list(trained._ridges), [True])
 
     def test_a_feature_that_some_messages_lack_is_refused(self) -> None:
         examples = Corpus(self.INTENTS, noise=1.0).training_data(5).training_examples

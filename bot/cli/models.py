@@ -213,7 +213,8 @@ def _below(
         yield f"Model {content}, of the content as it is now, is not live: `switchboard train` says why."
     if rows:
         figures_of = f"Figures: on {_on_messages(len(rows), skipped, paths)}"
-        unmeasured = any(row.text not in known(paths, model) for model in store.models() for row in rows)
+        texts = {row.text for row in rows}
+        unmeasured = any(texts - known(paths, model).keys() for model in store.models())
         yield figures_of + ("; `switchboard models --measure` fills the gaps." if unmeasured else ".")
 
 

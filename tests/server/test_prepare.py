@@ -14,7 +14,7 @@ from encoders.prepare import prepare
 
 FILES = {
     *("e5/graph.onnx", "e5/languages.npy", "e5/substitutions.json", "e5/tables.npz", "e5/tokenizer", "e5/words.npy"),
-    *("minilm/graph.onnx", "minilm/substitutions.json", "minilm/tables.npz", "minilm/tokenizer", "minilm/words.npy"),
+    *("minilm/graph.onnx", "minilm/tables.npz", "minilm/tokenizer", "minilm/words.npy"),
     *("use/graph.onnx", "use/tables.npz", "use/tokenizer", "use/words.npy"),
 }
 

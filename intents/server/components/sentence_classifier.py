@@ -94,6 +94,8 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         self._storage = model_storage
         self._resource = resource
         self._names: list[str] = []
+        self._aliases: list[str] = []
+        """The encoders that the ridges were trained with; a pipeline may have fewer than the weights name."""
         self._ridges: dict[bool, Ridge] = {}
         """With the specialists (True) and without; one of them where the other would have nobody to judge."""
         self._temperatures: dict[bool, float] = {}
@@ -108,11 +110,12 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
         self._names = intents.tolist()
         dense, sparse = self._features(messages)
+        self._aliases = sorted(dense)
         special = self._special(dense)
         kinds = [kind for kind in (False, True) if (special == kind).mean() >= _FEW]
         if set(dense) <= set(self._config["specialists"]):
             kinds = [True]
-        self._ridges = {kind: self._ridge(set(dense), kind) for kind in kinds}
+        self._ridges = {kind: self._ridge(kind) for kind in kinds}
         wanted = np.eye(len(intents))[targets]
         scores, nearest = np.zeros(wanted.shape), np.zeros((len(wanted), NEIGHBOURS))
         for kind, ridge in self._ridges.items():
@@ -183,9 +186,9 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         rows = [known(dense[alias])[:, 0] for alias in self._config["specialists"] if alias in dense]
         return np.any(rows, axis=0) if rows else np.full(len(next(iter(dense.values()))), False)
 
-    def _ridge(self, aliases: set[str], special: bool) -> Ridge:
-        specialists = set() if special else set(self._config["specialists"])
-        weights = {alias: self._config["weights"][alias] for alias in aliases - specialists}
+    def _ridge(self, special: bool) -> Ridge:
+        left_out = () if special else self._config["specialists"]
+        weights = {alias: self._config["weights"][alias] for alias in self._aliases if alias not in left_out}
         return Ridge(weights, self._config["weights"].get("ngrams", 0.0), self._config["gamma"])
 
     def _fit(self, ridge: Ridge, dense: Dense, sparse: csr_matrix, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -225,25 +228,24 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
     # --- storage ----------------------------------------------------------------------------------
 
     def _persist(self) -> None:
-        arrays = {"names": np.array(self._names), "verdict": self._verdict}
+        arrays = {"names": np.array(self._names), "aliases": np.array(self._aliases), "verdict": self._verdict}
         for kind, ridge in self._ridges.items():
             parts = {"temperature": np.array(self._temperatures[kind]), **ridge.arrays()}
             arrays.update({f"{_part(kind)}{name}": values for name, values in parts.items()})
-        # The encoders that a ridge was trained with; a pipeline may have fewer than the weights name.
-        arrays["aliases"] = np.array(sorted({name.partition("mean_")[2] for name in arrays if "/mean_" in name}))
         # Plain arrays: a model file is data and must not be able to run code when it is loaded.
         with self._storage.write_to(self._resource) as folder:
             np.savez(folder / _FILE, **arrays)
 
     def _restore(self, arrays: dict[str, np.ndarray]) -> None:
         self._names = arrays["names"].tolist()
+        self._aliases = arrays["aliases"].tolist()
         self._verdict = arrays["verdict"]
         for kind in (False, True):
             start = _part(kind)
             parts = {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
             if parts:
                 self._temperatures[kind] = float(parts["temperature"])
-                self._ridges[kind] = self._ridge(set(arrays["aliases"].tolist()), kind)
+                self._ridges[kind] = self._ridge(kind)
                 self._ridges[kind].restore(parts)
 
 

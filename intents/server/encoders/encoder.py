@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import unicodedata
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ class Rows:
         return self._file.read(self._bytes)
 
 
-class Encoder:
+class Encoder(ABC):
     """One encoder, read once. Not for several threads at once."""
 
     first: int
@@ -121,17 +122,17 @@ class Encoder:
     def _finished(self, vectors: np.ndarray) -> np.ndarray:
         return vectors
 
+    @abstractmethod
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         """The token numbers of each text, without those before and after it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def knows(self, text: str, tokens: Sequence[int]) -> bool:
         """Whether the encoder can say anything about ``text``, whose numbers are ``tokens``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _embed(self, numbers: np.ndarray) -> np.ndarray:
         """The embeddings of token numbers, shape (batch, tokens) → (batch, tokens, width), float32."""
-        raise NotImplementedError
 
 
 class E5(Encoder):

@@ -40,8 +40,9 @@ def prepare(folder: Path) -> None:
             tables={"positions": bert.positions},
             graph=graphs.bert(bert, exact_down=name == "minilm").SerializeToString(),
         )
-        substitutions = {chr(code_point): text for code_point, text in bert.substitutions.items()}
-        (unfinished / name / "substitutions.json").write_text(json.dumps(substitutions), encoding="utf-8")
+        if bert.substitutions:
+            substitutions = {chr(code_point): text for code_point, text in bert.substitutions.items()}
+            (unfinished / name / "substitutions.json").write_text(json.dumps(substitutions), encoding="utf-8")
     # Before the directions are there, vectors come as they are.
     np.save(unfinished / "e5" / "languages.npy", language_directions(E5(unfinished / "e5")))
     use = sources.use()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -19,7 +20,9 @@ from fastapi import FastAPI
 
 from bot import clock, guard, http, lease
 from bot.answers import Answers
+from bot.attachments import Attachments
 from bot.feed import Feed
+from bot.health import ChannelHealth, write_health
 from bot.model import Button, Conversation, Incoming, PermanentError, Receipt, Role
 from bot.outbox import Outbox
 from bot.queue import Queue
@@ -28,7 +31,7 @@ from bot.store import Store, migrate
 from bot.store.database import conninfo, create_engine, embedded
 from bot.transcript import StoredTranscript
 from bot.turns import Turns
-from connectors.base import Closing, Connector, Plugin, Routes, Surroundings, Typing
+from connectors.base import Closing, Connector, Fetching, Plugin, Routes, Surroundings, Typing
 from handoff import passwords
 from handoff.console import console
 from handoff.desk import Desk
@@ -124,22 +127,30 @@ class Switchboard:
         feed: Feed,
         turns: Turns,
         outbox: Outbox,
+        attachments: Attachments,
         desk: Desk,
         connectors: Mapping[str, Connector],
+        health: Mapping[str, ChannelHealth],
+        leases: Mapping[str, str],
         brand: str,
     ) -> None:
+        """``leases`` by channel: the name under which replicas agree who runs it."""
         self.store = store
         self.connectors = connectors
+        self._health = health
+        self._leases = leases
         self._conninfo = conninfo
         self._queue = queue
         self._feed = feed
         self._desk = desk
         self._brand = brand
-        queue.serve(turn=turns.take, deliver=outbox.deliver)
+        queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch)
 
     async def receive(self, incoming: Incoming) -> Receipt:
         """The one way in for every connector: guard, then store. What it returns for is committed."""
         receipt = await self.store.record_incoming(guard.incoming(incoming))
+        if incoming.channel in self._health and not receipt.duplicate:
+            self._health[incoming.channel].received(incoming)
         log.info(
             "received",
             action="received",
@@ -164,7 +175,17 @@ class Switchboard:
         async def check_engine() -> str | None:
             return None if engine_ready() else "not ready; customers are handed to agents"
 
-        routers = [console(self.store, self._desk, self._feed, vendor=VENDOR, brand=self._brand, stopping=stopping)]
+        routers = [
+            console(
+                self.store,
+                self._desk,
+                self._feed,
+                capabilities={name: connector.capabilities for name, connector in self.connectors.items()},
+                vendor=VENDOR,
+                brand=self._brand,
+                stopping=stopping,
+            )
+        ]
         routers += [part.routes(self.receive) for part in self.connectors.values() if isinstance(part, Routes)]
         return http.application(routers, {"database": check_database, "engine": check_engine})
 
@@ -189,6 +210,9 @@ class Switchboard:
                 if isinstance(connector, Closing):
                     stack.push_async_callback(connector.close)
             await stack.enter_async_context(_background("feed", self._feed.run))
+            await stack.enter_async_context(
+                _background("channel status", lambda: write_health(self.store, self._health.values()))
+            )
             stopping = asyncio.Event()
             app = self.application(engine_ready, stopping.is_set)
             await stack.enter_async_context(_background("http", lambda: http.serve(app, listening)))
@@ -202,12 +226,34 @@ class Switchboard:
 
     async def _connect(self, connector: Connector) -> None:
         """Runs one connector. A refused account turns its channel off, and nothing else."""
+        doing = self._health[connector.name]
+
+        async def run(held: lease.Lease | None = None) -> None:
+            async def receive(incoming: Incoming) -> Receipt:
+                if held is not None:
+                    held.check()  # who was frozen must not go on where another has begun
+                return await self.receive(incoming)
+
+            doing.connecting()
+            try:
+                await connector.run(receive)
+            except PermanentError as error:
+                doing.off(str(error))
+                raise
+            except Exception as error:
+                doing.connecting()
+                # Only the kind: other errors may quote what customers wrote.
+                doing.trouble(f"{type(error).__name__}; the log says more")
+                raise
+            except asyncio.CancelledError:
+                doing.not_here()
+                raise
+
         try:
             if connector.capabilities.exclusive:
-                name = f"{connector.name}:{connector.account}"
-                await lease.hold(self._conninfo, name, lambda: connector.run(self.receive))
+                await lease.hold(self._conninfo, self._leases[connector.name], run)
             else:
-                await connector.run(self.receive)
+                await run()
         except PermanentError as error:
             log.error("channel is off", action="channel_off", channel=connector.name, error=str(error))
 
@@ -229,7 +275,8 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     queue = Queue(conninfo(url))
     store = Store(create_engine(url), queue)
     feed = Feed(conninfo(url))
-    connectors = build_connectors(settings, answers, StoredTranscript(store, feed))
+    health = {name: ChannelHealth(name) for name in plugins()}
+    connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health)
     turns = Turns(
         store, answers, build_policy(answers), engine.predict, language.detect, partial(_show_typing, connectors)
     )
@@ -239,14 +286,28 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         queue=queue,
         feed=feed,
         turns=turns,
-        outbox=Outbox(store, connectors),
+        outbox=Outbox(store, connectors, health),
+        attachments=Attachments(store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}),
         desk=Desk(store, answers.phrase_by_locale),
         connectors=connectors,
+        health=health,
+        leases={name: f"{name}:{_fingerprint(settings, plugin)}" for name, plugin in plugins().items()},
         brand=settings.config.brand.name,
     )
 
 
-def build_connectors(settings: Settings, answers: Answers, transcript: StoredTranscript) -> dict[str, Connector]:
+def _fingerprint(settings: Settings, plugin: Plugin) -> str:
+    """Tells bot accounts apart before any has said who it is; an account has one valid token at a time."""
+    return hashlib.sha256(settings.secrets.get(plugin.secret_variable or "", "").encode()).hexdigest()[:16]
+
+
+def build_connectors(
+    settings: Settings,
+    answers: Answers,
+    store: Store,
+    transcript: StoredTranscript,
+    health: Mapping[str, ChannelHealth],
+) -> dict[str, Connector]:
     """The channels that are enabled and, where they need a token, have one."""
     built = {}
     for name, plugin in plugins().items():
@@ -262,6 +323,8 @@ def build_connectors(settings: Settings, answers: Answers, transcript: StoredTra
                 brand=settings.config.brand.name,
                 locales=answers.locales,
                 transcript=transcript,
+                records=store,
+                health=health[name],
                 suggestions=_suggestions(settings, answers),
             ),
         )

@@ -6,7 +6,7 @@ timezone-aware UTC datetimes; identifiers made by the store are integers that gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -108,6 +108,19 @@ class Attachment:
     media_type: str = ""
     size: int | None = None
     """Bytes, where the platform says."""
+    sha256: str = ""
+    """Names the content once the desk has it; empty until then."""
+    problem: str = ""
+    """Why the content could not be had, where that is certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Content with what is said about it; ``media_type`` is a claim of whoever sent it."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +140,23 @@ class Message:
     created_at: datetime
     buttons: tuple[Button, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    agent_id: int | None = None
     agent_name: str | None = None
     external_id: str | None = None
     edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When its author took it back. The text is kept for the desk, and never shown to the customer again."""
     versions: tuple[MessageVersion, ...] = ()
     """Earlier texts, oldest first; empty unless the message was edited."""
+    reply_to: int | None = None
+    """The message that this one answers, where its author said so."""
     delivery: DeliveryState | None = None
     """None for what is never sent: the customer's own messages and private notes."""
     delivery_error: str | None = None
     cursor: int | None = None
     """Grows in the order in which the customer gets to see messages; None until then."""
+    revision: int | None = None
+    """The cursor of the latest change that the customer gets to see: their own, an edit, a deletion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +240,15 @@ class Incoming:
     attachments: tuple[Attachment, ...] = ()
     edits: str | None = None
     """The ``external_id`` of the message whose text this replaces."""
+    deletes: str | None = None
+    """The ``external_id`` of the message that the customer took back."""
+    replies_to: str | None = None
+    """The platform's id of the message that this one answers, the desk's or the customer's own."""
+    mark: str | None = None
+    """How far the platform's history of this chat is recorded once this is committed (``Chat.mark``)."""
     sent_at: datetime | None = None
+    edited_at: datetime | None = None
+    """When the text was last changed, where a message is brought that was changed already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +256,25 @@ class Receipt:
     """What became of an ``Incoming`` once it is committed."""
 
     message_id: int | None
-    """None for an edit of a message the desk never saw."""
+    """None for the deletion of a message the desk never saw."""
     conversation_id: int | None
     duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A chat of an account, as the desk knows it: where its platform's history must be read on from."""
+
+    chat_id: str
+    mark: str | None
+    """The id of the last event that is recorded with all before it; None if the platform gave none."""
+    active_at: datetime | None = None
+    """When something last happened there."""
+
+
+def utf16_length(text: str, _: MessageFormat) -> int:
+    """In UTF-16 code units, the strictest way platforms count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +285,21 @@ class Capabilities:
     markdown: bool = False
     typing: bool = False
     edits: bool = False
+    """A sent message can be changed and taken back there: the connector has ``Editing``."""
     attachments: bool = False
+    """Files can be sent there (``Outgoing.file``)."""
+    quotes: bool = False
+    """A message can show which one it answers (``Outgoing.reply_to``)."""
     idempotent: bool = False
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
     exclusive: bool = False
     """Only one replica at a time may run the account: its platform serves a single reader."""
     max_length: int = 4000
-    """Longest text in UTF-16 code units, the strictest way platforms count."""
+    """The longest text of one send, as ``length`` counts."""
+    length: Callable[[str, MessageFormat], int] = utf16_length
+    """How long a text is once it is written the platform's way. Never shrinks as the text grows."""
+    max_file: int = 10 * 1024 * 1024
+    """The largest file that can be sent there, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +312,17 @@ class Outgoing:
     text: str
     format: MessageFormat = MessageFormat.TEXT
     buttons: tuple[Button, ...] = ()
+    file: File | None = None
+    """Sent instead of a text, which is then empty."""
+    reply_to: str | None = None
+    """The ``external_id`` of the customer's message that this answers. A courtesy: ignored where it is gone."""
     key: str = ""
     """Unique and stable over retries: the platform's idempotency key where it has one."""
+    after: str | None = None
+    """The platform's id of the last message that surely went to this chat before this one; with ``repeated``, all
+    that a connector needs to look for a send whose answer never arrived."""
+    repeated: bool = False
+    """An earlier try may have reached the customer unseen."""
 
 
 class TemporaryError(Exception):
@@ -386,12 +447,65 @@ class TurnInput:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryInput:
-    """A delivery still pending: the message, whom it goes to, and how much of it went out before."""
+    """A delivery still pending: the message, whom it goes to, and what of it is there already."""
 
     message: Message
     contact: Contact
     external_ids: tuple[str, ...]
+    """The platform's ids of the parts that are with the customer, in order."""
+    placed: int
+    """How many of them, from the first on, show the message as it is now; the rest show an earlier text."""
+    leftover: tuple[str, ...]
+    """Parts that the message no longer has, and that may still be there."""
+    version: int
+    """Grows with every edit and deletion: what was done for an old version does not settle a new one."""
     attempts: int
+    """Tries so far, this one among them."""
+    sends: int
+    """How many parts were ever put there, also those taken back since: names the next one."""
+    in_doubt: bool
+    """An earlier try may have put one more part there unseen, in the words of that time."""
+    reply_to: str | None = None
+    """The ``external_id`` of the customer's message that it answers."""
+    after: str | None = None
+    """See ``Outgoing``."""
+
+
+class ChannelState(StrEnum):
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    OFF = "off"
+    """It cannot work as it is set up: ``error`` says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """How a channel is doing, as the desk last knew."""
+
+    channel: str
+    account: str
+    state: ChannelState
+    since: datetime
+    """When it came into this state."""
+    updated_at: datetime
+    last_received_at: datetime | None = None
+    lag: float | None = None
+    """Seconds from the customer's sending to the desk's commit, of the last message."""
+    last_sent_at: datetime | None = None
+    error: str | None = None
+    """The last thing that went wrong, also if it works again since."""
+    error_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two contacts that an agent said are one person."""
+
+    id: int
+    contact: Contact
+    """The other one."""
+    agent_name: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,24 @@
-"""Delivery: the only caller of a connector's ``send``.
+"""Delivery: the only caller of a connector's ``send``, ``edit`` and ``delete``.
 
-A delivery is pending until its platform took it, and then sent; or failed, which the agent is shown.
-A long message goes out in parts, each recorded, so a retry never repeats what the customer has.
+A delivery is pending until the customer's side is as the desk wants it, and then sent; or failed, which the agent is
+shown. A long message goes out in parts, each recorded, so a retry never repeats what the customer has. An edit or a
+deletion makes the delivery pending again: parts are changed, added or taken back until they fit.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 
 from bot import guard
-from bot.model import Capabilities, DeliveryInput, Outgoing, PermanentError, TemporaryError
-from bot.queue import TryAgain
+from bot.health import ChannelHealth
+from bot.model import Capabilities, DeliveryInput, File, MessageFormat, Outgoing, PermanentError, TemporaryError
+from bot.queue import ClaimLost, Confirm, TryAgain
 from bot.rendering import Part, fit
 from bot.store import Store
 
@@ -37,28 +40,54 @@ class Sender(Protocol):
     async def send(self, message: Outgoing) -> str: ...
 
 
+@runtime_checkable
+class Editor(Protocol):
+    """A sender whose messages can be changed once they are sent."""
+
+    async def edit(self, message: Outgoing, external_id: str) -> None: ...
+
+    async def delete(self, chat_id: str, external_id: str) -> None: ...
+
+
 class Outbox:
-    def __init__(self, store: Store, senders: Mapping[str, Sender]) -> None:
-        """``senders`` by channel; looked up at each delivery, so a channel may come later."""
+    def __init__(self, store: Store, senders: Mapping[str, Sender], health: Mapping[str, ChannelHealth]) -> None:
+        """Both by channel; looked up at each delivery, so a channel may come later."""
         self._store = store
         self._senders = senders
+        self._health = health
 
-    async def deliver(self, message_id: int, _attempts: int) -> None:
-        """Sends one message. Raises ``TryAgain`` when the platform could not take it now."""
-        delivery = await self._store.begin_delivery(message_id)
-        if delivery is None:
-            return
+    async def deliver(self, message_id: int, _attempts: int, confirm: Confirm) -> None:
+        """Brings one message, in its current text, to the customer, or takes it back if it was deleted.
+
+        Confirms its claim before every call of the platform: of two workers, one of which was frozen, one acts.
+        Raises ``TryAgain`` when the platform could not take it now."""
         try:
-            await self._send_parts(delivery)
+            await confirm()
+            delivery = await self._store.begin_delivery(message_id)
+            if delivery is not None:
+                await self._try(delivery, confirm)
+        except ClaimLost as lost:
+            log.warning("delivery left to another worker", action="claim_lost", message=message_id, error=str(lost))
+
+    async def _try(self, delivery: DeliveryInput, confirm: Confirm) -> None:
+        try:
+            await self._settle(delivery, confirm)
         except PermanentError as error:
-            log.warning("not delivered", action="delivery_failed", message=message_id, error=str(error))
-            await self._store.fail_delivery(message_id, str(error))
+            log.warning(
+                "not delivered",
+                action="delivery_failed",
+                channel=delivery.contact.channel,
+                message=delivery.message.id,
+                error=str(error),
+            )
+            self._trouble(delivery, str(error))
+            await self._store.fail_delivery(delivery, str(error))
         except TemporaryError as error:
             await self._postpone(delivery, str(error), error.retry_after)
         except TimeoutError:
             await self._postpone(delivery, "the platform did not answer in time", None)
 
-    async def _send_parts(self, delivery: DeliveryInput) -> None:
+    async def _settle(self, delivery: DeliveryInput, confirm: Confirm) -> None:
         contact = delivery.contact
         sender = self._senders.get(contact.channel)
         if sender is None:
@@ -68,20 +97,98 @@ class Outbox:
                 f"this contact belongs to the {contact.channel} account {contact.account}, "
                 f"and the desk now runs {sender.account}"
             )
-        parts = fit(delivery.message, sender.capabilities)
-        for index in range(len(delivery.external_ids), len(parts)):
+        parts = [] if delivery.message.deleted_at else fit(delivery.message, sender.capabilities)
+        if delivery.in_doubt and delivery.version and sender.capabilities.idempotent and isinstance(sender, Editor):
+            delivery = await self._find(delivery, sender, parts, confirm)
+        delivery = await self._remove(delivery, sender, confirm, kept=len(parts))
+        if delivery.placed >= len(parts):
+            await self._store.record_sent(delivery)
+        for index in range(delivery.placed, len(parts)):
+            outgoing = await self._outgoing(delivery, parts[index], index)
+            external_id: str | None = None
+            if index == len(delivery.external_ids) and delivery.version and not delivery.in_doubt:
+                await self._store.begin_send(delivery)
+            await confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
-                external_id = await sender.send(_outgoing(delivery, parts[index], index))
+                if index >= len(delivery.external_ids):
+                    external_id = await sender.send(outgoing)
+                elif outgoing.file is None:  # a file is never changed
+                    await _editor(sender, contact.channel).edit(outgoing, delivery.external_ids[index])
             if index == len(parts) - 1:
-                await self._store.record_sent(delivery.message.id, external_id)
+                await self._store.record_sent(delivery, index, external_id)
             else:
-                await self._store.record_part(delivery.message.id, external_id)
+                await self._store.record_part(delivery, index, external_id)
+        if contact.channel in self._health:
+            self._health[contact.channel].sent()
+
+    async def _find(
+        self, delivery: DeliveryInput, sender: Sender, parts: Sequence[Part], confirm: Confirm
+    ) -> DeliveryInput:
+        """Learns the id of the part that an earlier try may have left there, by sending it again under its key. It
+        may show the words of that time: whoever calls changes it, or takes it back."""
+        index = len(delivery.external_ids)
+        # Words that were taken back are not shown again, should nothing have arrived.
+        part = parts[index] if index < len(parts) else Part("…", MessageFormat.TEXT)
+        outgoing = await self._outgoing(delivery, part, index)
+        await confirm()
+        async with asyncio.timeout(SEND_TIMEOUT):
+            external_id = await sender.send(outgoing)
+        await self._store.record_found(delivery, external_id)
+        return replace(
+            delivery,
+            external_ids=(*delivery.external_ids, external_id),
+            sends=delivery.sends + 1,
+            in_doubt=False,
+        )
+
+    async def _remove(self, delivery: DeliveryInput, sender: Sender, confirm: Confirm, *, kept: int) -> DeliveryInput:
+        """Takes back the parts that the message no longer has, from the last one on."""
+        if not delivery.leftover and len(delivery.external_ids) <= kept:
+            return delivery
+        editor = _editor(sender, delivery.contact.channel)
+        if len(delivery.external_ids) > kept:
+            # Said first: a part that may be gone is never edited, whatever the message becomes meanwhile.
+            await self._store.begin_removal(delivery, kept)
+            delivery = replace(
+                delivery,
+                external_ids=delivery.external_ids[:kept],
+                leftover=(*delivery.leftover, *delivery.external_ids[kept:]),
+            )
+        for external_id in reversed(delivery.leftover):
+            await confirm()
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await editor.delete(delivery.contact.chat_id, external_id)
+            await self._store.record_removed(delivery, external_id)
+        return delivery
+
+    async def _outgoing(self, delivery: DeliveryInput, part: Part, index: int) -> Outgoing:
+        contact, message = delivery.contact, delivery.message
+        file = None
+        if part.file is not None:
+            file = File(part.file.name, part.file.media_type, await self._store.file(part.file.sha256))
+        return Outgoing(
+            channel=contact.channel,
+            account=contact.account,
+            chat_id=contact.chat_id,
+            text=guard.outgoing(part.text),
+            format=part.format,
+            buttons=part.buttons,
+            file=file,
+            reply_to=delivery.reply_to if index == 0 else None,
+            # The id alone would return with an emptied database, and the index with a part that is taken back and
+            # added again, both within the memory of a platform.
+            key=f"{message.id}:{message.created_at.timestamp()}:{delivery.sends + index - len(delivery.external_ids)}",
+            after=delivery.after,
+            repeated=delivery.in_doubt and index == len(delivery.external_ids),
+        )
 
     async def _postpone(self, delivery: DeliveryInput, reason: str, retry_after: float | None) -> None:
         now = datetime.now(UTC)
         message = delivery.message
-        if now - message.created_at > GIVE_UP_AFTER:
-            await self._store.fail_delivery(message.id, f"given up after {GIVE_UP_AFTER}: {reason}")
+        self._trouble(delivery, reason)
+        if now - max(filter(None, (message.created_at, message.edited_at, message.deleted_at))) > GIVE_UP_AFTER:
+            reason = f"given up after {GIVE_UP_AFTER}: {reason}"
+            await self._store.fail_delivery(delivery, reason, refused=retry_after is not None)
             return
         if retry_after is not None:
             pause = timedelta(seconds=retry_after)
@@ -94,18 +201,16 @@ class Outbox:
             seconds=pause.total_seconds(),
             error=reason,
         )
-        await self._store.postpone_delivery(message.id, now + pause, reason)
+        # Who says when to come again has not taken it; of any other trouble nobody knows.
+        await self._store.postpone_delivery(delivery, now + pause, reason, refused=retry_after is not None)
         raise TryAgain(now + pause)
 
+    def _trouble(self, delivery: DeliveryInput, reason: str) -> None:
+        if (health := self._health.get(delivery.contact.channel)) is not None:
+            health.trouble(reason)
 
-def _outgoing(delivery: DeliveryInput, part: Part, index: int) -> Outgoing:
-    contact = delivery.contact
-    return Outgoing(
-        channel=contact.channel,
-        account=contact.account,
-        chat_id=contact.chat_id,
-        text=guard.outgoing(part.text),
-        format=part.format,
-        buttons=part.buttons,
-        key=f"{delivery.message.id}:{index}",
-    )
+
+def _editor(sender: Sender, channel: str) -> Editor:
+    if not isinstance(sender, Editor):
+        raise PermanentError(f"what was sent on {channel} cannot be changed any more")
+    return sender

@@ -1,8 +1,8 @@
-"""The work queue: two procrastinate tasks, deferred in the transaction that makes them necessary.
+"""The work queue: three procrastinate tasks, deferred in the transaction that makes them necessary.
 
 ``turn`` takes one customer message, with the conversation as its lock: in order within a conversation,
-parallel across conversations. ``deliver`` sends one message, with the contact as its lock. A task that
-fails is tried again with growing pauses, and blocks only its own lock meanwhile.
+parallel across conversations. ``deliver`` sends one message, with the contact as its lock. ``fetch`` gets what a
+customer attached. A task that fails is tried again with growing pauses, and blocks only its own lock meanwhile.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from datetime import UTC, datetime, timedelta
 
 import procrastinate
 import structlog
-from procrastinate.jobs import Job
+from procrastinate.job_context import JobResult
+from procrastinate.jobs import Job, Status
 from procrastinate.schema import SchemaManager
 from procrastinate.worker import Worker
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot import ticks
 
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = 2.0
 STALLED_AFTER = 10.0
 """Seconds without a heartbeat until a worker counts as dead and its jobs are taken over."""
+TRUSTED = 3.0
+"""Seconds after which a worker no longer takes for granted that a job is its own."""
 
 POLL = 0.5
 """Seconds between looks for jobs that are due again; new ones are announced."""
@@ -30,6 +35,7 @@ MAX_PAUSE = timedelta(minutes=5)
 
 TURN = "turn"
 DELIVER = "deliver"
+FETCH = "fetch"
 
 
 class TryAgain(Exception):
@@ -53,6 +59,46 @@ class _Retry(procrastinate.BaseRetryStrategy):
 
 Task = Callable[[int, int], Awaitable[None]]
 """Takes a message id and how often the job was tried before."""
+Confirm = Callable[[], Awaitable[None]]
+"""Raises ``ClaimLost`` unless the job is still this worker's."""
+ClaimedTask = Callable[[int, int, Confirm], Awaitable[None]]
+"""The same for what two must never do at once: it confirms before every step that others see."""
+
+_CLAIM = "claim"
+_OURS = """
+    SELECT 1 AS ours FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing' AND attempts = %(attempts)s
+"""
+_RESCUE = """
+    UPDATE procrastinate_jobs job
+    SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now(), worker_id = NULL
+    WHERE job.status = 'doing' AND NOT EXISTS (
+        SELECT 1 FROM procrastinate_workers worker
+        WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - %(seconds)s * interval '1 second'
+    )
+    RETURNING job.id, job.task_name
+"""
+
+
+class ClaimLost(Exception):
+    """The worker was taken for dead, and another has the job."""
+
+
+class _Claim:
+    """A job as this worker has it. ``attempts`` grows when a job is handed on, so it tells terms apart."""
+
+    def __init__(self, app: procrastinate.App, job: Job) -> None:
+        self._app = app
+        self._job = job
+        self._confirmed_at = ticks.seconds()
+
+    async def confirm(self) -> None:
+        """Asks nobody as long as nobody can have taken the worker for dead."""
+        asked = ticks.seconds()
+        if asked - self._confirmed_at < TRUSTED:
+            return
+        if not await self._app.connector.execute_query_all_async(_OURS, id=self._job.id, attempts=self._job.attempts):
+            raise ClaimLost(f"another worker has job {self._job.id}")
+        self._confirmed_at = asked
 
 
 class Queue:
@@ -75,6 +121,10 @@ class Queue:
         """Like ``defer_turn``. Served before turns: what is written reaches its customer first."""
         await self._defer(connection, DELIVER, message_id, lock=f"contact:{contact_id}", priority=1)
 
+    async def defer_fetch(self, connection: AsyncConnection, message_id: int) -> None:
+        """Like ``defer_turn``, and after both others: the words come first."""
+        await self._defer(connection, FETCH, message_id, lock=f"files:{message_id}", priority=-1)
+
     async def _defer(
         self, connection: AsyncConnection, task: str, message_id: int, *, lock: str, priority: int
     ) -> None:
@@ -83,10 +133,10 @@ class Queue:
             task, lock=lock, priority=priority, connection=raw.driver_connection
         ).defer_async(message_id=message_id)
 
-    def serve(self, *, turn: Task, deliver: Task) -> None:
-        """Names what the two tasks do; before ``run``, once."""
-        for name, task in ((TURN, turn), (DELIVER, deliver)):
-            self._app.task(name=name, retry=_Retry(), pass_context=True)(_with_attempts(task))
+    def serve(self, *, turn: Task, deliver: ClaimedTask, fetch: Task) -> None:
+        """Names what the tasks do; before ``run``, once."""
+        for name, task in ((TURN, _unclaimed(turn)), (DELIVER, deliver), (FETCH, _unclaimed(fetch))):
+            self._app.task(name=name, retry=_Retry(), pass_context=True)(_in_context(task))
 
     async def run(self) -> None:
         """Works until cancelled; jobs under way then get five seconds, and come again after a restart."""
@@ -102,26 +152,57 @@ class Queue:
         ).run()  # type: ignore[no-untyped-call]
 
     async def rescue_stalled(self) -> int:
-        """Hands the jobs of dead workers back to the queue. Returns how many."""
-        jobs = list(await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER))
+        """Hands the jobs of dead workers back to the queue. Returns how many.
+
+        In one statement: looked up first and then handed back, a job that another replica has rescued and begun
+        meanwhile would be taken from it."""
+        jobs = await self._app.connector.execute_query_all_async(_RESCUE, seconds=STALLED_AFTER)
         for job in jobs:
-            log.warning("job of a dead worker is taken over", action="rescue", task=job.task_name, job=job.id)
-            await self._app.job_manager.retry_job(job)
+            log.warning("job of a dead worker is taken over", action="rescue", task=job["task_name"], job=job["id"])
         return len(jobs)
 
 
 class _Worker(Worker):
-    """Looks for work when a job ends, too. Procrastinate's own looks when a job is inserted: one whose lock
-    was held at that moment would wait for the next poll, and a customer's second message with it."""
+    """Procrastinate's, but for two things.
+
+    It looks for work when a job ends, too: a job whose lock was held when it was inserted would wait for the next
+    poll, and a customer's second message with it. And it ends only jobs that are its own: after it was frozen, and
+    replaced, it would otherwise end the job under its successor's hands, and let the next one of that lock begin.
+    """
 
     async def _process_job(self, context: procrastinate.JobContext) -> None:
+        context.additional_context[_CLAIM] = _Claim(self.app, context.job)
         await super()._process_job(context)
         self._new_job_event.set()
 
+    async def _persist_job_status(
+        self,
+        job: Job,
+        status: Status,
+        retry_decision: procrastinate.RetryDecision | None,
+        context: procrastinate.JobContext,
+        job_result: JobResult | None,
+    ) -> None:
+        try:
+            await context.additional_context[_CLAIM].confirm()
+        except ClaimLost as lost:
+            log.warning("a job was taken over", action="claim_lost", error=str(lost))
+            return
+        await super()._persist_job_status(job, status, retry_decision, context, job_result)
 
-def _with_attempts(task: Task) -> Callable[..., Awaitable[None]]:
+
+def _unclaimed(task: Task) -> ClaimedTask:
+    """Work that may well be done twice: the store lets it count once."""
+
+    async def run(message_id: int, attempts: int, _: Confirm) -> None:
+        await task(message_id, attempts)
+
+    return run
+
+
+def _in_context(task: ClaimedTask) -> Callable[..., Awaitable[None]]:
     async def run(context: procrastinate.JobContext, message_id: int) -> None:
-        await task(message_id, context.job.attempts)
+        await task(message_id, context.job.attempts, context.additional_context[_CLAIM].confirm)
 
     return run
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.model import Button, Capabilities, Message, MessageFormat
+from bot.model import Attachment, Button, Capabilities, Message, MessageFormat
 
 _MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True})
 
@@ -20,13 +22,16 @@ class Part:
     text: str
     format: MessageFormat
     buttons: tuple[Button, ...] = ()
+    file: Attachment | None = None
+    """Sent instead of a text."""
 
 
 def fit(message: Message, capabilities: Capabilities) -> list[Part]:
     """The sends that put ``message`` before a customer there, in order; the same ones at every call.
 
-    Markdown becomes plain text and buttons become numbered lines where the platform has neither; what is
-    too long is split at paragraphs, lines, sentences or words, in this order of preference.
+    Markdown becomes plain text, buttons become numbered lines and files their names where the platform has none of
+    them; what is too long is split at paragraphs, lines, sentences or words, in this order of preference. Files come
+    first: an edit changes how many parts the text has, and never which part a file is.
     """
     text, format = message.text, message.format
     if format is MessageFormat.MARKDOWN and not capabilities.markdown:
@@ -35,33 +40,64 @@ def fit(message: Message, capabilities: Capabilities) -> list[Part]:
     if buttons and not capabilities.buttons:
         text = "\n".join([text, "", *(f"[{number}] {button.label}" for number, button in enumerate(buttons, 1))])
         buttons = ()
-    texts = list(split(text, capabilities.max_length))
-    return [Part(part, format, buttons if index == len(texts) - 1 else ()) for index, part in enumerate(texts)]
+    files = [Part("", format, file=attachment) for attachment in message.attachments if capabilities.attachments]
+    if message.attachments and not capabilities.attachments:
+        text = "\n".join(filter(None, [text, *(f"[{attachment.name}]" for attachment in message.attachments)]))
+    texts = list(split(text, capabilities.max_length, lambda piece: capabilities.length(piece, format)))
+    parts = [Part(part, format, buttons if index == len(texts) - 1 else ()) for index, part in enumerate(texts)]
+    return files + parts
 
 
-def split(text: str, limit: int) -> Iterator[str]:
-    """Pieces of at most ``limit`` UTF-16 units that together hold all of ``text`` but the blanks between."""
-    while _length(text) > limit:
-        head = _head(text, limit)
+def split(text: str, limit: int, length: Callable[[str], int]) -> Iterator[str]:
+    """Pieces of at most ``limit``, as ``length`` counts, that together hold all of ``text`` but the blanks between."""
+    while length(text) > limit:
+        head = _head(text, limit, length)
         for separator in ("\n\n", "\n", "。", ". ", "！", "？", "! ", "? ", " "):
             cut = head.rfind(separator)
             # A piece of less than half the room would scatter the message.
             if cut > len(head) // 2:
                 head = head[: cut + len(separator)]
                 break
-        yield head.rstrip()
+        if piece := head.rstrip():
+            yield piece
         text = text[len(head) :].lstrip()
     if text:
         yield text
 
 
-def _length(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+def _head(text: str, limit: int, length: Callable[[str], int]) -> str:
+    """The longest beginning that fits, of at least one character; never half of what is shown as one."""
+    cut = bisect_right(range(1, min(len(text), limit) + 1), limit, key=lambda end: length(text[:end])) or 1
+    whole = cut
+    while whole and _inside(text, whole):
+        whole -= 1
+    return text[: whole or cut]
 
 
-def _head(text: str, limit: int) -> str:
-    """The longest beginning of at most ``limit`` UTF-16 units; never half a character."""
-    return text.encode("utf-16-le")[: limit * 2].decode("utf-16-le", errors="ignore")
+_JOINER = "\u200d"
+
+
+def _inside(text: str, at: int) -> bool:
+    """Whether the characters on both sides of ``at`` are shown as one: an accent, a skin tone, a family, a flag."""
+    if at >= len(text):
+        return False
+    character = text[at]
+    if _regional(character):
+        before = 0
+        while before < at and _regional(text[at - before - 1]):
+            before += 1
+        return before % 2 == 1
+    return (
+        _JOINER in (character, text[at - 1])
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or "\U000e0020" <= character <= "\U000e007f"
+        or unicodedata.category(character).startswith("M")
+    )
+
+
+def _regional(character: str) -> bool:
+    """One of the letters whose pairs are flags."""
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def plain(markdown: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from bot.feed import Feed
-from bot.model import Event, Message
+from bot.model import Event, File, Message, NotFound
 from bot.store import Store
 
 KEEPALIVE = 15.0
@@ -21,6 +21,14 @@ class StoredTranscript:
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         known = await self._store.contact(channel, account, contact)
         return [] if known is None else await self._store.transcript(known.id, after=after)
+
+    async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
+        known = await self._store.contact(channel, account, contact)
+        if known is None:
+            raise NotFound("there is no such file in this conversation")
+        attachment = await self._store.shown_attachment(known.id, cursor, index)
+        # Without a content it has no name to be found by either.
+        return File(attachment.name, attachment.media_type, await self._store.file(attachment.sha256))
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         contact_id: int | None = None
@@ -38,7 +46,7 @@ class StoredTranscript:
                 if contact_id is not None:
                     news = await self._store.transcript(contact_id, after=after)
                 if news:
-                    after = news[-1].cursor or after
+                    after = max(message.revision or 0 for message in news)
                     yield news
                 elif not await watch.changed(KEEPALIVE):
                     yield []

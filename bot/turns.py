@@ -75,6 +75,9 @@ class Turns:
         if taken is None:
             return
         conversation = taken.conversation
+        if taken.message.deleted_at is not None:
+            await self._store.skip_turn(taken)  # who takes a question back wants no answer
+            return
         button = taken.button or _numbered(taken)
         if conversation.state is not ConversationState.BOT:
             await self._with_human(taken, button)

@@ -10,11 +10,15 @@ from typing import Any, Protocol, runtime_checkable
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from typer import Typer
 
 from bot.model import (
+    Attachment,
     Button,
     Capabilities,
+    Chat,
     Command,
+    File,
     Incoming,
     Message,
     Outgoing,
@@ -27,21 +31,31 @@ __all__ = [
     "Capabilities",
     "Closing",
     "Connector",
+    "Editing",
+    "Fetching",
+    "Health",
     "PermanentError",
     "Plugin",
     "Receipt",
     "Receive",
+    "Records",
     "Routes",
     "Surroundings",
     "TemporaryError",
     "Transcript",
     "Typing",
+    "Unobserved",
     "parse_command",
 ]
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
 """Records one event durably. When it returns, the event is committed and may be acknowledged to the
 platform; when it raises, it is not, and the platform must be left to bring it again."""
+
+
+LoadChannel = Callable[[Path | None], tuple[Any, str]]
+"""Reads the channel's settings and its secret, from the configuration file named on the command line or the usual
+one. Ends the command with a clear message where they are wrong."""
 
 
 @runtime_checkable
@@ -72,6 +86,74 @@ class Typing(Protocol):
     async def typing(self, chat_id: str) -> None: ...
 
 
+@runtime_checkable
+class Editing(Protocol):
+    """Optional: what was sent can be changed. Both raise what ``send`` raises."""
+
+    async def edit(self, message: Outgoing, external_id: str) -> None:
+        """Gives a sent message the text, format and buttons of ``message``."""
+        ...
+
+    async def delete(self, chat_id: str, external_id: str) -> None:
+        """Takes a sent message back. One that is gone already is what was wanted."""
+        ...
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """Optional: the content of what customers attach can be had from the platform."""
+
+    async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:
+        """The content of an attachment of the customer's message ``external_id``.
+
+        Raises ``TemporaryError``, and ``PermanentError`` where it is gone or has more than ``limit`` bytes."""
+        ...
+
+
+class Records(Protocol):
+    """What the desk has of an account's chats, for platforms whose history can be read on from there."""
+
+    async def chats(self, channel: str, account: str) -> list[Chat]:
+        """Every chat, the most recently active first."""
+        ...
+
+    async def recorded(self, channel: str, account: str, chat_id: str, *, limit: int) -> list[str]:
+        """The external ids of a chat's latest messages by the customer, newest first, without those taken back."""
+        ...
+
+    async def remember(self, channel: str, account: str, name: str, value: Any) -> None:
+        """Keeps what the connector must know after a restart, as JSON, in place of what it kept under that name."""
+        ...
+
+    async def recall(self, channel: str, account: str, name: str) -> Any:
+        """What was kept under that name; None if nothing was."""
+        ...
+
+
+class Health(Protocol):
+    """Where a connector says how it is doing; agents and operators read it. Never raises, never waits."""
+
+    def connecting(self) -> None:
+        """It is not (or no longer) connected, and tries."""
+        ...
+
+    def connected(self, account: str) -> None: ...
+
+    def trouble(self, error: str) -> None:
+        """Something went wrong: what, and the fix, without secrets and without customers' words."""
+        ...
+
+
+class Unobserved:
+    """A ``Health`` that nobody reads."""
+
+    def connecting(self) -> None: ...
+
+    def connected(self, account: str) -> None: ...
+
+    def trouble(self, error: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the desk gives a connector at its birth, besides its own section of ``config.yml``."""
@@ -84,6 +166,8 @@ class Surroundings:
     locales: tuple[str, ...]
     """The default first."""
     transcript: Transcript
+    records: Records
+    health: Health
     suggestions: Mapping[str, Sequence[Button]]
     """By locale: topics that a page may offer before the first word."""
 
@@ -98,6 +182,8 @@ class Plugin:
     """Makes the connector from its settings. No network calls here."""
     secret_variable: str | None = None
     """The environment variable with the platform's token; the channel is off without it."""
+    commands: Callable[[LoadChannel], Typer] | None = None
+    """Makes the platform's own commands, ``switchboard <name> …``."""
 
 
 @runtime_checkable
@@ -118,13 +204,19 @@ class Transcript(Protocol):
     """What a customer may see of their own conversation, for channels that have no memory of their own."""
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
-        """The messages of the contact with that external id behind cursor ``after``, in the order in which
-        they were delivered; with ``after=0`` the latest ones. Empty for a contact never seen."""
+        """What the contact with that external id got to see behind ``after``, in the order of ``Message.revision``:
+        new messages, and those edited or taken back since, as they are now. With ``after=0`` the latest messages, in
+        the order of ``Message.cursor``. Empty for a contact never seen."""
         ...
 
     def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         """The same, without end: yields what is new as it comes, and an empty list every 15 seconds
         without news, by which a caller can tell that the line is alive."""
+        ...
+
+    async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
+        """What the contact's message with that cursor has attached, from 0. Raises ``NotFound``, also for messages of
+        others, and for those taken back."""
         ...
 
 

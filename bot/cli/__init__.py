@@ -7,10 +7,10 @@ import sys
 from rich.markup import escape
 
 from bot.answers import ContentError
-from bot.cli import desk, engine, evaluate, models, topic  # noqa: F401  (each registers its commands)
+from bot.cli import channels, desk, engine, evaluate, models, topic  # noqa: F401  (each registers its commands)
 from bot.cli.shared import cli, err
 from bot.http import AddressInUse
-from bot.model import PermanentError
+from bot.model import PermanentError, TemporaryError
 from bot.settings import SettingsError
 from bot.store.database import DatabaseError
 from intents.datasets import DatasetError
@@ -31,6 +31,7 @@ _EXPLAINED = (
     PermanentError,
     PipelineError,
     SettingsError,
+    TemporaryError,
     TrainingFailed,
 )
 

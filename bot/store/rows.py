@@ -53,6 +53,11 @@ def contact(row: Row[Any]) -> Contact:
     )
 
 
+def contact_of(row: Row[Any]) -> Contact:
+    """From a row of the contact table."""
+    return Contact(row.id, row.channel, row.account, row.external_id, row.chat_id, row.name, row.language)
+
+
 def conversation(row: Row[Any]) -> Conversation:
     """From a row of ``Store``'s conversation query: contact and agent columns carry their prefixes."""
     return Conversation(
@@ -86,11 +91,15 @@ def message(row: Row[Any], versions: Iterable[MessageVersion] = ()) -> Message:
         created_at=row.created_at,
         buttons=buttons(row.buttons),
         attachments=tuple(Attachment(**attachment) for attachment in row.attachments),
+        agent_id=row.agent_id,
         agent_name=row.agent_name,
         external_id=row.external_id,
         edited_at=row.edited_at,
+        deleted_at=row.deleted_at,
         versions=tuple(versions),
         delivery=None if row.delivery_state is None else DeliveryState(row.delivery_state),
         delivery_error=row.delivery_error,
         cursor=row.cursor,
+        revision=row.revision or row.cursor,
+        reply_to=row.reply_to,
     )

@@ -8,10 +8,12 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Sequence,
     SmallInteger,
@@ -23,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from bot.model import Author, ConversationState, DeliveryState, MessageFormat, Role, Visibility
+from bot.model import Author, ChannelState, ConversationState, DeliveryState, MessageFormat, Role, Visibility
 
 metadata = MetaData(
     naming_convention={
@@ -84,8 +86,78 @@ contact = Table(
     Column("chat_id", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("language", Text),
+    Column("mark", Text, comment="How far the platform's history of the chat is recorded."),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     UniqueConstraint("channel", "account", "external_id"),
+)
+Index("ix_contact_name", func.lower(contact.c.name))
+
+contact_link = Table(
+    "contact_link",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False),
+    Column("other_id", ForeignKey("contact.id"), nullable=False, index=True),
+    Column("agent_id", ForeignKey("agent.id"), nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("undone_at", Moment),
+    Column("undone_by", ForeignKey("agent.id")),
+    CheckConstraint("contact_id < other_id", name="in_order"),
+    comment="Contacts that an agent said are one person. Undone links are kept: who linked whom is never lost.",
+)
+Index(
+    "uq_contact_link",
+    contact_link.c.contact_id,
+    contact_link.c.other_id,
+    unique=True,
+    postgresql_where=text("undone_at is null"),
+)
+
+channel_status = Table(
+    "channel_status",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", Moment, nullable=False, server_default=func.now()),
+    Column("updated_at", Moment, nullable=False, server_default=func.now()),
+    Column("last_received_at", Moment),
+    Column("lag", Double, comment="Seconds from the customer's sending to the commit, of the last message."),
+    Column("last_sent_at", Moment),
+    Column("error", Text),
+    Column("error_at", Moment),
+    _one_of("state", ChannelState),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("generation", BigInteger, nullable=False, comment="Grows with every term of any holder."),
+    Column("holder", Text, nullable=False, comment="Host and process, for people."),
+    Column("acquired_at", Moment, nullable=False, server_default=func.now()),
+    Column("expires_at", Moment, nullable=False),
+    comment="Who runs what only one replica may (bot/lease.py).",
+)
+
+connector_memory = Table(
+    "connector_memory",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    Column("updated_at", Moment, nullable=False, server_default=func.now()),
+    comment="What a connector must know after a restart, in its own words: where a platform's stream goes on.",
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    comment="What customers and agents attach, by content: platforms' links expire.",
 )
 
 conversation = Table(
@@ -140,13 +212,16 @@ message = Table(
     Column("format", Text, nullable=False, server_default=MessageFormat.TEXT.value),
     Column("buttons", JSONB, nullable=False, server_default="[]"),
     Column("attachments", JSONB, nullable=False, server_default="[]"),
-    Column("payload", JSONB, comment="A customer's command or pressed button."),
+    Column("payload", JSONB, comment="A customer's command, pressed button, or the edit that it came by."),
     Column("agent_id", ForeignKey("agent.id")),
     Column("external_id", Text, comment="The platform's id of what a customer sent."),
     Column("cursor", BigInteger, comment="Order in which the customer saw it; null until then."),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     Column("sent_at", Moment, comment="The platform's clock, for what customers send."),
     Column("edited_at", Moment),
+    Column("deleted_at", Moment, comment="Taken back by its author; the text is kept."),
+    Column("reply_to", ForeignKey("message.id"), comment="The message that this one answers."),
+    Column("revision", BigInteger, comment="The cursor of a later change that the customer gets to see."),
     _one_of("author", Author),
     _one_of("visibility", Visibility),
     _one_of("format", MessageFormat),
@@ -154,9 +229,9 @@ message = Table(
 Index("ix_message_conversation", message.c.conversation_id, message.c.id)
 Index("uq_message_external", message.c.contact_id, message.c.external_id, unique=True)
 Index(
-    "ix_message_cursor",
+    "ix_message_seen",
     message.c.contact_id,
-    message.c.cursor,
+    func.coalesce(message.c.revision, message.c.cursor),
     postgresql_where=text("cursor is not null"),
 )
 
@@ -197,8 +272,13 @@ delivery = Table(
         JSONB,
         nullable=False,
         server_default="[]",
-        comment="The platform's ids of the parts sent so far: a retry goes on behind them.",
+        comment="The platform's ids of the parts that are with the customer, in order.",
     ),
+    Column("placed", Integer, nullable=False, server_default="0", comment="How many of them show the current text."),
+    Column("leftover", JSONB, nullable=False, server_default="[]", comment="Parts that are to be taken back."),
+    Column("version", Integer, nullable=False, server_default="0", comment="Grows with every edit and deletion."),
+    Column("sends", Integer, nullable=False, server_default="0", comment="How many parts were ever sent."),
+    Column("in_doubt", Boolean, nullable=False, server_default="false", comment="The end of a send is not known."),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", Moment, nullable=False, server_default=func.now()),
     Column("error", Text),

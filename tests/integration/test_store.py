@@ -178,8 +178,10 @@ async def test_notes_are_never_in_the_transcript_and_order_is_that_of_delivery(s
     await store.add_note(receipt.conversation_id, mei.id, "a liar")
     first = await store.add_reply(receipt.conversation_id, mei.id, "first written")
     second = await store.add_reply(receipt.conversation_id, mei.id, "second written")
-    await store.record_sent(second.id, "x2")
-    await store.record_sent(first.id, "x1")
+    for reply, external_id in ((second, "x2"), (first, "x1")):
+        begun = await store.begin_delivery(reply.id)
+        assert begun is not None
+        await store.record_sent(begun, 0, external_id)
     contact = (await store.conversation(receipt.conversation_id)).contact
     seen = await store.transcript(contact.id)
     assert [m.text for m in seen] == ["hello", "second written", "first written"]
@@ -192,11 +194,13 @@ async def test_a_delivery_that_went_out_in_part_goes_on_behind_it(store: Store) 
     mei = await agent(store)
     await store.claim(receipt.conversation_id, mei.id, NOTICE)
     reply = await store.add_reply(receipt.conversation_id, mei.id, "long")
-    await store.begin_delivery(reply.id)
-    await store.record_part(reply.id, "part 1")
+    begun = await store.begin_delivery(reply.id)
+    assert begun is not None
+    await store.record_part(begun, 0, "part 1")
     again = await store.begin_delivery(reply.id)
-    assert (again.external_ids, again.attempts) == (("part 1",), 2)
-    await store.record_sent(reply.id, "part 2")
+    assert again is not None
+    assert (again.external_ids, again.placed, again.attempts) == (("part 1",), 1, 2)
+    await store.record_sent(again, 1, "part 2")
     assert await store.begin_delivery(reply.id) is None
 
 

@@ -58,18 +58,18 @@ def test_buttons_stand_under_the_last_part() -> None:
 )
 @pytest.mark.parametrize("limit", [10, 64, 4096])
 def test_pieces_fit_and_lose_nothing_but_blanks(text: str, limit: int) -> None:
-    pieces = list(split(text, limit))
+    pieces = list(split(text, limit, units))
     assert all(0 < units(piece) <= limit for piece in pieces)
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
 def test_a_split_is_made_at_the_best_place() -> None:
-    assert list(split("first sentence. second one", 20)) == ["first sentence.", "second one"]
-    assert list(split("aaaa bbbb\n\ncccc dddd", 12)) == ["aaaa bbbb", "cccc dddd"]
+    assert list(split("first sentence. second one", 20, units)) == ["first sentence.", "second one"]
+    assert list(split("aaaa bbbb\n\ncccc dddd", 12, units)) == ["aaaa bbbb", "cccc dddd"]
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert list(split("", 10)) == []
+    assert list(split("", 10, units)) == []
 
 
 @pytest.mark.parametrize(

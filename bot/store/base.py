@@ -1,0 +1,127 @@
+"""What every part of the store shares: the connection, and steps inside a transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound
+from bot.queue import Queue
+from bot.store import rows
+from bot.store.tables import agent, contact, conversation, delivery, message
+
+NOTIFY_CHANNEL = "switchboard"
+
+_customer = contact.alias("customer")
+CONVERSATION = (
+    select(
+        conversation,
+        _customer.c.channel.label("contact_channel"),
+        _customer.c.account.label("contact_account"),
+        _customer.c.external_id.label("contact_external_id"),
+        _customer.c.chat_id.label("contact_chat_id"),
+        _customer.c.name.label("contact_name"),
+        _customer.c.language.label("contact_language"),
+        agent.c.name.label("agent_name"),
+        agent.c.role.label("agent_role"),
+        agent.c.password_hash.is_not(None).label("agent_has_password"),
+    )
+    .join(_customer, _customer.c.id == conversation.c.contact_id)
+    .outerjoin(agent, agent.c.id == conversation.c.agent_id)
+)
+MESSAGE = (
+    select(
+        message,
+        agent.c.name.label("agent_name"),
+        delivery.c.state.label("delivery_state"),
+        delivery.c.error.label("delivery_error"),
+    )
+    .outerjoin(agent, agent.c.id == message.c.agent_id)
+    .outerjoin(delivery, delivery.c.message_id == message.c.id)
+)
+
+
+class Base:
+    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+        self._engine = engine
+        self._queue = queue
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        await self._engine.dispose()
+
+    async def ping(self) -> None:
+        """Raises if the database does not answer."""
+        async with self._engine.connect() as connection:
+            await connection.execute(select(1))
+
+    async def _conversation(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
+        row = (await connection.execute(CONVERSATION.where(conversation.c.id == conversation_id))).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no conversation {conversation_id}")
+        return rows.conversation(row)
+
+    async def _message(self, connection: AsyncConnection, message_id: int) -> Message:
+        return rows.message((await connection.execute(MESSAGE.where(message.c.id == message_id))).one())
+
+    async def _position(self, connection: AsyncConnection, conversation_id: int) -> int:
+        mine = conversation.alias("mine")
+        ahead = (
+            select(func.count())
+            .select_from(conversation)
+            .join(mine, mine.c.id == conversation_id)
+            .where(
+                conversation.c.state == ConversationState.QUEUED,
+                or_(
+                    conversation.c.priority > mine.c.priority,
+                    and_(
+                        conversation.c.priority == mine.c.priority,
+                        or_(
+                            conversation.c.queued_at < mine.c.queued_at,
+                            and_(conversation.c.queued_at == mine.c.queued_at, conversation.c.id < mine.c.id),
+                        ),
+                    ),
+                ),
+            )
+        )
+        return int((await connection.execute(ahead)).scalar_one()) + 1
+
+    async def _add_message(
+        self,
+        connection: AsyncConnection,
+        conversation_id: int,
+        contact_id: int,
+        author: Author,
+        body: str,
+        **values: Any,
+    ) -> int:
+        made = await connection.execute(
+            insert(message)
+            .values(conversation_id=conversation_id, contact_id=contact_id, author=author, text=body, **values)
+            .returning(message.c.id)
+        )
+        return int(made.scalar_one())
+
+    async def _add_outgoing(
+        self,
+        connection: AsyncConnection,
+        to: Conversation,
+        author: Author,
+        body: str,
+        format: MessageFormat,
+        **values: Any,
+    ) -> int:
+        """A message to the customer: pending, and its delivery deferred."""
+        message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
+        await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
+        await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
+        await self._queue.defer_delivery(connection, message_id, to.contact.id)
+        return message_id
+
+    async def _notify(self, connection: AsyncConnection, kind: str, conversation_id: int, contact_id: int) -> None:
+        """Tells the feeds of all replicas, when this transaction commits."""
+        payload = json.dumps({"kind": kind, "conversation_id": conversation_id, "contact_id": contact_id})
+        await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, payload)))

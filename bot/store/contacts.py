@@ -1,0 +1,157 @@
+"""Contacts: who they are, where their chats must be read on from, and which of them are one person."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import Author, Chat, Contact, Link, NotFound
+from bot.store import rows
+from bot.store.base import Base
+from bot.store.tables import agent, contact, contact_link, conversation, message
+
+
+class Contacts(Base):
+    async def contact(self, channel: str, account: str, external_id: str) -> Contact | None:
+        query = select(contact).where(
+            contact.c.channel == channel, contact.c.account == account, contact.c.external_id == external_id
+        )
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        return None if row is None else rows.contact_of(row)
+
+    async def find_contacts(self, words: str, *, besides: int, limit: int = 20) -> list[Contact]:
+        """Contacts whose name contains ``words``, or who are called so by their platform; the latest first."""
+        pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        query = (
+            select(contact)
+            .where(contact.c.id != besides, or_(contact.c.name.ilike(pattern), contact.c.external_id == words))
+            .order_by(contact.c.id.desc())
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return [rows.contact_of(row) for row in await connection.execute(query)]
+
+    # --- where a platform's history is read on from ---------------------------------------------
+
+    async def chats(self, channel: str, account: str) -> list[Chat]:
+        """Every chat of an account, the most recently active first."""
+        latest = (
+            select(func.max(conversation.c.updated_at))
+            .where(conversation.c.contact_id == contact.c.id)
+            .scalar_subquery()
+        )
+        query = (
+            select(contact.c.chat_id, contact.c.mark, latest.label("active_at"))
+            .where(contact.c.channel == channel, contact.c.account == account)
+            .order_by(latest.desc().nulls_last())
+        )
+        async with self._engine.connect() as connection:
+            return [Chat(row.chat_id, row.mark, row.active_at) for row in await connection.execute(query)]
+
+    async def recorded(self, channel: str, account: str, chat_id: str, *, limit: int) -> list[str]:
+        """The external ids of a chat's latest messages by the customer, newest first, without those taken back."""
+        query = (
+            select(message.c.external_id)
+            .join(contact, contact.c.id == message.c.contact_id)
+            .where(
+                contact.c.channel == channel,
+                contact.c.account == account,
+                contact.c.chat_id == chat_id,
+                message.c.author == Author.CUSTOMER,
+                message.c.deleted_at.is_(None),
+            )
+            .order_by(message.c.id.desc())
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    # --- contacts that are one person -------------------------------------------------------------
+
+    async def link(self, contact_id: int, other_id: int, agent_id: int) -> None:
+        """Says that two contacts are one person; said again, nothing changes. Raises ``NotFound`` for an unknown
+        contact and ``ValueError`` for one linked with itself."""
+        if contact_id == other_id:
+            raise ValueError("a contact cannot be linked with itself")
+        first, second = sorted((contact_id, other_id))
+        async with self._engine.begin() as connection:
+            known = await connection.execute(
+                select(func.count()).select_from(contact).where(contact.c.id.in_([first, second]))
+            )
+            if known.scalar_one() != 2:
+                raise NotFound("one of the two contacts does not exist")
+            await connection.execute(
+                upsert(contact_link)
+                .values(contact_id=first, other_id=second, agent_id=agent_id)
+                .on_conflict_do_nothing(
+                    index_elements=["contact_id", "other_id"], index_where=contact_link.c.undone_at.is_(None)
+                )
+            )
+            await self._notify_contacts(connection, first, second)
+
+    async def undo_link(self, link_id: int, agent_id: int) -> None:
+        """Takes a link back. Nothing else changes: linked contacts keep conversations of their own."""
+        async with self._engine.begin() as connection:
+            undone = (
+                await connection.execute(
+                    update(contact_link)
+                    .where(contact_link.c.id == link_id, contact_link.c.undone_at.is_(None))
+                    .values(undone_at=func.now(), undone_by=agent_id)
+                    .returning(contact_link.c.contact_id, contact_link.c.other_id)
+                )
+            ).one_or_none()
+            if undone is not None:
+                await self._notify_contacts(connection, undone.contact_id, undone.other_id)
+
+    async def links(self, contact_id: int) -> list[Link]:
+        """The contacts that are one person with this one: linked with it, or with one that is. Each comes with the
+        link that brought it in, in the order in which agents made them."""
+        known = {contact_id}
+        found: list[Link] = []
+        async with self._engine.connect() as connection:
+            while True:
+                met = [link async for link in self._links_into(connection, known)]
+                if not met:
+                    return sorted(found, key=lambda link: link.id)
+                for link in met:
+                    if link.contact.id not in known:
+                        known.add(link.contact.id)
+                        found.append(link)
+
+    async def _links_into(self, connection: AsyncConnection, known: set[int]) -> AsyncIterator[Link]:
+        """Links between a known contact and an unknown one."""
+        query = (
+            select(
+                contact,
+                contact_link.c.id.label("link_id"),
+                agent.c.name.label("agent_name"),
+                contact_link.c.created_at.label("linked_at"),
+            )
+            .select_from(contact_link)
+            .join(agent, agent.c.id == contact_link.c.agent_id)
+            .join(
+                contact,
+                or_(
+                    and_(contact_link.c.contact_id.in_(known), contact.c.id == contact_link.c.other_id),
+                    and_(contact_link.c.other_id.in_(known), contact.c.id == contact_link.c.contact_id),
+                ),
+            )
+            .where(contact_link.c.undone_at.is_(None), contact.c.id.not_in(known))
+            .order_by(contact_link.c.id)
+        )
+        for row in await connection.execute(query):
+            yield Link(row.link_id, rows.contact_of(row), row.agent_name, row.linked_at)
+
+    async def _notify_contacts(self, connection: AsyncConnection, *contact_ids: int) -> None:
+        """Whoever shows one of their conversations reads it anew."""
+        shown = await connection.execute(
+            select(func.max(conversation.c.id).label("id"), conversation.c.contact_id)
+            .where(conversation.c.contact_id.in_(contact_ids))
+            .group_by(conversation.c.contact_id)
+        )
+        for row in shown.all():
+            await self._notify(connection, "state", row.id, row.contact_id)

@@ -1,0 +1,256 @@
+"""What goes out to customers.
+
+A delivery is pending until the customer's side is as the desk wants it: the message there in its current text, or
+gone. An edit or a deletion makes it pending again under a higher ``version``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import Author, DeliveryInput, DeliveryState
+from bot.queue import DELIVER, TURN
+from bot.store import rows, tables
+from bot.store.base import Base
+from bot.store.tables import contact, delivery, message, turn
+
+
+class Deliveries(Base):
+    async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
+        """The delivery, if it is still pending; counts the attempt."""
+        answered = message.alias("answered")
+        async with self._engine.begin() as connection:
+            row = (
+                await connection.execute(
+                    select(delivery)
+                    .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
+                    .with_for_update()
+                )
+            ).one_or_none()
+            if row is None:
+                return None
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == message_id)
+                # What was never changed is sent now; of anything else ``begin_send`` tells.
+                .values(attempts=row.attempts + 1, in_doubt=row.in_doubt or row.version == 0)
+            )
+            to = (
+                await connection.execute(
+                    select(contact, answered.c.external_id.label("answered_id"))
+                    .select_from(contact)
+                    .join(message, message.c.id == message_id)
+                    .outerjoin(answered, (answered.c.id == message.c.reply_to) & (answered.c.author == Author.CUSTOMER))
+                    .where(contact.c.id == row.contact_id)
+                )
+            ).one()
+            return DeliveryInput(
+                message=await self._message(connection, message_id),
+                contact=rows.contact_of(to),
+                external_ids=tuple(row.external_ids),
+                placed=row.placed,
+                leftover=tuple(row.leftover),
+                version=row.version,
+                attempts=row.attempts + 1,
+                sends=row.sends,
+                in_doubt=row.in_doubt,
+                reply_to=to.answered_id,
+                after=await self._sent_before(connection, row) if row.in_doubt else None,
+            )
+
+    async def _sent_before(self, connection: AsyncConnection, begun: Any) -> str | None:
+        """The platform's id of the last thing that surely went to this contact before the delivery's next part."""
+        if begun.external_ids:
+            return str(begun.external_ids[-1])
+        known = await connection.execute(
+            select(delivery.c.external_ids[-1].astext)
+            .join(message, message.c.id == delivery.c.message_id)
+            .where(
+                message.c.contact_id == begun.contact_id,
+                # What was written later may have gone there after the send that is in doubt.
+                message.c.id < begun.message_id,
+                message.c.cursor.is_not(None),
+                func.jsonb_array_length(delivery.c.external_ids) > 0,
+            )
+            .order_by(message.c.cursor.desc())
+            .limit(1)
+        )
+        return known.scalar_one_or_none()
+
+    async def begin_send(self, begun: DeliveryInput) -> None:
+        """A part of a changed message is about to be sent."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(delivery).where(delivery.c.message_id == begun.message.id).values(in_doubt=True)
+            )
+
+    async def record_found(self, begun: DeliveryInput, external_id: str) -> None:
+        """The part that was in doubt is with the customer, in whatever words."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id)
+                .values({**self._sent(external_id), delivery.c.in_doubt: False})
+            )
+
+    async def record_part(self, begun: DeliveryInput, index: int, external_id: str | None = None) -> None:
+        """Part ``index`` of the message is with the customer as ``begun`` has it: sent anew with that id, or an
+        earlier one changed. A retry goes on behind it."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id)
+                .values(self._placed(begun, index, external_id))
+            )
+
+    async def begin_removal(self, begun: DeliveryInput, kept: int) -> None:
+        """Only the first ``kept`` parts of what the customer has are of the message; the others are left over, whatever
+        becomes of the message meanwhile."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id)
+                .values(
+                    external_ids=list(begun.external_ids[:kept]),
+                    leftover=[*begun.leftover, *begun.external_ids[kept:]],
+                    placed=func.least(delivery.c.placed, kept),
+                )
+            )
+
+    async def record_removed(self, begun: DeliveryInput, external_id: str) -> None:
+        """A part that was left over is gone."""
+        async with self._engine.begin() as connection:
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id)
+                .values(leftover=delivery.c.leftover.op("-")(external_id))
+            )
+
+    async def record_sent(self, begun: DeliveryInput, index: int | None = None, external_id: str | None = None) -> None:
+        """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
+        ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that."""
+        async with self._engine.begin() as connection:
+            where = await self._lock_contact_of(connection, begun.message.id)
+            values: dict[Any, Any] = {} if index is None else self._placed(begun, index, external_id)
+            settled = delivery.c.version == begun.version
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id)
+                .values(
+                    {
+                        **values,
+                        delivery.c.in_doubt: False,
+                        delivery.c.state: case((settled, DeliveryState.SENT.value), else_=delivery.c.state),
+                        delivery.c.error: case((settled, None), else_=delivery.c.error),
+                        delivery.c.sent_at: func.coalesce(delivery.c.sent_at, func.now()),
+                    }
+                )
+            )
+            # Only the first time: an edited message stays where it was.
+            await connection.execute(
+                update(message)
+                .where(message.c.id == begun.message.id, message.c.cursor.is_(None), message.c.deleted_at.is_(None))
+                .values(cursor=tables.message_cursor.next_value())
+            )
+            await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
+
+    def _placed(self, begun: DeliveryInput, index: int, external_id: str | None) -> dict[Any, Any]:
+        values: dict[Any, Any] = {
+            delivery.c.placed: case((delivery.c.version == begun.version, index + 1), else_=delivery.c.placed)
+        }
+        if external_id is not None:
+            # Whatever became of the message meanwhile, this part is with the customer, and must be known to be.
+            values |= self._sent(external_id)
+        return values
+
+    def _sent(self, external_id: str) -> dict[Any, Any]:
+        return {
+            delivery.c.external_ids: delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id)),
+            delivery.c.sends: delivery.c.sends + 1,
+        }
+
+    async def postpone_delivery(
+        self, begun: DeliveryInput, until: datetime, error: str, *, refused: bool = False
+    ) -> None:
+        """The platform could not take it now; ``refused``: it said so, and certainly did not."""
+        await self._set_delivery(begun, {"next_attempt_at": until, "error": error}, refused)
+
+    async def fail_delivery(self, begun: DeliveryInput, error: str, *, refused: bool = True) -> None:
+        """The platform never will; the agent sees ``error``."""
+        await self._set_delivery(begun, {"state": DeliveryState.FAILED, "error": error}, refused)
+
+    async def _set_delivery(self, begun: DeliveryInput, values: Mapping[str, Any], refused: bool) -> None:
+        async with self._engine.begin() as connection:
+            if refused and not begun.in_doubt:
+                await connection.execute(
+                    update(delivery).where(delivery.c.message_id == begun.message.id).values(in_doubt=False)
+                )
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id, delivery.c.version == begun.version)
+                .values(**values)
+            )
+            where = (
+                await connection.execute(
+                    select(message.c.conversation_id, message.c.contact_id).where(message.c.id == begun.message.id)
+                )
+            ).one()
+            await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
+
+    async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
+        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""
+        return (
+            await connection.execute(
+                select(message.c.conversation_id, message.c.contact_id)
+                .join(contact, contact.c.id == message.c.contact_id)
+                .where(message.c.id == message_id)
+                .with_for_update(of=contact)
+            )
+        ).one()
+
+    async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
+        """Defers anew what waits without a job: a net under the queue. Returns how many.
+
+        Safe in any number of replicas: both tasks do nothing when their work is done already.
+        """
+        before = datetime.now(UTC) - older_than
+        async with self._engine.begin() as connection:
+            turns = (
+                await connection.execute(
+                    select(turn.c.message_id, turn.c.conversation_id).where(
+                        ~turn.c.done, turn.c.created_at < before, ~_has_job(TURN, turn.c.message_id)
+                    )
+                )
+            ).all()
+            deliveries = (
+                await connection.execute(
+                    select(delivery.c.message_id, delivery.c.contact_id).where(
+                        delivery.c.state == DeliveryState.PENDING,
+                        delivery.c.next_attempt_at < before,
+                        ~_has_job(DELIVER, delivery.c.message_id),
+                    )
+                )
+            ).all()
+            for row in turns:
+                await self._queue.defer_turn(connection, row.message_id, row.conversation_id)
+            for row in deliveries:
+                await self._queue.defer_delivery(connection, row.message_id, row.contact_id)
+            return len(turns) + len(deliveries)
+
+
+def _has_job(task: str, message_id: ColumnElement[int]) -> ColumnElement[bool]:
+    jobs: Select[Any] = (
+        select(literal(1))
+        .select_from(text("procrastinate_jobs"))
+        .where(
+            text("task_name = :task and status in ('todo', 'doing')").bindparams(task=task),
+            text("(args->>'message_id')::bigint") == message_id,  # type: ignore[arg-type]
+        )
+        .correlate(turn, delivery)
+    )
+    return exists(jobs)

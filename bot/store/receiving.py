@@ -1,0 +1,218 @@
+"""What customers send."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import Author, ConversationState, Incoming, Receipt
+from bot.store import rows, tables
+from bot.store.base import Base
+from bot.store.tables import contact, conversation, delivery, message, message_version, turn
+
+
+class Receiving(Base):
+    async def record_incoming(self, incoming: Incoming) -> Receipt:
+        """Records one event of a platform and defers its turn. Commits before it returns."""
+        async with self._engine.begin() as connection:
+            if incoming.deletes is not None:
+                return await self._record_deletion(connection, incoming)
+            contact_id = await self._upsert_contact(connection, incoming)
+            if incoming.edits is not None:
+                return await self._record_edit(connection, contact_id, incoming)
+            return await self._record_message(connection, contact_id, incoming)
+
+    async def _upsert_contact(self, connection: AsyncConnection, incoming: Incoming) -> int:
+        """The contact's id. Its row stays locked until the commit, so one contact's events are recorded,
+        and numbered by cursor, one after the other."""
+        statement = upsert(contact).values(
+            channel=incoming.channel,
+            account=incoming.account,
+            external_id=incoming.sender.external_id,
+            chat_id=incoming.chat_id,
+            name=incoming.sender.name,
+            language=incoming.sender.language,
+            mark=incoming.mark,
+        )
+        given = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=["channel", "account", "external_id"],
+            set_={
+                "chat_id": given.chat_id,
+                "name": func.coalesce(func.nullif(given.name, ""), contact.c.name),
+                "language": func.coalesce(given.language, contact.c.language),
+                "mark": func.coalesce(given.mark, contact.c.mark),
+            },
+        )
+        return int((await connection.execute(statement.returning(contact.c.id))).scalar_one())
+
+    async def _record_message(
+        self, connection: AsyncConnection, contact_id: int, incoming: Incoming, edit: str | None = None
+    ) -> Receipt:
+        # The caller holds the contact's row: nobody records the same event meanwhile.
+        known = (
+            await connection.execute(
+                select(message.c.id, message.c.conversation_id).where(
+                    message.c.contact_id == contact_id, message.c.external_id == incoming.external_id
+                )
+            )
+        ).one_or_none()
+        if known is not None:
+            return Receipt(known.id, known.conversation_id, duplicate=True)
+        conversation_id = await self._open_conversation(connection, contact_id)
+        payload: dict[str, Any] | None = None
+        if incoming.command is not None:
+            payload = {"command": incoming.command.value, "argument": incoming.argument}
+        elif incoming.button is not None:
+            payload = {"button": incoming.button}
+        elif edit is not None:
+            payload = {"edit": edit}
+        message_id = (
+            await connection.execute(
+                insert(message)
+                .values(
+                    conversation_id=conversation_id,
+                    contact_id=contact_id,
+                    author=Author.CUSTOMER,
+                    text=incoming.text,
+                    attachments=rows.to_json(incoming.attachments),
+                    payload=payload,
+                    external_id=incoming.external_id,
+                    reply_to=await self._answered(connection, contact_id, incoming.replies_to),
+                    cursor=tables.message_cursor.next_value(),
+                    sent_at=incoming.sent_at,
+                    edited_at=incoming.edited_at,
+                )
+                .returning(message.c.id)
+            )
+        ).scalar_one()
+        await connection.execute(insert(turn).values(message_id=message_id, conversation_id=conversation_id))
+        await connection.execute(
+            update(conversation).where(conversation.c.id == conversation_id).values(updated_at=func.now())
+        )
+        await self._queue.defer_turn(connection, message_id, conversation_id)
+        if incoming.attachments:
+            await self._queue.defer_fetch(connection, message_id)
+        await self._notify(connection, "message", conversation_id, contact_id)
+        return Receipt(message_id, conversation_id)
+
+    async def _open_conversation(self, connection: AsyncConnection, contact_id: int) -> int:
+        """The contact's open conversation, made if there is none. The caller holds the contact's row."""
+        found = (
+            await connection.execute(
+                select(conversation.c.id).where(
+                    conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+                )
+            )
+        ).scalar_one_or_none()
+        if found is not None:
+            return int(found)
+        made = await connection.execute(
+            insert(conversation)
+            .values(
+                contact_id=contact_id,
+                # A returning customer is spoken to in the language of the last engagement.
+                language=select(conversation.c.language)
+                .where(conversation.c.contact_id == contact_id)
+                .order_by(conversation.c.id.desc())
+                .limit(1)
+                .scalar_subquery(),
+            )
+            .returning(conversation.c.id)
+        )
+        return int(made.scalar_one())
+
+    async def _record_edit(self, connection: AsyncConnection, contact_id: int, incoming: Incoming) -> Receipt:
+        original = (
+            await connection.execute(
+                select(message.c.id, message.c.conversation_id, message.c.text, message.c.payload, message.c.edited_at)
+                .where(message.c.contact_id == contact_id, message.c.external_id == incoming.edits)
+                .with_for_update()
+            )
+        ).one_or_none()
+        if original is None:
+            # The message is older than the desk (or was not brought yet): its new text is then news, under its own
+            # id, by which it may be brought yet, edited again, or taken back.
+            news = replace(incoming, external_id=incoming.edits or "")
+            return await self._record_message(connection, contact_id, news, edit=incoming.external_id)
+        if original.text == incoming.text or (original.payload or {}).get("edit") == incoming.external_id:
+            # Recorded as edited already, when its history was read on; or something else of it changed.
+            return Receipt(original.id, original.conversation_id, duplicate=True)
+        # A history tells of the last edit alone; those before it may come behind it, and change nothing any more.
+        late = original.edited_at is not None and incoming.sent_at is not None and incoming.sent_at < original.edited_at
+        kept = await connection.execute(
+            upsert(message_version)
+            .values(
+                message_id=original.id,
+                external_id=incoming.external_id,
+                text=incoming.text if late else original.text,
+            )
+            .on_conflict_do_nothing(index_elements=["message_id", "external_id"])
+            .returning(message_version.c.id)
+        )
+        if kept.one_or_none() is None:
+            return Receipt(original.id, original.conversation_id, duplicate=True)
+        if late:
+            await self._notify(connection, "message", original.conversation_id, contact_id)
+            return Receipt(original.id, original.conversation_id)
+        await connection.execute(
+            update(message)
+            .where(message.c.id == original.id)
+            .values(
+                text=incoming.text,
+                edited_at=incoming.sent_at or func.now(),
+                revision=tables.message_cursor.next_value(),
+            )
+        )
+        await self._notify(connection, "message", original.conversation_id, contact_id)
+        return Receipt(original.id, original.conversation_id)
+
+    async def _record_deletion(self, connection: AsyncConnection, incoming: Incoming) -> Receipt:
+        """Marks the message as taken back; its words stay with the desk."""
+        # Platforms say which message of which chat, and not whose.
+        found = (
+            await connection.execute(
+                select(message.c.id, message.c.conversation_id, message.c.contact_id, message.c.deleted_at)
+                .join(contact, contact.c.id == message.c.contact_id)
+                .where(
+                    contact.c.channel == incoming.channel,
+                    contact.c.account == incoming.account,
+                    contact.c.chat_id == incoming.chat_id,
+                    message.c.external_id == incoming.deletes,
+                )
+                # In the order in which everybody locks them, and past the references of what is written meanwhile.
+                .with_for_update(of=(contact, message), key_share=True)
+            )
+        ).one_or_none()
+        if found is None:
+            return Receipt(None, None)
+        if found.deleted_at is not None:
+            return Receipt(found.id, found.conversation_id, duplicate=True)
+        await connection.execute(
+            update(message)
+            .where(message.c.id == found.id)
+            .values(deleted_at=incoming.sent_at or func.now(), revision=tables.message_cursor.next_value())
+        )
+        await self._notify(connection, "message", found.conversation_id, found.contact_id)
+        return Receipt(found.id, found.conversation_id)
+
+    async def _answered(self, connection: AsyncConnection, contact_id: int, external_id: str | None) -> int | None:
+        """The message that the customer answers: one of their own, or one that was delivered to them."""
+        if external_id is None:
+            return None
+        return (
+            await connection.execute(
+                select(message.c.id)
+                .outerjoin(delivery, delivery.c.message_id == message.c.id)
+                .where(
+                    message.c.contact_id == contact_id,
+                    or_(message.c.external_id == external_id, delivery.c.external_ids.has_key(external_id)),
+                )
+                .order_by(message.c.id.desc())
+                .limit(1)
+            )
+        ).scalar_one_or_none()

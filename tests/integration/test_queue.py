@@ -1,0 +1,127 @@
+"""The queue on a real PostgreSQL, where workers die, and where they are only taken for dead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from procrastinate.jobs import Job
+
+from bot import queue as queue_module
+from bot.queue import ClaimLost, Confirm, Queue
+from bot.store.database import conninfo, create_engine
+
+Jobs = Callable[..., Any]
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[Jobs]:
+    async with await psycopg.AsyncConnection.connect(conninfo(database_url), autocommit=True) as connection:
+
+        async def execute(query: str) -> list[Any]:
+            cursor = await connection.execute(query)
+            return await cursor.fetchall() if cursor.description else []
+
+        yield execute
+
+
+async def deferred(database_url: str, queue: Queue, *message_ids: int, contact_id: int = 1) -> None:
+    engine = create_engine(database_url)
+    async with engine.begin() as connection:
+        for message_id in message_ids:
+            await queue.defer_delivery(connection, message_id, contact_id)
+    await engine.dispose()
+
+
+@asynccontextmanager
+async def working(queue: Queue) -> AsyncIterator[None]:
+    task = asyncio.create_task(queue.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def idle(*_: object) -> None: ...
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_dead_workers_job_is_rescued_once_by_any_number_of_replicas(
+    database_url: str, queue: Queue, sql: Jobs
+) -> None:
+    await deferred(database_url, queue, 1, contact_id=1)
+    await deferred(database_url, queue, 2, contact_id=2)
+    await sql("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute'), (now())")
+    dead, alive = [row[0] for row in await sql("SELECT id FROM procrastinate_workers ORDER BY last_heartbeat")]
+    await sql(f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {dead} WHERE args->>'message_id' = '1'")
+    await sql(f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {alive} WHERE args->>'message_id' = '2'")
+    replicas = [Queue(conninfo(database_url)) for _ in range(3)]
+    for replica in replicas:
+        await replica.open()
+    assert sum(await asyncio.gather(*(replica.rescue_stalled() for replica in replicas))) == 1
+    rows = await sql("SELECT args->>'message_id', status, attempts, worker_id FROM procrastinate_jobs ORDER BY 1")
+    assert rows == [("1", "todo", 1, None), ("2", "doing", 0, alive)]
+    for replica in replicas:
+        await replica.close()
+
+
+async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
+    database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "TRUSTED", 0.0)
+    begun, going = asyncio.Event(), asyncio.Event()
+    lost: list[str] = []
+    done: list[int] = []
+
+    async def deliver(message_id: int, _: int, confirm: Confirm) -> None:
+        if message_id == 1:
+            await confirm()
+            begun.set()
+            await going.wait()
+            try:
+                await confirm()
+            except ClaimLost as error:
+                lost.append(str(error))
+                return
+        done.append(message_id)
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    await deferred(database_url, queue, 1, 2)
+    async with working(queue):
+        await asyncio.wait_for(begun.wait(), 10)
+        # As if it had been frozen: another replica rescued the job, and is at work on it.
+        await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1, worker_id = NULL WHERE status = 'doing'")
+        going.set()
+        await until(lambda: bool(lost))
+        await asyncio.sleep(1)
+        # Still the other's, and its lock still held: the next message waits.
+        assert await sql("SELECT args->>'message_id', status FROM procrastinate_jobs ORDER BY 1") == [
+            ("1", "doing"),
+            ("2", "todo"),
+        ]
+        assert done == []
+        assert await queue.rescue_stalled() == 1
+        await until(lambda: done == [1, 2])
+
+
+async def test_a_claim_is_trusted_for_a_while_without_a_question(
+    database_url: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now)
+    claim = queue_module._Claim(queue._app, Job(id=404, queue="default", lock=None, queueing_lock=None, task_name="x"))
+    now += queue_module.TRUSTED - 0.1
+    await claim.confirm()
+    now += 0.2
+    with pytest.raises(ClaimLost, match="404"):
+        await claim.confirm()

@@ -1,0 +1,82 @@
+"""What a customer may read of their own conversation, over a real store."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.feed import Feed
+from bot.model import Attachment, File, Incoming, Message, NotFound, Role, Sender
+from bot.store import Store
+from bot.transcript import StoredTranscript
+
+
+@pytest.fixture
+def transcript(store: Store, feed: Feed) -> StoredTranscript:
+    return StoredTranscript(store, feed)
+
+
+def said(contact: str, id: str = "1") -> Incoming:
+    return Incoming(channel="web", account="web", external_id=id, sender=Sender(contact), chat_id=contact, text="hello")
+
+
+async def replied(store: Store, contact: str, text: str, *files: tuple[str, bytes]) -> tuple[Message, int]:
+    """An agent's reply that reached the customer, and the agent."""
+    receipt = await store.record_incoming(said(contact))
+    agent = await store.add_agent(f"Maya for {contact}", Role.AGENT, None)
+    assert receipt.conversation_id is not None
+    await store.claim(receipt.conversation_id, agent.id, {"": "Maya is here"})
+    attachments = [
+        Attachment("file", "", name, "application/pdf", len(content), await store.add_file(content))
+        for name, content in files
+    ]
+    reply = await store.add_reply(receipt.conversation_id, agent.id, text, attachments=attachments)
+    delivery = await store.begin_delivery(reply.id)
+    assert delivery is not None
+    await store.record_sent(delivery, 0, "sent")
+    (found,) = [message for message in await store.messages(receipt.conversation_id) if message.id == reply.id]
+    return found, agent.id
+
+
+async def test_a_file_is_found_by_its_messages_cursor(store: Store, transcript: StoredTranscript) -> None:
+    reply, _ = await replied(store, "ann", "see", ("a.pdf", b"one"), ("b.pdf", b"two"))
+    assert reply.cursor is not None
+    found = await transcript.file("web", "web", "ann", reply.cursor, 1)
+    assert found == File("b.pdf", "application/pdf", b"two")
+
+
+async def test_nobody_elses_file_is_found_and_none_of_what_was_taken_back(
+    store: Store, transcript: StoredTranscript
+) -> None:
+    reply, agent_id = await replied(store, "ann", "see", ("a.pdf", b"one"))
+    await store.record_incoming(said("bert", "2"))
+    assert reply.cursor is not None
+    for contact, cursor, index in (
+        ("bert", reply.cursor, 0),
+        ("nobody", reply.cursor, 0),
+        ("ann", reply.cursor, 1),
+        ("ann", reply.cursor, -1),
+        ("ann", reply.cursor + 1000, 0),
+    ):
+        with pytest.raises(NotFound):
+            await transcript.file("web", "web", contact, cursor, index)
+    assert await transcript.file("web", "web", "ann", reply.cursor, 0)
+    await store.delete_reply(reply.id, agent_id)
+    with pytest.raises(NotFound):
+        await transcript.file("web", "web", "ann", reply.cursor, 0)
+
+
+async def test_an_edit_and_a_deletion_are_followed(store: Store, transcript: StoredTranscript) -> None:
+    reply, agent_id = await replied(store, "ann", "helo")
+    shown = await transcript.read("web", "web", "ann", 0)
+    after = max(message.revision or 0 for message in shown)
+    assert [message.text for message in shown if message.id == reply.id] == ["helo"]
+    following = transcript.follow("web", "web", "ann", after)
+    await store.edit_reply(reply.id, agent_id, "hello")
+    (edited,) = await anext(following)
+    assert (edited.cursor, edited.text) == (reply.cursor, "hello")
+    assert edited.edited_at is not None
+    await store.delete_reply(reply.id, agent_id)
+    (deleted,) = await anext(following)
+    assert deleted.cursor == reply.cursor
+    assert deleted.deleted_at is not None
+    assert (deleted.revision or 0) > (edited.revision or 0) > after

@@ -2,16 +2,19 @@
 
 Both sides write JSON objects, one a line. The client begins:
 
-    {"hello": {"after": 0, "name": "anna"}}                    what it has seen, and who it is
+    {"hello": {"after": 0, "name": "anna"}}                    how far it has read, and who it is
     {"id": "…", "text": "…"}                                   said
     {"id": "…", "button": "helped:yes", "label": "Yes"}        pressed
 
 and the desk answers, besides with the transcript:
 
-    {"message": {"cursor": 7, "author": "bot", "text": "…", "format": "markdown", "buttons": […], …}}
-    {"ready": {"cursor": 7, "name": "anna"}}                   what was before is history, what follows is news
+    {"message": {"cursor": 7, "revision": 7, "author": "bot", "text": "…", "format": "markdown", "buttons": […], …}}
+    {"ready": {"after": 7, "name": "anna"}}                    what was before is history, what follows is news
     {"accepted": "…"}                                          recorded; the same id is recorded once
     {"refused": "…" | null, "why": "…", "again": false}        not recorded; where ``again``, worth another try
+
+A message that was edited or deleted comes again, with the cursor that it had and a higher revision; of a deleted one
+nothing comes of what it said.
 
 The socket is ``var/terminal.sock``, for the desk's own user only. Where that path is longer than a Unix socket's may
 be, it is in a private folder under the system's temporary one, and ``var/terminal.path`` says where.
@@ -35,6 +38,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -48,7 +52,16 @@ from rich.text import Text
 from structlog.typing import FilteringBoundLogger
 
 from bot.model import Author, Incoming, Message, MessageFormat, Outgoing, PermanentError, Sender
-from connectors.base import Capabilities, Plugin, Receive, Surroundings, Transcript, parse_command
+from connectors.base import (
+    Capabilities,
+    Health,
+    Plugin,
+    Receive,
+    Surroundings,
+    Transcript,
+    Unobserved,
+    parse_command,
+)
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -73,22 +86,25 @@ class TerminalConnector:
 
     name = "terminal"
     account = "terminal"
-    capabilities = Capabilities(idempotent=True, max_length=100_000)
+    capabilities = Capabilities(edits=True, idempotent=True, max_length=100_000)
 
-    def __init__(self, transcript: Transcript, var: Path) -> None:
+    def __init__(self, transcript: Transcript, var: Path, health: Health | None = None) -> None:
         self._transcript = transcript
         self._var = var
+        self._health = health or Unobserved()
 
     async def run(self, receive: Receive) -> None:
         """Listens until cancelled, which ends every conversation's connection."""
         loop = asyncio.get_running_loop()
         with _listening(self._var) as listening:
+            self._health.connected(self.account)
             async with asyncio.TaskGroup() as connections:
                 while True:
                     try:
                         accepted, _ = await loop.sock_accept(listening)
                     except OSError as error:  # too many open files, or the client has already left
                         log.warning("connection not accepted", action="terminal_accept_failed", error=str(error))
+                        self._health.trouble(f"a terminal could not connect: {error}. It may try again.")
                         await asyncio.sleep(0.5)
                         continue
                     connections.create_task(self._serve(accepted, receive))
@@ -97,6 +113,12 @@ class TerminalConnector:
         """Nothing to do, and so it cannot fail: a client reads the transcript, where the message appears, with its
         cursor, in the moment the outbox records this very delivery. A repeated send shows nothing twice."""
         return uuid4().hex
+
+    async def edit(self, message: Outgoing, external_id: str) -> None:
+        """Nothing to do, as for ``send``: the transcript brings the message anew in the moment it is edited."""
+
+    async def delete(self, chat_id: str, external_id: str) -> None:
+        """Nothing to do: the transcript tells that the message was taken back."""
 
     async def _serve(self, accepted: socket.socket, receive: Receive) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=accepted, limit=_MAX_LINE)
@@ -130,8 +152,8 @@ class TerminalConnector:
     async def _follow(self, writer: asyncio.StreamWriter, contact: str, after: int) -> None:
         for message in await self._transcript.read(self.name, self.account, contact, after):
             await _put(writer, message=_shown(message))
-            after = message.cursor or after
-        await _put(writer, ready={"cursor": after, "name": contact})
+            after = max(after, message.revision or 0)
+        await _put(writer, ready={"after": after, "name": contact})
         async for messages in self._transcript.follow(self.name, self.account, contact, after):
             for message in messages:
                 await _put(writer, message=_shown(message))
@@ -162,7 +184,9 @@ class TerminalConnector:
         try:
             await receive(incoming)
         except Exception as error:
-            log.error("not recorded", action="terminal_receive_failed", error=type(error).__name__)
+            kind = type(error).__name__
+            log.error("not recorded", action="terminal_receive_failed", error=kind)
+            self._health.trouble(f"a message could not be recorded ({kind}); the terminal tries again. See the log.")
             return {"refused": said.id, "why": "the desk cannot take messages right now", "again": True}
         return {"accepted": said.id}
 
@@ -191,16 +215,22 @@ def _first(error: ValidationError) -> str:
 
 
 def _shown(message: Message) -> dict[str, Any]:
+    deleted = message.deleted_at is not None
     return {
         "cursor": message.cursor,
+        "revision": message.revision,
         "author": message.author.value,
-        "text": message.text,
+        "text": "" if deleted else message.text,
         "format": message.format.value,
-        "buttons": [{"label": button.label, "payload": button.payload} for button in message.buttons],
+        "buttons": []
+        if deleted
+        else [{"label": button.label, "payload": button.payload} for button in message.buttons],
+        "files": [] if deleted else [attachment.name or attachment.kind for attachment in message.attachments],
         "time": message.created_at.isoformat(),
         "agent_name": message.agent_name,
         "external_id": message.external_id if message.author is Author.CUSTOMER else None,
         "edited": message.edited_at is not None,
+        "deleted": deleted,
     }
 
 
@@ -349,7 +379,10 @@ class _Talk:
 
     def __init__(self, screen: _Screen) -> None:
         self.screen = screen
-        self._cursor = 0
+        self._after = 0
+        """The revision up to which everything was received."""
+        self._known: dict[int, int] = {}
+        """Revisions by cursor of what was received, shown or not."""
         self._own: set[str] = set()
         """Ids of lines said here: they stand on the screen already."""
         self._unsent: dict[str, str] = {}
@@ -402,21 +435,29 @@ class _Talk:
             self.screen.note("The desk is back.")
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        first = self._cursor == 0
+        first = self._after == 0
         history: list[dict[str, Any]] = []
         try:
-            await _put(writer, hello={"after": self._cursor, "name": _user()})
+            await _put(writer, hello={"after": self._after, "name": _user()})
             async for line in reader:
                 said = json.loads(line)
                 self._heard.set()
                 match said:
                     case {"message": dict(message)}:
-                        self._cursor = message["cursor"]
+                        before = self._known.get(message["cursor"])
+                        if before is not None and before >= message["revision"]:
+                            continue
+                        self._known[message["cursor"]] = message["revision"]
                         if first and self._writer is None:
                             history.append(message)
-                        else:
+                        elif before is None:
                             self._show(message)
-                    case {"ready": _}:
+                        else:
+                            self.screen.revised(message)
+                        if self._writer is not None:
+                            self._after = message["revision"]
+                    case {"ready": {"after": int(after)}}:
+                        self._after = after
                         self.screen.history(history[-_SHOWN_HISTORY:])
                         self._writer = writer
                         for id in self._unsent:
@@ -433,7 +474,7 @@ class _Talk:
 
     def _show(self, message: dict[str, Any]) -> None:
         self._answered = message["author"] != Author.CUSTOMER
-        if message["external_id"] not in self._own:
+        if message["external_id"] not in self._own and not message["deleted"]:
             self.screen.message(message)
 
     def _send(self, id: str) -> None:
@@ -462,12 +503,22 @@ class _Screen:
         with self._above_prompt():
             self._print(message)
 
+    def revised(self, message: dict[str, Any]) -> None:
+        """What stands further up has other words now, or none."""
+        with self._above_prompt():
+            if message["deleted"]:
+                said = datetime.fromisoformat(message["time"]).astimezone()
+                self._console.print(Text(f"(deleted) the message of {said:%H:%M}", style="dim italic"))
+            else:
+                self._print(message)
+
     def history(self, messages: list[dict[str, Any]]) -> None:
         """What was said before: for a person, not for a pipe."""
         if self.prompt and messages:
             with self._above_prompt():
                 for message in messages:
-                    self._print(message)
+                    if not message["deleted"]:
+                        self._print(message)
                 self._console.rule(style="dim")
 
     def note(self, text: str) -> None:
@@ -493,8 +544,13 @@ class _Screen:
         }[Author(message["author"])]
         text = _printable(message["text"])
         rich = message["format"] == MessageFormat.MARKDOWN and self._console.is_terminal
+        if message["edited"]:
+            text = f"(edited) {text}"
         self._console.print(Text(_printable(who), style=style))
-        self._console.print(Padding(Markdown(text, hyperlinks=False) if rich else Text(text), (0, 0, 0, 2)))
+        if text:
+            self._console.print(Padding(Markdown(text, hyperlinks=False) if rich else Text(text), (0, 0, 0, 2)))
+        for name in message["files"]:
+            self._console.print(Text(f"  [{_printable(name)}]"))
         for number, button in enumerate(message["buttons"], 1):
             self._console.print(Text(f"  [{number}] {_printable(button['label'])}", style="cyan"))
 
@@ -566,7 +622,7 @@ def _terminal_restored(stdin: int) -> Iterator[None]:
 
 
 def _build(settings: TerminalSettings, surroundings: Surroundings) -> TerminalConnector:  # noqa: ARG001 - nothing to set
-    return TerminalConnector(surroundings.transcript, surroundings.var)
+    return TerminalConnector(surroundings.transcript, surroundings.var, surroundings.health)
 
 
 plugin = Plugin(TerminalSettings, _build)

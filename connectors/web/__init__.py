@@ -4,9 +4,11 @@
     POST /chat/messages   {id, text} or {id, button: {payload, label}}, answered when it is recorded
     GET  /chat/messages   the transcript behind ?after=, once
     GET  /chat/events     the same as server-sent events, as it grows
+    GET  /chat/files/…    a file of a message: /its cursor/its place, from 0
 
 A visitor's page keeps what it could not send, and sends it again with the same id; the desk records an id once.
-It reads by cursor, and cursors grow in the order of delivery: who goes on behind the last one has missed nothing.
+It knows messages by cursor, and reads by revision. Revisions grow with every message, edit and deletion: who goes on
+behind the last one has missed nothing.
 """
 
 from __future__ import annotations
@@ -19,15 +21,25 @@ from typing import Annotated
 from uuid import uuid4
 
 import structlog
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from structlog.typing import FilteringBoundLogger
 
-from bot.model import Button, Incoming, Message, Outgoing, Receipt, Sender
-from connectors.base import Capabilities, Plugin, Receive, Surroundings, Transcript, parse_command
-from connectors.web.messages import Said, event, shown
+from bot.model import Button, Incoming, Message, NotFound, Outgoing, Receipt, Sender
+from connectors.base import (
+    Capabilities,
+    Health,
+    Plugin,
+    Receive,
+    Surroundings,
+    Transcript,
+    Unobserved,
+    parse_command,
+)
+from connectors.web.files import file_response
+from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
 from connectors.web.visitors import Throttle, contact_of, is_same_origin, token_of, welcome
 
@@ -44,6 +56,8 @@ _ALIVE = "event: alive\ndata: {}\n\n"
 """An event rather than a comment: a page cannot hear comments, and tells by it a dead line from a silent desk."""
 
 After = Annotated[int, Query(ge=0, lt=2**63)]
+Cursor = Annotated[int, Path(ge=1, lt=2**63)]
+Index = Annotated[int, Path(ge=0, le=1000)]
 
 
 class WebSettings(BaseModel):
@@ -61,7 +75,15 @@ class WebConnector:
 
     name = "web"
     account = "web"
-    capabilities = Capabilities(buttons=True, markdown=True, idempotent=True, max_length=1_000_000)
+    capabilities = Capabilities(
+        buttons=True,
+        markdown=True,
+        edits=True,
+        attachments=True,
+        idempotent=True,
+        max_length=1_000_000,
+        max_file=10 * 1024 * 1024,
+    )
 
     def __init__(
         self,
@@ -71,17 +93,20 @@ class WebConnector:
         *,
         locales: Sequence[str] = ("en", "zh"),
         suggestions: Mapping[str, Sequence[Button]] | None = None,
+        health: Health | None = None,
     ) -> None:
         self._max_length = settings.max_length
         self._transcript = transcript
         self._page = Page(brand, locales, suggestions or {}, settings.max_length)
         self._throttle = Throttle(_BURST, _WINDOW)
+        self._health = health or Unobserved()
         self._closing = asyncio.Event()
 
     async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
         """Waits to be cancelled: events come by ``routes``. Its end closes the open event streams, which
         would otherwise hold up the server's own end."""
         self._closing.clear()
+        self._health.connected(self.account)
         try:
             await asyncio.Event().wait()
         finally:
@@ -91,6 +116,12 @@ class WebConnector:
         """Nothing to do, and so it cannot fail: a page reads the transcript, where the message appears, with
         its cursor, in the moment the outbox records this very delivery. A repeated send shows nothing twice."""
         return uuid4().hex
+
+    async def edit(self, message: Outgoing, external_id: str) -> None:
+        """Nothing to do, as for ``send``: the transcript brings the message anew in the moment it is edited."""
+
+    async def delete(self, chat_id: str, external_id: str) -> None:
+        """Nothing to do: the transcript tells that the message was taken back."""
 
     def routes(self, receive: Receive) -> APIRouter:
         router = APIRouter(prefix="/chat", include_in_schema=False)
@@ -102,7 +133,7 @@ class WebConnector:
             return response
 
         @router.get("/static/{name}")
-        async def file(name: str, v: str | None = None) -> Response:
+        async def static(name: str, v: str | None = None) -> Response:
             return self._page.file(name, v)
 
         @router.post("/messages")
@@ -122,7 +153,7 @@ class WebConnector:
             return JSONResponse({"messages": [shown(message) for message in found]}, headers=_PRIVATE)
 
         @router.get("/events")
-        async def events(request: Request, after: After = 0) -> Response:
+        async def stream(request: Request, after: After = 0) -> Response:
             token = token_of(request)
             if token is None:
                 return self._refusal(request, _Refused(401, "no_visitor"))
@@ -131,6 +162,17 @@ class WebConnector:
                 headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
                 media_type="text/event-stream",
             )
+
+        @router.get("/files/{cursor}/{index}")
+        async def file(request: Request, cursor: Cursor, index: Index) -> Response:
+            token = token_of(request)
+            if token is None:
+                return self._refusal(request, _Refused(401, "no_visitor"))
+            try:
+                found = await self._transcript.file(self.name, self.account, contact_of(token), cursor, index)
+            except NotFound as error:
+                return self._refusal(request, _Refused(404, "no_file", str(error)))
+            return file_response(request, found)
 
         return router
 
@@ -151,7 +193,9 @@ class WebConnector:
             return await receive(incoming)
         except Exception as error:
             # Its words may hold the customer's, which never reach a log.
-            log.error("not recorded; the page will retry", action="web_receive_failed", error=type(error).__name__)
+            kind = type(error).__name__
+            log.error("not recorded; the page will retry", action="web_receive_failed", error=kind)
+            self._health.trouble(f"a message could not be recorded ({kind}); the page sends it again. See the log.")
             raise _Refused(503, "unavailable", retry_after=2) from error
 
     def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
@@ -197,7 +241,7 @@ class WebConnector:
         news = self._transcript.follow(self.name, self.account, contact, after)
         try:
             async for messages in _until(self._closing, news):
-                yield "".join(event(message) for message in messages) or _ALIVE
+                yield events(messages) or _ALIVE
         except Exception as error:
             log.warning("event stream ended", action="web_events_ended", error=type(error).__name__)
 
@@ -230,7 +274,7 @@ async def _body(request: Request) -> bytes:
 
 
 def _last_event_id(request: Request) -> int:
-    """The cursor behind which a reconnecting browser goes on; 0 where it names none."""
+    """The revision behind which a reconnecting browser goes on; 0 where it names none."""
     given = request.headers.get("last-event-id", "")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
 
@@ -259,6 +303,7 @@ def _build(settings: WebSettings, surroundings: Surroundings) -> WebConnector:
         surroundings.brand,
         locales=surroundings.locales,
         suggestions=surroundings.suggestions,
+        health=surroundings.health,
     )
 
 

@@ -73,23 +73,55 @@ def _link_open(
 _MARKDOWN = _Markdown()
 
 
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+
+
 def shown(message: Message) -> dict[str, Any]:
     """A message of the transcript as the page gets it: ``html`` for the desk's own Markdown, ``text`` for what
-    people typed, never both."""
-    typed = message.author in (Author.CUSTOMER, Author.AGENT) or message.format is MessageFormat.TEXT
+    people typed, never both; of a message that was taken back neither, nor anything else that it said."""
     return {
         "cursor": message.cursor,
+        "revision": message.revision,
         "author": message.author.value,
-        **({"text": message.text} if typed else {"html": str(_MARKDOWN.render(message.text))}),
-        "buttons": [{"label": button.label, "payload": button.payload} for button in message.buttons],
+        **(_said(message) if message.deleted_at is None else {"text": "", "buttons": [], "files": []}),
         "time": message.created_at.isoformat(),
         "agent_name": message.agent_name,
         # The page knows its own messages by it; what the desk's messages are called is no visitor's business.
         "external_id": message.external_id if message.author is Author.CUSTOMER else None,
         "edited": message.edited_at is not None,
+        "deleted": message.deleted_at is not None,
     }
 
 
-def event(message: Message) -> str:
-    """The message as a server-sent event; its id is what a reconnecting browser asks to go on behind."""
-    return f"id: {message.cursor}\ndata: {json.dumps(shown(message), ensure_ascii=False)}\n\n"
+def _said(message: Message) -> dict[str, Any]:
+    typed = message.author in (Author.CUSTOMER, Author.AGENT) or message.format is MessageFormat.TEXT
+    return {
+        **({"text": message.text} if typed else {"html": str(_MARKDOWN.render(message.text))}),
+        "buttons": [{"label": button.label, "payload": button.payload} for button in message.buttons],
+        "files": [
+            {
+                "index": index,
+                "name": attachment.name,
+                "size": attachment.size,
+                # Only what the page tries: what the file is, its content tells when it is asked for.
+                "picture": attachment.media_type in _PICTURES,
+            }
+            for index, attachment in enumerate(message.attachments)
+            if attachment.sha256
+        ],
+    }
+
+
+def events(messages: Sequence[Message]) -> str:
+    """Messages that were read together, as server-sent events in the order of the conversation.
+
+    Only the last one has an id, behind which a reconnecting browser goes on: an edited message stands before older
+    news, and who broke off behind it would miss those.
+    """
+    ordered = sorted(messages, key=lambda message: message.cursor or 0)
+    read = max((message.revision or 0 for message in messages), default=0)
+    return "".join(
+        (f"id: {read}\n" if message is ordered[-1] else "")
+        + f"data: {json.dumps(shown(message), ensure_ascii=False)}\n\n"
+        for message in ordered
+    )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from bot.model import Author, Button, Incoming, Message
+from connectors.web.messages import shown
 from connectors.web.visitors import COOKIE, contact_of
 from tests.peers.desk import Site, StandInDesk, message
 
@@ -78,6 +81,114 @@ async def test_a_message_is_sent_and_answered_live(page: Page, desk: StandInDesk
     await expect(page.get_by_text("Maya")).to_be_visible()
     await expect(page.get_by_text("Human", exact=True)).to_be_visible()
     assert [said.text for said in desk.received] == ["fees"]
+
+
+async def test_an_agents_edit_and_deletion_appear_where_the_message_stands(page: Page, desk: StandInDesk) -> None:
+    who = await contact(page)
+    await say(page, "fees")
+    await expect(bubbles(page)).to_have_count(2)
+    first = await desk.deliver(who, message("helo, I am here", Author.AGENT, agent_name="Maya"))
+    second = await desk.deliver(who, message("not for you", Author.AGENT, agent_name="Maya"))
+    await desk.deliver(who, message("Does that help?", Author.AGENT, agent_name="Maya"))
+    await expect(bubbles(page)).to_have_text(
+        ["fees", "about fees", "helo, I am here", "not for you", "Does that help?"]
+    )
+    await page.evaluate("window.notReloaded = true")
+    await desk.edit(who, first, "Hello, I am here")
+    await desk.delete(who, second)
+    after = ["fees", "about fees", "Hello, I am here", "Does that help?"]
+    articles = page.locator(".messages > .message")
+
+    async def shown() -> None:
+        await expect(bubbles(page)).to_have_text(after)
+        await expect(articles.nth(2)).to_contain_text("edited")
+        await expect(articles.nth(3)).to_contain_text("Message deleted")
+        await expect(articles).to_have_count(5)
+        await expect(page.get_by_text("edited", exact=True)).to_have_count(1)
+
+    await shown()
+    assert await page.evaluate("window.notReloaded")
+    assert "not for you" not in await page.content()
+    await desk.edit(who, first, "Hello again")
+    after[2] = "Hello again"
+    await shown()
+    await page.reload()
+    await shown()
+
+
+async def test_what_was_edited_before_the_page_got_it_stands_in_its_place(
+    context: BrowserContext, desk: StandInDesk
+) -> None:
+    site, page = Site(desk), await context.new_page()
+    async with site.serving():
+        await page.goto(f"{site.base_url}/chat")
+        await say(page, "before")
+        await expect(bubbles(page)).to_have_count(2)
+    who = await contact(page)
+    first = await desk.deliver(who, message("one", Author.AGENT))
+    second = await desk.deliver(who, message("two", Author.AGENT))
+    await desk.deliver(who, message("three", Author.AGENT))
+    await desk.edit(who, first, "ONE")
+    await desk.delete(who, second)
+    async with site.serving():
+        expected = ["before", "about before", "ONE", "three"]
+        await expect(bubbles(page)).to_have_text(expected, timeout=15_000)
+        await expect(page.get_by_text("Message deleted")).to_have_count(1)
+        await say(page, "after")
+        await expect(bubbles(page)).to_have_text([*expected, "after", "about after"])
+
+
+async def test_a_page_orders_by_cursor_and_knows_what_it_has(context: BrowserContext, site: Site) -> None:
+    def sent(cursor: int, revision: int, text: str) -> str:
+        said = replace(message(text, Author.AGENT), cursor=cursor, revision=revision)
+        return f"id: {revision}\ndata: {json.dumps(shown(said))}\n\n"
+
+    stream = [
+        sent(5, 5, "five"),
+        sent(7, 7, "seven"),
+        sent(6, 8, "SIX"),
+        sent(5, 9, "FIVE"),
+        sent(3, 10, "older than the page"),
+        sent(5, 5, "five"),
+        sent(8, 11, "eight"),
+    ]
+    asked: list[str] = []
+
+    async def answer_events(route: Route) -> None:
+        asked.append(route.request.url)
+        body = "retry: 100\n\n" + "".join(stream) if len(asked) == 1 else "retry: 60000\n\n"
+        await route.fulfill(content_type="text/event-stream", body=body)
+
+    page = await context.new_page()
+    await page.route("**/chat/events?*", answer_events)
+    await page.goto(f"{site.base_url}/chat")
+    await expect(bubbles(page)).to_have_text(["FIVE", "SIX", "seven", "eight"])
+
+
+async def test_an_agents_picture_is_shown_and_a_file_can_be_saved(page: Page, desk: StandInDesk) -> None:
+    who = await contact(page)
+    # A picture that a browser really decodes.
+    picture = await page.locator(".top").screenshot(type="png")
+    files = (
+        desk.keep("where to tap.png", "image/png", picture),
+        desk.keep("<b>账单</b>.pdf", "application/pdf", b"%PDF" + b"x" * 20_000),
+        desk.keep("broken.png", "image/png", b"\x89PNG\r\n\x1a\n nothing"),
+    )
+    sent = await desk.deliver(who, message("see here", Author.AGENT, agent_name="Maya", attachments=files))
+    image = page.get_by_role("img", name="where to tap.png")
+    await expect(image).to_be_visible()
+    await expect(image).to_have_js_property("complete", True)
+    assert await image.evaluate("image => image.naturalWidth") > 100
+    await expect(page.locator("a.file", has_text="broken.png")).to_be_visible()
+    async with page.expect_download() as saving:
+        await page.locator("a.file", has_text="账单").click()
+    saved = await saving.value
+    assert "账单" in saved.suggested_filename
+    assert (await saved.path()).read_bytes().startswith(b"%PDFxx")
+    await desk.delete(who, sent)
+    await expect(page.get_by_text("Message deleted")).to_be_visible()
+    await expect(image).to_have_count(0)
+    await expect(page.locator("a.file")).to_have_count(0)
 
 
 async def test_shift_and_enter_begin_a_new_line(page: Page, desk: StandInDesk) -> None:
@@ -209,8 +320,8 @@ async def test_hostile_words_are_only_words(page: Page, desk: StandInDesk) -> No
     ]
     await say(page, hostile)
     await expect(bubbles(page)).to_have_count(4)
-    for shown in await bubbles(page).all_inner_texts():
-        assert hostile in shown
+    for words in await bubbles(page).all_inner_texts():
+        assert hostile in words
     assert await page.locator(".messages :is(img, script, a)").count() == 0
     await expect(page.get_by_role("button", name=hostile)).to_have_count(1)
 

@@ -90,8 +90,10 @@ async def test_an_agent_takes_over_and_hands_back(desk: DeskProcess, telegram: T
         await asyncio.sleep(3)
         assert len(telegram.sent(ann.id)) == 3
         page = (await console.get("/console" + path)).text
-        for shown in ("hello", "helo", "look", "photo", "voice", "location", "52.52"):
+        for shown in ("hello", "helo", "look", "Photo", "Voice", "location", "52.52"):
             assert shown in page, shown
+        kept = [(await console.get(address)).content for address in re.findall(r'(?:href|src)="(\S*/files/\S+)"', page)]
+        assert kept == [b"\xff\xd8photo", b"OggS"]
         assert (await console.post(f"/console{path}/hand-back")).status_code == 303
         await answer(telegram, ann, 4)
         ann.writes("手续费多少")

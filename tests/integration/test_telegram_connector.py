@@ -16,10 +16,9 @@ import uvicorn
 from aiohttp import ClientSession
 from fastapi import FastAPI
 
-from bot.model import Button, Command, Incoming, MessageFormat, Outgoing, Receipt
-from connectors import telegram
+from bot.model import Attachment, Button, Command, File, Incoming, MessageFormat, Outgoing, Receipt
 from connectors.base import PermanentError, TemporaryError
-from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
+from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings, api
 from tests.peers.telegram import TelegramPeer
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
@@ -71,8 +70,8 @@ def failing(times: int, text: str | None = None) -> Callable[[Incoming], Awaitab
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telegram, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(telegram, "_LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(api, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(api, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -489,7 +488,6 @@ async def test_a_customer_who_never_wrote(peer: TelegramPeer, connector: Telegra
         (409, "Conflict", None, TemporaryError),
         (400, "Bad Request: BUTTON_DATA_INVALID", None, PermanentError),
         (400, "Bad Request: chat not found", None, PermanentError),
-        (401, "Unauthorized", None, PermanentError),
         (403, "Forbidden: something new", None, PermanentError),
     ],
 )
@@ -508,6 +506,26 @@ async def test_refusals(
         assert raised.value.retry_after == (None if retry_after is None else float(retry_after))
         assert isinstance(raised.value.retry_after, float | None)
     assert peer.sent(42) == []
+
+
+@pytest.mark.usefixtures("ann_wrote")
+@pytest.mark.parametrize("refusal", [(401, "Unauthorized"), (404, "Not Found")])
+async def test_messages_wait_for_a_token_to_be_mended(
+    peer: TelegramPeer, connector: TelegramConnector, refusal: tuple[int, str]
+) -> None:
+    message_id = await connector.send(outgoing("hello"))
+    for method in ("sendMessage", "sendDocument", "editMessageText", "deleteMessage", "getFile"):
+        peer.fail_next(method, *refusal)
+    for attempt in (
+        connector.send(outgoing("hello")),
+        connector.send(outgoing("", file=File("a.txt", "text/plain", b"a"))),
+        connector.edit(outgoing("hello"), message_id),
+        connector.delete("42", message_id),
+        connector.fetch(Attachment("file", "F"), "42", "42:1", 100),
+    ):
+        with pytest.raises(TemporaryError, match="TELEGRAM_BOT_TOKEN") as raised:
+            await attempt
+        assert raised.value.retry_after == 60
 
 
 @pytest.mark.usefixtures("ann_wrote")
@@ -566,6 +584,306 @@ async def test_typing_is_shown_and_never_raises(peer: TelegramPeer, connector: T
     await connector.typing("not a chat")
 
 
+# --- changing what was sent
+
+
+@pytest.mark.usefixtures("ann_wrote")
+async def test_an_edit_gives_text_style_and_buttons(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    message_id = await connector.send(outgoing("helo", buttons=(Button("Yes", "helped:yes"),)))
+    changed = outgoing("**您好** 👋", format=MessageFormat.MARKDOWN, buttons=(Button("No", "helped:no"),))
+    await connector.edit(changed, message_id)
+    (message,) = peer.sent(42)
+    assert message["text"] == "您好 👋"
+    assert [(entity["type"], entity["offset"], entity["length"]) for entity in message["entities"]] == [("bold", 0, 2)]
+    assert message["reply_markup"]["inline_keyboard"] == [[{"text": "No", "callback_data": "helped:no"}]]
+    await connector.edit(changed, message_id)
+    assert len(peer.called("editMessageText")) == 2, "the second changed nothing, and is done all the same"
+    await connector.edit(outgoing("plain"), message_id)
+    (message,) = peer.sent(42)
+    assert (message["text"], "entities" in message, "reply_markup" in message) == ("plain", False, False)
+
+
+async def test_an_edit_that_cannot_be_says_why(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    ann = peer.user(42)
+    theirs = ann.writes("hi")
+    message_id = await connector.send(outgoing("hello"))
+    ann.deletes(int(message_id))
+    for gone in (message_id, "999"):
+        with pytest.raises(PermanentError, match="no longer in the customer's chat"):
+            await connector.edit(outgoing("changed"), gone)
+    with pytest.raises(PermanentError, match="keeps its earlier words"):
+        await connector.edit(outgoing("changed"), str(theirs))
+    with pytest.raises(PermanentError, match="not a Telegram message"):
+        await connector.edit(outgoing("changed"), "x")
+    with pytest.raises(PermanentError, match="empty"):
+        await connector.edit(outgoing(" "), message_id)
+    ann.blocks()
+    with pytest.raises(PermanentError, match="blocked this bot"):
+        await connector.edit(outgoing("changed"), message_id)
+
+
+async def test_a_deletion_takes_the_message_back(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    ann = peer.user(42)
+    ann.writes("hi")
+    first, second, third = [await connector.send(outgoing(text)) for text in ("one", "two", "three")]
+    await connector.delete("42", first)
+    ann.deletes(int(second))
+    for gone in (first, second, "999"):
+        await connector.delete("42", gone)
+    assert [message["text"] for message in peer.sent(42)] == ["three"]
+    peer.sent(42)[0]["date"] -= 49 * 3600
+    with pytest.raises(PermanentError, match="48 hours"):
+        await connector.delete("42", third)
+    for chat_id, external_id in (("nobody", "1"), ("42", "x")):
+        with pytest.raises(PermanentError, match="not a Telegram"):
+            await connector.delete(chat_id, external_id)
+    ann.blocks()
+    with pytest.raises(PermanentError, match="blocked this bot"):
+        await connector.delete("42", third)
+
+
+@pytest.mark.usefixtures("ann_wrote")
+async def test_changes_are_tried_again_when_telegram_is_busy(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    message_id = await connector.send(outgoing("hello"))
+    for method in ("editMessageText", "deleteMessage"):
+        peer.fail_next(method, 429, "Too Many Requests: retry after 7", retry_after=7)
+        peer.drop_next(method)
+    for _ in range(2):
+        for attempt in (connector.edit(outgoing("changed"), message_id), connector.delete("42", message_id)):
+            with pytest.raises(TemporaryError):
+                await attempt
+    assert [message["text"] for message in peer.sent(42)] == ["hello"]
+
+
+# --- quotes
+
+
+async def test_an_answer_quotes_the_customers_message(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    ann = peer.user(42)
+    question = ann.writes("how long?")
+    for external_id in (f"42:{question}", f"42:{question}:edit:1700000000:9"):
+        await connector.send(outgoing("two days", reply_to=external_id))
+    await connector.send(outgoing("", reply_to=f"42:{question}", file=File("a.txt", "text/plain", b"a")))
+    assert [message["reply_to_message"]["text"] for message in peer.sent(42)] == ["how long?"] * 3
+
+
+async def test_what_cannot_be_quoted_is_sent_all_the_same(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    ann = peer.user(42)
+    ann.deletes(question := ann.writes("how long?"))
+    for external_id in (f"42:{question}", "42:999", "43:1", "callback:4300000", "", "x", "42:" + "9" * 40):
+        await connector.send(outgoing("two days", reply_to=external_id))
+    assert len(peer.sent(42)) == 7
+    assert not any("reply_to_message" in message for message in peer.sent(42))
+
+
+async def test_what_a_customer_answers_is_named_as_the_desk_knows_it(
+    peer: TelegramPeer, desk: Desk, connector: TelegramConnector
+) -> None:
+    ann = peer.user(42)
+    own = ann.writes("hi")
+    sent = await connector.send(outgoing("hello"))
+    async with running(connector, desk):
+        ann.replies(int(sent), "thanks")
+        ann.replies(own, "I mean this")
+        await desk.wait(3)
+    assert [said.replies_to for said in desk.committed] == [None, sent, desk.committed[0].external_id]
+
+
+# --- files
+
+
+def png(width: int = 3, height: int = 2, size: int = 100) -> bytes:
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4) + height.to_bytes(4)
+    return header.ljust(size, b"\0")
+
+
+JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xc0\x00\x11\x08\x00\x02\x00\x03rest"
+
+
+def a_file(content: bytes, name: str = "a.bin", media_type: str = "application/octet-stream") -> Outgoing:
+    return outgoing("", file=File(name, media_type, content))
+
+
+@pytest.mark.usefixtures("ann_wrote")
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (png(), "photo"),
+        (JPEG, "photo"),
+        (png(10_000, 100), "document"),  # more than Telegram takes as a picture
+        (png(9_000, 100), "document"),  # too long a strip
+        (b"\x89PNG\r\n\x1a\n and nothing that a PNG needs", "document"),
+        (png(size=10_000_001), "document"),
+        (b"GIF89a and the rest", "document"),
+        (b"<html>", "document"),
+    ],
+)
+async def test_pictures_are_shown_and_everything_else_arrives_as_a_file(
+    peer: TelegramPeer, connector: TelegramConnector, content: bytes, kind: str
+) -> None:
+    sent = await connector.send(a_file(content, '账单 "1".png', "image/png"))
+    (message,) = peer.sent(42)
+    assert str(message["message_id"]) == sent
+    file = message["photo"][0] if kind == "photo" else message["document"]
+    assert peer.files[file["file_id"]] == content
+    if kind == "document":
+        assert file["file_name"].startswith("账单")
+    await connector.delete("42", sent)
+    assert peer.sent(42) == []
+
+
+@pytest.mark.usefixtures("ann_wrote")
+async def test_files_that_cannot_be_sent(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    with pytest.raises(PermanentError, match="empty"):
+        await connector.send(a_file(b""))
+    with pytest.raises(PermanentError, match="25 MB"):
+        await connector.send(a_file(b"x" * (connector.capabilities.max_file + 1)))
+    assert peer.calls == []
+    peer.fail_next("sendDocument", 413, "Request Entity Too Large")
+    with pytest.raises(PermanentError, match="too large"):
+        await connector.send(a_file(b"x"))
+    peer.users[42].blocks()
+    with pytest.raises(PermanentError, match="blocked"):
+        await connector.send(a_file(png()))
+    peer.users[42].unblocks()
+    peer.drop_next("sendPhoto")
+    with pytest.raises(TemporaryError):
+        await connector.send(a_file(png()))
+    assert len(peer.called("sendDocument")) == 1, "only a refused picture is sent as a file"
+
+
+async def test_what_customers_attach_is_fetched(peer: TelegramPeer, desk: Desk, connector: TelegramConnector) -> None:
+    ann = peer.user(42)
+    content = bytes(range(256)) * 1000
+    async with running(connector, desk):
+        ann.sends_photo(content=content)
+        ann.sends_document(content=content)
+        ann.sends_voice(content=content)
+        ann.sends_sticker(content=content)
+        ann.sends_location()
+        await desk.wait(5)
+    *files, location = [said.attachments[0] for said in desk.committed]
+    for hidden in (False, True):
+        peer.sizes_hidden = hidden
+        for file in files:
+            assert await connector.fetch(file, "42", "42:1", len(content)) == content
+    with pytest.raises(PermanentError, match="location"):
+        await connector.fetch(location, "42", "42:1", 100)
+
+
+async def test_no_more_is_fetched_than_the_desk_keeps(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    kept = peer.store_file(b"x" * 3_000_000)["file_id"]
+    with pytest.raises(PermanentError, match=r"larger than 1\.91 MB"):
+        await connector.fetch(Attachment("file", kept, size=3_000_000), "42", "42:1", 2_000_000)
+    assert peer.calls == [], "its size was known"
+    for hidden in (False, True):
+        peer.sizes_hidden = hidden
+        with pytest.raises(PermanentError, match="larger than"):
+            await connector.fetch(Attachment("file", kept), "42", "42:1", 2_000_000)
+    large = peer.store_file(b"x" * (20 * 1024 * 1024 + 1))["file_id"]
+    with pytest.raises(PermanentError, match="20 MB"):
+        await connector.fetch(Attachment("video", large), "42", "42:1", 10**9)
+
+
+async def test_files_that_do_not_come(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    attachment = Attachment("file", peer.store_file(b"x" * 100_000)["file_id"])
+    peer.fail_next("getFile", 400, "Bad Request: invalid file_id")
+    with pytest.raises(PermanentError, match="Invalid file_id"):
+        await connector.fetch(attachment, "42", "42:1", 10**9)
+    with pytest.raises(TemporaryError, match="or no longer"):
+        await connector.fetch(Attachment("file", "unknown"), "42", "42:1", 10**9)
+    peer.fail_next("download", 404, "Not Found")
+    peer.drop_next("download")
+    with pytest.raises(TemporaryError, match="base_file_url"):
+        await connector.fetch(attachment, "42", "42:1", 10**9)
+    with pytest.raises(TemporaryError, match="could not be reached"):
+        await connector.fetch(attachment, "42", "42:1", 10**9)
+    assert len(await connector.fetch(attachment, "42", "42:1", 10**9)) == 100_000
+
+
+# --- how it is doing
+
+
+class Said:
+    """``Health`` that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+        self.troubles: list[str] = []
+
+    def connecting(self) -> None:
+        self._become("connecting")
+
+    def connected(self, account: str) -> None:
+        self._become(f"connected {account}")
+
+    def _become(self, state: str) -> None:
+        if self.states[-1:] != [state]:
+            self.states.append(state)
+
+    def trouble(self, error: str) -> None:
+        self.troubles.append(error)
+
+
+@pytest.fixture
+def health() -> Said:
+    return Said()
+
+
+@pytest.fixture
+async def observed(peer: TelegramPeer, health: Said) -> AsyncIterator[TelegramConnector]:
+    settings = TelegramSettings(base_url=peer.base_url, poll_timeout=30)
+    connector = TelegramConnector(settings, peer.token, health)
+    yield connector
+    await connector.close()
+
+
+async def test_trouble_is_told_and_when_it_is_over(
+    peer: TelegramPeer, desk: Desk, observed: TelegramConnector, health: Said
+) -> None:
+    peer.fail_next("getMe", 502, f"Bad Gateway at /bot{peer.token}/getMe")
+    async with running(observed, desk):
+        await until(lambda: health.states == ["connecting", "connected 700100200"])
+        peer.drop_next("getUpdates", times=2)
+        peer.user(42).writes("hello")
+        await desk.wait(1)
+        await until(lambda: len(health.states) == 4)  # at once, although a fetch would wait for half a minute
+        assert health.states[2:] == ["connecting", "connected 700100200"]
+        desk.before_commit = failing(1)
+        peer.users[42].writes("my words")
+        await desk.wait(2)
+    assert health.troubles[0].startswith(
+        "getMe: Bad Gateway at /bot<token>/getMe. Fix: check this machine's connection"
+    )
+    assert sum("getUpdates" in said for said in health.troubles) == 2
+    assert "could not be recorded (ConnectionError)" in health.troubles[-1]
+    assert peer.token.partition(":")[2] not in str(health.troubles)
+    assert "my words" not in str(health.troubles)
+
+
+async def test_another_poller_is_trouble_with_a_fix(
+    peer: TelegramPeer, desk: Desk, observed: TelegramConnector, health: Said
+) -> None:
+    async with running(observed, desk):
+        await peer.wait_calls("getUpdates")
+        async with ClientSession() as session:
+            await session.get(f"{peer.base_url}/bot{peer.token}/getUpdates")
+        await until(lambda: bool(health.troubles))
+    assert "another program fetches this bot's messages: stop it" in health.troubles[0]
+    assert health.states[-1] == "connecting", "only a fetch that nobody ended shows that the other is gone"
+
+
+async def test_a_skipped_update_is_trouble(
+    peer: TelegramPeer, desk: Desk, observed: TelegramConnector, health: Said
+) -> None:
+    async with running(observed, desk):
+        await peer.wait_calls("getUpdates")
+        peer.push_raw({"message": {"text": "my words"}})
+        await until(lambda: bool(health.troubles))
+    assert "an update was skipped" in health.troubles[0]
+    assert "my words" not in health.troubles[0]
+
+
 # --- the token
 
 
@@ -601,6 +919,9 @@ async def test_no_log_and_no_error_holds_the_token_or_a_text(
             peer.fail_next("sendMessage", 400, f"Bad Request: /bot{peer.token}/sendMessage")
             with pytest.raises(PermanentError) as refused:
                 await connector.send(outgoing("our words"))
+            await connector.send(outgoing("", file=File("our words.png", "image/png", png())))
+            kept = Attachment("file", peer.store_file(b"my words")["file_id"])
+            assert await connector.fetch(kept, "42", "42:1", 100) == b"my words"
         await peer.stop()
         with pytest.raises(TemporaryError) as unreachable:
             await connector.send(outgoing("our words"))

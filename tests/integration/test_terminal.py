@@ -82,7 +82,7 @@ async def test_a_line_is_recorded_once_and_its_answer_streamed(var: Path) -> Non
     desk = StandInDesk(answer=echo)
     async with listening(desk, var), connected(var) as client:
         ready = await client.get("ready")
-        assert ready == {"cursor": 0, "name": getpass.getuser()}, "the kernel's word goes before the client's"
+        assert ready == {"after": 0, "name": getpass.getuser()}, "the kernel's word goes before the client's"
         client.put({"id": "1", "text": "hello"})
         client.put({"id": "1", "text": "hello"})
         assert (await client.get("message"))["external_id"] == "1"
@@ -110,8 +110,28 @@ async def test_who_connects_again_goes_on_behind_the_cursor(var: Path) -> None:
             while (seen := await client.get("message"))["author"] != "bot":
                 pass
         await desk.deliver(getpass.getuser(), message("meanwhile", Author.AGENT))
-        async with connected(var, after=seen["cursor"]) as client:
+        async with connected(var, after=seen["revision"]) as client:
             assert (await client.get("message"))["text"] == "meanwhile"
+
+
+async def test_edits_and_deletions_come_as_such_and_a_deleted_text_never(var: Path) -> None:
+    desk, user = StandInDesk(), getpass.getuser()
+    first = await desk.deliver(user, message("helo", Author.AGENT))
+    second = await desk.deliver(user, message("my secret", Author.AGENT, attachments=(desk.keep("a.pdf", "", b"x"),)))
+    async with listening(desk, var), connected(var) as client:
+        shown = [await client.get("message") for _ in range(2)]
+        assert [(said["text"], said["files"]) for said in shown] == [("helo", []), ("my secret", ["a.pdf"])]
+        assert (await client.get("ready"))["after"] == second.revision
+        await desk.edit(user, first, "hello")
+        edited = await client.get("message")
+        assert (edited["cursor"], edited["text"], edited["edited"]) == (first.cursor, "hello", True)
+        await desk.delete(user, second)
+        deleted = await client.get("message")
+        assert (deleted["cursor"], deleted["deleted"]) == (second.cursor, True)
+    async with listening(desk, var), connected(var) as client:
+        assert "my secret" not in str(said := [await client.get("message") for _ in range(2)])
+        assert "a.pdf" not in str(said)
+        assert (await client.get("ready"))["after"] == deleted["revision"]
 
 
 @pytest.mark.parametrize(
@@ -244,6 +264,44 @@ async def test_a_desk_that_restarts_is_waited_for(var: Path) -> None:
         output = await pipe.end()
     assert [said.text for said in desk.received] == ["before", "during"]
     assert output.index("meanwhile") < output.index("you said **during**")
+    assert output.count("you said **before**") == 1
+
+
+async def test_edits_and_deletions_are_told_and_files_named(var: Path) -> None:
+    desk, user = StandInDesk(), getpass.getuser()
+    desk.answer = lambda said: [message("helo", Author.AGENT, attachments=(desk.keep("账单.pdf", "", b"x"),))]
+    async with listening(desk, var):
+        pipe = Pipe(var)
+        pipe.say("one\n")
+        await pipe.shows("[账单.pdf]")
+        delivered = (await desk.read("terminal", "terminal", user, 0))[-1]
+        await desk.edit(user, delivered, "hello")
+        await pipe.shows("(edited) hello")
+        await desk.delete(user, delivered)
+        await pipe.shows("(deleted) the message of ")
+        output = await pipe.end()
+    assert output.count("helo") == output.count("hello") == 1
+
+
+async def test_what_changed_while_the_desk_was_away_is_told_once(var: Path) -> None:
+    desk, user = StandInDesk(answer=echo), getpass.getuser()
+    async with listening(desk, var):
+        pipe = Pipe(var)
+        pipe.say("before\n")
+        await pipe.shows("you said **before**")
+    await pipe.shows("away")
+    answered = (await desk.read("terminal", "terminal", user, 0))[-1]
+    meanwhile = await desk.deliver(user, message("mean"))
+    await desk.edit(user, meanwhile, "meanwhile")
+    gone = await desk.deliver(user, message("never seen"))
+    await desk.delete(user, gone)
+    await desk.delete(user, answered)
+    async with listening(desk, var):
+        pipe.say("during\n")
+        await pipe.shows("you said **during**")
+        output = await pipe.end()
+    assert output.count("(edited) meanwhile") == output.count("(deleted)") == 1
+    assert "never seen" not in output
     assert output.count("you said **before**") == 1
 
 

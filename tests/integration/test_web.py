@@ -11,8 +11,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from bot.model import Author, Button, Command, Incoming, Message, Outgoing
-from connectors.base import Connector, Routes
+from bot.model import Author, Button, Command, File, Incoming, Message, Outgoing
+from connectors.base import Connector, Editing, Routes, Unobserved
 from connectors.web import WebConnector, WebSettings
 from connectors.web.visitors import COOKIE, contact_of
 from tests.peers.desk import Site, StandInDesk, message
@@ -67,11 +67,13 @@ def test_it_is_a_connector_with_routes() -> None:
     connector = WebConnector(WebSettings(), StandInDesk(), "BitPie")
     assert isinstance(connector, Connector)
     assert isinstance(connector, Routes)
+    assert isinstance(connector, Editing)
 
 
 async def test_a_send_is_done_at_once() -> None:
     connector = WebConnector(WebSettings(), StandInDesk(), "BitPie")
     assert await connector.send(Outgoing("web", "web", "visitor", "hello"))
+    assert await connector.send(Outgoing("web", "web", "visitor", "", file=File("a.png", "image/png", PNG)))
 
 
 # --- the page -------------------------------------------------------------------------------------
@@ -225,6 +227,112 @@ async def test_events_come_live_and_reconnecting_loses_nothing(desk: StandInDesk
     headers = {"Last-Event-ID": str(answer["cursor"])}
     async with visitor.stream("GET", "/chat/events", params={"after": 0}, headers=headers) as response:
         assert (await next_message(events(response.aiter_lines())))["text"] == "meanwhile"
+
+
+async def test_edits_and_deletions_come_live_and_to_who_was_away(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
+    who = contact_of(visitor.cookies[COOKIE])
+    first = await desk.deliver(who, message("helo", Author.AGENT))
+    second = await desk.deliver(who, message("my secret", Author.AGENT))
+    async with visitor.stream("GET", "/chat/events") as response:
+        stream = events(response.aiter_lines())
+        assert [(await next_message(stream))["text"] for _ in range(2)] == ["helo", "my secret"]
+        await desk.edit(who, first, "hello")
+        edited = await next_message(stream)
+        assert (edited["cursor"], edited["text"], edited["edited"]) == (first.cursor, "hello", True)
+        assert edited["revision"] > first.revision
+    third = await desk.deliver(who, message("one more", Author.AGENT))
+    await desk.delete(who, second)
+    headers = {"Last-Event-ID": str(edited["revision"])}
+    async with visitor.stream("GET", "/chat/events", headers=headers) as response:
+        stream = events(response.aiter_lines())
+        deleted, new = await next_message(stream), await next_message(stream)
+    assert (deleted["cursor"], deleted["deleted"]) == (second.cursor, True)
+    assert (new["cursor"], new["deleted"]) == (third.cursor, False)
+    for answer in (await visitor.get("/chat/messages"), await visitor.get("/chat/messages?after=1")):
+        assert "my secret" not in answer.text
+
+
+async def test_who_broke_off_within_what_was_read_together_misses_nothing(
+    desk: StandInDesk, visitor: httpx.AsyncClient
+) -> None:
+    who = contact_of(visitor.cookies[COOKIE])
+    first = await desk.deliver(who, message("helo", Author.AGENT))
+    await desk.deliver(who, message("more", Author.AGENT))
+    await desk.edit(who, first, "hello")
+    last_id = ""
+    async with visitor.stream("GET", "/chat/events") as response:
+        async for line in response.aiter_lines():
+            last_id = line.removeprefix("id: ") if line.startswith("id: ") else last_id
+            if "hello" in line:
+                break
+    async with visitor.stream("GET", "/chat/events", headers={"Last-Event-ID": last_id}) as response:
+        stream = events(response.aiter_lines())
+        assert [(await next_message(stream))["text"] for _ in range(2)] == ["hello", "more"]
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+HOSTILE = b"<script>alert(1)</script>"
+
+
+async def test_a_picture_is_shown_and_everything_else_saved(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
+    files = (
+        desk.keep("看这里.png", "image/png", PNG),
+        desk.keep('a".html', "image/png", HOSTILE),
+        desk.keep("", "text/html", b"<html>"),
+    )
+    sent = await desk.deliver(contact_of(visitor.cookies[COOKIE]), message("see", Author.AGENT, attachments=files))
+    picture, claimed, unnamed = [await visitor.get(f"/chat/files/{sent.cursor}/{index}") for index in range(3)]
+    assert (picture.content, picture.headers["content-type"]) == (PNG, "image/png")
+    assert picture.headers["content-disposition"] == "inline; filename*=UTF-8''%E7%9C%8B%E8%BF%99%E9%87%8C.png"
+    assert (claimed.content, claimed.headers["content-type"]) == (HOSTILE, "application/octet-stream")
+    assert claimed.headers["content-disposition"] == "attachment; filename*=UTF-8''a%22.html"
+    assert unnamed.headers["content-disposition"] == "attachment; filename*=UTF-8''file"
+    for answer in (picture, claimed, unnamed):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    known = {"If-None-Match": picture.headers["etag"]}
+    assert (await visitor.get(f"/chat/files/{sent.cursor}/0", headers=known)).status_code == 304
+
+
+async def test_a_file_is_its_visitors_alone_and_gone_with_its_message(
+    desk: StandInDesk, site: Site, visitor: httpx.AsyncClient
+) -> None:
+    who = contact_of(visitor.cookies[COOKIE])
+    sent = await desk.deliver(who, message("", Author.AGENT, attachments=(desk.keep("a.png", "image/png", PNG),)))
+    address = f"/chat/files/{sent.cursor}/0"
+    assert (await visitor.get(address)).status_code == 200
+    async with site.visitor() as other, httpx.AsyncClient(base_url=site.base_url) as stranger:
+        assert (await other.get(address)).status_code == 404
+        assert (await stranger.get(address)).status_code == 401
+    assert (await visitor.get(f"/chat/files/{sent.cursor}/1")).status_code == 404
+    assert (await visitor.get("/chat/files/999/0")).status_code == 404
+    for odd in ("0/0", "x/0", "1/-1", f"{2**63}/0"):
+        assert (await visitor.get(f"/chat/files/{odd}")).status_code in (404, 422)
+    etag = (await visitor.get(address)).headers["etag"]
+    await desk.delete(who, sent)
+    assert (await visitor.get(address, headers={"If-None-Match": etag})).status_code == 404
+
+
+async def test_it_says_how_it_is_doing(desk: StandInDesk) -> None:
+    said: list[str] = []
+
+    class Observed(Unobserved):
+        def connected(self, account: str) -> None:
+            said.append(account)
+
+        def trouble(self, error: str) -> None:
+            said.append(error)
+
+    async with Site(desk, health=Observed()).serving() as site, site.visitor() as visitor:
+        desk.failures = 1
+        await visitor.post("/chat/messages", json={"id": str(uuid4()), "text": "my words"})
+    assert said[0] == "web"
+    assert "could not be recorded (RuntimeError)" in said[1]
+    assert "my words" not in str(said)
 
 
 async def test_a_silent_line_is_kept_alive() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,8 @@ from datetime import UTC, datetime
 import httpx
 
 from bot import http
-from bot.model import Author, Button, Incoming, Message, MessageFormat, Receipt
+from bot.model import Attachment, Author, Button, File, Incoming, Message, MessageFormat, NotFound, Receipt
+from connectors.base import Health
 from connectors.web import WebConnector, WebSettings
 
 Answer = Callable[[Incoming], Iterable[Message]]
@@ -45,6 +47,7 @@ class StandInDesk:
     followers: int = 0
     """Open ``follow`` calls."""
     _seen: dict[str, list[Message]] = field(default_factory=dict)
+    _files: dict[str, bytes] = field(default_factory=dict)
     _cursor: int = 0
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -67,13 +70,46 @@ class StandInDesk:
         """Puts a message before the customer."""
         async with self._changed:
             self._cursor += 1
-            delivered = replace(delivered, id=self._cursor, cursor=self._cursor)
+            delivered = replace(delivered, id=self._cursor, cursor=self._cursor, revision=self._cursor)
             self._seen.setdefault(contact, []).append(delivered)
             self._changed.notify_all()
         return delivered
 
+    async def edit(self, contact: str, delivered: Message, text: str) -> Message:
+        """Gives a delivered message other words."""
+        return await self._change(contact, delivered, text=text, edited_at=datetime.now(UTC))
+
+    async def delete(self, contact: str, delivered: Message) -> Message:
+        """Takes a delivered message back."""
+        return await self._change(contact, delivered, deleted_at=datetime.now(UTC))
+
+    async def _change(self, contact: str, delivered: Message, **values: object) -> Message:
+        async with self._changed:
+            self._cursor += 1
+            seen = self._seen[contact]
+            at = next(index for index, known in enumerate(seen) if known.cursor == delivered.cursor)
+            seen[at] = replace(seen[at], revision=self._cursor, **values)  # type: ignore[arg-type]
+            self._changed.notify_all()
+            return seen[at]
+
+    def keep(self, name: str, media_type: str, content: bytes) -> Attachment:
+        """A file, to be attached to messages."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self._files[sha256] = content
+        return Attachment("file", sha256, name, media_type, len(content), sha256)
+
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
-        return [known for known in self._seen.get(contact, []) if (known.cursor or 0) > after]
+        seen = self._seen.get(contact, [])
+        if not after:
+            return list(seen)
+        return sorted((known for known in seen if (known.revision or 0) > after), key=lambda known: known.revision or 0)
+
+    async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
+        for known in self._seen.get(contact, []):
+            if known.cursor == cursor and known.deleted_at is None and index < len(known.attachments):
+                attachment = known.attachments[index]
+                return File(attachment.name, attachment.media_type, self._files[attachment.sha256])
+        raise NotFound("there is no such file in this conversation")
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         self.followers += 1
@@ -89,7 +125,7 @@ class StandInDesk:
                         else:
                             continue
                 if news:
-                    after = news[-1].cursor or after
+                    after = max(known.revision or 0 for known in news)
                 yield news
         finally:
             self.followers -= 1
@@ -108,9 +144,11 @@ async def test_following_goes_on_behind_the_cursor_and_keeps_the_line_alive() ->
 class Site:
     """The chat on a server of its own."""
 
-    def __init__(self, desk: StandInDesk, suggestions: Iterable[Button] = ()) -> None:
+    def __init__(self, desk: StandInDesk, suggestions: Iterable[Button] = (), health: Health | None = None) -> None:
         self.desk = desk
-        self.connector = WebConnector(WebSettings(), desk, "BitPie", suggestions={"en": list(suggestions)})
+        self.connector = WebConnector(
+            WebSettings(), desk, "BitPie", suggestions={"en": list(suggestions)}, health=health
+        )
         self._port = 0
 
     @property

@@ -1,7 +1,8 @@
 """A stand-in for Telegram: the Bot API over real HTTP on loopback, and the people on the other side of it.
 
 As strict as the real server where a bot can go wrong: tokens, offsets, two pollers, webhooks, lengths, entities,
-keyboards, blocked bots. Tests drive the people (``user.writes``) and script faults (``fail_next``, ``drop_next``).
+keyboards, replies, pictures, sizes of files, edits and deletions, blocked bots. Tests drive the people
+(``user.writes``) and script faults (``fail_next``, ``drop_next``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp.web_request import FileField
 
 Json = dict[str, Any]
 
@@ -26,6 +28,11 @@ _DEFAULT_UPDATES = frozenset(
     {"message", "edited_message", "channel_post", "edited_channel_post", "callback_query", "my_chat_member", "poll"}
 )
 _MAX_TEXT = 4096
+_MAX_PHOTO = 10 * 1024 * 1024
+_MAX_UPLOAD = 50 * 1024 * 1024
+_MAX_DOWNLOAD = 20 * 1024 * 1024
+_DELETABLE = 48 * 3600
+"""Seconds for which a bot may take a message back."""
 
 
 class Refusal(Exception):
@@ -105,6 +112,9 @@ class TelegramPeer:
         self.users: dict[int, PeerUser] = {}
         self.chats: dict[int, _Chat] = {}
         self.files: dict[str, bytes] = {}
+        """Contents by file id."""
+        self.sizes_hidden = False
+        """Nobody is told how large a file is before it is all there."""
         self.webhook: _Webhook | None = None
         self._allowed = _DEFAULT_UPDATES
         self._queries: set[str] = set()
@@ -123,6 +133,8 @@ class TelegramPeer:
             "deletewebhook": self._delete_webhook,
             "getwebhookinfo": self._get_webhook_info,
             "sendmessage": self._send_message,
+            "sendphoto": self._send_photo,
+            "senddocument": self._send_document,
             "editmessagetext": self._edit_message_text,
             "deletemessage": self._delete_message,
             "sendchataction": self._send_chat_action,
@@ -232,7 +244,7 @@ class TelegramPeer:
     def fail_next(
         self, method: str, status: int, description: str, retry_after: int | None = None, times: int = 1
     ) -> None:
-        """The next calls of the method are refused, without effect."""
+        """The next calls of the method (or of ``download``) are refused, without effect."""
         parameters = {} if retry_after is None else {"retry_after": retry_after}
         fault = _Fault(Refusal(status, description, **parameters))
         self._faults[method.lower()].extend([fault] * times)
@@ -254,8 +266,7 @@ class TelegramPeer:
                 raise Refusal(404, "Not Found: method not found")
             if self.latency:
                 await asyncio.sleep(self.latency)
-            faults = self._faults[name.lower()]
-            fault = faults.popleft() if faults else None
+            fault = self._next_fault(name)
             if fault is not None and fault.refusal is not None:
                 raise fault.refusal
             if fault is not None and not fault.after_effect:
@@ -275,11 +286,27 @@ class TelegramPeer:
             return
         raise Refusal(401, "Unauthorized") if re.fullmatch(r"\d+:[\w-]+", token) else Refusal(404, "Not Found")
 
-    async def _download(self, request: web.Request) -> web.Response:
+    def _next_fault(self, method: str) -> _Fault | None:
+        faults = self._faults[method.lower()]
+        return faults.popleft() if faults else None
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
         content = self.files.get(request.match_info["path"].removeprefix("files/"))
+        fault = self._next_fault("download")
+        if fault is not None and fault.refusal is not None:
+            return web.Response(status=fault.refusal.status, text=fault.refusal.description)
         if request.match_info["token"] != self.token or content is None:
             return web.json_response({"ok": False, "error_code": 404, "description": "Not Found"}, status=404)
-        return web.Response(body=content)
+        if not self.sizes_hidden and fault is None:
+            return web.Response(body=content)
+        answer = web.StreamResponse()
+        answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        for start in range(0, len(content), 64 * 1024):
+            if fault is not None:
+                return _cut(request)
+            await answer.write(content[start : start + 64 * 1024])
+        return answer
 
     def _change(self) -> None:
         self._changed.set()
@@ -398,14 +425,62 @@ class TelegramPeer:
 
     async def _send_message(self, parameters: _Parameters) -> Json:
         chat = self._reachable(parameters)
-        content = self._text_content(parameters)
+        return self._say(chat, parameters, self._text_content(parameters))
+
+    async def _send_photo(self, parameters: _Parameters) -> Json:
+        chat = self._reachable(parameters)
+        content, _ = parameters.upload("photo")
+        if len(content) > _MAX_PHOTO:
+            raise Refusal(
+                400,
+                f"Bad Request: file of size {len(content)} bytes is too big for a photo; the maximum size is"
+                f" {_MAX_PHOTO} bytes",
+            )
+        size = _dimensions(content)
+        if size is None:
+            raise Refusal(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        width, height = size
+        if width + height > 10_000 or max(size) > 20 * min(size):
+            raise Refusal(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
+        photo = {**self.store_file(content), "width": width, "height": height}
+        return self._say(chat, parameters, {"photo": [photo], **self._caption(parameters)})
+
+    async def _send_document(self, parameters: _Parameters) -> Json:
+        chat = self._reachable(parameters)
+        content, name = parameters.upload("document")
+        if len(content) > _MAX_UPLOAD:
+            raise Refusal(413, "Request Entity Too Large")
+        document = {**self.store_file(content), "file_name": name}
+        return self._say(chat, parameters, {"document": document, **self._caption(parameters)})
+
+    def _say(self, chat: _Chat, parameters: _Parameters, content: Json) -> Json:
+        if (answered := self._answered(chat, parameters)) is not None:
+            content["reply_to_message"] = {
+                name: value for name, value in answered.items() if name != "reply_to_message"
+            }
         message = chat.add({"from": self.bot, "chat": self._chat_json(chat), **content})
         self._sent[chat.id].append(message)
         return message
 
+    def _answered(self, chat: _Chat, parameters: _Parameters) -> Json | None:
+        """The message that the parameters reply to."""
+        given = parameters.json("reply_parameters", "reply parameters")
+        if given is None:
+            return None
+        if not isinstance(given, dict) or type(given.get("message_id")) is not int:
+            raise Refusal(400, "Bad Request: can't parse reply parameters: field message_id must be an Integer")
+        if unknown := given.keys() - {"message_id", "chat_id", "allow_sending_without_reply", "quote"}:
+            raise AssertionError(f"the stand-in does not know these reply parameters: {unknown}")
+        answered = chat.messages.get(given["message_id"])
+        if answered is None and given.get("allow_sending_without_reply") is not True:
+            raise Refusal(400, "Bad Request: message to be replied not found")
+        return answered
+
     async def _edit_message_text(self, parameters: _Parameters) -> Json:
         chat = self._reachable(parameters)
         message = self._own_message(chat, parameters, "edit")
+        if "text" not in message:
+            raise Refusal(400, "Bad Request: there is no text in the message to edit")
         content = self._text_content(parameters)
         before = {name: message.get(name) for name in ("text", "entities", "reply_markup")}
         if before == {name: content.get(name) for name in before}:
@@ -422,9 +497,15 @@ class TelegramPeer:
     async def _delete_message(self, parameters: _Parameters) -> bool:
         chat = self._reachable(parameters)
         message = self._own_message(chat, parameters, "delete")
-        del chat.messages[message["message_id"]]
-        self._sent[chat.id].remove(message)
+        if message["date"] < time.time() - _DELETABLE:
+            raise Refusal(400, "Bad Request: message can't be deleted for everyone")
+        self.forget(chat.id, message["message_id"])
         return True
+
+    def forget(self, chat_id: int, message_id: int) -> None:
+        """The message is in the chat no longer."""
+        message = self.chats[chat_id].messages.pop(message_id)
+        self._sent[chat_id] = [kept for kept in self._sent[chat_id] if kept is not message]
 
     async def _send_chat_action(self, parameters: _Parameters) -> bool:
         chat = self._reachable(parameters)
@@ -461,12 +542,25 @@ class TelegramPeer:
         file_id = parameters.text("file_id")
         if file_id not in self.files:
             raise Refusal(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
-        return {
-            "file_id": file_id,
-            "file_unique_id": f"u{file_id}",
-            "file_size": len(self.files[file_id]),
-            "file_path": f"files/{file_id}",
-        }
+        if len(self.files[file_id]) > _MAX_DOWNLOAD:
+            raise Refusal(400, "Bad Request: file is too big")
+        return {**self._file_json(file_id), "file_path": f"files/{file_id}"}
+
+    def store_file(self, content: bytes) -> Json:
+        """Keeps a file; returns it in the Bot API's words."""
+        file_id = f"AgACAgIAAxk{len(self.files):06d}"
+        self.files[file_id] = content
+        return self._file_json(file_id)
+
+    def _file_json(self, file_id: str) -> Json:
+        size = {} if self.sizes_hidden else {"file_size": len(self.files[file_id])}
+        return {"file_id": file_id, "file_unique_id": f"u{file_id}", **size}
+
+    def _caption(self, parameters: _Parameters) -> Json:
+        caption = parameters.text("caption")
+        if _units(caption) > 1024:
+            raise Refusal(400, "Bad Request: message caption is too long")
+        return _captioned(caption or None)
 
     def _reachable(self, parameters: _Parameters) -> _Chat:
         """The chat that the parameters name, if the bot may write there."""
@@ -486,7 +580,10 @@ class TelegramPeer:
         return chat
 
     def _own_message(self, chat: _Chat, parameters: _Parameters, doing: str) -> Json:
-        message = chat.messages.get(parameters.integer("message_id", 0))
+        number = parameters.integer("message_id", 0)
+        if number <= 0:
+            raise Refusal(400, "Bad Request: message identifier is not specified")
+        message = chat.messages.get(number)
         if message is None:
             raise Refusal(400, f"Bad Request: message to {doing} not found")
         if message["from"] != self.bot:
@@ -562,6 +659,16 @@ class PeerUser:
             return self.sends(text=text, entities=[entity])
         return self.sends(text=text)
 
+    def replies(self, message_id: int, text: str) -> int:
+        """Answers one of the chat's messages, the bot's or their own."""
+        answered = self._chat.messages[message_id]
+        known = {name: value for name, value in answered.items() if name != "reply_to_message"}
+        return self.sends(text=text, reply_to_message=known)
+
+    def deletes(self, message_id: int) -> None:
+        """For both sides. No bot is told of it."""
+        self._peer.forget(self.id, message_id)
+
     def edits(self, message_id: int, text: str) -> None:
         message = self._chat.messages[message_id]
         message.update({"text": text, "edit_date": int(time.time())})
@@ -581,8 +688,8 @@ class PeerUser:
 
     def sends_photo(self, caption: str | None = None, content: bytes = b"\xff\xd8photo") -> int:
         sizes = [
-            {**self._upload(content[:2]), "width": 90, "height": 60},
-            {**self._upload(content), "width": 1280, "height": 853},
+            {**self._peer.store_file(content[:2]), "width": 90, "height": 60},
+            {**self._peer.store_file(content), "width": 1280, "height": 853},
         ]
         return self.sends(photo=sizes, **_captioned(caption))
 
@@ -593,15 +700,15 @@ class PeerUser:
         caption: str | None = None,
         content: bytes = b"%PDF",
     ) -> int:
-        document = {**self._upload(content), "file_name": file_name, "mime_type": mime_type}
+        document = {**self._peer.store_file(content), "file_name": file_name, "mime_type": mime_type}
         return self.sends(document=document, **_captioned(caption))
 
     def sends_voice(self, content: bytes = b"OggS", duration: int = 3) -> int:
-        return self.sends(voice={**self._upload(content), "duration": duration, "mime_type": "audio/ogg"})
+        return self.sends(voice={**self._peer.store_file(content), "duration": duration, "mime_type": "audio/ogg"})
 
     def sends_sticker(self, emoji: str = "👍", content: bytes = b"RIFF") -> int:
         form = {"type": "regular", "width": 512, "height": 512, "is_animated": False, "is_video": False}
-        return self.sends(sticker={**self._upload(content), **form, "emoji": emoji})
+        return self.sends(sticker={**self._peer.store_file(content), **form, "emoji": emoji})
 
     def sends_location(self, latitude: float = 52.520008, longitude: float = 13.404954) -> int:
         return self.sends(location={"latitude": latitude, "longitude": longitude})
@@ -633,11 +740,6 @@ class PeerUser:
                 "new_chat_member": member(after),
             },
         )
-
-    def _upload(self, content: bytes) -> Json:
-        file_id = f"AgACAgIAAxk{len(self._peer.files):06d}"
-        self._peer.files[file_id] = content
-        return {"file_id": file_id, "file_unique_id": f"u{file_id}", "file_size": len(content)}
 
 
 @dataclass(frozen=True)
@@ -678,6 +780,16 @@ class _Parameters:
     def boolean(self, name: str) -> bool:
         return self.text(name).lower() in ("true", "yes", "1")
 
+    def upload(self, name: str) -> tuple[bytes, str]:
+        """The content and the name of an uploaded file."""
+        value = self.values.get(name)
+        if not isinstance(value, FileField):
+            raise Refusal(400, f"Bad Request: there is no {name} in the request")
+        content = value.file.read()
+        if not content:
+            raise Refusal(400, "Bad Request: file must be non-empty")
+        return content, value.filename
+
     def json(self, name: str, called: str) -> Any:
         """A parameter that is JSON by itself: text in a form, part of the object in a JSON body."""
         value = self.values.get(name)
@@ -716,6 +828,20 @@ def _entities(given: Any, text: str) -> list[Json]:
 def _splits_symbol(encoded: bytes, units: int) -> bool:
     at = encoded[units * 2 : units * 2 + 2]
     return len(at) == 2 and 0xDC00 <= int.from_bytes(at, "little") <= 0xDFFF
+
+
+def _dimensions(picture: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG or JPEG; None for anything else, and for broken ones."""
+    if picture.startswith(b"\x89PNG\r\n\x1a\n") and picture[12:16] == b"IHDR" and len(picture) >= 24:
+        return int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
+    if not picture.startswith(b"\xff\xd8"):
+        return None
+    at = 2
+    while at + 9 <= len(picture) and picture[at] == 0xFF:
+        if 0xC0 <= picture[at + 1] <= 0xC3:  # a start of frame
+            return int.from_bytes(picture[at + 7 : at + 9]), int.from_bytes(picture[at + 5 : at + 7])
+        at += 2 + int.from_bytes(picture[at + 2 : at + 4])
+    return None
 
 
 def _keyboard(given: Any) -> Json | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.base import Connector, Routes, Typing
+from connectors.base import Connector, Editing, Fetching, Routes, Typing
 from connectors.telegram import TelegramConnector, TelegramSettings
 
 
@@ -64,6 +64,8 @@ async def test_it_is_a_connector() -> None:
     connector = TelegramConnector(TelegramSettings(), "700:xyz\n")
     assert isinstance(connector, Connector)
     assert isinstance(connector, Typing)
+    assert isinstance(connector, Editing)
+    assert isinstance(connector, Fetching)
     assert isinstance(connector, Routes)
     assert (connector.name, connector.account) == ("telegram", "700")
     assert connector.capabilities.max_length == 4096

@@ -161,6 +161,25 @@ def test_an_edit_names_the_message_it_replaces() -> None:
     assert result.edits == "42:7"
     assert result.text == "/human please"
     assert result.command is None
+    assert result.sent_at == datetime(2023, 11, 14, 22, 14, 20, tzinfo=UTC), "when it was edited"
+
+
+@pytest.mark.parametrize(
+    ("answered", "replies_to"),
+    [
+        ({"message_id": 5, "from": {"id": 42, "is_bot": False}}, "42:5"),
+        ({"message_id": 5, "from": {"id": 700, "is_bot": True}, "newer": ["than", "the library"]}, "5"),
+        ({"message_id": 5}, None),
+        ({"message_id": 5, "from": None}, None),
+        ({"message_id": "5", "from": {"id": 42, "is_bot": False}}, None),
+        ({"message_id": 5, "from": {"id": 42, "is_bot": "no"}}, None),
+        ({}, None),
+        ([5], None),
+        (None, None),
+    ],
+)
+def test_a_reply_names_what_it_answers_as_the_desk_knows_it(answered: Any, replies_to: str | None) -> None:
+    assert incoming(text="this one", reply_to_message=answered).replies_to == replies_to
 
 
 def test_a_live_location_on_its_way_says_nothing() -> None:

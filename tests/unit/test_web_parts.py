@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +11,10 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import Author, Message, MessageFormat, Visibility
+from bot.model import Attachment, Author, Button, Message, MessageFormat, Visibility
+from connectors.pictures import picture_type
 from connectors.web import WebSettings, page
-from connectors.web.messages import Said, event, shown
+from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
 from connectors.web.visitors import COOKIE, Throttle, contact_of, is_same_origin, token_of, welcome
 
@@ -36,7 +38,7 @@ def request(query: str = "", scheme: str = "https", **headers: str) -> Request:
 
 def written(text: str, author: Author = Author.BOT, format: MessageFormat = MessageFormat.MARKDOWN) -> Message:
     now = datetime.now(UTC)
-    return Message(1, 1, author, Visibility.PUBLIC, text, format, now, external_id="x-1", cursor=5)
+    return Message(1, 1, author, Visibility.PUBLIC, text, format, now, external_id="x-1", cursor=5, revision=5)
 
 
 # --- what is shown --------------------------------------------------------------------------------
@@ -79,11 +81,67 @@ def test_only_the_visitors_own_messages_carry_an_id() -> None:
 
 
 def test_an_event_is_two_lines_whatever_the_words() -> None:
-    sent = event(written("a\n\ndata: b\r\nid: 9", Author.AGENT))
+    sent = events([replace(written("a\n\ndata: b\r\nid: 9", Author.AGENT), revision=6)])
     id, data, *rest = sent.split("\n")
-    assert id == "id: 5"
+    assert id == "id: 6"
     assert json.loads(data.removeprefix("data: "))["text"] == "a\n\ndata: b\r\nid: 9"
     assert rest == ["", ""]
+
+
+def test_only_behind_the_last_of_what_was_read_together_a_browser_may_go_on() -> None:
+    """By revision as read: 7, then 6 in its second version. Who broke off between them must not miss one."""
+    read = [replace(written("later"), cursor=7, revision=7), replace(written("first"), cursor=6, revision=8)]
+    sent = events(read).removesuffix("\n\n").split("\n\n")
+    assert ["id:" in one for one in sent] == [False, True]
+    assert sent[1].startswith("id: 8\n")
+    assert ["first" in one for one in sent] == [True, False], "in the order of the conversation"
+    assert events([]) == ""
+
+
+@pytest.mark.parametrize("author", Author)
+def test_nothing_of_what_a_deleted_message_said_is_shown(author: Author) -> None:
+    said = replace(
+        written("secret", author),
+        buttons=(Button("secret", "secret"),),
+        attachments=(Attachment("file", "secret", "secret", "image/png", 1, "secret"),),
+        deleted_at=datetime.now(UTC),
+    )
+    sent = shown(said)
+    assert sent["deleted"]
+    assert "secret" not in json.dumps(sent)
+
+
+def test_files_are_named_and_only_those_that_are_there() -> None:
+    files = (
+        Attachment("file", "", "a.pdf", "application/pdf", 9, "ab"),
+        Attachment("file", "", "not here yet"),
+        Attachment("file", "", "b.png", "image/png", 9, "cd"),
+        Attachment("file", "", "c.svg", "image/svg+xml", 9, "ef"),
+    )
+    listed = shown(replace(written(""), attachments=files))["files"]
+    assert [(file["index"], file["name"], file["picture"]) for file in listed] == [
+        (0, "a.pdf", False),
+        (2, "b.png", True),
+        (3, "c.svg", False),
+    ]
+    assert not any("ab" in str(file.values()) for file in listed), "the content's own name is no visitor's business"
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'>", None),
+        (b" \x89PNG\r\n\x1a\n", None),
+        (b"", None),
+    ],
+)
+def test_a_picture_is_known_by_its_content(content: bytes, media_type: str | None) -> None:
+    assert picture_type(content) == media_type
 
 
 # --- what is taken --------------------------------------------------------------------------------

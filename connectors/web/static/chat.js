@@ -1,8 +1,8 @@
 // The customer's side of the web chat, mounted into one element. Talks to /chat/messages and /chat/events.
 //
 // What is typed or unsent lives in localStorage until the desk has answered for it, and every message keeps the
-// id it was born with: sending twice records once. What is received is asked for by cursor, so that a broken line
-// leaves no gap.
+// id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
+// and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
 const BASE = "/chat";
 const TYPING_AT_MOST = 20_000;
@@ -14,6 +14,7 @@ const GROUPED_WITHIN = 5 * 60_000;
 
 const ICONS = {
   assistant: "M12 3v3M8 6h8a4 4 0 0 1 4 4v5a4 4 0 0 1-4 4H8a4 4 0 0 1-4-4v-5a4 4 0 0 1 4-4zM9 12v1.5M15 12v1.5M2 12v2M22 12v2",
+  file: "M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8zM14 3v5h5",
   down: "M12 5v14M6 13l6 6 6-6",
   send: "M12 19V5M6 11l6-6 6 6",
   shield: "M12 3l7 3v5.5c0 4.3-2.9 8-7 9.5-4.1-1.5-7-5.2-7-9.5V6zM9 12l2.2 2.2L15.2 10",
@@ -223,7 +224,7 @@ class Line {
     source.addEventListener("alive", hear);
     source.onmessage = (event) => {
       hear();
-      this.received(JSON.parse(event.data));
+      this.received(JSON.parse(event.data), Number(event.lastEventId));
     };
     source.onerror = () => {
       this.alive(false);
@@ -252,7 +253,7 @@ class Line {
 /** Puts the chat into `root`. `options` are what the desk wrote into its attribute `data-switchboard-chat`. */
 export function mount(root, options) {
   const { phrases, locale, maxLength } = options;
-  let cursor = 0;
+  let revision = 0; // everything up to here has been received
   let last = null; // the latest message shown, for grouping
   let lastReply = null; // who last wrote to the customer
   let botAnswers = true; // no dots for a bot that is silent because a person has the conversation
@@ -264,6 +265,7 @@ export function mount(root, options) {
   let connected = true;
   let cookiesRefused = false;
   let bannerTimer = null;
+  const entries = new Map(); // {message, element} by cursor
   const sending = new Map(); // unsent messages' elements by id
   const title = document.title;
   const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
@@ -341,6 +343,49 @@ export function mount(root, options) {
     return group;
   }
 
+  function fileSize(bytes) {
+    const [unit, size] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
+    return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 }).format(size);
+  }
+
+  function attachment(message, file) {
+    const href = `${BASE}/files/${message.cursor}/${file.index}`;
+    const name = file.name || phrases.file;
+    const link = () => h("a", { class: "file", href, download: true },
+      icon("file"), h("bdi", {}, name), file.size == null ? null : h("span", { class: "size" }, fileSize(file.size)));
+    if (!file.picture) return link();
+    const shown = h("a", { class: "picture", href, target: "_blank", rel: "noopener" });
+    shown.append(h("img", { src: href, alt: name, onerror: () => shown.replaceWith(link()) }));
+    return shown;
+  }
+
+  /** What a message says: its words and files, or that it was taken back. */
+  function content(message) {
+    const element = h("div", { class: "content" });
+    if (message.deleted) {
+      element.append(h("p", { class: "deleted" }, phrases.deleted));
+      return element;
+    }
+    if (message.html ?? message.text) element.append(bubble(message));
+    element.append(...message.files.map((file) => attachment(message, file)));
+    return element;
+  }
+
+  function stamp(message) {
+    return h("p", { class: "stamp" },
+      h("time", { datetime: message.time }, clock.format(new Date(message.time))),
+      message.edited && !message.deleted ? h("span", { class: "edited" }, phrases.edited) : null);
+  }
+
+  function article(message, grouped) {
+    const element = h("article", { class: `message ${message.author}${grouped ? " grouped" : ""}` });
+    if (message.author === "customer") element.append(h("span", { class: "unseen" }, phrases.you));
+    else if (message.author !== "system" && !grouped) element.append(speaker(message));
+    element.append(content(message));
+    if (message.author !== "system") element.append(stamp(message));
+    return element;
+  }
+
   const disable = (group) => group.querySelectorAll("button").forEach((button) => { button.disabled = true; });
 
   function separator(time) {
@@ -350,10 +395,17 @@ export function mount(root, options) {
     return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(locale) + said.slice(1)));
   }
 
-  /** One message of the transcript; an older or repeated one is ignored. */
-  function receive(message) {
-    if (message.cursor <= cursor) return;
-    cursor = message.cursor;
+  /** One message of the transcript: a new one, or a known one as it is now. `read` is how far we are with it. */
+  function receive(message, read) {
+    revision = Math.max(revision, read);
+    const before = entries.get(message.cursor);
+    if (before) {
+      if (message.revision > before.message.revision) revise(before, message);
+    } else if (!last || message.cursor > last.cursor) add(message);
+    else insert(message);
+  }
+
+  function add(message) {
     messages.querySelector(".greeting")?.remove();
     const time = new Date(message.time);
     const lastTime = last && new Date(last.time);
@@ -361,13 +413,7 @@ export function mount(root, options) {
     const grouped = !newDay && last.author === message.author && last.agent_name === message.agent_name
       && time - lastTime < GROUPED_WITHIN;
     if (newDay) messages.append(separator(time));
-    const element = h("article", { class: `message ${message.author}${grouped ? " grouped" : ""}` });
-    if (message.author === "customer") element.append(h("span", { class: "unseen" }, phrases.you));
-    else if (message.author !== "system" && !grouped) element.append(speaker(message));
-    element.append(bubble(message));
-    if (message.author !== "system") {
-      element.append(h("time", { datetime: message.time }, clock.format(time)));
-    }
+    const element = article(message, grouped);
     if (message.author === "customer") {
       if (outbox.drop(message.external_id) && botAnswers) showTyping(true);
     } else {
@@ -379,8 +425,28 @@ export function mount(root, options) {
       if (document.visibilityState === "hidden") count(unread + 1);
     }
     messages.append(element);
+    entries.set(message.cursor, { message, element });
     last = message;
     if (!following && message.author !== "customer") news.hidden = false;
+  }
+
+  /** A message that was edited before this page got it comes late; one older than all that is shown stays away. */
+  function insert(message) {
+    const cursors = [...entries.keys()];
+    if (Math.min(...cursors) > message.cursor) return;
+    const next = entries.get(Math.min(...cursors.filter((cursor) => cursor > message.cursor)));
+    const element = article(message, false);
+    const otherDay = new Date(message.time).toDateString() !== new Date(next.message.time).toDateString();
+    const day = next.element.previousElementSibling;
+    (otherDay && day?.classList.contains("day") ? day : next.element).before(element);
+    entries.set(message.cursor, { message, element });
+  }
+
+  function revise(entry, message) {
+    entry.message = message;
+    entry.element.querySelector(".content").replaceWith(content(message));
+    entry.element.querySelector(".stamp")?.replaceWith(stamp(message));
+    if (message.deleted) entry.element.querySelector(".choices")?.remove();
   }
 
   function answerWith(group, button) {
@@ -520,7 +586,8 @@ export function mount(root, options) {
       showConnection(connected);
       if (!known?.ok) return false;
       messages.replaceChildren();
-      cursor = 0;
+      entries.clear();
+      revision = 0;
       last = null;
       greet();
       line.open();
@@ -532,7 +599,7 @@ export function mount(root, options) {
   // --- start ---------------------------------------------------------------------------------------------------
 
   const outbox = new Outbox({ locale, changed: showUnsent, renew });
-  const line = new Line({ after: () => cursor, received: receive, alive: showConnection, renew });
+  const line = new Line({ after: () => revision, received: receive, alive: showConnection, renew });
 
   greet();
   field.value = storage.get("draft") ?? "";

@@ -1,0 +1,194 @@
+"""The wire to Telegram: raw results, downloads, and what each fault means to the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from telegram import Bot
+from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram.error import NetworkError as NetworkFault
+from telegram.request import HTTPXRequest
+
+from connectors.base import PermanentError, TemporaryError
+from connectors.telegram.settings import TelegramSettings
+
+# httpx logs every URL, and Telegram's URLs hold the token; python-telegram-bot logs parameters and results,
+# which hold what customers wrote. Neither may reach a log, however the root logger is set.
+for _name in ("httpx", "telegram"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+TOKEN_PAUSE = 60.0
+"""Seconds after which what waits for a mended token is tried again."""
+_UPLOAD_TIMEOUT = 50.0
+"""Seconds without a word from Telegram after an upload: it looks into pictures before it answers."""
+
+REFUSED = (
+    "Telegram refused the bot token. Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for this bot"
+    " (digits, a colon, letters); if channels.telegram.base_url is set, check that address too."
+)
+UNREADABLE = "What answered in Telegram's place could not be understood."
+_CONFLICT = (
+    "another program fetches this bot's messages: stop it, or give this desk a bot of its own"
+    " (a new token from @BotFather in TELEGRAM_BOT_TOKEN)"
+)
+_CHECK_NETWORK = "check this machine's connection, its proxy, and channels.telegram.base_url if it is set"
+
+
+class Api:
+    """The Bot API for one bot. Makes no call by itself, and holds connections until ``close``."""
+
+    def __init__(self, settings: TelegramSettings, token: str) -> None:
+        self._token = token or "none"  # the library refuses to exist without one
+        # Fetches wait for long and have connections of their own, so that no send waits behind them.
+        self._requests = (
+            _Request(connection_pool_size=2, read_timeout=settings.poll_timeout + 15, connect_timeout=10),
+            _Request(connection_pool_size=32, read_timeout=20, write_timeout=20, connect_timeout=10, pool_timeout=30),
+        )
+        self._bot = _Bot(
+            self._token,
+            base_url=settings.base_url,
+            base_file_url=settings.file_url,
+            get_updates_request=self._requests[0],
+            request=self._requests[1],
+        )
+        # The library downloads a whole file whatever its size.
+        self._files = httpx.AsyncClient(timeout=httpx.Timeout(20, connect=10), headers={"Accept-Encoding": "identity"})
+
+    async def call(self, method: str, **parameters: object) -> Any:
+        """The raw result. Raises ``TelegramError``, and nothing else."""
+        return await self._bot.call(method, parameters)
+
+    async def upload(self, method: str, **parameters: object) -> Any:
+        """As ``call``, with a file among the parameters."""
+        return await self._bot.call(method, parameters, read_timeout=_UPLOAD_TIMEOUT)
+
+    async def download(self, path: str, limit: int) -> bytes:
+        """The content of a file, by its ``file_path``. Raises ``TemporaryError``, and ``PermanentError`` as soon
+        as it shows to be larger than ``limit``."""
+        content = bytearray()
+        try:
+            async with self._files.stream("GET", f"{self._bot.base_file_url}/{quote(path)}") as answer:
+                if answer.status_code != 200:
+                    raise TemporaryError(
+                        f"Telegram did not give the file (HTTP {answer.status_code});"
+                        " if channels.telegram.base_file_url is set, check it."
+                    )
+                declared = answer.headers.get("content-length", "")
+                if declared.isdecimal() and int(declared[:20]) > limit:
+                    raise too_large(limit)
+                async for chunk in answer.aiter_bytes():
+                    content += chunk
+                    if len(content) > limit:
+                        raise too_large(limit)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise TemporaryError(f"Telegram could not be reached: {type(error).__name__}") from None
+        return bytes(content)
+
+    async def close(self) -> None:
+        for request in self._requests:
+            await request.shutdown()
+        await self._files.aclose()
+
+    # --- faults
+
+    def words(self, error: TelegramError) -> str:
+        """What the error says, without the token that an address in it may hold."""
+        return str(error).replace(self._token, "<token>")[:300]
+
+    def advice(self, error: TelegramError) -> str:
+        """What an operator should do about a call that keeps failing."""
+        match error:
+            case Conflict():
+                return _CONFLICT
+            case RetryAfter():
+                return "nothing to do: the desk waits as long as Telegram asks"
+            case BadRequest() | Forbidden() | ChatMigrated():
+                return "check that channels.telegram.base_url leads to a Bot API server that is up to date"
+            case _:
+                return _CHECK_NETWORK
+
+    def failure(self, error: TelegramError) -> TemporaryError | PermanentError:
+        """Says to the outbox whether to try again, and to the agent why not."""
+        said = self.words(error)
+        # BadRequest is a NetworkError in this library, so the order matters.
+        match error:
+            case RetryAfter():
+                return TemporaryError("Telegram asks to send more slowly.", seconds(error))
+            case InvalidToken():
+                # The token is the desk's fault and no message's: they wait until it is mended.
+                return TemporaryError(REFUSED, TOKEN_PAUSE)
+            case Forbidden() if "blocked" in said:
+                return PermanentError("The customer has blocked this bot on Telegram.")
+            case Forbidden() if "deactivated" in said:
+                return PermanentError("The customer's Telegram account no longer exists.")
+            case BadRequest() if "chat not found" in said.lower():
+                return PermanentError("Telegram knows no such chat: this customer never wrote to this bot.")
+            case Forbidden() | BadRequest() | ChatMigrated():
+                return PermanentError(f"Telegram refused the message: {said}")
+            case NetworkFault() if "entity too large" in said.lower():
+                return PermanentError("Telegram refused the file: it is too large.")
+            case NetworkFault() | Conflict():
+                return TemporaryError(f"Telegram could not be reached: {said}")
+            case _:
+                return TemporaryError(UNREADABLE)
+
+
+def too_large(limit: int) -> PermanentError:
+    return PermanentError(f"The file is larger than {limit / 2**20:.3g} MB, the most that the desk keeps.")
+
+
+def seconds(error: RetryAfter) -> float:
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+
+
+class Backoff:
+    """Pauses that grow while something keeps failing."""
+
+    def __init__(self) -> None:
+        self._seconds = FIRST_PAUSE
+
+    def reset(self) -> None:
+        self._seconds = FIRST_PAUSE
+
+    async def pause(self, at_least: float = 0.0) -> None:
+        # Jitter, so that replicas that failed together do not return together.
+        await asyncio.sleep(max(at_least, self._seconds * random.uniform(0.75, 1.25)))  # noqa: S311
+        self._seconds = min(self._seconds * 2, LONGEST_PAUSE)
+
+
+class _Request(HTTPXRequest):
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """As in the library, which however logs all of an answer that it cannot parse: customers' words."""
+        try:
+            answer = json.loads(payload)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise TelegramError(UNREADABLE)
+        return answer
+
+
+class _Bot(Bot):
+    """The Bot API with its results as they came.
+
+    The typed methods parse a whole answer or fail: one malformed update would hide its batch, and a sent
+    message that the library cannot parse would look unsent and go out twice.
+    """
+
+    async def call(self, method: str, parameters: dict[str, Any], read_timeout: Any = HTTPXRequest.DEFAULT_NONE) -> Any:
+        """The raw result. Raises ``TelegramError``, and nothing else."""
+        try:
+            return await self._post(method, parameters, read_timeout=read_timeout)
+        except KeyError:  # an answer 200 that holds no result
+            raise TelegramError(UNREADABLE) from None

@@ -1,0 +1,174 @@
+"""Messages to customers: sent, changed, taken back; and the files that customers sent."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions, ReplyParameters
+from telegram.constants import FileSizeLimit
+from telegram.error import BadRequest, TelegramError
+
+from bot.model import Attachment, Button, File, MessageFormat, Outgoing
+from connectors.base import PermanentError, TemporaryError
+from connectors.pictures import picture_type
+from connectors.telegram.api import UNREADABLE, Api, too_large
+from connectors.telegram.markdown import render_markdown
+from connectors.telegram.updates import integer, storable
+
+MAX_FILE = 25 * 1024 * 1024
+"""Bytes of one file to a customer. Telegram takes 50 MB of a bot; the desk keeps no larger files than these."""
+
+_WITH_CONTENT = frozenset({"photo", "file", "voice", "audio", "video", "sticker"})
+_GONE = ("message to edit not found", "message to delete not found", "message_id_invalid")
+
+
+async def send(api: Api, message: Outgoing) -> str:
+    """The id of the sent message. Raises as ``Connector.send`` does."""
+    if message.file is not None:
+        return await _send_file(api, message, message.file)
+    content = {"chat_id": _chat(message.chat_id), **_content(message), "reply_parameters": _quote(message)}
+    try:
+        return _id_of(await api.call("sendMessage", **content))
+    except TelegramError as error:
+        raise api.failure(error) from None
+
+
+async def _send_file(api: Api, message: Outgoing, file: File) -> str:
+    """Pictures as such, which Telegram shows in the chat and makes smaller; all else as it is."""
+    if not file.content:
+        raise PermanentError(f"{file.name} is empty: Telegram sends no empty files.")
+    if len(file.content) > MAX_FILE:
+        raise PermanentError(f"{file.name} is too large: at most {MAX_FILE // 2**20} MB can be sent.")
+    to = {"chat_id": _chat(message.chat_id), "reply_parameters": _quote(message)}
+    # What it is tells its content; a name or a claimed type may be wrong.
+    pictured = picture_type(file.content) in ("image/png", "image/jpeg")
+    upload = InputFile(file.content, filename=storable(file.name) or "file")
+    try:
+        if pictured and len(file.content) <= FileSizeLimit.PHOTOSIZE_UPLOAD:
+            try:
+                return _id_of(await api.upload("sendPhoto", photo=upload, **to))
+            except BadRequest as error:
+                # Too long a strip, broken inside, …: as a file it passes.
+                if not re.search("photo|image", str(error), re.IGNORECASE):
+                    raise
+        return _id_of(await api.upload("sendDocument", document=upload, **to))
+    except TelegramError as error:
+        raise api.failure(error) from None
+
+
+async def edit(api: Api, message: Outgoing, external_id: str) -> None:
+    """Raises as ``Editing.edit`` does."""
+    content = {"chat_id": _chat(message.chat_id), "message_id": _number(external_id), **_content(message)}
+    try:
+        await api.call("editMessageText", **content)
+    except TelegramError as error:
+        said = str(error).lower()
+        if isinstance(error, BadRequest) and "message is not modified" in said:
+            return
+        if isinstance(error, BadRequest) and any(words in said for words in _GONE):
+            raise PermanentError("The message is no longer in the customer's chat: it cannot be changed.") from None
+        if isinstance(error, BadRequest) and "can't be edited" in said:
+            raise PermanentError(
+                "Telegram does not let this message be changed any more: it keeps its earlier words."
+            ) from None
+        raise api.failure(error) from None
+
+
+async def delete(api: Api, chat_id: str, external_id: str) -> None:
+    """Raises as ``Editing.delete`` does."""
+    try:
+        await api.call("deleteMessage", chat_id=_chat(chat_id), message_id=_number(external_id))
+    except TelegramError as error:
+        said = str(error).lower()
+        if isinstance(error, BadRequest) and any(words in said for words in _GONE):
+            return
+        if isinstance(error, BadRequest) and "can't be deleted" in said:
+            raise PermanentError(
+                "Telegram lets a message be taken back for 48 hours only: the customer still has it."
+            ) from None
+        raise api.failure(error) from None
+
+
+async def fetch(api: Api, attachment: Attachment, limit: int) -> bytes:
+    """Raises as ``Fetching.fetch`` does."""
+    if attachment.kind not in _WITH_CONTENT:
+        raise PermanentError(f"A {attachment.kind} on Telegram has no content to fetch.")
+    if attachment.size is not None and attachment.size > limit:
+        raise too_large(limit)
+    try:
+        path = storable((await api.call("getFile", file_id=attachment.reference))["file_path"])
+    except BadRequest as error:
+        said = str(error).lower()
+        if "file is too big" in said:
+            raise PermanentError(
+                "Telegram gives bots no files of more than 20 MB. Ask the customer to send it in parts or otherwise."
+            ) from None
+        if "temporarily" in said:  # as it answers for files that are gone as well: it cannot tell
+            raise TemporaryError("Telegram does not have the file at the moment, or no longer.") from None
+        raise PermanentError(f"Telegram did not give the file: {api.words(error)}") from None
+    except TelegramError as error:
+        raise api.failure(error) from None
+    except (KeyError, TypeError):
+        raise TemporaryError(UNREADABLE) from None
+    if path.startswith("/"):
+        raise PermanentError(
+            "The Bot API server keeps its files on its own disk: run it without --local, or fetch the file there."
+        )
+    return await api.download(path, limit)
+
+
+# --- parts of a call ------------------------------------------------------------------------------
+
+
+def _content(message: Outgoing) -> dict[str, Any]:
+    """What a text message says and how."""
+    text = storable(message.text)
+    entities = None
+    if message.format is MessageFormat.MARKDOWN:
+        text, entities = render_markdown(text)
+    if not text.strip():
+        raise PermanentError("The message is empty: Telegram sends none without text.")
+    return {
+        "text": text,
+        "entities": entities or None,
+        "reply_markup": _keyboard(message.buttons),
+        "link_preview_options": LinkPreviewOptions(is_disabled=True),
+    }
+
+
+def _keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
+    if not buttons:
+        return None
+    return InlineKeyboardMarkup(
+        [[InlineKeyboardButton(storable(button.label), callback_data=button.payload)] for button in buttons]
+    )
+
+
+def _quote(message: Outgoing) -> ReplyParameters | None:
+    """The customer's message that this one answers; None where it was none in the chat, as a pressed button."""
+    known = re.match(r"(-?\d+):(\d{1,18})(?::|$)", message.reply_to or "")
+    if known is None or known[1] != message.chat_id:
+        return None
+    return ReplyParameters(int(known[2]), allow_sending_without_reply=True)
+
+
+def _chat(chat_id: str) -> int:
+    try:
+        return int(chat_id)
+    except ValueError:
+        raise PermanentError("This is not a Telegram chat.") from None
+
+
+def _number(external_id: str) -> int:
+    try:
+        return int(external_id)
+    except ValueError:
+        raise PermanentError("This is not a Telegram message.") from None
+
+
+def _id_of(sent: Any) -> str:
+    try:
+        return str(integer(sent["message_id"]))
+    except (KeyError, TypeError):
+        raise TemporaryError(UNREADABLE) from None

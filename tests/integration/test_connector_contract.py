@@ -1,6 +1,6 @@
 """What every connector promises (``connectors/base.py``), the same tests over all of them, over real sockets.
 
-A new platform adds one ``Stage``: how its customer speaks, and what its far end does when it was not heard.
+A new platform adds one function to ``STAGES``: its connector with the platform's far end and one customer there.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import re
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import uuid4
 
 import httpx
@@ -19,42 +21,204 @@ import pytest
 
 from bot import http
 from bot.app import plugins
-from bot.model import Button, Capabilities, Command, Incoming, MessageFormat, Outgoing, PermanentError, TemporaryError
-from connectors.base import Connector, Typing
+from bot.model import (
+    Attachment,
+    Button,
+    Capabilities,
+    Command,
+    File,
+    Incoming,
+    MessageFormat,
+    Outgoing,
+    PermanentError,
+    TemporaryError,
+)
+from connectors.base import Connector, Editing, Fetching, Routes, Typing
+from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
 from connectors.web import WebConnector, WebSettings
 from tests.peers.desk import StandInDesk
+from tests.peers.discord import DiscordPeer
+from tests.peers.records import MemoryRecords
 from tests.peers.telegram import TelegramPeer
 
 
 class Stage(Protocol):
-    """A connector with its platform's far end and one customer there."""
+    """A connector, running, with its platform's far end and one customer there."""
 
     connector: Connector
 
     async def customer_says(self, text: str) -> None:
         """The customer writes; their platform repeats what was not acknowledged."""
 
+    def customer_has(self) -> list[str] | None:
+        """The texts that were sent to the customer, as they stand there now; None where the customer's side reads
+        the transcript, and a send puts nothing there."""
+
+
+@runtime_checkable
+class Attaching(Protocol):
+    """A stage whose customer can send files."""
+
+    async def customer_attaches(self, content: bytes, name: str) -> None: ...
+
+
+@runtime_checkable
+class Quoting(Protocol):
+    """A stage whose customer sees what a message answers."""
+
+    def customer_sees_quoted(self) -> list[str | None]:
+        """For every message sent to the customer, the text that it shows as answered."""
+
+
+Build = Callable[[StandInDesk, Path], AbstractAsyncContextManager[Stage]]
+STAGES: dict[str, Build] = {}
+"""By name; its first word is the channel."""
+
+
+def staged(name: str) -> Callable[[Build], Build]:
+    def register(build: Build) -> Build:
+        STAGES[name] = build
+        return build
+
+    return register
+
+
+@asynccontextmanager
+async def running(connector: Connector, desk: StandInDesk) -> AsyncIterator[None]:
+    task = asyncio.create_task(connector.run(desk.receive))
+    try:
+        yield
+    finally:
+        await ended(task)
+
+
+@asynccontextmanager
+async def served(connector: Routes, desk: StandInDesk, listening: socket.socket) -> AsyncIterator[None]:
+    """The connector's routes on a server of their own."""
+    app = http.application([connector.routes(desk.receive)], {})
+    serving = asyncio.create_task(http.serve(app, listening))
+    try:
+        yield
+    finally:
+        await ended(serving)
+
+
+def url_of(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(task, return_exceptions=True)
+
 
 class TelegramStage:
     def __init__(self, peer: TelegramPeer, settings: TelegramSettings) -> None:
         self.connector = TelegramConnector(settings, peer.token)
+        self._peer = peer
         self._customer = peer.user(7, first_name="Ann", language_code="en")
 
     async def customer_says(self, text: str) -> None:
         self._customer.writes(text)
 
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        self._customer.sends_document(name, content=content)
+
+    def customer_has(self) -> list[str]:
+        return [sent.get("text", "") for sent in self._peer.sent(7)]
+
+    def customer_sees_quoted(self) -> list[str | None]:
+        return [sent.get("reply_to_message", {}).get("text") for sent in self._peer.sent(7)]
+
+
+class DiscordStage:
+    def __init__(self, peer: DiscordPeer, desk: StandInDesk) -> None:
+        settings = DiscordSettings(api_base=peer.api_base)
+        self.connector = DiscordConnector(settings, peer.token, MemoryRecords(desk.received))
+        self._customer = peer.user("Ann")
+
+    async def customer_says(self, text: str) -> None:
+        self._customer.writes(text)
+
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        self._customer.writes("", [(name, content, None)])
+
+    def customer_has(self) -> list[str]:
+        return [shown_by_discord(sent["content"]) for sent in self._customer.sees]
+
+    def customer_sees_quoted(self) -> list[str | None]:
+        return [(sent.get("referenced_message") or {}).get("content") for sent in self._customer.sees]
+
+
+def shown_by_discord(sent: str) -> str:
+    """As Discord's apps show it, but for emphasis and the like: without the backslashes of escaping."""
+    return re.sub(r"\\([^0-9A-Za-z\s])", r"\1", sent)
+
+
+@staged("discord")
+@asynccontextmanager
+async def discord(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
+    async with DiscordPeer() as peer:
+        stage = DiscordStage(peer, desk)
+        try:
+            async with running(stage.connector, desk):
+                await peer.connected()
+                yield stage
+        finally:
+            await stage.connector.close()
+
+
+@staged("telegram polling")
+@asynccontextmanager
+async def telegram_polling(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
+    async with TelegramPeer() as peer:
+        stage = TelegramStage(peer, TelegramSettings(base_url=peer.base_url, poll_timeout=1))
+        async with running(stage.connector, desk):
+            yield stage
+        await stage.connector.close()
+
+
+@staged("telegram webhook")
+@asynccontextmanager
+async def telegram_webhook(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
+    async with TelegramPeer() as peer:
+        listening = http.bind("127.0.0.1", 0)
+        settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url=url_of(listening))
+        stage = TelegramStage(peer, settings)
+        async with served(stage.connector, desk, listening), running(stage.connector, desk):
+            yield stage
+        await stage.connector.close()
+
 
 class WebStage:
-    def __init__(self, desk: StandInDesk) -> None:
-        self.connector = WebConnector(WebSettings(), desk, "BitPie")
-        self.page = httpx.AsyncClient()
+    def __init__(self, connector: WebConnector, page: httpx.AsyncClient) -> None:
+        self.connector = connector
+        self._page = page
 
     async def customer_says(self, text: str) -> None:
         body = {"id": str(uuid4()), "text": text}
-        while (await self.page.post("/chat/messages", json=body)).status_code == 503:
+        while (await self._page.post("/chat/messages", json=body)).status_code == 503:
             await asyncio.sleep(0.05)
+
+    def customer_has(self) -> None:
+        return None
+
+
+@staged("web")
+@asynccontextmanager
+async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
+    connector = WebConnector(WebSettings(), desk, "BitPie")
+    listening = http.bind("127.0.0.1", 0)
+    async with (
+        served(connector, desk, listening),
+        httpx.AsyncClient(base_url=url_of(listening), timeout=10) as page,
+        running(connector, desk),
+    ):
+        assert (await page.get("/chat")).status_code == 200
+        yield WebStage(connector, page)
 
 
 class TerminalStage:
@@ -77,44 +241,17 @@ class TerminalStage:
                         break
             await asyncio.sleep(0.05)
 
+    def customer_has(self) -> None:
+        return None
 
-STAGES = ("telegram polling", "telegram webhook", "web", "terminal")
 
-
+@staged("terminal")
 @asynccontextmanager
-async def staged(name: str, desk: StandInDesk, var: Path) -> AsyncIterator[Stage]:
-    """The stage with its connector running."""
-    async with AsyncExitStack() as stack:
-        if name == "terminal":
-            stage: Stage = TerminalStage(desk, var)
-        elif name == "telegram polling":
-            peer = await stack.enter_async_context(TelegramPeer())
-            stage = TelegramStage(peer, TelegramSettings(base_url=peer.base_url, poll_timeout=1))
-        else:
-            listening = stack.enter_context(http.bind("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            if name == "web":
-                stage = WebStage(desk)
-                stage.page = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10))
-            else:
-                peer = await stack.enter_async_context(TelegramPeer())
-                settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url=url)
-                stage = TelegramStage(peer, settings)
-            app = http.application([stage.connector.routes(desk.receive)], {})  # type: ignore[attr-defined]
-            serving = asyncio.create_task(http.serve(app, listening))
-            stack.push_async_callback(ended, serving)
-        running = asyncio.create_task(stage.connector.run(desk.receive))
-        stack.push_async_callback(ended, running)
-        if isinstance(stage, WebStage):
-            while (await stage.page.get("/chat")).status_code != 200:
-                await asyncio.sleep(0.02)
+async def terminal(desk: StandInDesk, var: Path) -> AsyncIterator[Stage]:
+    var.mkdir()
+    stage = TerminalStage(desk, var)
+    async with running(stage.connector, desk):
         yield stage
-
-
-async def ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    async with asyncio.timeout(5):
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture
@@ -122,10 +259,9 @@ def desk() -> StandInDesk:
     return StandInDesk()
 
 
-@pytest.fixture(params=STAGES)
+@pytest.fixture(params=list(STAGES))
 async def stage(request: pytest.FixtureRequest, desk: StandInDesk, var: Path) -> AsyncIterator[Stage]:
-    var.mkdir()
-    async with staged(request.param, desk, var) as stage:
+    async with STAGES[request.param](desk, var) as stage:
         yield stage
 
 
@@ -203,7 +339,102 @@ async def test_a_send_to_nobody_fails_as_promised_or_not_at_all(stage: Stage) ->
         assert await stage.connector.send(nobody)
 
 
+# --- what a platform may have ---------------------------------------------------------------------
+
+
+async def chat(stage: Stage, desk: StandInDesk) -> Incoming:
+    """The first word of the customer, to whom the desk may write from then on."""
+    await stage.customer_says("hi")
+    (incoming,) = await received(desk)
+    return incoming
+
+
+def to(incoming: Incoming, text: str, **fields: object) -> Outgoing:
+    return Outgoing(incoming.channel, incoming.account, incoming.chat_id, text, key=uuid4().hex, **fields)  # type: ignore[arg-type]
+
+
+async def test_what_it_says_it_can_it_can(stage: Stage) -> None:
+    can = stage.connector.capabilities
+    assert isinstance(stage.connector, Editing) is can.edits
+    assert isinstance(stage.connector, Typing) is can.typing
+    assert isinstance(stage.connector, Fetching) is isinstance(stage, Attaching)
+    assert isinstance(stage, Quoting) is can.quotes
+    assert can.length("👋", MessageFormat.TEXT) > 0
+
+
+async def test_what_was_sent_is_changed_and_taken_back(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage.connector, Editing):
+        pytest.skip("this platform's messages stay as they are")
+    incoming = await chat(stage, desk)
+    buttons = (Button("Yes", "helped:yes"),) if stage.connector.capabilities.buttons else ()
+    ids = [await stage.connector.send(to(incoming, text, buttons=buttons)) for text in ("one", "two", "three")]
+    assert len(set(ids)) == 3
+    for _ in range(2):  # a retry of what is done already
+        assert await stage.connector.edit(to(incoming, "TWO"), ids[1]) is None
+    assert stage.customer_has() in (None, ["one", "TWO", "three"])
+    for _ in range(2):
+        assert await stage.connector.delete(incoming.chat_id, ids[0]) is None
+    assert stage.customer_has() in (None, ["TWO", "three"])
+
+
+async def test_a_change_fails_as_promised_or_not_at_all(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage.connector, Editing):
+        pytest.skip("this platform's messages stay as they are")
+    incoming = await chat(stage, desk)
+    sent = await stage.connector.send(to(incoming, "one"))
+    await stage.connector.delete(incoming.chat_id, sent)
+    nobody = Outgoing(stage.connector.name, stage.connector.account, "404404", "hello", key="1")
+    for message, external_id in ((to(incoming, "x"), sent), (to(incoming, "x"), "no id"), (nobody, sent)):
+        with contextlib.suppress(PermanentError, TemporaryError):
+            await stage.connector.edit(message, external_id)
+        with contextlib.suppress(PermanentError, TemporaryError):
+            await stage.connector.delete(message.chat_id, external_id)
+    assert stage.customer_has() in (None, [])
+
+
+async def test_what_a_customer_attaches_is_fetched_up_to_a_limit(stage: Stage, desk: StandInDesk) -> None:
+    if not (isinstance(stage.connector, Fetching) and isinstance(stage, Attaching)):
+        pytest.skip("customers attach nothing here")
+    content = bytes(range(256)) * 500
+    await stage.customer_attaches(content, "bill.pdf")
+    (incoming,) = await received(desk)
+    (attachment,) = incoming.attachments
+    assert attachment.name == "bill.pdf"
+    fetch = stage.connector.fetch
+    assert await fetch(attachment, incoming.chat_id, incoming.external_id, len(content)) == content
+    with pytest.raises(PermanentError):
+        await fetch(attachment, incoming.chat_id, incoming.external_id, len(content) - 1)
+    with pytest.raises((PermanentError, TemporaryError)):
+        await fetch(Attachment("file", "no reference"), incoming.chat_id, incoming.external_id, 100)
+
+
+async def test_files_are_sent(stage: Stage, desk: StandInDesk) -> None:
+    if not stage.connector.capabilities.attachments:
+        pytest.skip("no files are sent here")
+    incoming = await chat(stage, desk)
+    files = (
+        File('账单 "1"/2.pdf', "application/pdf", b"%PDF"),
+        File("claims to be a picture.png", "image/png", b"<html>"),
+        File("", "", b"x"),
+        File("large.bin", "application/octet-stream", b"x" * 1_000_000),
+    )
+    ids = [await stage.connector.send(to(incoming, "", file=file)) for file in files]
+    assert all(ids)
+    assert len(set(ids)) == len(files)
+    assert stage.customer_has() in (None, [""] * len(files))
+    if isinstance(stage.connector, Editing):
+        await stage.connector.delete(incoming.chat_id, ids[0])
+        assert stage.customer_has() in (None, [""] * (len(files) - 1))
+
+
+async def test_an_answer_shows_what_it_answers(stage: Stage, desk: StandInDesk) -> None:
+    incoming = await chat(stage, desk)
+    for answered in (incoming.external_id, "no id", "", None):
+        assert await stage.connector.send(to(incoming, "hello", reply_to=answered))
+    if isinstance(stage, Quoting):
+        assert stage.customer_sees_quoted() == ["hi", None, None, None]
+
+
 async def test_typing_is_a_courtesy_that_never_fails(stage: Stage) -> None:
     if isinstance(stage.connector, Typing):
         await stage.connector.typing("404404")
-    assert isinstance(stage.connector, Typing) is stage.connector.capabilities.typing

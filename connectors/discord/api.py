@@ -1,0 +1,225 @@
+"""Discord's REST API for one bot. Rate limits, retries and connections are discord.py's; raw results are ours: a sent
+message that the library could not parse would look unsent, and go out twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any, NoReturn
+
+import aiohttp
+import discord
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import HTTPClient, Route
+
+from bot.model import File, PermanentError, TemporaryError
+
+# What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
+# intent or a voice library is missing is as we want it.
+for _name, _level in {
+    "discord": logging.WARNING,
+    "discord.http": logging.ERROR,
+    "discord.state": logging.ERROR,
+    "discord.client": logging.ERROR,
+    "discord.shard": logging.CRITICAL,  # every lost connection, with a traceback: ``Health`` tells of them
+}.items():
+    logging.getLogger(_name).setLevel(_level)
+
+REFUSED = (
+    "Discord refused the bot token. Set DISCORD_BOT_TOKEN to the token of this bot (Discord Developer Portal, your"
+    " application, Bot, Reset Token); if channels.discord.api_base is set, check that address too."
+)
+UNREADABLE = "What answered in Discord's place could not be understood."
+UNREACHABLE = "Discord could not be reached: {}"
+UNREACHABLE_BY = (OSError, aiohttp.ClientError, TimeoutError, discord.GatewayNotFound)
+"""What discord.py raises when nobody answers, or not as Discord does."""
+
+LONGEST_LIMIT = 30.0
+"""Seconds that a call waits for its turn under a rate limit. Who must wait longer is told."""
+_CHUNK = 64 * 1024
+
+_CODES = {
+    10003: "Discord knows no such channel: the customer never wrote to this bot, or their account is gone.",
+    10008: "The message is gone at the customer's.",
+    10013: "The customer's Discord account no longer exists.",
+    50001: "The bot may not see this channel. Invite it to the server and let it view the channel.",
+    50007: (
+        "The customer cannot be written to on Discord: they left the last server that they share with the bot,"
+        " switched off direct messages from its members, or blocked the bot."
+    ),
+    50013: "The bot may not send messages in this channel. Give its role the permission to.",
+    50278: "The customer cannot be written to on Discord: they share no server with the bot any more.",
+}
+"""Discord's JSON error codes that no second try changes, in an agent's words."""
+_LATER = {
+    20026: ("Discord has restricted the bot for spam. Appeal in the Developer Portal; messages wait meanwhile.", 600.0),
+    40002: ("Discord wants the bot's owner to verify their account. Messages wait meanwhile.", 600.0),
+    40003: ("Discord lets the bot open no more direct messages for now.", 60.0),
+}
+"""Codes after which a try makes sense once somebody acted, or time passed: words, and seconds until then."""
+
+
+def point_at(api_base: str, gateway_url: str) -> None:
+    """Says where Discord is. discord.py has no option for it: it keeps both addresses on its classes, and this is the
+    only place that touches them. One process has one Discord."""
+    Route.BASE = api_base
+    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+
+
+class Api:
+    """Calls raise what discord.py and aiohttp raise; ``explained`` turns that into the connector's two errors."""
+
+    def __init__(self, api_base: str, token: str) -> None:
+        """Makes no call."""
+        self._api_base = api_base
+        self._token = token
+        self._http: HTTPClient | None = None
+        self._files: aiohttp.ClientSession | None = None
+        self._login = asyncio.Lock()
+        self._calls: set[asyncio.Task[Any]] = set()
+        self.bot_id = ""
+        """Known once any call succeeded."""
+
+    async def me(self) -> str:
+        """The bot's id, asked from Discord. Raises ``discord.LoginFailure`` for a refused token."""
+        await self._logged_in()
+        return self.bot_id
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object = None,
+        query: dict[str, str | int] | None = None,
+        file: File | None = None,
+        **parameters: str | int,
+    ) -> Any:
+        """One call, as its answer came. ``parameters`` fill the path; Discord limits rates by ``channel_id`` and
+        ``webhook_id``, ``webhook_token``. Repeated by discord.py after 429, 500, 502 and 504."""
+        http = await self._logged_in()
+        more: dict[str, Any] = {} if query is None else {"params": query}
+        if file is not None:
+            more["form"] = _multipart(json, file)
+        elif json is not None:
+            more["json"] = json
+        # A call that is given up while discord.py waits out a global rate limit would block every later one.
+        task = asyncio.ensure_future(http.request(Route(method, path, metadata=None, **parameters), **more))
+        self._calls.add(task)
+        task.add_done_callback(self._ended)
+        return _parsed(await asyncio.shield(task))
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._calls.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited for it has seen it, or has given up
+
+    async def download(self, url: str, limit: int) -> bytes:
+        """A file that somebody attached. Raises ``PermanentError`` above ``limit`` bytes, ``FileNotFoundError`` if the
+        link leads nowhere (any more), and what aiohttp raises."""
+        if self._files is None:
+            self._files = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(sock_read=30), cookie_jar=aiohttp.DummyCookieJar()
+            )
+        async with self._files.get(url) as response:
+            if response.status in (401, 403, 404, 410):
+                raise FileNotFoundError
+            response.raise_for_status()
+            content = bytearray()
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                content += chunk
+                if len(content) > limit:
+                    raise PermanentError(f"The file is larger than the {limit // 1024 // 1024} MB that the desk keeps.")
+        return bytes(content)
+
+    async def close(self) -> None:
+        for task in list(self._calls):
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        if self._http is not None:
+            await self._http.close()
+        if self._files is not None:
+            await self._files.close()
+
+    async def _logged_in(self) -> HTTPClient:
+        async with self._login:
+            if self._http is None:
+                if not self._token.isascii() or not self._token.isprintable() or " " in self._token:
+                    raise discord.LoginFailure  # no header could hold it
+                Route.BASE = self._api_base
+                http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_LIMIT)
+                try:
+                    me = _parsed(await http.static_login(self._token))
+                    self.bot_id = str(int(me["id"]))
+                except (KeyError, TypeError, ValueError):
+                    await http.close()
+                    raise TemporaryError(UNREADABLE) from None
+                except BaseException:
+                    await http.close()
+                    raise
+                self._http = http
+            return self._http
+
+
+def _parsed(answer: Any) -> Any:
+    """discord.py takes ``application/json`` to the letter; other servers add a charset."""
+    if isinstance(answer, str) and answer[:1] in ("{", "["):
+        return json.loads(answer)
+    return answer
+
+
+def _multipart(payload: object, file: File) -> list[dict[str, Any]]:
+    return [
+        {"name": "payload_json", "value": json.dumps(payload), "content_type": "application/json"},
+        {
+            "name": "files[0]",
+            "value": file.content,
+            "filename": file.name or "file",
+            "content_type": file.media_type or "application/octet-stream",
+        },
+    ]
+
+
+def explain(error: Exception) -> NoReturn:
+    """Raises it as what the outbox understands: whether to try again, and for people why not."""
+    raise explained(error) from None
+
+
+def explained(error: Exception) -> TemporaryError | PermanentError:
+    match error:
+        case TemporaryError() | PermanentError():
+            return error
+        case discord.RateLimited():
+            return TemporaryError("Discord asks to send more slowly.", error.retry_after)
+        case discord.LoginFailure():
+            # The words wait until somebody has mended the token.
+            return TemporaryError(REFUSED, 60.0)
+        case discord.HTTPException():
+            return _explained_answer(error)
+        case _ if isinstance(error, UNREACHABLE_BY):
+            return TemporaryError(UNREACHABLE.format(_kind(error)))
+        case _:
+            return TemporaryError(UNREADABLE)
+
+
+def _explained_answer(error: discord.HTTPException) -> TemporaryError | PermanentError:
+    if error.code in _CODES:
+        return PermanentError(_CODES[error.code])
+    if error.code in _LATER:
+        return TemporaryError(*_LATER[error.code])
+    if error.status == 401:
+        return TemporaryError(REFUSED, 60.0)
+    if error.status == 429:
+        return TemporaryError("Discord asks to send more slowly.", 60.0)
+    if error.status == 413 or error.code == 40005:
+        return PermanentError("Discord takes no file of this size.")
+    if error.status >= 500 or (error.status == 404 and not error.code):  # not Discord's own 404
+        return TemporaryError(f"Discord answered {error.status}.")
+    return PermanentError(f"Discord refused it: {error.text[:300] or error.status} (code {error.code}).")
+
+
+def _kind(error: Exception) -> str:
+    """Only the kind: an address in the text may hold a secret."""
+    return type(error).__name__

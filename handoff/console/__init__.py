@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from bot.feed import Feed
-from bot.model import NotFound
+from bot.model import Capabilities, NotFound
 from bot.store import Store
-from handoff.console import conversations, sign_in
+from handoff.console import channels, contacts, conversations, files, replies, sign_in
 from handoff.console.context import Console, NotSignedIn, by_htmx
 from handoff.console.rendering import Pages
 from handoff.console.security import SecurityHeaders, same_origin
@@ -26,21 +26,28 @@ from handoff.desk import Desk
 log = structlog.get_logger(__name__)
 
 MAX_BODY = 1024 * 1024
-"""Bytes. The longest reply in the widest script, form-encoded, has an eighth of it."""
+"""Bytes, where no files are sent. The longest reply in the widest script, form-encoded, has an eighth of it."""
 
 _STATIC = Path(__file__).parent / "static"
 
 
 def console(
-    store: Store, desk: Desk, feed: Feed, *, vendor: Path, brand: str, stopping: Callable[[], bool] = lambda: False
+    store: Store,
+    desk: Desk,
+    feed: Feed,
+    *,
+    capabilities: Mapping[str, Capabilities],
+    vendor: Path,
+    brand: str,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> APIRouter:
-    """The console as one router, at ``/console``.
+    """The console as one router, at ``/console``. ``capabilities`` of the channels say what agents are offered.
 
     ``vendor`` is the ``node_modules`` folder with htmx; without it the console works, but its pages must be
     reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so.
     """
-    files = _files(vendor)
-    pages = Pages(brand, files)
+    assets = _files(vendor)
+    pages = Pages(brand, assets, {"most": replies.MAX_FILES, "total": replies.MAX_UPLOAD})
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -55,10 +62,10 @@ def console(
             Exception: _failed,
         },
     )
-    app.state.console = Console(store, desk, feed, pages, Throttle(), stopping)
-    app.include_router(sign_in.router)
-    app.include_router(conversations.router)
-    app.include_router(_assets(files))
+    app.state.console = Console(store, desk, feed, pages, Throttle(), stopping, capabilities)
+    for part in (sign_in, conversations, replies, contacts, files, channels):
+        app.include_router(part.router)
+    app.include_router(_assets(assets))
     mounted = APIRouter()
     mounted.mount("/console", SecurityHeaders(app))
     return mounted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from bot.feed import Feed
-from bot.model import Agent
+from bot.model import Agent, Capabilities
 from bot.store import Store
 from handoff.console.rendering import Pages
 from handoff.console.throttle import Throttle
@@ -28,6 +28,8 @@ class Console:
     pages: Pages
     throttle: Throttle
     stopping: Callable[[], bool]
+    capabilities: Mapping[str, Capabilities]
+    """Of the channels that this desk runs."""
 
 
 class NotSignedIn(Exception):

@@ -24,6 +24,7 @@ from bot.rendering import plain
 FOLD_AT = 2_000
 """Characters of a message that are shown at once."""
 PREVIEW = 160
+BRIEF = 500
 
 _FOLDER = Path(__file__).parent
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -67,6 +68,14 @@ def preview(message: Message) -> str:
     return line if len(line) <= PREVIEW else line[:PREVIEW].rstrip() + "…"
 
 
+def brief(message: Message) -> str:
+    """A message in a history that is only looked into."""
+    text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text
+    files = "".join(f"[{attachment.name or attachment.kind}]" for attachment in message.attachments)
+    text = "\n".join(filter(None, [text.strip(), files]))
+    return text if len(text) <= BRIEF else text[:BRIEF].rstrip() + "…"
+
+
 def verdict(turn: Turn) -> str:
     """What the bot made of a message, in one line: ``answered fee_explained · 97 %``."""
     words = {"answer": "answered", "ask_back": "asked back", "escalate": "escalated"}[turn.action or "answer"]
@@ -86,9 +95,25 @@ def file_size(size: int) -> str:
     return f"{size} GB"
 
 
-def display_name(name: str) -> str:
+def seconds(duration: float) -> str:
+    """A delay as operators speak of it: 0.4 s, 12 s, 5 min."""
+    if duration < 10:
+        return f"{duration:.1f} s"
+    return f"{duration:.0f} s" if duration < 120 else f"{duration / 60:.0f} min"
+
+
+def ago(moment: datetime) -> str:
+    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 60 // 24} d ago"
+
+
+def display_name(name: str, otherwise: str = "Visitor") -> str:
     """Without the marks that would turn letters around: nobody looks like somebody else."""
-    return _DIRECTIONS.sub("", name).strip() or "Visitor"
+    return _DIRECTIONS.sub("", name).strip() or otherwise
 
 
 def initial(name: str) -> str:
@@ -105,9 +130,10 @@ def utc(moment: datetime) -> str:
 
 
 class Pages:
-    """Renders the console's templates. ``assets`` are the files they refer to, by path below the console."""
+    """Renders the console's templates. ``assets`` are the files they refer to, by path below the console; ``limits``
+    what can be sent at once: ``most`` files of ``total`` bytes."""
 
-    def __init__(self, brand: str, assets: Mapping[str, Path]) -> None:
+    def __init__(self, brand: str, assets: Mapping[str, Path], limits: Mapping[str, int]) -> None:
         self._versions = {
             path: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for path, file in assets.items() if file.is_file()
         }
@@ -118,10 +144,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"brand": brand, "verdict": verdict, "fold": fold}
+        self._environment.globals |= {"brand": brand, "verdict": verdict, "fold": fold, "limits": limits}
         self._environment.filters |= {
             "markdown": markdown,
             "preview": preview,
+            "brief": brief,
+            "seconds": seconds,
+            "ago": ago,
             "percent": percent,
             "file_size": file_size,
             "display_name": display_name,

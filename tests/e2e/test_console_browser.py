@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi import FastAPI
@@ -15,7 +17,23 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from bot import http
 from bot.feed import Feed
-from bot.model import Action, Agent, ConversationState, Decision, EscalationReason, Incoming, Reply, Role, Sender
+from bot.model import (
+    Action,
+    Agent,
+    Attachment,
+    Capabilities,
+    ChannelState,
+    ChannelStatus,
+    ConversationState,
+    Decision,
+    EscalationReason,
+    File,
+    Incoming,
+    Message,
+    Reply,
+    Role,
+    Sender,
+)
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console
@@ -24,6 +42,13 @@ from handoff.passwords import hash_password
 
 PASSWORD = "correct horse"
 ASKED = Decision(Action.ESCALATE, reason=EscalationReason.ASKED)
+CAPABILITIES = {
+    "web": Capabilities(),
+    "discord": Capabilities(edits=True, attachments=True, quotes=True, max_file=100_000),
+}
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGP4z8CAFWEXxSkBVFn+H8EZ1h2FAAAAAElFTkSuQmCC"
+)
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -48,7 +73,8 @@ async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
 
 @pytest.fixture
 def app(store: Store, desk: Desk, feed: Feed) -> FastAPI:
-    return http.application([console(store, desk, feed, vendor=ROOT / "node_modules", brand="BitPie")], {})
+    router = console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")
+    return http.application([router], {})
 
 
 @pytest.fixture
@@ -87,8 +113,10 @@ async def open_console(app: FastAPI, sign_in: Open) -> AsyncIterator[Open]:
         yield open_console
 
 
-async def said(store: Store, text: str, *, id: str = "1", name: str = "Ann", **fields: object) -> int:
-    incoming = Incoming("web", "web", f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
+async def said(
+    store: Store, text: str, *, id: str = "1", name: str = "Ann", channel: str = "web", **fields: object
+) -> int:
+    incoming = Incoming(channel, channel, f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
     receipt = await store.record_incoming(replace(incoming, **fields))
     assert receipt.conversation_id is not None
     return receipt.conversation_id
@@ -99,6 +127,12 @@ async def queued(store: Store, text: str = "my transfer is gone", **said_: objec
     taken = await store.begin_turn((await store.messages(conversation_id))[-1].id)
     await store.finish_turn(taken, ASKED, [Reply("You are number **{position}**.")], language="en")
     return conversation_id
+
+
+async def delivered(store: Store, message_id: int, external_id: str) -> None:
+    begun = await store.begin_delivery(message_id)
+    assert begun is not None
+    await store.record_sent(begun, 0, external_id)
 
 
 async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Store, open_console: Open) -> None:
@@ -130,7 +164,7 @@ async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Sto
     await expect(sent).to_contain_text("Hello Ann\nI am looking")
     await expect(sent).to_contain_text("pending")
     await expect(box).to_have_value("")
-    await store.record_sent((await store.messages(conversation_id))[-1].id, "x1")
+    await delivered(store, (await store.messages(conversation_id))[-1].id, "x1")
     await expect(sent).to_contain_text("sent")
 
     await page.get_by_role("radio", name="Private note").check()
@@ -311,9 +345,9 @@ async def test_on_a_phone_list_and_conversation_take_turns_and_fit(store: Store,
     await expect(page.get_by_role("button", name="Claim")).to_be_visible()
     await expect(page.get_by_role("navigation", name="Conversations")).to_be_hidden()
     await assert_fits()
-    details = page.locator(".fold")
+    details = page.locator(".panel")
     await expect(details.get_by_text("Priority")).to_be_hidden()
-    await details.locator("summary").tap()
+    await page.locator(".fold summary").tap()
     await expect(details.get_by_text("Priority")).to_be_visible()
     await assert_fits()
     await page.get_by_role("link", name="Back to the list").tap()
@@ -365,3 +399,369 @@ async def test_an_answer_that_comes_after_the_news_of_it_loses_nothing(store: St
     await said(store, "still live", id="2")
     await expect(page.get_by_role("region", name="Messages")).to_contain_text("still live")
     await expect(box).to_have_value("typed before and after")
+
+
+# --- replies that are changed, quotes, files ----------------------------------------------------
+
+
+async def held(store: Store, desk: Desk, agent: Agent, text: str = "my transfer is gone") -> int:
+    """A conversation on a channel that can do everything, in the agent's hands."""
+    conversation_id = await queued(store, text, channel="discord")
+    await desk.claim(conversation_id, agent)
+    return conversation_id
+
+
+async def opened(page: Page, conversation_id: int) -> None:
+    await page.locator("#tab-mine").click()
+    await page.locator(f"#row-{conversation_id} a").click()
+    await expect(page.get_by_role("button", name="Resolve")).to_be_visible()
+
+
+async def latest(store: Store, conversation_id: int) -> Message:
+    return (await store.messages(conversation_id))[-1]
+
+
+async def test_a_reply_is_edited_in_its_place_whatever_happens_meanwhile(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"])
+    reply = await desk.reply(conversation_id, agents["Mei"], "It arrives in two hours")
+    await delivered(store, reply.id, "x1")
+    page = await open_console()
+    await opened(page, conversation_id)
+    message = page.locator(f"#m-{reply.id}")
+    edit = message.get_by_role("link", name="Edit")
+    await edit.focus()
+    await expect(message.locator(".tools")).to_have_css("opacity", "1")
+    await edit.press("Enter")
+    box = message.get_by_role("textbox")
+    await expect(box).to_be_focused()
+    await expect(box).to_have_value("It arrives in two hours")
+    await box.press_sequentially(", I th")
+    await said(store, "hurry up", id="2", channel="discord")
+    await expect(page.get_by_role("region", name="Messages")).to_contain_text("hurry up")
+    await box.press_sequentially("ink")
+    await expect(box).to_have_value("It arrives in two hours, I think")
+    await box.press("Escape")
+    await expect(message.locator(".words")).to_have_text("It arrives in two hours")
+    await expect(edit).to_be_focused()
+
+    await edit.click()
+    await box.fill("It arrives in one hour")
+    await box.press("Shift+Enter")
+    await box.press_sequentially("Sorry")
+    await box.press("Enter")
+    await expect(message.locator(".words").first).to_have_text("It arrives in one hour\nSorry")
+    await expect(message).to_contain_text("changing …")
+    await expect(message.locator(".versions")).to_contain_text("edited")
+    await delivered(store, reply.id, "x1")
+    await expect(message).to_contain_text("changed")
+    assert (await store.messages(conversation_id))[-2].text == "It arrives in one hour\nSorry"
+
+
+async def test_an_edit_that_is_refused_says_why_and_keeps_the_words(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"])
+    reply = await desk.reply(conversation_id, agents["Mei"], "first words")
+    page = await open_console()
+    await opened(page, conversation_id)
+    message = page.locator(f"#m-{reply.id}")
+    await message.hover()
+    await message.get_by_role("link", name="Edit").click()
+    await message.get_by_role("textbox").fill("too late")
+    await desk.delete(reply.id, agents["Mei"])
+    await message.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert").filter(has_text="deleted already")).to_be_visible()
+    await expect(message.get_by_role("textbox")).to_have_value("too late")
+    await message.get_by_role("link", name="Cancel").click()
+    await expect(message).to_have_class(re.compile("deleted"))
+
+
+async def test_a_reply_is_taken_back_once_it_is_confirmed(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"])
+    reply = await desk.reply(conversation_id, agents["Mei"], "sent by mistake")
+    await delivered(store, reply.id, "x1")
+    page = await open_console(viewport=PHONE)
+    await opened(page, conversation_id)
+    message = page.locator(f"#m-{reply.id}")
+    await message.get_by_role("link", name="Delete").tap()
+    await expect(message).to_contain_text("Delete this reply?")
+    await message.get_by_role("link", name="Cancel").tap()
+    await expect(message).not_to_contain_text("Delete this reply?")
+    assert (await latest(store, conversation_id)).deleted_at is None
+    await message.get_by_role("link", name="Delete").tap()
+    await message.get_by_role("button", name="Delete").tap()
+    await expect(message).to_contain_text("deleting …")
+    await expect(message.locator(".words")).to_have_css("text-decoration-line", "line-through")
+    await expect(message).to_contain_text("sent by mistake")
+    assert await page.evaluate("document.querySelector('#conversation').scrollWidth") <= PHONE["width"]
+
+
+async def test_a_message_is_quoted_and_found_again(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"], "is it the fee?")
+    question = (await store.messages(conversation_id))[0]
+    for number in range(2, 30):
+        await said(store, f"line {number}", id=str(number), channel="discord")
+    page = await open_console()
+    await opened(page, conversation_id)
+    box = page.get_by_role("textbox", name="Message")
+    await box.fill("Yes")
+    first = page.locator(f"#m-{question.id}")
+    await first.scroll_into_view_if_needed()
+    await first.hover()
+    await first.get_by_role("link", name="Quote").click()
+    chip = page.locator(".quoting")
+    await expect(chip).to_contain_text("is it the fee?")
+    await expect(box).to_be_focused()
+    await said(store, "more", id="30", channel="discord")
+    await expect(page.get_by_role("region", name="Messages")).to_contain_text("more")
+    await chip.get_by_role("link", name="Do not quote").click()
+    await expect(chip).to_have_count(0)
+    await first.hover()
+    await first.get_by_role("link", name="Quote").click()
+
+    await page.route("**/messages*", lambda route: route.abort())
+    await box.press("Enter")
+    await expect(box).to_have_value("Yes")
+    await expect(chip).to_contain_text("is it the fee?")
+    await page.unroute("**/messages*")
+    await box.press("Enter")
+    await expect(chip).to_have_count(0)
+    sent = page.locator(".message.agent").last
+    await expect(sent.locator(".quote")).to_have_text("Ann is it the fee?")
+    assert (await latest(store, conversation_id)).reply_to == question.id
+    await page.locator("[data-scroll]").evaluate("element => (element.scrollTop = 0)")
+    await expect(first).not_to_be_in_viewport()
+    await sent.locator(".quote").click()
+    await expect(first).to_be_in_viewport()
+    assert "#" not in page.url
+
+
+async def test_files_are_chosen_dropped_pasted_and_sent(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"])
+    page = await open_console()
+    await opened(page, conversation_id)
+    chosen = page.get_by_role("list", name="Files to send").get_by_role("listitem")
+    picker = page.locator(".attach input")
+    await picker.set_input_files(
+        [
+            {"name": "how.png", "mimeType": "image/png", "buffer": PNG},
+            {"name": "large.mov", "mimeType": "video/quicktime", "buffer": bytes(100_001)},
+        ]
+    )
+    await expect(page.locator(".refused")).to_have_text("large.mov has 100 KB; at most 100 KB can be sent on discord.")
+    await expect(chosen).to_have_text([re.compile("how.png")])
+    hand_over = """([type, name]) => {
+        const data = new DataTransfer();
+        data.items.add(new File(["words"], name, {type: "text/plain"}));
+        const options = {bubbles: true, cancelable: true};
+        const place = document.querySelector(".composer textarea");
+        place.dispatchEvent(type === "paste"
+            ? new ClipboardEvent("paste", {...options, clipboardData: data})
+            : new DragEvent("drop", {...options, dataTransfer: data}));
+    }"""
+    await page.evaluate(hand_over, ["drop", "dropped.txt"])
+    await page.evaluate(hand_over, ["paste", "pasted <b>.txt"])
+    await expect(chosen).to_have_text([re.compile("how.png"), re.compile("dropped.txt"), re.compile("pasted <b>.txt")])
+    await said(store, "are you there?", id="2", channel="discord")
+    await expect(page.get_by_role("region", name="Messages")).to_contain_text("are you there?")
+    await page.get_by_role("button", name="Remove dropped.txt").click()
+    await expect(chosen).to_have_count(2)
+
+    # Nothing chosen is lost by a look elsewhere, a note, or a failure.
+    other = await queued(store, name="Ben")
+    await page.locator("#tab-queue").click()
+    await page.locator(f"#row-{other} a").click()
+    await expect(picker).to_have_count(0)
+    await opened(page, conversation_id)
+    await expect(chosen).to_have_count(2)
+    box = page.get_by_role("textbox", name="Message")
+    await page.get_by_role("radio", name="Private note").check()
+    await expect(chosen.first).to_be_hidden()
+    await box.fill("a note")
+    await box.press("Enter")
+    await expect(page.locator(".message.note")).to_contain_text("a note")
+    await page.get_by_role("radio", name="Reply").check()
+    await page.route("**/messages*", lambda route: route.abort())
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator("#trouble")).to_have_text("The desk cannot be reached")
+    await expect(chosen).to_have_count(2)
+    await page.unroute("**/messages*")
+
+    await page.get_by_role("button", name="Send").click()
+    sent = page.locator(".message.agent").last
+    await expect(sent.locator("a.attachment")).to_contain_text("pasted <b>.txt")
+    picture = sent.get_by_role("img", name="how.png")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
+    await expect(chosen).to_have_count(0)
+    assert [one.name for one in (await latest(store, conversation_id)).attachments] == ["how.png", "pasted <b>.txt"]
+
+
+async def test_a_file_that_falls_where_none_can_be_sent_does_not_replace_the_desk(
+    store: Store, open_console: Open
+) -> None:
+    conversation_id = await queued(store)
+    page = await open_console()
+    await page.locator(f"#row-{conversation_id} a").click()
+    await expect(page.get_by_role("button", name="Claim")).to_be_visible()
+    await page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["words"], "a.txt"));
+            const drop = new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data});
+            document.querySelector(".composer").dispatchEvent(drop);
+            if (!drop.defaultPrevented) throw new Error("the browser would open the file");
+        }"""
+    )
+    await expect(page.locator(".refused")).to_have_text("Files cannot be sent on web.")
+
+
+async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    sha256 = await store.add_file(PNG)
+    attachments = (
+        Attachment("photo", "r", "receipt.png", sha256=sha256),
+        Attachment("photo", "r", "fake.png", sha256=await store.add_file(b"<svg onload=alert(1)>")),
+    )
+    conversation_id = await queued(store, "", channel="discord", attachments=attachments)
+    page = await open_console()
+    await page.locator(f"#row-{conversation_id} a").click()
+    picture = page.get_by_role("img", name="receipt.png")
+    assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
+    async with page.expect_popup() as popup:
+        await picture.click()
+    full = await popup.value
+    await full.wait_for_load_state()
+    assert await full.evaluate("document.images[0].naturalWidth") == 8
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="fake.png").click()
+    assert (await download.value).suggested_filename == "fake.png"
+
+
+async def test_without_javascript_replies_are_changed_quoted_and_sent_with_files(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open, chromium: Browser
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"], "is it the fee?")
+    reply = await desk.reply(conversation_id, agents["Mei"], "No", files=[File("a.txt", "text/plain", b"a")])
+    signed_in = await open_console()
+    context = await chromium.new_context(
+        java_script_enabled=False, storage_state=await signed_in.context.storage_state()
+    )
+    page = await context.new_page()
+    await page.goto(f"{signed_in.url.split('?')[0]}conversations/{conversation_id}?tab=mine")
+    message = page.locator(f"#m-{reply.id}")
+    await message.hover()
+    await message.get_by_role("link", name="Edit").click()
+    await message.get_by_role("textbox").fill("Yes")
+    await message.get_by_role("button", name="Save").click()
+    await expect(message.locator(".words").first).to_have_text("Yes")
+    await page.locator(".message.customer").first.hover()
+    await page.locator(".message.customer").first.get_by_role("link", name="Quote").click()
+    await page.locator(".attach input").set_input_files([{"name": "how.png", "mimeType": "image/png", "buffer": PNG}])
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.locator(".message.agent").last.get_by_role("img", name="how.png")).to_be_visible()
+    await expect(page.locator(".message.agent").last.locator(".quote")).to_contain_text("is it the fee?")
+    await message.hover()
+    await message.get_by_role("link", name="Delete").click()
+    await message.get_by_role("button", name="Delete").click()
+    await expect(message).to_have_class(re.compile("deleted"))
+
+    other = await said(store, "the same on the web", name="Annie")
+    await page.get_by_text("Link with …").click()
+    await page.get_by_role("searchbox").fill("Annie")
+    await page.get_by_role("searchbox").press("Enter")
+    await page.get_by_role("button", name="Link with Annie").click()
+    await expect(page.get_by_text("Linked with Annie on web.")).to_be_visible()
+    await page.get_by_text("What was said there").click()
+    await expect(page.locator(".said")).to_contain_text("the same on the web")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.locator(".person")).to_have_count(0)
+    assert await store.links((await store.conversation(other)).contact.id) == []
+    await page.get_by_role("link", name="Channels").click()
+    await expect(page.get_by_role("heading", name="discord")).to_be_visible()
+    await context.close()
+
+
+# --- one person, several channels ---------------------------------------------------------------
+
+
+async def test_two_contacts_are_linked_and_unlinked(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    conversation_id = await held(store, desk, agents["Mei"])
+    other = await said(store, "my card <b>never</b> came", name="Annie <script>", channel="telegram")
+    page = await open_console()
+    await opened(page, conversation_id)
+    await page.get_by_text("Link with …").click()
+    search = page.get_by_role("searchbox")
+    await search.press_sequentially("anni")
+    found = page.locator(".found li")
+    await expect(found).to_have_count(1)
+    await expect(found).to_contain_text("Annie <script>")
+    await said(store, "hurry", id="2", channel="discord")
+    await expect(page.get_by_role("region", name="Messages")).to_contain_text("hurry")
+    await expect(search).to_have_value("anni")
+    await expect(found).to_have_count(1)
+    await found.get_by_role("button", name="Link").click()
+
+    notice = page.locator(".notice")
+    await expect(notice).to_contain_text("Linked with Annie <script> on telegram.")
+    history = page.locator(".history")
+    await history.locator("summary").click()
+    await expect(history).to_contain_text("my card <b>never</b> came")
+    await said(store, "hello?", id="2", name="Annie <script>", channel="telegram")
+    # Opened anew, the page also listens to the other conversation.
+    await page.reload()
+    await history.locator("summary").click()
+    await expect(history).to_contain_text("hello?")
+    await said(store, "still there?", id="3", name="Annie <script>", channel="telegram")
+    await expect(history).to_contain_text("still there?")
+    await expect(history).to_have_attribute("open", "")
+    await page.get_by_role("button", name="Unlink").click()
+    await expect(history).to_have_count(0)
+    contact = (await store.conversation(other)).contact
+    assert await store.links(contact.id) == []
+
+    await page.get_by_text("Link with …").click()
+    await search.fill("Annie <script>")
+    await found.get_by_role("button", name="Link").click()
+    await notice.get_by_role("button", name="Undo").click()
+    await expect(notice).to_have_count(0)
+    await expect(page.locator(".person")).to_have_count(0)
+    assert await store.links(contact.id) == []
+
+
+# --- the channels -------------------------------------------------------------------------------
+
+
+async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
+    store: Store, sign_in: Open, app: FastAPI
+) -> None:
+    def status(state: ChannelState, error: str | None = None) -> ChannelStatus:
+        now = datetime.now(UTC)
+        since = now - timedelta(minutes=1)
+        return ChannelStatus("discord", "Care#1", state, since, now, error=error, error_at=now if error else None)
+
+    await store.record_channel(status(ChannelState.CONNECTED))
+    async with served(app) as address:
+        page = await sign_in(address)
+        await expect(page.locator(".dot")).to_have_count(0)
+        await page.get_by_role("link", name="Channels").click()
+        discord = page.locator("#channel-discord")
+        await expect(discord).to_contain_text("Connected since")
+        await store.record_channel(status(ChannelState.OFF, "the token was refused; set DISCORD_TOKEN"))
+        await expect(discord).to_contain_text("Off since")
+        await expect(discord).to_contain_text("set DISCORD_TOKEN")
+        await expect(page.locator(".dot")).to_be_visible()
+        await page.get_by_role("link", name="Back to the desk").click()
+        await expect(page.get_by_role("link", name="discord is off")).to_be_visible()
+    await expect(page.locator("#trouble")).not_to_be_empty()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -24,14 +24,9 @@ from bot.model import (
     Conversation,
     ConversationState,
     Decision,
-    EscalationReason,
-    Incoming,
-    Prediction,
     Priority,
-    Ranked,
     Reply,
     Role,
-    Sender,
     Visibility,
 )
 from bot.settings import ROOT
@@ -40,47 +35,7 @@ from handoff.console import console
 from handoff.console.throttle import TRIES, WINDOW, Throttle
 from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash
-
-PASSWORD = "correct horse"
-ASKED = Decision(Action.ESCALATE, reason=EscalationReason.ASKED)
-HTMX = {"HX-Request": "true"}
-
-Browser = Callable[[], httpx.AsyncClient]
-
-
-@pytest.fixture
-async def mei(store: Store) -> Agent:
-    return await store.add_agent("Mei", Role.ADMIN, await hash_password(PASSWORD))
-
-
-@pytest.fixture
-async def ada(store: Store) -> Agent:
-    return await store.add_agent("Ada", Role.AGENT, await hash_password(PASSWORD))
-
-
-@pytest.fixture
-async def browser(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Browser]:
-    """Makes browsers that have never been here."""
-    app = http.application([console(store, desk, feed, vendor=ROOT / "node_modules", brand="BitPie")], {})
-    opened = []
-
-    def browser() -> httpx.AsyncClient:
-        opened.append(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app, client=(f"10.0.0.{len(opened)}", 1)), base_url="http://desk"
-            )
-        )
-        return opened[-1]
-
-    yield browser
-    for one in opened:
-        await one.aclose()
-
-
-async def sign_in(client: httpx.AsyncClient, name: str = "Mei") -> httpx.AsyncClient:
-    answer = await client.post("/console/sign-in", data={"name": name, "password": PASSWORD})
-    assert answer.status_code == 303
-    return client
+from tests.integration.console_desk import ASKED, HOSTILE, HTMX, PASSWORD, Browser, queued, said, sign_in
 
 
 async def one_time_link(store: Store, agent: Agent, valid: timedelta = timedelta(hours=1)) -> str:
@@ -89,30 +44,12 @@ async def one_time_link(store: Store, agent: Agent, valid: timedelta = timedelta
     return f"/console/sign-in/{token}"
 
 
-async def said(store: Store, text: str = "hello", *, id: str = "1", name: str = "Ann", **fields: object) -> int:
-    """The conversation's id. One sender for each name."""
-    incoming = Incoming("web", "web", f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
-    receipt = await store.record_incoming(replace(incoming, **fields))
-    assert receipt.conversation_id is not None
-    return receipt.conversation_id
-
-
-async def queued(store: Store, text: str = "hello", decision: Decision = ASKED, **said_: object) -> int:
-    conversation_id = await said(store, text, **said_)
-    message = (await store.messages(conversation_id))[-1]
-    taken = await store.begin_turn(message.id)
-    ranking = (Ranked("fee_explained", 0.974), Ranked("fee_reduce", 0.02))
-    prediction = Prediction(text, "fee_explained", 0.974, ranking, sure=True)
-    await store.finish_turn(
-        taken, decision, [Reply("You are number {position}.")], language="en", prediction=prediction
-    )
-    return conversation_id
-
-
 # --- signing in ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/", "/conversations/1", "/list", "/events", "/password"])
+@pytest.mark.parametrize(
+    "path", ["/", "/conversations/1", "/list", "/events", "/password", "/files/1/0", "/channels", "/channels/sign"]
+)
 async def test_a_stranger_sees_the_sign_in(browser: Browser, path: str) -> None:
     answer = await browser().get(f"/console{path}")
     assert answer.status_code == 303
@@ -412,8 +349,6 @@ async def test_what_cannot_be_sent_is_refused_with_the_reason(
 
 # --- showing what others wrote ------------------------------------------------------------------
 
-HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>" hx-get="/console/" onclick='x' {{ 7*7 }} &amp;"""
-
 
 async def test_what_customers_write_stays_text(browser: Browser, store: Store, mei: Agent) -> None:
     attachment = Attachment("photo", HOSTILE, HOSTILE, size=1_500_000)
@@ -487,7 +422,9 @@ async def test_a_failed_delivery_says_why(browser: Browser, store: Store, desk: 
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
     reply = await desk.reply(conversation_id, mei, "Hello")
-    await store.fail_delivery(reply.id, "the customer blocked the bot")
+    begun = await store.begin_delivery(reply.id)
+    assert begun is not None
+    await store.fail_delivery(begun, "the customer blocked the bot")
     client = await sign_in(browser())
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert "not delivered: the customer blocked the bot" in page
@@ -528,7 +465,7 @@ def stopping() -> asyncio.Event:
 async def address(store: Store, desk: Desk, feed: Feed, stopping: asyncio.Event) -> AsyncIterator[str]:
     """A console on a socket: streams need one."""
     vendor = ROOT / "node_modules"
-    router = console(store, desk, feed, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
+    router = console(store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
     app = http.application([router], {})
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(http.serve(app, listening))

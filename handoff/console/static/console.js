@@ -52,9 +52,11 @@ function merge(target, fragment) {
 
 /** What the reader had opened stays open; the mode of a message that is being written stays chosen. */
 function carryOver(from, to) {
-  const details = (element) => (element.matches("details") ? [element] : [...element.querySelectorAll("details")]);
-  const opened = details(from).map((one) => one.open);
-  details(to).forEach((one, index) => (one.open = opened[index] ?? one.open));
+  const details = (element, kind) => [element, ...element.querySelectorAll("details")].filter((one) => one.matches(`details.${kind}`));
+  for (const kind of ["more", "versions", "verdict"]) {
+    const opened = details(from, kind).map((one) => one.open);
+    details(to, kind).forEach((one, index) => (one.open = opened[index] ?? one.open));
+  }
   const chosen = from.querySelector("input:checked");
   if (chosen && from.closest("form").querySelector("textarea").value) {
     const same = to.querySelector(`[value="${chosen.value}"]`);
@@ -129,15 +131,136 @@ document.addEventListener("input", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  // While an input method composes, Enter chooses a word.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-  if (!event.target.matches("textarea[data-draft]")) return;
+  // While an input method composes, Enter chooses a word and Escape gives one up.
+  if (event.isComposing || event.keyCode === 229) return;
+  if (event.key === "Escape") event.target.closest(".changing")?.querySelector("[data-cancel]").click();
+  if (event.key !== "Enter" || event.shiftKey || !event.target.matches(".composer textarea, .changing textarea")) return;
   event.preventDefault();
-  if (event.target.value.trim()) event.target.form.requestSubmit();
+  const { form, value } = event.target;
+  if (value.trim() || form.querySelector(".chosen li")) form.requestSubmit();
 });
 
 document.addEventListener("click", (event) => {
-  event.target.closest("[data-dismiss]")?.closest(".alert").remove();
+  const dismiss = event.target.closest("[data-dismiss]");
+  if (dismiss) {
+    event.preventDefault();
+    const box = dismiss.closest(".composer")?.querySelector("textarea");
+    dismiss.closest(".alert, .quoting").remove();
+    box?.focus({ preventScroll: true });
+  }
+  const quote = event.target.closest(".quote");
+  const quoted = quote?.hash && document.querySelector(quote.hash);
+  // Shown without an entry in the browser's history: going back leaves the conversation as before.
+  if (quoted && quote.pathname === location.pathname) {
+    event.preventDefault();
+    quoted.scrollIntoView({ block: "center" });
+    quoted.classList.remove("shown");
+    requestAnimationFrame(() => quoted.classList.add("shown"));
+  }
+});
+
+// --- files ---
+
+/** What is chosen and not sent yet, by conversation: neither updates nor another conversation lose it; leaving the page does. */
+const chosen = new Map();
+
+function size(bytes) {
+  for (const unit of ["bytes", "KB", "MB"]) {
+    if (bytes < 1000) return `${bytes} ${unit}`;
+    bytes = Math.floor(bytes / 1000);
+  }
+  return `${bytes} GB`;
+}
+
+function refuse(words) {
+  const place = document.querySelector(".refused");
+  if (place) place.textContent = words.join(" ");
+}
+
+/** Puts files to those that are chosen, and says which cannot be sent, and why. */
+function choose(files) {
+  const channel = document.querySelector(".conversation")?.dataset.channel;
+  const attach = document.querySelector(".attach");
+  if (!attach) return refuse([`Files cannot be sent on ${channel}.`]);
+  const { files: id, max, total, most } = attach.dataset;
+  const kept = chosen.get(id) ?? [];
+  const problems = [];
+  for (const file of files) {
+    const sum = kept.reduce((bytes, one) => bytes + one.size, file.size);
+    if (!file.size) problems.push(`${file.name} is empty.`);
+    else if (file.size > max) problems.push(`${file.name} has ${size(file.size)}; at most ${size(max)} can be sent on ${channel}.`);
+    else if (kept.length >= most) problems.push(`${file.name} was left out: at most ${most} files can be sent at once.`);
+    else if (sum > total) problems.push(`${file.name} was left out: at most ${size(total)} can be sent at once.`);
+    else kept.push(file);
+  }
+  chosen.set(id, kept);
+  showChosen();
+  refuse(problems);
+}
+
+function showChosen() {
+  const attach = document.querySelector(".attach");
+  if (!attach) return;
+  const kept = chosen.get(attach.dataset.files) ?? [];
+  const held = new DataTransfer();
+  for (const file of kept) held.items.add(file);
+  attach.querySelector("input").files = held.files;
+  const list = document.getElementById(`chosen-${attach.dataset.files}`);
+  list.replaceChildren(
+    ...kept.map((file, index) => {
+      const item = document.createElement("li");
+      const name = document.createElement("bdi");
+      const remove = document.createElement("button");
+      name.textContent = file.name;
+      remove.type = "button";
+      remove.className = "plain";
+      remove.textContent = "×";
+      remove.setAttribute("aria-label", `Remove ${file.name}`);
+      remove.addEventListener("click", () => {
+        kept.splice(index, 1);
+        showChosen();
+        attach.querySelector("input").focus();
+      });
+      item.append(name, ` ${size(file.size)} `, remove);
+      return item;
+    }),
+  );
+  // A message may be all files.
+  attach.closest("form").querySelector("textarea").required = !kept.length;
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches(".attach input")) choose([...event.target.files]);
+});
+
+const holdsFiles = (transfer) => Boolean(transfer?.types.includes("Files"));
+
+document.addEventListener("dragover", (event) => {
+  if (!holdsFiles(event.dataTransfer) || !document.querySelector(".composer")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = document.querySelector(".attach") ? "copy" : "none";
+  document.querySelector(".composer").classList.toggle("dropping", Boolean(document.querySelector(".attach")));
+});
+
+const dropped = () => document.querySelector(".composer")?.classList.remove("dropping");
+document.addEventListener("dragleave", (event) => event.relatedTarget ?? dropped());
+
+// Wherever a file falls: a browser left alone would open it in the place of the desk.
+document.addEventListener("drop", (event) => {
+  if (!holdsFiles(event.dataTransfer)) return;
+  event.preventDefault();
+  dropped();
+  if (!document.querySelector(".composer")) return;
+  const items = [...event.dataTransfer.items].filter((item) => item.kind === "file" && !item.webkitGetAsEntry?.()?.isDirectory);
+  choose(items.map((item) => item.getAsFile()).filter(Boolean));
+});
+
+document.addEventListener("paste", (event) => {
+  const files = [...(event.clipboardData?.files ?? [])];
+  // Office programs put a picture of a copied text beside the text.
+  if (!files.length || event.clipboardData.types.includes("text/plain") || !event.target.closest?.(".composer")) return;
+  event.preventDefault();
+  choose(files);
 });
 
 // --- htmx ---
@@ -161,7 +284,9 @@ function showOpen() {
 let waiting;
 
 function announceQueue() {
-  const now = Number(document.getElementById("tab-of-queue").dataset.count);
+  const tab = document.getElementById("tab-of-queue");
+  if (!tab) return;
+  const now = Number(tab.dataset.count);
   if (now > waiting) document.getElementById("announcement").textContent = `New in the queue. ${now} waiting.`;
   waiting = now;
 }
@@ -169,24 +294,80 @@ function announceQueue() {
 function refreshed() {
   localize();
   restoreDrafts();
+  showChosen();
   showOpen();
   announceQueue();
 }
 
+/** What a composer sent last, besides its words: its quote, until the desk has taken it. */
+const quotes = new WeakMap();
+
+/** Empties the composer at once, so that the next message can be begun while this one is on its way. */
+function take(composer, { formData }) {
+  const box = composer.querySelector("textarea");
+  const quoting = composer.querySelector(".quoting");
+  box.value = "";
+  keepDraft(box);
+  refuse([]);
+  if (formData.get("mode") === "note") {
+    // Files and the quote wait for the reply.
+    formData.delete("files");
+    formData.delete("reply_to");
+    return;
+  }
+  quoting?.remove();
+  quotes.set(composer, quoting);
+  if (composer.querySelector(".attach")) {
+    chosen.delete(composer.querySelector(".attach").dataset.files);
+    showChosen();
+  }
+}
+
+/** Gives back what was sent in vain, before what was begun since. */
+function giveBack(composer, { formData, failed }) {
+  const own = composer.querySelector("textarea");
+  const box = document.getElementById(own.id) ?? own;
+  box.value = [formData.get("text"), box.value].filter(Boolean).join("\n");
+  keepDraft(box);
+  const quoting = quotes.get(composer);
+  if (quoting && box.form && !box.form.querySelector(".quoting")) box.form.querySelector(".mode").after(quoting);
+  const files = formData.getAll("files").filter((file) => file.name);
+  if (files.length && own.dataset.draft) {
+    chosen.set(own.dataset.draft, [...files, ...(chosen.get(own.dataset.draft) ?? [])]);
+    showChosen();
+  }
+  if (failed === 413) refuse(["The server before the desk takes no files that large."]);
+}
+
 /** After a request of `elt`, answered or not. */
-function answered({ elt, successful, requestConfig }) {
+function answered({ elt, successful, requestConfig, xhr }) {
+  if (elt.matches(".composer")) document.getElementById(elt.id.replace("composer-", "sending-"))?.replaceChildren();
   if (successful) {
     if (elt.id === troubled || elt.matches(".row")) trouble("");
     if (elt.id.startsWith("claim-")) document.getElementById("tab-mine").click();
     if (elt.matches(".row, [id^=claim-]") && matchMedia("(pointer: fine)").matches) {
       document.querySelector("textarea[data-draft]")?.focus({ preventScroll: true });
     }
+    if (elt.matches(".link-with")) {
+      for (const element of document.querySelectorAll(".found > *")) element.remove();
+      for (const box of document.querySelectorAll(".finder input[type=search]")) box.value = "";
+      for (const finder of document.querySelectorAll(".finder")) finder.open = false;
+    }
+    if (elt.matches("[data-opens], .changing, .changing *")) goOn(elt);
   } else if (elt.matches(".composer")) {
-    const own = elt.querySelector("textarea");
-    const box = document.getElementById(own.id) ?? own;
-    box.value = [requestConfig.formData.get("text"), box.value].filter(Boolean).join("\n");
-    keepDraft(box);
+    giveBack(elt, { formData: requestConfig.formData, failed: xhr.status });
   }
+}
+
+/** Where the keyboard is needed next: in what was opened, or back where it was opened from. */
+function goOn(elt) {
+  const id = elt.id.replace(/^\D+/, "");
+  const message = document.getElementById(`m-${id}`);
+  const box = elt.id.startsWith("quote-")
+    ? document.querySelector(".composer textarea")
+    : message?.querySelector(".changing textarea, .changing button, .tool");
+  box?.focus({ preventScroll: !elt.matches("[data-opens]") });
+  if (box?.matches(".changing textarea")) box.setSelectionRange(box.value.length, box.value.length);
 }
 
 function connect(htmx) {
@@ -210,10 +391,15 @@ function connect(htmx) {
     if (detail.verb === "get") return;
     document.querySelector(".alert")?.remove();
     if (!detail.elt.matches(".composer")) return;
-    // Emptied at once, so that the next message can be begun while this one is on its way.
-    const box = detail.elt.querySelector("textarea");
-    box.value = "";
-    keepDraft(box);
+    // Files take as long as they take.
+    if (detail.formData.getAll("files").some((file) => file.size)) detail.timeout = 0;
+    take(detail.elt, detail);
+  });
+
+  document.body.addEventListener("htmx:xhr:progress", ({ detail, target }) => {
+    const place = document.getElementById(target.id.replace("composer-", "sending-"));
+    if (!place || !target.matches(".composer") || !detail.lengthComputable || detail.total < 200_000) return;
+    place.textContent = detail.loaded < detail.total ? `Sending … ${Math.floor((100 * detail.loaded) / detail.total)} %` : "Sending …";
   });
 
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -223,7 +409,10 @@ function connect(htmx) {
     const stale = of
       ? !elt.matches(".row") && !document.getElementById(`conversation-${of}`)
       : elt.matches(".listing") && !elt.isConnected;
-    if (stale) detail.shouldSwap = false;
+    // A server before the desk that takes no files that large says so in its own words.
+    if (stale || (detail.xhr.status === 413 && elt.matches(".composer"))) detail.shouldSwap = false;
+    // Saved or given up: the reply is shown again as it is.
+    if (detail.xhr.status < 300) elt.closest("li[data-keep]")?.removeAttribute("data-keep");
   });
 
   document.body.addEventListener("htmx:afterSwap", refreshed);
@@ -231,7 +420,7 @@ function connect(htmx) {
   document.body.addEventListener("htmx:sseOpen", () => trouble(""));
 }
 
-for (const container of document.querySelectorAll("#list, #conversation")) remember(container);
+for (const container of document.querySelectorAll("[data-live]")) remember(container);
 refreshed();
 setInterval(localize, 20_000);
 if (window.htmx) connect(window.htmx);

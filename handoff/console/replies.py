@@ -1,0 +1,163 @@
+"""What agents write to customers: replies and files, private notes, other words for a reply, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Path
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.model import Agent, Capabilities, File, NotFound
+from handoff.console.context import Console, Here, SignedIn
+from handoff.console.media import media_type_of, safe_name
+from handoff.console.rendering import file_size
+from handoff.console.views import ConversationId, Opened, act
+
+MAX_FILES = 10
+"""With one message."""
+MAX_UPLOAD = 64 * 1024 * 1024
+"""Bytes of all files of one message together. They are held in memory on their way."""
+MAX_FORM = MAX_UPLOAD + 1024 * 1024
+
+MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the box below a conversation was sent with."""
+
+    text: str
+    note: bool
+    reply_to: int | None
+    files: Sequence[UploadFile]
+
+
+async def _written(request: Request, _: SignedIn) -> Written:
+    """Read by hand, and so only once it is known who sends it: nobody else makes the desk take in files."""
+    form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
+    quoted = _word(form, "reply_to")
+    return Written(
+        text=_word(form, "text"),
+        note=_word(form, "mode") == "note",
+        reply_to=int(quoted) if quoted.isascii() and quoted.isdigit() and len(quoted) < 19 else None,
+        # A browser sends an empty one where nothing was chosen.
+        files=[one for one in form.getlist("files") if isinstance(one, UploadFile) and (one.filename or one.size)],
+    )
+
+
+def _word(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+@router.post("/conversations/{conversation_id}/messages", max_body_size=MAX_FORM)
+async def write(
+    request: Request,
+    here: Here,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    written: Annotated[Written, Depends(_written)],
+) -> Response:
+    return await act(
+        request,
+        here,
+        agent,
+        conversation_id,
+        _write(here, agent, conversation_id, written),
+        refused=Opened(quote=written.reply_to, text=written.text, files_lost=bool(written.files)),
+    )
+
+
+async def _write(here: Console, agent: Agent, conversation_id: int, written: Written) -> None:
+    if written.note:
+        if written.files:
+            raise ValueError("files cannot be added to a private note; choose Reply")
+        await here.desk.note(conversation_id, agent, written.text)
+        return
+    channel, can = await _capabilities(here, conversation_id)
+    files = [await _file(upload, channel, can) for upload in _admitted(written.files, channel, can)]
+    # A quote is a courtesy.
+    reply_to = written.reply_to if can.quotes else None
+    try:
+        await here.desk.reply(conversation_id, agent, written.text, files=files, reply_to=reply_to)
+    except NotFound as error:
+        if reply_to is None:
+            raise
+        raise ValueError("the message that you quote is not there any more") from error
+
+
+def _admitted(files: Sequence[UploadFile], channel: str, can: Capabilities) -> Sequence[UploadFile]:
+    if files and not can.attachments:
+        raise ValueError(f"files cannot be sent on {channel}")
+    if len(files) > MAX_FILES:
+        raise ValueError(f"{len(files)} files are too many; at most {MAX_FILES} can be sent at once")
+    if sum(one.size or 0 for one in files) > MAX_UPLOAD:
+        raise ValueError(f"the files are too large together; at most {file_size(MAX_UPLOAD)} can be sent at once")
+    return files
+
+
+async def _file(upload: UploadFile, channel: str, can: Capabilities) -> File:
+    name = safe_name(upload.filename or "") or "file"
+    size = upload.size or 0
+    if not size:
+        raise ValueError(f"the file {name} is empty")
+    if size > can.max_file:
+        raise ValueError(
+            f"the file {name} has {file_size(size)}; at most {file_size(can.max_file)} can be sent on {channel}"
+        )
+    content = await upload.read()
+    return File(name, media_type_of(content, upload.content_type or ""), content)
+
+
+@router.post("/conversations/{conversation_id}/messages/{message_id}/edit")
+async def edit(
+    request: Request,
+    here: Here,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    message_id: MessageId,
+    text: Annotated[str, Form()] = "",
+) -> Response:
+    async def deed() -> None:
+        await _check_changes(here, conversation_id)
+        try:
+            await here.desk.edit(message_id, agent, text)
+        except NotFound as error:
+            raise ValueError(_GONE) from error
+
+    return await act(request, here, agent, conversation_id, deed(), refused=Opened(edit=message_id, text=text))
+
+
+@router.post("/conversations/{conversation_id}/messages/{message_id}/delete")
+async def delete(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
+) -> Response:
+    async def deed() -> None:
+        await _check_changes(here, conversation_id)
+        try:
+            await here.desk.delete(message_id, agent)
+        except NotFound as error:
+            raise ValueError(_GONE) from error
+
+    return await act(request, here, agent, conversation_id, deed())
+
+
+_GONE = "this reply cannot be changed: it is somebody else's, or deleted already"
+
+
+async def _check_changes(here: Console, conversation_id: int) -> None:
+    channel, can = await _capabilities(here, conversation_id)
+    if not can.edits:
+        raise ValueError(f"what was sent on {channel} cannot be changed any more")
+
+
+async def _capabilities(here: Console, conversation_id: int) -> tuple[str, Capabilities]:
+    """The conversation's channel, and what it can do."""
+    channel = (await here.store.conversation(conversation_id)).contact.channel
+    return channel, here.capabilities.get(channel, Capabilities())

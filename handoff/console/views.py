@@ -1,0 +1,363 @@
+"""What the console's page shows, read from the store, and what every act of an agent is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import Depends, Path
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bot.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
+from bot.model import (
+    Agent,
+    Attachment,
+    Author,
+    Capabilities,
+    Contact,
+    Conversation,
+    ConversationState,
+    Link,
+    Message,
+    StateConflict,
+    Turn,
+    Visibility,
+)
+from handoff.console.channels import ailing
+from handoff.console.context import Console, by_htmx
+from handoff.console.media import HEAD, playable
+
+ROWS = 100
+MESSAGES = 500
+HISTORY = 50
+"""Messages shown of a contact that is the same person."""
+
+ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class Tab(StrEnum):
+    QUEUE = "queue"
+    MINE = "mine"
+    BOT = "bot"
+    RESOLVED = "resolved"
+
+    @classmethod
+    def _missing_(cls, _: object) -> Tab:
+        """An address that somebody edited still shows a list."""
+        return cls.QUEUE
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    heading: str | None
+    rows: Sequence[Conversation]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    tab: Tab
+    sections: Sequence[Section]
+    last: dict[int, Message]
+    """The latest message of each conversation listed."""
+    waiting: int
+    mine: int
+    """How many there are in all; the rows may be fewer."""
+
+    @property
+    def empty(self) -> bool:
+        return not any(section.rows for section in self.sections)
+
+    @property
+    def cut(self) -> bool:
+        """Whether there may be more than these."""
+        return any(len(section.rows) == ROWS for section in self.sections)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Another contact of the same person, with what was said there."""
+
+    link: Link
+    messages: Sequence[Message]
+    conversations: Sequence[Conversation]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A contact that an agent may link with, or has."""
+
+    contact: Contact
+    active_at: datetime | None
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A conversation as an agent sees it."""
+
+    conversation: Conversation
+    messages: Sequence[Message]
+    turns: Mapping[int, Turn]
+    capabilities: Capabilities
+    """Of the conversation's channel."""
+    quotes: Mapping[int, Message]
+    """What messages are shown to answer, by their own id."""
+    media: Mapping[str, str]
+    """The media types of the attached files that can be shown, by SHA-256."""
+    people: Sequence[Person]
+
+    @property
+    def cut(self) -> bool:
+        """Whether there may be earlier messages than these."""
+        return len(self.messages) == MESSAGES
+
+    @property
+    def classified(self) -> Turn | None:
+        """The latest turn in which the engine ranked topics."""
+        found = (self.turns.get(message.id) for message in reversed(self.messages))
+        return next((turn for turn in found if turn is not None and turn.ranking), None)
+
+    def has(self, message_id: int) -> bool:
+        """Whether the message is one of those shown."""
+        return any(message.id == message_id for message in self.messages)
+
+    def quotable(self, message_id: int | None) -> Message | None:
+        """The message that an agent may answer as such."""
+        return next((one for one in self.messages if one.id == message_id and self.may_quote(one)), None)
+
+    def may_quote(self, message: Message) -> bool:
+        return (
+            self.capabilities.quotes
+            and message.author is Author.CUSTOMER
+            and message.visibility is Visibility.PUBLIC
+            and message.deleted_at is None
+        )
+
+    def may_change(self, message: Message, agent: Agent) -> bool:
+        """Whether the agent may edit the message and take it back."""
+        return (
+            self.capabilities.edits
+            and message.author is Author.AGENT
+            and message.visibility is Visibility.PUBLIC
+            and message.agent_id == agent.id
+            and message.deleted_at is None
+        )
+
+    def awaits(self, message: Message, attachment: Attachment) -> bool:
+        """Whether the content of an attachment is still to come."""
+        return (
+            not attachment.sha256
+            and not attachment.problem
+            and attachment.kind not in WITHOUT_CONTENT
+            and datetime.now(UTC) - message.created_at < GIVE_UP_AFTER
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What an agent has opened in the conversation. It stands in the address, so that it works without JavaScript."""
+
+    edit: int | None = None
+    """The reply that gets other words."""
+    delete: int | None = None
+    """The reply that the agent is asked about once more."""
+    quote: int | None = None
+    """The message that is answered."""
+    find: str | None = None
+    """What contacts are looked for by."""
+    linked: int | None = None
+    """The contact that was linked a moment ago."""
+    found: Sequence[Candidate] = ()
+    text: str = ""
+    """The words of something that was refused: what was written is never lost."""
+    files_lost: bool = False
+
+    def text_of(self, message: Message) -> str:
+        return self.text or message.text
+
+
+def _opened(
+    edit: int | None = None,
+    delete: int | None = None,
+    quote: int | None = None,
+    find: str | None = None,
+    linked: int | None = None,
+) -> Opened:
+    return Opened(edit, delete, quote, find, linked)
+
+
+InAddress = Annotated[Opened, Depends(_opened)]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    status: int
+    words: str
+
+
+NOTHING_OPEN = Opened()
+
+
+async def read_view(here: Console, conversation_id: int) -> View:
+    now = await here.store.conversation(conversation_id)
+    messages = await here.store.messages(conversation_id, limit=MESSAGES)
+    return View(
+        conversation=now,
+        messages=messages,
+        turns=await here.store.turns(conversation_id),
+        capabilities=here.capabilities.get(now.contact.channel, Capabilities()),
+        quotes=await _quotes(here, messages),
+        media=await _media(here, messages),
+        people=[
+            Person(
+                link,
+                await here.store.transcript(link.contact.id, limit=HISTORY),
+                await here.store.conversations_of(link.contact.id),
+            )
+            for link in await here.store.links(now.contact.id)
+        ],
+    )
+
+
+async def _quotes(here: Console, messages: Iterable[Message]) -> dict[int, Message]:
+    shown = {message.id: message for message in messages}
+    answers: dict[int, int] = {}
+    last: int | None = None
+    for message in shown.values():
+        # The bot answers the customer's last message without saying so.
+        by_itself = message.reply_to == last and message.author in (Author.BOT, Author.SYSTEM)
+        if message.reply_to is not None and not by_itself:
+            answers[message.id] = message.reply_to
+        if message.author is Author.CUSTOMER:
+            last = message.id
+    earlier = set(answers.values()) - shown.keys()
+    if earlier:
+        # Of another conversation, or too long ago.
+        shown |= await here.store.some_messages(earlier)
+    return {message_id: shown[answered] for message_id, answered in answers.items()}
+
+
+async def _media(here: Console, messages: Iterable[Message]) -> dict[str, str]:
+    names = {attachment.sha256 for message in messages for attachment in message.attachments if attachment.sha256}
+    if not names:
+        return {}
+    heads = await here.store.beginnings(names, HEAD)
+    found = {name: playable(head) for name, head in heads.items()}
+    return {name: media_type for name, media_type in found.items() if media_type is not None}
+
+
+async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
+    store, assigned = here.store, ConversationState.ASSIGNED
+    if tab is Tab.MINE:
+        mine = await store.conversations(assigned, agent_id=agent.id, limit=ROWS)
+        held = {one.id for one in mine}
+        others = [one for one in await store.conversations(assigned, limit=ROWS) if one.id not in held]
+        sections = [Section(None, mine), Section("With colleagues", others)]
+    else:
+        states = {
+            Tab.QUEUE: ConversationState.QUEUED,
+            Tab.BOT: ConversationState.BOT,
+            Tab.RESOLVED: ConversationState.RESOLVED,
+        }
+        sections = [Section(None, await store.conversations(states[tab], limit=ROWS))]
+    return Listing(
+        tab=tab,
+        sections=sections,
+        last=await store.last_messages(
+            (row.id for section in sections for row in section.rows),
+            # The last word there was that they wait, or that it is over. What they wrote tells more.
+            author=Author.CUSTOMER if tab in (Tab.QUEUE, Tab.RESOLVED) else None,
+        ),
+        waiting=await store.count(ConversationState.QUEUED),
+        mine=await store.count(assigned, agent_id=agent.id),
+    )
+
+
+async def act(
+    request: Request,
+    here: Console,
+    agent: Agent,
+    conversation_id: int,
+    deed: Awaitable[object],
+    *,
+    linked: int | None = None,
+    refused: Opened = NOTHING_OPEN,
+) -> Response:
+    """Does it and shows the conversation after it, and the contact that was ``linked``. Where it is refused: why, with
+    the words that were written and what was open."""
+    problem: Refusal | None = None
+    try:
+        await deed
+    except StateConflict as conflict:
+        problem = Refusal(409, _taken(conflict.conversation))
+    except ValueError as error:
+        words = str(error)
+        problem = Refusal(422, f"{words[:1].upper()}{words[1:]}.")
+    tab = Tab(request.query_params.get("tab", Tab.QUEUE))
+    if problem is None and not by_htmx(request):
+        address = f"{request.scope['root_path']}/conversations/{conversation_id}"
+        return RedirectResponse(f"{address}?tab={tab}" + (f"&linked={linked}" if linked else ""), 303)
+    view = await read_view(here, conversation_id)
+    if by_htmx(request):
+        # What was written in vain is still in the page that asked.
+        return fragment(request, here, agent, tab, view, Opened(linked=linked), problem)
+    return await page(request, here, agent, tab, view, refused, problem)
+
+
+def _taken(now: Conversation) -> str:
+    if now.agent is not None:
+        return f"{now.agent.name} has this conversation."
+    if now.state is ConversationState.RESOLVED:
+        return "This conversation is resolved. It opens anew when the customer writes."
+    return "You do not have this conversation. Claim it first."
+
+
+def fragment(
+    request: Request,
+    here: Console,
+    agent: Agent,
+    tab: Tab,
+    view: View,
+    opened: Opened = NOTHING_OPEN,
+    problem: Refusal | None = None,
+) -> Response:
+    """The conversation, for a page that shows it."""
+    return here.pages.response(
+        request,
+        "conversation.html",
+        status=problem.status if problem else 200,
+        agent=agent,
+        tab=tab,
+        view=view,
+        opened=opened,
+        problem=problem,
+    )
+
+
+async def page(
+    request: Request,
+    here: Console,
+    agent: Agent,
+    tab: Tab,
+    view: View | None,
+    opened: Opened = NOTHING_OPEN,
+    problem: Refusal | None = None,
+) -> Response:
+    """The list, and the conversation beside it."""
+    return here.pages.response(
+        request,
+        "desk.html",
+        status=problem.status if problem else 200,
+        agent=agent,
+        tab=tab,
+        listing=await read_listing(here, agent, tab),
+        open_id=view and view.conversation.id,
+        view=view,
+        opened=opened,
+        problem=problem,
+        ailing=await ailing(here),
+    )

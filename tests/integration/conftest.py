@@ -1,0 +1,49 @@
+"""The agents of a desk, and their browsers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from bot import http
+from bot.feed import Feed
+from bot.model import Agent, Role
+from bot.settings import ROOT
+from bot.store import Store
+from handoff.console import console
+from handoff.desk import Desk
+from handoff.passwords import hash_password
+from tests.integration.console_desk import CAPABILITIES, PASSWORD, Browser
+
+
+@pytest.fixture
+async def mei(store: Store) -> Agent:
+    return await store.add_agent("Mei", Role.ADMIN, await hash_password(PASSWORD))
+
+
+@pytest.fixture
+async def ada(store: Store) -> Agent:
+    return await store.add_agent("Ada", Role.AGENT, await hash_password(PASSWORD))
+
+
+@pytest.fixture
+async def browser(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Browser]:
+    """Makes browsers that have never been here."""
+    app = http.application(
+        [console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")], {}
+    )
+    opened = []
+
+    def browser() -> httpx.AsyncClient:
+        opened.append(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, client=(f"10.0.0.{len(opened)}", 1)), base_url="http://desk"
+            )
+        )
+        return opened[-1]
+
+    yield browser
+    for one in opened:
+        await one.aclose()

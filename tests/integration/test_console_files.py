@@ -1,0 +1,197 @@
+"""Attachments over HTTP: customers choose the bytes and the names, and nothing of them may run."""
+
+from __future__ import annotations
+
+import struct
+from urllib.parse import unquote
+
+import pytest
+
+from bot.model import Agent, Attachment
+from bot.store import Store
+from handoff.console.media import media_type_of, named, playable, safe_name
+from tests.integration.console_desk import HOSTILE, PNG, Browser, said, sign_in
+
+OGG = b"OggS\0\2" + bytes(200)
+WAV = b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + bytes(30)
+
+
+async def attached(store: Store, content: bytes, name: str = "a.bin", media_type: str = "", kind: str = "file") -> str:
+    """The address of what a customer sent."""
+    sha256 = await store.add_file(content)
+    attachment = Attachment(kind, "ref", name, media_type, len(content), sha256)
+    conversation_id = await said(store, "look", channel="discord", attachments=(attachment,))
+    return f"/console/files/{(await store.messages(conversation_id))[-1].id}/0"
+
+
+async def test_only_agents_get_files(browser: Browser, store: Store, mei: Agent) -> None:
+    address = await attached(store, PNG)
+    assert (await browser().get(address)).status_code == 303
+    assert (await (await sign_in(browser())).get(address)).content == PNG
+
+
+async def test_a_picture_is_shown_and_can_do_nothing_else(browser: Browser, store: Store, mei: Agent) -> None:
+    address = await attached(store, PNG, "evil.html", "text/html", "photo")
+    client = await sign_in(browser())
+    answer = await client.get(address)
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["content-disposition"] == "inline; filename*=UTF-8''evil.html"
+    assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["content-length"] == str(len(PNG))
+    again = await client.get(address, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "claimed"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "image/svg+xml"),
+        (b"<script>alert(1)</script>", "image/png"),
+        (b"<!doctype html><script>alert(1)</script>", "text/html"),
+        (b"%PDF-1.7", "application/pdf"),
+        (b"", "audio/ogg"),
+    ],
+)
+async def test_all_else_is_a_download(browser: Browser, store: Store, mei: Agent, content: bytes, claimed: str) -> None:
+    address = await attached(store, content, "x", claimed, "photo")
+    client = await sign_in(browser())
+    answer = await client.get(address)
+    assert (answer.status_code, answer.content) == (200, content)
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    message_id = address.split("/")[3]
+    page = (await client.get("/console/conversations/1")).text
+    assert f'<a class="attachment" href="/console/files/{message_id}/0" download>' in page
+    assert "<img" not in page
+    assert "<audio" not in page
+
+
+@pytest.mark.parametrize(("content", "kind", "tag"), [(OGG, "voice", "audio"), (WAV, "audio", "audio")])
+async def test_sounds_are_played_in_the_page(
+    browser: Browser, store: Store, mei: Agent, content: bytes, kind: str, tag: str
+) -> None:
+    address = await attached(store, content, kind=kind)
+    client = await sign_in(browser())
+    page = await client.get("/console/conversations/1")
+    assert f'<{tag} controls preload="none" src="{address}">' in page.text
+    policy = page.headers["content-security-policy"]
+    assert "media-src 'self';" in policy
+    assert "img-src 'self';" in policy
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "part"),
+    [
+        ("bytes=0-3", 206, slice(0, 4)),
+        ("bytes=4-", 206, slice(4, None)),
+        ("bytes=-6", 206, slice(-6, None)),
+        ("bytes=2-999999", 206, slice(2, None)),
+        ("bytes=9999-", 200, slice(None)),
+        ("bytes=5-2", 200, slice(None)),
+        ("bytes=-", 200, slice(None)),
+        ("bytes=0-1,4-5", 200, slice(None)),
+        ("lines=1-2", 200, slice(None)),
+    ],
+)
+async def test_players_get_the_part_they_ask_for(
+    browser: Browser, store: Store, mei: Agent, asked: str, status: int, part: slice
+) -> None:
+    address = await attached(store, OGG)
+    client = await sign_in(browser())
+    answer = await client.get(address, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (status, OGG[part])
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["content-length"] == str(len(answer.content))
+    if status == 206:
+        first = range(len(OGG))[part].start
+        assert answer.headers["content-range"] == f"bytes {first}-{first + len(answer.content) - 1}/{len(OGG)}"
+
+
+@pytest.mark.parametrize("path", ["/files/1/1", "/files/999/0", "/files/0/0", "/files/1/-1", f"/files/{2**63}/0"])
+async def test_what_is_not_there_is_not_found(browser: Browser, store: Store, mei: Agent, path: str) -> None:
+    await attached(store, PNG)
+    assert (await (await sign_in(browser())).get(f"/console{path}")).status_code == 404
+
+
+async def test_what_is_still_to_come_says_so_and_what_never_comes_says_why(
+    browser: Browser, store: Store, mei: Agent
+) -> None:
+    attachments = (
+        Attachment("file", "r", "later.zip"),
+        Attachment("video", "r", "long.mp4", problem="larger than 25 MB"),
+        Attachment("location", "48.2,16.3"),
+    )
+    conversation_id = await said(store, attachments=attachments)
+    client = await sign_in(browser())
+    page = (await client.get(f"/console/conversations/{conversation_id}")).text
+    assert page.count("being fetched …") == 1
+    assert "not available: <bdi>larger than 25 MB</bdi>" in page
+    assert "<code>48.2,16.3</code>" in page
+    message_id = (await store.messages(conversation_id))[-1].id
+    assert (await client.get(f"/console/files/{message_id}/0")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", [HOSTILE, 'a"\r\nSet-Cookie: x=1;.png', "发票\u202egnp.exe", "../../etc/passwd", "\x00", ""]
+)
+async def test_hostile_names_stay_names(browser: Browser, store: Store, mei: Agent, name: str) -> None:
+    # PostgreSQL refuses NUL in what is recorded, so that one is only named.
+    address = await attached(store, b"x", name.replace("\x00", ""))
+    answer = await (await sign_in(browser())).get(address)
+    assert "set-cookie" not in answer.headers
+    head, _, quoted = answer.headers["content-disposition"].partition("filename*=UTF-8''")
+    assert head == "attachment; "
+    assert quoted.isascii()
+    shown = unquote(quoted)
+    assert shown
+    assert not set(shown) & set("/\\\r\n\u202e\x00")
+    assert safe_name(name) == (shown if shown != "file.bin" else "")
+
+
+def test_long_names_keep_what_they_end_in() -> None:
+    assert safe_name("x" * 500 + ".jpeg") == "x" * 145 + ".jpeg"
+    assert named("", "voice", "audio/ogg") == "voice.ogg"
+
+
+@pytest.mark.parametrize(
+    ("head", "media_type"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (WAV, "audio/wav"),
+        (OGG, "audio/ogg"),
+        (b"ID3\4", "audio/mpeg"),
+        (b"\xff\xfb\x90\x00", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80", "audio/aac"),
+        (b"\0\0\0\x20ftypM4A ", "audio/mp4"),
+        (b"\0\0\0\x20ftypisom", "video/mp4"),
+        (b"\0\0\0\x20ftypheic", None),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
+        (b"\x1a\x45\xdf\xa3\x42\x82\x88matroska", None),
+        ("text in UTF-16".encode("utf-16"), None),
+        (b"<svg>", None),
+        (b"\xff", None),
+        (b"", None),
+    ],
+)
+def test_a_file_is_what_its_first_bytes_say(head: bytes, media_type: str | None) -> None:
+    assert playable(head) == media_type
+
+
+@pytest.mark.parametrize(
+    ("claimed", "believed"),
+    [
+        ("application/pdf", "application/pdf"),
+        ("Text/Plain; charset=utf-8", "text/plain"),
+        ("image/png", "application/octet-stream"),
+        ("nonsense", "application/octet-stream"),
+        ("text/html\r\nx: y", "application/octet-stream"),
+    ],
+)
+def test_a_claim_is_good_for_what_bytes_cannot_tell(claimed: str, believed: str) -> None:
+    assert media_type_of(b"anything", claimed) == believed

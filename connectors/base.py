@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -33,7 +34,9 @@ __all__ = [
     "Connector",
     "Editing",
     "Fetching",
+    "Finding",
     "Health",
+    "Level",
     "PermanentError",
     "Plugin",
     "Receipt",
@@ -172,6 +175,27 @@ class Surroundings:
     """By locale: topics that a page may offer before the first word."""
 
 
+class Level(StrEnum):
+    """How bad a finding is. Only what is wrong keeps a deployment from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What ``switchboard doctor`` found of one thing, in an operator's words. Never holds a secret."""
+
+    name: str
+    level: Level
+    words: str
+    fix: str = ""
+    """What to do about it; empty where all is well."""
+    clock_ahead: float | None = None
+    """Seconds by which the clock of what was looked at goes before this machine's, where it told the time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plugin:
     """A platform, as the entry point group ``switchboard.connectors`` names it."""
@@ -184,6 +208,9 @@ class Plugin:
     """The environment variable with the platform's token; the channel is off without it."""
     commands: Callable[[LoadChannel], Typer] | None = None
     """Makes the platform's own commands, ``switchboard <name> …``."""
+    check: Callable[[Any, str], Awaitable[list[Finding]]] | None = None
+    """Looks, with the settings and the secret, whether the platform would work with this desk: changes nothing there,
+    and raises nothing for what is wrong. May run beside a desk with the same account."""
 
 
 @runtime_checkable

@@ -33,6 +33,7 @@ from connectors.base import (
 )
 from connectors.discord import interactions
 from connectors.discord.api import REFUSED, UNREADABLE, Api, explain, explained, point_at
+from connectors.discord.check import examine
 from connectors.discord.commands import commands
 from connectors.discord.events import (
     NAME,
@@ -542,4 +543,5 @@ plugin = Plugin(
     build=_build,
     secret_variable="DISCORD_BOT_TOKEN",  # noqa: S106
     commands=commands,
+    check=examine,
 )

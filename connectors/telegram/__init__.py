@@ -29,6 +29,7 @@ from bot.model import Attachment, Command, Outgoing
 from connectors.base import Capabilities, Health, PermanentError, Plugin, Receive, Surroundings, Unobserved
 from connectors.telegram import messages
 from connectors.telegram.api import REFUSED, UNREADABLE, Api, Backoff, seconds
+from connectors.telegram.check import examine
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.settings import WEBHOOK_PATH, TelegramSettings
 from connectors.telegram.updates import CHANNEL, MalformedUpdate, read_update, update_id_of
@@ -322,4 +323,9 @@ def _build(settings: TelegramSettings, surroundings: Surroundings) -> TelegramCo
     return TelegramConnector(settings, surroundings.secret, surroundings.health)
 
 
-plugin = Plugin(settings=TelegramSettings, build=_build, secret_variable="TELEGRAM_BOT_TOKEN")  # noqa: S106
+plugin = Plugin(
+    settings=TelegramSettings,
+    build=_build,
+    secret_variable="TELEGRAM_BOT_TOKEN",  # noqa: S106
+    check=examine,
+)

@@ -23,6 +23,7 @@ from bot.answers import Answers
 from bot.attachments import Attachments
 from bot.feed import Feed
 from bot.health import ChannelHealth, write_health
+from bot.metrics import Metrics
 from bot.model import Button, Conversation, Incoming, PermanentError, Receipt, Role
 from bot.outbox import Outbox
 from bot.queue import Queue
@@ -37,6 +38,7 @@ from handoff.console import console
 from handoff.desk import Desk
 from handoff.policy import Policy, Topic
 from intents import language
+from intents.breaker import Breaker
 from intents.datasets import DatasetError
 from intents.engine import IntentEngine
 from intents.models import ModelStore
@@ -132,6 +134,7 @@ class Switchboard:
         connectors: Mapping[str, Connector],
         health: Mapping[str, ChannelHealth],
         leases: Mapping[str, str],
+        metrics: Metrics,
         brand: str,
     ) -> None:
         """``leases`` by channel: the name under which replicas agree who runs it."""
@@ -140,6 +143,7 @@ class Switchboard:
         self._health = health
         self._leases = leases
         self._conninfo = conninfo
+        self._metrics = metrics
         self._queue = queue
         self._feed = feed
         self._desk = desk
@@ -149,6 +153,7 @@ class Switchboard:
     async def receive(self, incoming: Incoming) -> Receipt:
         """The one way in for every connector: guard, then store. What it returns for is committed."""
         receipt = await self.store.record_incoming(guard.incoming(incoming))
+        self._metrics.received(incoming, receipt)
         if incoming.channel in self._health and not receipt.duplicate:
             self._health[incoming.channel].received(incoming)
         log.info(
@@ -187,7 +192,8 @@ class Switchboard:
             )
         ]
         routers += [part.routes(self.receive) for part in self.connectors.values() if isinstance(part, Routes)]
-        return http.application(routers, {"database": check_database, "engine": check_engine})
+        self._metrics.watch_engine(engine_ready)
+        return http.application(routers, {"database": check_database, "engine": check_engine}, self._metrics)
 
     @asynccontextmanager
     async def running(
@@ -277,8 +283,15 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     feed = Feed(conninfo(url))
     health = {name: ChannelHealth(name) for name in plugins()}
     connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health)
+    metrics = Metrics(store.figures, connectors)
     turns = Turns(
-        store, answers, build_policy(answers), engine.predict, language.detect, partial(_show_typing, connectors)
+        store,
+        answers,
+        build_policy(answers),
+        engine.predict,
+        language.detect,
+        partial(_show_typing, connectors),
+        metrics,
     )
     return Switchboard(
         conninfo=conninfo(url),
@@ -286,12 +299,15 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         queue=queue,
         feed=feed,
         turns=turns,
-        outbox=Outbox(store, connectors, health),
-        attachments=Attachments(store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}),
+        outbox=Outbox(store, connectors, health, metrics),
+        attachments=Attachments(
+            store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
+        ),
         desk=Desk(store, answers.phrase_by_locale),
         connectors=connectors,
         health=health,
         leases={name: f"{name}:{_fingerprint(settings, plugin)}" for name, plugin in plugins().items()},
+        metrics=metrics,
         brand=settings.config.brand.name,
     )
 
@@ -404,7 +420,7 @@ async def intent_engine(settings: Settings, report: Report, *, trial: bool = Fal
         async with RasaEngine(lambda: endpoint, timeout) as engine:
             remote = _Remote(engine)
             async with _background("engine", remote.watch):
-                yield Running(engine, lambda: remote.ready, remote.first_ready)
+                yield Running(Breaker(engine), lambda: remote.ready, remote.first_ready)
         return
     paths = engine_paths(settings)
     notice = None
@@ -425,7 +441,7 @@ async def intent_engine(settings: Settings, report: Report, *, trial: bool = Fal
             with report.step("Starting Rasa", EXPECTED_SECONDS):
                 await _within(sidecar.first_ready.wait(), FIRST_READY_WITHIN)
 
-        yield Running(engine, lambda: sidecar.ready, first_ready, notice)
+        yield Running(Breaker(engine), lambda: sidecar.ready, first_ready, notice)
 
 
 async def _live_model(paths: EnginePaths, store: ModelStore, report: Report) -> tuple[Path, str | None]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from bot.metrics import Measures
 from bot.model import Attachment, PermanentError, TemporaryError
 from bot.queue import TryAgain
 from bot.store import Store
@@ -35,10 +36,11 @@ class Fetcher(Protocol):
 
 
 class Attachments:
-    def __init__(self, store: Store, fetchers: Mapping[str, Fetcher]) -> None:
+    def __init__(self, store: Store, fetchers: Mapping[str, Fetcher], measures: Measures | None = None) -> None:
         """``fetchers`` by channel; a channel without one keeps only what its platform calls the content."""
         self._store = store
         self._fetchers = fetchers
+        self._measures = measures or Measures()
 
     async def fetch(self, message_id: int, attempts: int) -> None:
         """Fetches what one message holds. Raises ``TryAgain`` when some of it could not be had now."""
@@ -70,5 +72,10 @@ class Attachments:
                 attachments[index] = replace(attachment, sha256=await self._store.add_file(content), size=len(content))
         if tuple(attachments) != message.attachments:
             await self._store.record_fetched(message_id, attachments)
+        for before, after in zip(message.attachments, attachments, strict=True):
+            if after.sha256 and not before.sha256:
+                self._measures.fetched(contact.channel)
+            elif after.problem and not before.problem:
+                self._measures.fetch_failed(contact.channel)
         if again:
             raise TryAgain(datetime.now(UTC) + min(PAUSE * 2 ** min(attempts, 10), MAX_PAUSE))

@@ -1,4 +1,4 @@
-"""The desk's HTTP server: routes of connectors and console, health and readiness."""
+"""The desk's HTTP server: routes of connectors and console, health, readiness and measures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.metrics import CONTENT_TYPE, Metrics
+
 Check = Callable[[], Awaitable[str | None]]
 """Looks at one part: None when it is well, else what is wrong."""
 
@@ -25,7 +27,7 @@ class AddressInUse(Exception):
     """Another program listens there."""
 
 
-def application(routers: Iterable[APIRouter], checks: Mapping[str, Check]) -> FastAPI:
+def application(routers: Iterable[APIRouter], checks: Mapping[str, Check], metrics: Metrics | None = None) -> FastAPI:
     app = FastAPI(title="Switchboard", docs_url=None, redoc_url=None, openapi_url=None)
     for router in routers:
         app.include_router(router)
@@ -46,6 +48,12 @@ def application(routers: Iterable[APIRouter], checks: Mapping[str, Check]) -> Fa
         ready = not any(found.values())
         body = {"status": "ok" if ready else "not ready", **{name: wrong or "ok" for name, wrong in found.items()}}
         return JSONResponse(body, status_code=200 if ready else 503)
+
+    if metrics is not None:
+
+        @app.get("/metrics", include_in_schema=False)
+        async def measures() -> Response:
+            return Response(await metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     @app.middleware("http")
     async def nosniff(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

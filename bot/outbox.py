@@ -17,6 +17,7 @@ import structlog
 
 from bot import guard
 from bot.health import ChannelHealth
+from bot.metrics import Measures
 from bot.model import Capabilities, DeliveryInput, File, MessageFormat, Outgoing, PermanentError, TemporaryError
 from bot.queue import ClaimLost, Confirm, TryAgain
 from bot.rendering import Part, fit
@@ -50,11 +51,18 @@ class Editor(Protocol):
 
 
 class Outbox:
-    def __init__(self, store: Store, senders: Mapping[str, Sender], health: Mapping[str, ChannelHealth]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        senders: Mapping[str, Sender],
+        health: Mapping[str, ChannelHealth],
+        measures: Measures | None = None,
+    ) -> None:
         """Both by channel; looked up at each delivery, so a channel may come later."""
         self._store = store
         self._senders = senders
         self._health = health
+        self._measures = measures or Measures()
 
     async def deliver(self, message_id: int, _attempts: int, confirm: Confirm) -> None:
         """Brings one message, in its current text, to the customer, or takes it back if it was deleted.
@@ -82,6 +90,7 @@ class Outbox:
             )
             self._trouble(delivery, str(error))
             await self._store.fail_delivery(delivery, str(error))
+            self._measures.delivery_failed(delivery.contact.channel)
         except TemporaryError as error:
             await self._postpone(delivery, str(error), error.retry_after)
         except TimeoutError:
@@ -112,6 +121,8 @@ class Outbox:
             async with asyncio.timeout(SEND_TIMEOUT):
                 if index >= len(delivery.external_ids):
                     external_id = await sender.send(outgoing)
+                    if outgoing.repeated and not sender.capabilities.idempotent:
+                        self._measures.perhaps_doubled(contact.channel)
                 elif outgoing.file is None:  # a file is never changed
                     await _editor(sender, contact.channel).edit(outgoing, delivery.external_ids[index])
             if index == len(parts) - 1:
@@ -120,6 +131,7 @@ class Outbox:
                 await self._store.record_part(delivery, index, external_id)
         if contact.channel in self._health:
             self._health[contact.channel].sent()
+        self._measures.delivered(contact.channel, _last_changed(delivery))
 
     async def _find(
         self, delivery: DeliveryInput, sender: Sender, parts: Sequence[Part], confirm: Confirm
@@ -186,9 +198,10 @@ class Outbox:
         now = datetime.now(UTC)
         message = delivery.message
         self._trouble(delivery, reason)
-        if now - max(filter(None, (message.created_at, message.edited_at, message.deleted_at))) > GIVE_UP_AFTER:
+        if now - _last_changed(delivery) > GIVE_UP_AFTER:
             reason = f"given up after {GIVE_UP_AFTER}: {reason}"
             await self._store.fail_delivery(delivery, reason, refused=retry_after is not None)
+            self._measures.delivery_failed(delivery.contact.channel)
             return
         if retry_after is not None:
             pause = timedelta(seconds=retry_after)
@@ -203,11 +216,17 @@ class Outbox:
         )
         # Who says when to come again has not taken it; of any other trouble nobody knows.
         await self._store.postpone_delivery(delivery, now + pause, reason, refused=retry_after is not None)
+        self._measures.delivery_postponed(delivery.contact.channel)
         raise TryAgain(now + pause)
 
     def _trouble(self, delivery: DeliveryInput, reason: str) -> None:
         if (health := self._health.get(delivery.contact.channel)) is not None:
             health.trouble(reason)
+
+
+def _last_changed(delivery: DeliveryInput) -> datetime:
+    message = delivery.message
+    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at)))
 
 
 def _editor(sender: Sender, channel: str) -> Editor:

@@ -11,7 +11,9 @@ from typing import Protocol
 
 import structlog
 
+from bot import ticks
 from bot.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
+from bot.metrics import Measures
 from bot.model import (
     Action,
     Button,
@@ -61,6 +63,7 @@ class Turns:
         predict: Predict,
         detect: Detect,
         show_typing: ShowTyping = lambda _: None,
+        measures: Measures | None = None,
     ) -> None:
         self._store = store
         self._answers = answers
@@ -68,6 +71,7 @@ class Turns:
         self._predict = predict
         self._detect = detect
         self._show_typing = show_typing
+        self._measures = measures or Measures()
 
     async def take(self, message_id: int, attempts: int) -> None:
         """Takes the turn of one message, once, however often it is called."""
@@ -76,7 +80,7 @@ class Turns:
             return
         conversation = taken.conversation
         if taken.message.deleted_at is not None:
-            await self._store.skip_turn(taken)  # who takes a question back wants no answer
+            await self._skip(taken)  # who takes a question back wants no answer
             return
         button = taken.button or _numbered(taken)
         if conversation.state is not ConversationState.BOT:
@@ -96,14 +100,17 @@ class Turns:
         else:
             self._show_typing(conversation)
             try:
-                prediction = await self._predict(taken.message.text)
+                prediction = await self._parse(taken.message.text)
                 decision = self._policy.on_text(conversation.thread, prediction)
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
-        await self._store.finish_turn(
+        position = await self._store.finish_turn(
             taken, decision, self.replies(decision, language), language=language, prediction=prediction
         )
+        self._measures.turned(conversation.contact.channel, decision.action, taken.message.created_at)
+        if decision.reason is not None and position is not None:  # or a human was faster, and nothing is queued
+            self._measures.escalated(conversation.contact.channel, decision.reason)
         log.info(
             "turn",
             action=decision.action.value,
@@ -121,8 +128,23 @@ class Turns:
             reply = Reply(self._answers.phrase("already_queued", language))
             decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
             await self._store.finish_turn(taken, decision, [reply], language=language)
+            self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
-            await self._store.skip_turn(taken)
+            await self._skip(taken)
+
+    async def _skip(self, taken: TurnInput) -> None:
+        await self._store.skip_turn(taken)
+        self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
+
+    async def _parse(self, text: str) -> Prediction:
+        asked = ticks.seconds()
+        try:
+            prediction = await self._predict(text)
+        except Exception:
+            self._measures.parse_failed()
+            raise
+        self._measures.parsed(ticks.seconds() - asked)
+        return prediction
 
     def _language(self, taken: TurnInput) -> str | None:
         # Platforms hint with regions and scripts ("zh-hans"); content has languages.

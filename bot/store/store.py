@@ -8,11 +8,12 @@ from bot.store.contacts import Contacts
 from bot.store.deliveries import Deliveries
 from bot.store.desk import DeskWork
 from bot.store.files import Files
+from bot.store.measuring import Measuring
 from bot.store.reading import Reading
 from bot.store.receiving import Receiving
 from bot.store.turns import TurnTaking
 
 
-class Store(Receiving, TurnTaking, DeskWork, Deliveries, Reading, Contacts, Files, Channels, Agents):
+class Store(Receiving, TurnTaking, DeskWork, Deliveries, Reading, Contacts, Files, Channels, Agents, Measuring):
     """All reads and writes. Methods raise ``NotFound`` for an unknown id and ``StateConflict`` where
     somebody else was faster; anything else that goes wrong leaves no trace in the database."""

@@ -25,21 +25,26 @@ class Deliveries(Base):
         """The delivery, if it is still pending; counts the attempt."""
         answered = message.alias("answered")
         async with self._engine.begin() as connection:
+            before = (
+                select(delivery.c.message_id, delivery.c.in_doubt)
+                .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
+                .with_for_update()
+                .subquery("before")
+            )
             row = (
                 await connection.execute(
-                    select(delivery)
-                    .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
-                    .with_for_update()
+                    update(delivery)
+                    .where(delivery.c.message_id == before.c.message_id)
+                    .values(
+                        attempts=delivery.c.attempts + 1,
+                        # What was never changed is sent now; of anything else ``begin_send`` tells.
+                        in_doubt=before.c.in_doubt | (delivery.c.version == 0),
+                    )
+                    .returning(delivery, before.c.in_doubt.label("was_in_doubt"))
                 )
             ).one_or_none()
             if row is None:
                 return None
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == message_id)
-                # What was never changed is sent now; of anything else ``begin_send`` tells.
-                .values(attempts=row.attempts + 1, in_doubt=row.in_doubt or row.version == 0)
-            )
             to = (
                 await connection.execute(
                     select(contact, answered.c.external_id.label("answered_id"))
@@ -56,11 +61,11 @@ class Deliveries(Base):
                 placed=row.placed,
                 leftover=tuple(row.leftover),
                 version=row.version,
-                attempts=row.attempts + 1,
+                attempts=row.attempts,
                 sends=row.sends,
-                in_doubt=row.in_doubt,
+                in_doubt=row.was_in_doubt,
                 reply_to=to.answered_id,
-                after=await self._sent_before(connection, row) if row.in_doubt else None,
+                after=await self._sent_before(connection, row) if row.was_in_doubt else None,
             )
 
     async def _sent_before(self, connection: AsyncConnection, begun: Any) -> str | None:

@@ -53,17 +53,23 @@ class Receiving(Base):
     async def _record_message(
         self, connection: AsyncConnection, contact_id: int, incoming: Incoming, edit: str | None = None
     ) -> Receipt:
-        # The caller holds the contact's row: nobody records the same event meanwhile.
-        known = (
+        # The caller holds the contact's row: nobody records the same event, or opens a conversation, meanwhile.
+        known = select(message).where(message.c.contact_id == contact_id, message.c.external_id == incoming.external_id)
+        is_open = select(conversation.c.id).where(
+            conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+        )
+        found = (
             await connection.execute(
-                select(message.c.id, message.c.conversation_id).where(
-                    message.c.contact_id == contact_id, message.c.external_id == incoming.external_id
+                select(
+                    known.with_only_columns(message.c.id).scalar_subquery().label("message_id"),
+                    known.with_only_columns(message.c.conversation_id).scalar_subquery().label("conversation_id"),
+                    is_open.scalar_subquery().label("open_id"),
                 )
             )
-        ).one_or_none()
-        if known is not None:
-            return Receipt(known.id, known.conversation_id, duplicate=True)
-        conversation_id = await self._open_conversation(connection, contact_id)
+        ).one()
+        if found.message_id is not None:
+            return Receipt(found.message_id, found.conversation_id, duplicate=True)
+        conversation_id = found.open_id or await self._open_conversation(connection, contact_id)
         payload: dict[str, Any] | None = None
         if incoming.command is not None:
             payload = {"command": incoming.command.value, "argument": incoming.argument}
@@ -101,16 +107,7 @@ class Receiving(Base):
         return Receipt(message_id, conversation_id)
 
     async def _open_conversation(self, connection: AsyncConnection, contact_id: int) -> int:
-        """The contact's open conversation, made if there is none. The caller holds the contact's row."""
-        found = (
-            await connection.execute(
-                select(conversation.c.id).where(
-                    conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
-                )
-            )
-        ).scalar_one_or_none()
-        if found is not None:
-            return int(found)
+        """A new conversation of the contact, who has none open."""
         made = await connection.execute(
             insert(conversation)
             .values(

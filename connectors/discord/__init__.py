@@ -32,7 +32,7 @@ from connectors.base import (
     Unobserved,
 )
 from connectors.discord import interactions
-from connectors.discord.api import REFUSED, UNREADABLE, Api, explain, explained, point_at
+from connectors.discord.api import REFUSED, UNKNOWN_MESSAGE, UNREADABLE, Api, explain, explained, point_at
 from connectors.discord.check import examine
 from connectors.discord.commands import commands
 from connectors.discord.events import (
@@ -171,7 +171,7 @@ class DiscordConnector:
         body = self._body(message)
         if message.repeated and (earlier := await self._sent_earlier(message, body)) is not None:
             return earlier
-        # The database's number alone would return with an emptied one, within Discord's memory.
+        # A nonce has at most 25 characters.
         body["nonce"] = hashlib.blake2b(message.key.encode(), digest_size=12).hexdigest()
         body["enforce_nonce"] = True
         if message.reply_to is not None and message.reply_to.isdecimal():
@@ -233,7 +233,7 @@ class DiscordConnector:
         try:
             await self._call("DELETE", "/channels/{channel_id}/messages/{message_id}", chat_id, message_id=external_id)
         except discord.NotFound as error:
-            if error.code != 10008:
+            if error.code != UNKNOWN_MESSAGE:
                 explain(error)
         except Exception as error:
             explain(error)

@@ -40,9 +40,10 @@ LONGEST_LIMIT = 30.0
 """Seconds that a call waits for its turn under a rate limit. Who must wait longer is told."""
 _CHUNK = 64 * 1024
 
+UNKNOWN_MESSAGE = 10008
 _CODES = {
     10003: "Discord knows no such channel: the customer never wrote to this bot, or their account is gone.",
-    10008: "The message is gone at the customer's.",
+    UNKNOWN_MESSAGE: "The message is gone at the customer's.",
     10013: "The customer's Discord account no longer exists.",
     50001: "The bot may not see this channel. Invite it to the server and let it view the channel.",
     50007: (

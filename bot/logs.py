@@ -16,7 +16,6 @@ from structlog.types import EventDict, Processor, WrappedLogger
 _QUIET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
-    "telegram": logging.WARNING,
     "procrastinate": logging.ERROR,
     "alembic": logging.WARNING,
     "uvicorn.access": logging.WARNING,

@@ -20,6 +20,7 @@ import discord
 import structlog
 
 from bot.model import Attachment, Incoming, Outgoing
+from connectors.backoff import Backoff
 from connectors.base import (
     Capabilities,
     Health,
@@ -123,7 +124,7 @@ class DiscordConnector:
 
         Raises ``PermanentError`` if Discord refuses the token or what the bot asks for.
         """
-        pause = _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             started = asyncio.get_running_loop().time()
             try:
@@ -142,9 +143,8 @@ class DiscordConnector:
                     raise PermanentError(REFUSED) from None
                 wait = self._interrupted(error)
                 if asyncio.get_running_loop().time() - started > _LONGEST_PAUSE:
-                    pause = _FIRST_PAUSE
-                await asyncio.sleep(max(pause, wait))
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                    backoff.reset()
+                await backoff.pause(wait)
 
     def _interrupted(self, error: Exception) -> float:
         """Says what went wrong; the seconds to wait at least."""

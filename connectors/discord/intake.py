@@ -8,7 +8,6 @@ committed with each message, never passes one that is not. What history brings t
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ import structlog
 from discord.utils import time_snowflake
 
 from bot.model import Chat, Incoming, PermanentError
+from connectors.backoff import Backoff
 from connectors.base import Receive, Records
 from connectors.discord.api import Api, explained
 from connectors.discord.events import (
@@ -142,7 +142,7 @@ class Intake:
             chat.worker = asyncio.create_task(self._work(chat), name=f"discord chat {chat.id}")
 
     async def _work(self, chat: _Chat) -> None:
-        pause = _FIRST_PAUSE
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while chat.behind or chat.waiting:
             try:
                 async with self._room:
@@ -150,12 +150,11 @@ class Intake:
                         await self._read_on(chat)
                     else:
                         await self._take(chat)
-                pause = _FIRST_PAUSE
+                backoff.reset()
             except Exception as error:
                 # Only the kind: the text of a database error quotes what the customer wrote.
                 log.error("not recorded", action="discord_receive_failed", chat=chat.id, error=type(error).__name__)
-                await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                await backoff.pause()
         chat.worker = None
 
     async def _take(self, chat: _Chat) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.model import MessageFormat
+from connectors.markdown import Layout
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
 _SPANS = {"strong": "**", "em": "*", "s": "~~"}
 _WEB = ("http://", "https://")
-_ADDRESSES = ("mailto:", "tel:")
 
 _SPECIAL = re.compile(
     r"""
@@ -56,96 +54,53 @@ def render_markdown(markdown: str) -> str:
     """CommonMark as Discord shows it: its own dialect has no tables, images, rules or relative links, and takes every
     line break literally."""
     page = _Page()
-    for token in _MARKDOWN.parse(markdown):
-        page.add(token)
+    page.lay_out(markdown)
     return page.text
 
 
-class _Page:
-    """A message being laid out, token by token."""
-
+class _Page(Layout):
     def __init__(self) -> None:
-        self.text = ""
-        self._newlines = 0
+        super().__init__()
         self._quotes = 0
-        self._marker = ""
         self._links: list[tuple[str, int]] = []
         """Where the links lead that we are in, and where their text begins."""
-        self._lists: list[int | None] = []
-        """The next number of every list we are in; None for one of bullets."""
 
-    def add(self, token: Token) -> None:
-        kind = token.type.removesuffix("_open").removesuffix("_close")
-        match token.type:
-            case "inline":
-                for child in token.children or ():
-                    self.add(child)
-            case "text":
-                self._write(escape(token.content))
-            case "softbreak":
-                self._write(" ")
-            case "hardbreak":
-                self._newlines = max(self._newlines, 1)
-            case "code_inline":
-                self._write(_code(token.content))
-            case "fence" | "code_block":
-                language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
-                lines = token.content.rstrip("\n").replace("```", "'''").split("\n")
-                for line in (f"```{language}", *lines, "```"):
-                    self._write(line)
-                    self._newlines = 1
-                self._newlines = 2
-            case "image":
-                self._link(str(token.attrs.get("src", "")))
-                self._write(escape(token.content))
-                self._unlink()
-            case "link_open":
-                self._link(str(token.attrs.get("href", "")))
-            case "link_close":
-                self._unlink()
-            case "hr":
-                self._write("———")
-                self._newlines = 2
-            case "heading_open":
-                level = int(token.tag[1:])
-                self._write("#" * min(level, 3) + " ")
-            case "heading_close":
+    def _words(self, text: str) -> str:
+        return escape(text)
+
+    def _break(self) -> None:
+        self._newlines = max(self._newlines, 1)
+
+    def _code(self, content: str) -> None:
+        self._write(_code(content))
+
+    def _block(self, content: str, language: str) -> None:
+        for line in (f"```{language}", *content.replace("```", "'''").split("\n"), "```"):
+            self._write(line)
+            self._newlines = 1
+
+    def _span(self, kind: str, token: Token) -> None:
+        begins = token.nesting > 0
+        match kind:
+            case "heading" if begins:
+                self._write("#" * min(int(token.tag[1:]), 3) + " ")
+            case "heading":
                 self._newlines = 1
-            case "blockquote_open":
-                self._quotes += 1
-                if self._quotes == 1:  # Discord knows one level
-                    self.text += "\n" * self._newlines + "> "
-                    self._newlines = 0
-            case "blockquote_close":
-                self._quotes -= 1
-                self._newlines = 2
-            case "bullet_list_open":
-                self._lists.append(None)
-            case "ordered_list_open":
-                self._lists.append(int(token.attrs.get("start", 1)))
-            case "bullet_list_close" | "ordered_list_close":
-                self._lists.pop()
-                if not self._lists:
-                    self._newlines = 2
-            case "list_item_open":
-                self._item()
-            case "list_item_close":
-                self._newlines = max(self._newlines, 1)
-            case "paragraph_close":
-                self._newlines = 1 if token.hidden else 2  # hidden: an item of a list without blank lines
+            case "blockquote":
+                self._quote(begins)
             case _ if kind in _SPANS:
                 self._write(_SPANS[kind])
 
-    def _item(self) -> None:
-        number = self._lists[-1]
-        if number is not None:
-            self._lists[-1] = number + 1
-        self._marker = "  " * (len(self._lists) - 1) + ("- " if number is None else f"{number}. ")
+    def _quote(self, begins: bool) -> None:
+        self._quotes += 1 if begins else -1
+        if not begins:
+            self._newlines = 2
+        elif self._quotes == 1:  # Discord knows one level
+            self.text += "\n" * self._newlines + "> "
+            self._newlines = 0
 
-    def _write(self, text: str) -> None:
-        """Writes what separates it from the text before, and then the text."""
-        self.text += ("\n> " if self._quotes else "\n") * self._newlines + self._marker + text
-        self._newlines, self._marker = 0, ""
+    def _separator(self) -> str:
+        return "\n> " if self._quotes else "\n"
 
     def _link(self, url: str) -> None:
         self._write("")
@@ -160,10 +115,8 @@ class _Page:
             # Discord shows no link whose text is an address, as in phishing.
             is_address = said.startswith(_WEB)
             self.text = f"{self.text[:start]}{url}" if is_address else f"{self.text}]({url.replace(')', '%29')})"
-            return
-        address = url.partition(":")[2]
-        if url.startswith(_ADDRESSES) and not self.text.endswith(escape(address)):
-            self._write(f" ({escape(address)})")
+        else:
+            self._spell_out(url)
 
 
 def _code(content: str) -> str:

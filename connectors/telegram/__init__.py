@@ -26,9 +26,10 @@ from structlog.typing import FilteringBoundLogger
 from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, TelegramError
 
 from bot.model import Attachment, Command, Outgoing
+from connectors.backoff import Backoff
 from connectors.base import Capabilities, Health, PermanentError, Plugin, Receive, Surroundings, Unobserved
 from connectors.telegram import messages
-from connectors.telegram.api import REFUSED, UNREADABLE, Api, Backoff, seconds
+from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, UNREADABLE, Api, seconds
 from connectors.telegram.check import examine
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.settings import WEBHOOK_PATH, TelegramSettings
@@ -146,7 +147,7 @@ class TelegramConnector:
     async def _poll(self, receive: Receive) -> NoReturn:
         offset: int | None = None
         heard = time.monotonic()
-        backoff = Backoff()
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         wait = self.settings.poll_timeout
         try:
             while True:
@@ -286,7 +287,7 @@ class TelegramConnector:
 
     async def _insist(self, method: str, **parameters: object) -> None:
         """Calls until Telegram agrees; raises ``PermanentError`` where it never will."""
-        backoff = Backoff()
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             try:
                 await self._api.call(method, **parameters)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import random
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -149,21 +147,6 @@ def too_large(limit: int) -> PermanentError:
 def seconds(error: RetryAfter) -> float:
     wait = error.retry_after
     return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-
-
-class Backoff:
-    """Pauses that grow while something keeps failing."""
-
-    def __init__(self) -> None:
-        self._seconds = FIRST_PAUSE
-
-    def reset(self) -> None:
-        self._seconds = FIRST_PAUSE
-
-    async def pause(self, at_least: float = 0.0) -> None:
-        # Jitter, so that replicas that failed together do not return together.
-        await asyncio.sleep(max(at_least, self._seconds * random.uniform(0.75, 1.25)))  # noqa: S311
-        self._seconds = min(self._seconds * 2, LONGEST_PAUSE)
 
 
 class _Request(HTTPXRequest):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from telegram import MessageEntity
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
+from connectors.markdown import Layout
+
 _SPANS = {
     "heading": MessageEntity.BOLD,
     "strong": MessageEntity.BOLD,
@@ -15,7 +15,6 @@ _SPANS = {
     "blockquote": MessageEntity.BLOCKQUOTE,
 }
 _LINKABLE = ("http://", "https://", "tg://")
-_ADDRESSES = ("mailto:", "tel:")
 
 
 def render_markdown(markdown: str) -> tuple[str, list[MessageEntity]]:
@@ -24,90 +23,48 @@ def render_markdown(markdown: str) -> tuple[str, list[MessageEntity]]:
     Entities rather than Telegram's own Markdown, which refuses a whole message over one unescaped character.
     """
     page = _Page()
-    for token in _MARKDOWN.parse(markdown):
-        page.add(token)
+    page.lay_out(markdown)
     return page.text, sorted(page.entities, key=lambda entity: (entity.offset, -entity.length))
 
 
-class _Page:
-    """A message being laid out, token by token."""
+class _Page(Layout):
+    bullet = "• "
+    indent = "   "
 
     def __init__(self) -> None:
-        self.text = ""
+        super().__init__()
         self.entities: list[MessageEntity] = []
         self._length = 0
-        self._newlines = 0
-        self._marker = ""
         self._open: list[int] = []
         self._links: list[str] = []
-        self._lists: list[int | None] = []
-        """The next number of every list we are in; None for one of bullets."""
-
-    def add(self, token: Token) -> None:
-        kind = token.type.removesuffix("_open").removesuffix("_close")
-        match token.type:
-            case "inline":
-                for child in token.children or ():
-                    self.add(child)
-            case "text":
-                self._write(token.content)
-            case "softbreak":
-                self._write(" ")
-            case "hardbreak":
-                self._write("\n")
-            case "code_inline":
-                self._begin()
-                self._write(token.content)
-                self._end(MessageEntity.CODE)
-            case "fence" | "code_block":
-                self._begin()
-                self._write(token.content.rstrip("\n"))
-                self._end(MessageEntity.PRE, language=token.info.split(maxsplit=1)[0] if token.info.strip() else None)
-                self._newlines = 2
-            case "image":
-                self._link(str(token.attrs.get("src", "")))
-                self._write(token.content)
-                self._unlink()
-            case "link_open":
-                self._link(str(token.attrs.get("href", "")))
-            case "link_close":
-                self._unlink()
-            case "hr":
-                self._write("———")
-                self._newlines = 2
-            case "bullet_list_open":
-                self._lists.append(None)
-            case "ordered_list_open":
-                self._lists.append(int(token.attrs.get("start", 1)))
-            case "bullet_list_close" | "ordered_list_close":
-                self._lists.pop()
-                if not self._lists:
-                    self._newlines = 2
-            case "list_item_open":
-                self._item()
-            case "list_item_close":
-                self._newlines = max(self._newlines, 1)
-            case "paragraph_close":
-                self._newlines = 1 if token.hidden else 2  # hidden: an item of a list without blank lines
-            case _ if kind in _SPANS and token.nesting > 0:
-                self._begin()
-            case _ if kind in _SPANS:
-                self._end(_SPANS[kind])
-                if token.block:
-                    self._newlines = 2
-
-    def _item(self) -> None:
-        number = self._lists[-1]
-        if number is not None:
-            self._lists[-1] = number + 1
-        self._marker = "   " * (len(self._lists) - 1) + ("• " if number is None else f"{number}. ")
 
     def _write(self, text: str) -> None:
-        """Writes what separates it from the text before, and then the text."""
-        lead = ("\n" * self._newlines if self.text else "") + self._marker
-        self._newlines, self._marker = 0, ""
-        self.text += lead + text
-        self._length += len((lead + text).encode("utf-16-le")) // 2
+        before = len(self.text)
+        super()._write(text)
+        self._length += len(self.text[before:].encode("utf-16-le")) // 2
+
+    def _break(self) -> None:
+        self._write("\n")
+
+    def _code(self, content: str) -> None:
+        self._begin()
+        self._write(content)
+        self._end(MessageEntity.CODE)
+
+    def _block(self, content: str, language: str) -> None:
+        self._begin()
+        self._write(content)
+        self._end(MessageEntity.PRE, language=language or None)
+
+    def _span(self, kind: str, token: Token) -> None:
+        if kind not in _SPANS:
+            return
+        if token.nesting > 0:
+            self._begin()
+            return
+        self._end(_SPANS[kind])
+        if token.block:
+            self._newlines = 2
 
     def _begin(self) -> None:
         self._write("")  # an entity starts after the line break and the list's marker, not before
@@ -126,9 +83,6 @@ class _Page:
         url = self._links.pop()
         if url.startswith(_LINKABLE):
             self._end(MessageEntity.TEXT_LINK, url=url)
-            return
-        self._open.pop()
-        # Telegram links to web addresses only, so others are spelt out; a relative one leads nowhere.
-        address = url.partition(":")[2]
-        if url.startswith(_ADDRESSES) and not self.text.endswith(address):
-            self._write(f" ({address})")
+        else:
+            self._open.pop()
+            self._spell_out(url)

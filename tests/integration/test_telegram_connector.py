@@ -17,8 +17,9 @@ from aiohttp import ClientSession
 from fastapi import FastAPI
 
 from bot.model import Attachment, Button, Command, File, Incoming, MessageFormat, Outgoing, Receipt
+from connectors import telegram as telegram_connector
 from connectors.base import PermanentError, TemporaryError
-from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings, api
+from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
@@ -70,8 +71,8 @@ def failing(times: int, text: str | None = None) -> Callable[[Incoming], Awaitab
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(api, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(telegram_connector, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(telegram_connector, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture

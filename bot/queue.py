@@ -8,8 +8,8 @@ customer attached. A task that fails is tried again with growing pauses, and blo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from math import inf
 from time import time
@@ -40,6 +40,8 @@ TRUSTED = 5.0
 POLL = 0.5
 """Seconds between looks for jobs that are due again; new ones are announced."""
 CONCURRENCY = 30
+BORN_AT_MOST = 300
+"""Jobs that a worker takes at their birth and has not done yet; more wait in the database and need no memory."""
 MAX_PAUSE = timedelta(minutes=5)
 
 TURN = "turn"
@@ -219,11 +221,11 @@ class Queue:
                 await self._pool.check()
                 raise
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Slot]:
+    @contextmanager
+    def slot(self) -> Iterator[Slot]:
         """Room for one job in this process, if there is any. Given back at the end unless the job has begun."""
         worker = self._worker
-        slot = Slot(worker if worker is not None and await worker.took_slot() else None)
+        slot = Slot(worker if worker is not None and worker.took_slot() else None)
         try:
             yield slot
         finally:
@@ -314,8 +316,12 @@ class _Worker(Worker):
 
     _alive_at = -inf
     """When the last sign of life that was heard was given."""
-    _behind = False
-    """Whether there was a job to fetch at the last look: those that wait go first."""
+    _slots_taken = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._turns = asyncio.Semaphore(self.concurrency)
+        """Beside the jobs that were fetched, which have as much room of their own: neither waits behind the other."""
 
     @property
     def surely_alive(self) -> bool:
@@ -325,13 +331,14 @@ class _Worker(Worker):
     def job_ids(self) -> set[int]:
         return {context.job.id for context in self._running_jobs.values() if context.job.id is not None}
 
-    async def took_slot(self) -> bool:
-        if self.worker_id is None or self._behind or self._stop_event.is_set() or self._job_semaphore.locked():
+    def took_slot(self) -> bool:
+        if self.worker_id is None or self._stop_event.is_set() or self._slots_taken >= BORN_AT_MOST:
             return False
-        return await self._job_semaphore.acquire()
+        self._slots_taken += 1
+        return True
 
     def leave_slot(self) -> None:
-        self._job_semaphore.release()
+        self._slots_taken -= 1
 
     def begin(self, job_id: int, task: str, message_id: int, known: object) -> None:
         """Works on a job that is this worker's already, in a slot that was taken for it."""
@@ -356,13 +363,19 @@ class _Worker(Worker):
             abort_reason=lambda: self._job_ids_to_abort.get(job_id),
             start_timestamp=time(),
         )
-        running = asyncio.create_task(self._process_job(context), name=f"process job {task}[{job_id}]")
+        # A delivery does not wait: it ends what was begun.
+        work = self._process_in_turn(context) if task == TURN else self._process_job(context)
+        running = asyncio.create_task(work, name=f"process job {task}[{job_id}]")
         self._running_jobs[running] = context
         running.add_done_callback(self._left)
 
+    async def _process_in_turn(self, context: procrastinate.JobContext) -> None:
+        async with self._turns:
+            await self._process_job(context)
+
     def _left(self, running: asyncio.Task[None]) -> None:
         del self._running_jobs[running]
-        self._job_semaphore.release()
+        self.leave_slot()
 
     async def beat(self) -> None:
         """A sign of life. Raises ``ClaimLost`` if the worker was struck off the list meanwhile."""
@@ -380,14 +393,9 @@ class _Worker(Worker):
                 return
             await asyncio.sleep(self.update_heartbeat_interval)
 
-    async def _fetch_and_process_jobs(self) -> None:
-        await super()._fetch_and_process_jobs()  # type: ignore[no-untyped-call]
-        self._behind = False
-
     async def _process_job(self, context: procrastinate.JobContext) -> None:
         claim = context.additional_context.get(_CLAIM)
         if claim is None:
-            self._behind = True
             claim = context.additional_context[_CLAIM] = _WorkersClaim(self, context.job)
         await super()._process_job(context)
         if claim.others_wait:

@@ -64,7 +64,7 @@ def _cpu(processes: Sequence[psutil.Process]) -> float:
     spent = 0.0
     for process in _alive(processes):
         times = process.cpu_times()
-        spent += times.user + times.system
+        spent += times.user + times.system + times.children_user + times.children_system
     return spent
 
 

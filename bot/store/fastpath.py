@@ -102,7 +102,7 @@ _ANSWER = f"""
     ), ended AS ({ENDED})
     SELECT made.id AS message_id, claimed.id AS job_id, now() AS created_at,
         {OTHERS_WAIT.format(lock="'conversation:' || %(conversation)s::bigint")} AS others_wait,
-        {_NOTIFY.format(kind="'message'", conversation="%(conversation)s::bigint", contact="%(contact)s::bigint")}
+        {_NOTIFY.format(kind="'reply'", conversation="%(conversation)s::bigint", contact="%(contact)s::bigint")}
     FROM (SELECT) AS always LEFT JOIN made ON true LEFT JOIN claimed ON true
 """
 
@@ -147,7 +147,7 @@ class FastPath(Base):
             "sent_at": incoming.sent_at,
             "edited_at": incoming.edited_at,
         }
-        async with self._queue.slot() as slot:
+        with self._queue.slot() as slot:
             values["worker"] = slot.worker_id
             row = await self._queue.at_once((_TAKE_CONTACT, values), (_RECEIVE, values))
             if row is None:
@@ -187,7 +187,7 @@ class FastPath(Base):
             "job": claim.job_id,
             "attempts": claim.attempts,
         }
-        async with self._queue.slot() as slot:
+        with self._queue.slot() as slot:
             values["worker"] = slot.worker_id
             row = await self._queue.at_once((_ANSWER, values))
             assert row is not None

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Author, ConversationState, Incoming, Receipt
+from bot.model import Author, ConversationState, Incoming, Receipt, contact_key
 from bot.store import rows, tables
 from bot.store.fastpath import FastPath
 from bot.store.tables import contact, conversation, delivery, message, message_version, turn
@@ -97,7 +97,8 @@ class Receiving(FastPath):
         await self._queue.defer_turn(connection, message_id, conversation_id)
         if incoming.attachments:
             await self._queue.defer_fetch(connection, message_id)
-        await self._notify(connection, "message", conversation_id, contact_id)
+        opener = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
+        await self._notify(connection, "message", conversation_id, contact_id, "" if found.open_id else opener)
         return Receipt(message_id, conversation_id)
 
     async def _open_conversation(self, connection: AsyncConnection, contact_id: int) -> int:

@@ -144,7 +144,7 @@ class TurnTaking(FastPath):
                     buttons=rows.to_json(reply.buttons),
                     reply_to=taken.message.id,
                 )
-            await self._notify(connection, "state" if escalates else "message", now.id, now.contact.id)
+            await self._notify(connection, "state" if escalates else "reply", now.id, now.contact.id)
             return position
 
     async def skip_turn(self, taken: TurnInput) -> None:

@@ -291,6 +291,8 @@ class Capabilities:
     """Files can be sent there (``Outgoing.file``)."""
     quotes: bool = False
     """A message can show which one it answers (``Outgoing.reply_to``)."""
+    immediate: bool = False
+    """What is recorded for a customer is with them: there is nothing to send."""
     idempotent: bool = False
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
     exclusive: bool = False
@@ -444,6 +446,16 @@ class TurnInput:
     button: str | None = None
     last_buttons: tuple[Button, ...] = ()
     """The buttons of the last message the customer was sent, for channels where they are numbered text."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """What came of what a turn wanted to say."""
+
+    position: int | None = None
+    """The customer's place in the queue, if they are in it now."""
+    shown: bool = False
+    """The reply is with its customer already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,17 @@ class Outbox:
         self._health = health
         self._measures = measures or Measures()
 
+    def immediate(self, channel: str) -> bool:
+        """Whether what is recorded there is with its customer."""
+        sender = self._senders.get(channel)
+        return sender is not None and sender.capabilities.immediate
+
+    def placed(self, channel: str, seconds: float) -> None:
+        """A reply was with its customer so long after it was written, without having been sent."""
+        if channel in self._health:
+            self._health[channel].sent()
+        self._measures.delivered(channel, datetime.now(UTC) - timedelta(seconds=seconds))
+
     async def deliver(self, message_id: int, claim: Claim) -> None:
         """Brings one message, in its current text, to the customer, or takes it back if it was deleted.
 

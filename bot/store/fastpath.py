@@ -76,10 +76,13 @@ _RECEIVE = f"""
 """
 
 _ANSWER = f"""
-    WITH taken AS (
+    WITH customer AS (
+        -- In the order in which all take them; and a cursor is given under this lock.
+        SELECT id FROM contact WHERE id = %(contact)s FOR NO KEY UPDATE
+    ), taken AS (
         UPDATE turn SET done = true, done_at = now(), action = %(action)s, reason = %(reason)s, topic = %(topic)s,
             ranking = %(ranking)s
-        WHERE message_id = %(message)s AND NOT done
+        FROM customer WHERE message_id = %(message)s AND NOT done
         RETURNING message_id
     ), kept AS (
         UPDATE conversation
@@ -90,20 +93,38 @@ _ANSWER = f"""
         FROM taken
         WHERE id = %(conversation)s AND generation = %(generation)s AND state = 'bot'
         RETURNING id
+    ), now_or_later AS (
+        SELECT %(immediate)s AND NOT EXISTS (
+            SELECT FROM procrastinate_jobs
+            WHERE lock = 'contact:' || %(contact)s::bigint AND status IN ('todo', 'doing')
+        ) AS now
     ), made AS (
-        INSERT INTO message (conversation_id, contact_id, author, text, format, buttons, reply_to)
-        SELECT id, %(contact)s, 'bot', %(text)s, %(format)s, %(buttons)s, %(message)s FROM kept
+        INSERT INTO message (conversation_id, contact_id, author, text, format, buttons, reply_to, cursor)
+        SELECT id, %(contact)s, 'bot', %(text)s, %(format)s, %(buttons)s, %(message)s,
+            CASE WHEN now THEN nextval('message_cursor') END
+        FROM kept, now_or_later
         RETURNING id, contact_id
-    ), {BORN.format(task=f"'{DELIVER}'", priority=1, made="made", lock="'contact:' || made.contact_id")}
+    ), unsent AS (
+        SELECT made.* FROM made, now_or_later WHERE NOT now
+    ), {BORN.format(task=f"'{DELIVER}'", priority=1, made="unsent", lock="'contact:' || unsent.contact_id")}
     , begun AS (
-        INSERT INTO delivery (message_id, contact_id, attempts, in_doubt)
-        SELECT made.id, made.contact_id, CASE WHEN claimed.id IS NULL THEN 0 ELSE 1 END, claimed.id IS NOT NULL
-        FROM made LEFT JOIN claimed ON true
+        INSERT INTO delivery (message_id, contact_id, attempts, in_doubt, state, external_ids, placed, sends, sent_at)
+        SELECT made.id, made.contact_id, CASE WHEN now OR claimed.id IS NOT NULL THEN 1 ELSE 0 END,
+            claimed.id IS NOT NULL, CASE WHEN now THEN 'sent' ELSE 'pending' END,
+            CASE WHEN now THEN jsonb_build_array(made.id::text) ELSE '[]' END, now::integer, now::integer,
+            CASE WHEN now THEN now() END
+        FROM made CROSS JOIN now_or_later LEFT JOIN claimed ON true
     ), ended AS ({ENDED})
-    SELECT made.id AS message_id, claimed.id AS job_id, now() AS created_at,
+    SELECT made.id AS message_id, claimed.id AS job_id, now() AS created_at, made.id IS NOT NULL AND now AS shown,
         {OTHERS_WAIT.format(lock="'conversation:' || %(conversation)s::bigint")} AS others_wait,
-        {_NOTIFY.format(kind="'reply'", conversation="%(conversation)s::bigint", contact="%(contact)s::bigint")}
-    FROM (SELECT) AS always LEFT JOIN made ON true LEFT JOIN claimed ON true
+        {
+    _NOTIFY.format(
+        kind="CASE WHEN now THEN 'delivery' ELSE 'reply' END",
+        conversation="%(conversation)s::bigint",
+        contact="%(contact)s::bigint",
+    )
+}
+    FROM now_or_later LEFT JOIN made ON true LEFT JOIN claimed ON true
 """
 
 _SENT = f"""
@@ -164,10 +185,11 @@ class FastPath(Base):
         language: str | None,
         prediction: Prediction | None,
         claim: Claim,
-    ) -> None:
-        """The bot's reply in a conversation that it still has, and the end of the turn."""
+        immediate: bool,
+    ) -> bool:
+        """The bot's reply in a conversation that it still has, and the end of the turn. ``immediate``: what is recorded
+        is with its customer, unless something before it is not; whether it is."""
         conversation = taken.conversation
-        buttons = rows.to_json(reply.buttons)
         values: dict[str, Any] = {
             "message": taken.message.id,
             "conversation": conversation.id,
@@ -183,7 +205,8 @@ class FastPath(Base):
             "offered": Jsonb(list(decision.offers)),
             "text": reply.text,
             "format": reply.format.value,
-            "buttons": Jsonb(buttons),
+            "buttons": Jsonb(rows.to_json(reply.buttons)),
+            "immediate": immediate,
             "job": claim.job_id,
             "attempts": claim.attempts,
         }
@@ -195,6 +218,7 @@ class FastPath(Base):
             if row["job_id"] is not None:
                 known = _delivery_input(taken, reply, row["message_id"], row["created_at"])
                 slot.begin(row["job_id"], DELIVER, row["message_id"], known)
+            return bool(row["shown"])
 
     async def _sent_at_once(self, begun: DeliveryInput, index: int, external_id: str, claim: Claim) -> None:
         """The last part of a message is with the customer."""

@@ -19,6 +19,7 @@ from bot.model import (
     NotFound,
     Prediction,
     Reply,
+    TurnEnd,
     TurnInput,
     Visibility,
 )
@@ -76,12 +77,13 @@ class TurnTaking(FastPath):
         language: str | None,
         prediction: Prediction | None = None,
         claim: Claim | None = None,
-    ) -> int | None:
+        immediate: bool = False,
+    ) -> TurnEnd:
         """Writes the bot's replies and marks the turn done, if the conversation is still as it was taken.
 
         Where a human took over meanwhile, the turn ends with no word said. For an escalation, ``{position}``
-        in the replies is filled with the customer's place in the queue, which is returned. ``claim`` is ended with the
-        turn where that can be done in the same transaction.
+        in the replies is filled with the customer's place in the queue. ``claim`` is ended with the turn where that can
+        be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
         now = taken.conversation
         if (
@@ -91,12 +93,15 @@ class TurnTaking(FastPath):
             and claim is not None
             and self._queue.is_open
         ):
-            await self._answer_at_once(taken, decision, replies[0], language, prediction, claim)
-            return None
+            return TurnEnd(
+                shown=await self._answer_at_once(
+                    taken, decision, replies[0], language, prediction, claim, immediate=immediate
+                )
+            )
         escalates = decision.action is Action.ESCALATE and now.state is ConversationState.BOT
         async with self._engine.begin() as connection:
             if not await self._end_turn(connection, taken.message.id, decision, prediction):
-                return None
+                return TurnEnd()
             position: int | None = None
             values: dict[str, Any] = {
                 "updated_at": func.now(),
@@ -127,7 +132,7 @@ class TurnTaking(FastPath):
                 .values(values)
             )
             if kept.rowcount == 0:
-                return None
+                return TurnEnd()
             if escalates:
                 await self._note_escalation(connection, now, decision, prediction)
                 position = await self._position(connection, now.id)
@@ -145,7 +150,7 @@ class TurnTaking(FastPath):
                     reply_to=taken.message.id,
                 )
             await self._notify(connection, "state" if escalates else "reply", now.id, now.contact.id)
-            return position
+            return TurnEnd(position)
 
     async def skip_turn(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""

@@ -80,6 +80,7 @@ class WebConnector:
         markdown=True,
         edits=True,
         attachments=True,
+        immediate=True,
         idempotent=True,
         max_length=1_000_000,
         max_file=10 * 1024 * 1024,

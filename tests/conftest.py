@@ -29,11 +29,36 @@ FACTS = {
 }
 
 
+LONGEST_FIRST = (
+    "e2e/test_crashes.py",
+    "integration/test_models_rasa.py",
+    "e2e/test_console_browser.py",
+    "integration/test_engine_rasa.py",
+    "e2e",
+)
+"""In the order in which pytest workers (``-n``) begin them, before all others. The first trains the model if need be,
+and the next three do without it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    places = [here / place for place in LONGEST_FIRST]
+
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, place in enumerate(places) if item.path.is_relative_to(place)), len(places))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of an empty, migrated database."""
     # Not in pytest's folder: that is private to this user, and as root PostgreSQL runs as another.
     with TemporaryDirectory(prefix="switchboard-") as folder, embedded(Path(folder) / "postgres") as url:
+        with psycopg.connect(conninfo(url), autocommit=True) as connection:
+            # No test here cuts the power, and a slow disk would pass for a slow desk.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         asyncio.run(migrate(url))
         yield url
 

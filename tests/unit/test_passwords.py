@@ -26,15 +26,10 @@ async def test_a_hash_costs_whoever_guesses_time_and_memory(passwords: ModuleTyp
     assert kept.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     assert await passwords.verify_password(kept, "correct horse")
     assert not await passwords.verify_password(kept, "correct horses")
-    assert not await passwords.verify_password(None, "correct horse")
     assert not await passwords.verify_password("no hash", "correct horse")
-
-
-async def test_the_same_password_has_another_hash_each_time(passwords: ModuleType) -> None:
-    assert await passwords.hash_password("correct horse") != await passwords.hash_password("correct horse")
 
 
 @pytest.mark.parametrize("length", [9, 1001])
 async def test_too_short_and_absurdly_long(passwords: ModuleType, length: int) -> None:
-    with pytest.raises(ValueError, match="at (least|most)"):
+    with pytest.raises(ValueError, match=r"at (least|most)"):
         await passwords.hash_password("x" * length)

@@ -90,7 +90,7 @@ async def test_rasa_reads_and_trains_what_the_command_made(paths: EnginePaths) -
     await train(paths, pipeline, paths.data / "nlu", model)
     question = "is there a reward for inviting my sister"
     folders = (paths.data / "nlu", paths.data / "drafts" / "nlu")
-    *_, live, draft, predicted = in_rasa(paths, _READ_AND_PREDICT, model, question, *folders)
+    live, draft, *_, predicted = in_rasa(paths, _READ_AND_PREDICT, model, question, *folders)
     assert json.loads(live) == [[name, locale] for name in ("card_lost", "referral_reward") for locale in LOCALES]
     assert json.loads(draft) == [["half_written", locale] for locale in LOCALES]
     assert json.loads(predicted) == {"intent": "referral_reward", "known": ["card_lost", "referral_reward"]}

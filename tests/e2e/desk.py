@@ -41,11 +41,10 @@ class DeskProcess:
                 if not line:
                     raise RuntimeError(f"the desk ended at start: {self.log[-3000:]}")
                 self.output += line.decode()
-            # The rest of the welcome comes in one piece with it.
-            await asyncio.sleep(0.2)
+            # The rest of the welcome comes in one piece with it: it is there already.
             while True:
                 try:
-                    line = await asyncio.wait_for(self.process.stdout.readline(), 0.3)
+                    line = await asyncio.wait_for(self.process.stdout.readline(), 0.1)
                 except TimeoutError:
                     break
                 if not line:

@@ -933,7 +933,7 @@ async def test_a_send_that_is_given_up_does_not_block_later_ones(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await connector.send(outgoing(ann, "m0", "0"))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         await connector.send(outgoing(ann, "m1", "1"))
         await connector.send(outgoing(ann, "m0", "0", repeated=True))
     assert sorted(shown(ann)) == ["m0", "m1"]
@@ -1402,7 +1402,7 @@ async def test_an_interaction_on_a_server_that_cannot_be_answered_opens_the_chat
 async def test_a_refused_token_ends_it_with_what_to_do(peer: DiscordPeer, desk: Desk, doing: Doing) -> None:
     connector = DiscordConnector(settings(peer), "not.the.token", desk.records, doing)
     with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             await connector.run(desk.receive)
     await connector.close()
     assert peer.identifies == 0
@@ -1426,7 +1426,7 @@ async def test_final_close_codes_end_it_with_what_to_do(
     async with running(peer, connector, desk) as task:
         peer.close(code)
         with pytest.raises(PermanentError, match=match):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(10):
                 await asyncio.shield(task)
 
 
@@ -1441,7 +1441,7 @@ async def test_a_gateway_that_refuses_what_rest_accepts(
 
     monkeypatch.setattr(peer._gateway, "_identify", refuse)
     with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             await connector.run(desk.receive)
     assert peer.state.token == token
     assert peer.identifies == 0
@@ -1455,7 +1455,7 @@ async def test_a_token_that_is_reset_while_it_runs(peer: DiscordPeer, connector:
             await connector.send(outgoing(ann, "hello"))
         peer.cut()
         with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(10):
                 await asyncio.shield(task)
 
 
@@ -1532,7 +1532,7 @@ async def test_it_stops_at_once_also_while_discord_is_down(
     async with running(peer, connector, desk) as task:
         await peer.stop()
         await until(lambda: doing.states[-1] == "connecting")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             await ended(task)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
@@ -17,7 +17,7 @@ from bot.feed import Feed
 from bot.model import Capabilities, NotFound
 from bot.store import Store
 from handoff.console import channels, contacts, conversations, files, replies, sign_in
-from handoff.console.context import Console, NotSignedIn, by_htmx
+from handoff.console.context import Console, NotSignedIn, by_htmx, page_of
 from handoff.console.rendering import Pages
 from handoff.console.security import SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
@@ -98,7 +98,7 @@ def _assets(files: Mapping[str, Path]) -> APIRouter:
 
 async def _ask_to_sign_in(request: Request, _: Exception) -> Response:
     if by_htmx(request):
-        shown = urlsplit(request.headers.get("hx-current-url", ""))
+        shown = page_of(request)
         there = f"{shown.path}?{shown.query}" if shown.query else shown.path
         return Response(status_code=401, headers={"HX-Redirect": _sign_in_address(request, there)})
     there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -32,7 +32,7 @@ def application(routers: Iterable[APIRouter], checks: Mapping[str, Check], metri
     for router in routers:
         app.include_router(router)
 
-    @app.get("/", include_in_schema=False)
+    @app.get("/", status_code=307, response_class=RedirectResponse)
     async def root() -> RedirectResponse:
         return RedirectResponse("/chat")
 
@@ -41,7 +41,7 @@ def application(routers: Iterable[APIRouter], checks: Mapping[str, Check], metri
         """The process runs."""
         return {"status": "ok"}
 
-    @app.get("/readyz")
+    @app.get("/readyz", response_model=dict[str, str], responses={503: {"model": dict[str, str]}})
     async def readyz() -> JSONResponse:
         """Every part works: customers are received and answered."""
         found = {name: await check() for name, check in checks.items()}
@@ -51,8 +51,9 @@ def application(routers: Iterable[APIRouter], checks: Mapping[str, Check], metri
 
     if metrics is not None:
 
-        @app.get("/metrics", include_in_schema=False)
+        @app.get("/metrics", response_class=PlainTextResponse)
         async def measures() -> Response:
+            """For Prometheus."""
             return Response(await metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 
     @app.middleware("http")

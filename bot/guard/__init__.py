@@ -32,7 +32,9 @@ def incoming(message: Incoming) -> Incoming:
         language=language if (language := message.sender.language) and _LANGUAGE.fullmatch(language) else None,
     )
     attachments = tuple(
-        replace(part, reference=clean(part.reference), name=clean(part.name)[:200], media_type=clean(part.media_type))
+        replace(
+            part, reference=clean(part.reference), name=clean(part.name)[:200], media_type=clean(part.media_type)[:200]
+        )
         for part in message.attachments
     )
     return replace(

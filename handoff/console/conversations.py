@@ -40,7 +40,7 @@ async def _list(request: Request, here: Console, agent: Agent, tab: Tab) -> Resp
     return here.pages.response(request, "list.html", agent=agent, listing=listing, open_id=None)
 
 
-@router.get("/events")
+@router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, here: Here, _: SignedIn) -> Response:
     async def still_signed_in() -> bool:
         return await current_agent(request, here) is not None

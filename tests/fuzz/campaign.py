@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -81,37 +81,56 @@ class Outcome:
     counts: Counter[str]
 
 
-def fuzz(way: Way, updates: int, number: int | None = None, url: str | None = None) -> Outcome:
-    """Brings at least so many updates. Raises what hypothesis raises, with the smallest example that it found; without
-    a ``number`` they are always the same. ``url`` is an empty database for a whole desk, which has one of its own
-    otherwise."""
-    target, brought, examples = (way.target(url) if url else way.target()), 0, 0
-    began = time.monotonic()
+@contextmanager
+def whole_desk(url: str | None = None) -> Iterator[tuple[asyncio.Runner, whole.WholeDesk]]:
+    """A desk that runs, with what runs it. ``url`` is an empty database; without one it has its own."""
+    desk = whole.WholeDesk(url)
+    with _running(desk) as runner:
+        yield runner, desk
+        runner.run(desk.settled())
+
+
+@contextmanager
+def _running(target: Target | whole.WholeDesk) -> Iterator[asyncio.Runner]:
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         running = target.running()
         runner.run(running.__aenter__())
-
-        @settings(
-            max_examples=-(-updates // (BATCH // 2)),
-            deadline=None,
-            database=None,
-            derandomize=number is None,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-            report_multiple_bugs=False,
-        )
-        @given(way.examples)
-        def every(example: Any) -> None:
-            nonlocal brought, examples
-            if brought >= updates:
-                return
-            runner.run(target.bring(example))
-            brought += way.size(example)
-            examples += 1
-
         try:
-            (every if number is None else seed(number)(every))()
+            yield runner
         finally:
             runner.run(running.__aexit__(None, None, None))
+
+
+def fuzz(way: Way, updates: int, number: int | None = None) -> Outcome:
+    """Brings at least so many updates. Raises what hypothesis raises, with the smallest example that it found.
+    Without a ``number`` they are always the same."""
+    target = way.target()
+    with _running(target) as runner:
+        return bring(runner, target, way, updates, number)
+
+
+def bring(runner: asyncio.Runner, target: Target, way: Way, updates: int, number: int | None = None) -> Outcome:
+    """The same for a target that runs already."""
+    brought, examples, began = 0, 0, time.monotonic()
+
+    @settings(
+        max_examples=-(-updates // (BATCH // 2)),
+        deadline=None,
+        database=None,
+        derandomize=number is None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(way.examples)
+    def every(example: Any) -> None:
+        nonlocal brought, examples
+        if brought >= updates:
+            return
+        runner.run(target.bring(example))
+        brought += way.size(example)
+        examples += 1
+
+    (every if number is None else seed(number)(every))()
     assert brought >= updates, f"only {brought} of {updates} updates were brought"
     return Outcome(brought, examples, time.monotonic() - began, target.counts)

@@ -38,6 +38,7 @@ from tests.fuzz.web import SESSION, VISITOR, Request
 from tests.peers.discord import DiscordPeer
 from tests.peers.discord.world import Channel, Message
 from tests.peers.telegram import TelegramPeer
+from tests.peers.telegram import _Chat as Chat
 
 ANSWERED_WITHIN = 30.0
 """Seconds, of which other customers' updates take the most."""
@@ -145,6 +146,18 @@ class WholeDesk:
             await self.desk.store.add_session(self.agent.id, passwords.token_hash(token), until)
         return token
 
+    async def converse(self) -> None:
+        """A few conversations that there are for sure."""
+        if self._conversations():
+            return
+        for number, channel in enumerate(("web", "telegram", "discord")):
+            account = self.desk.connectors[channel].account
+            sender = Sender(str(number), f"Ann {WORDS}", "en")
+            for at in range(3):
+                await self.desk.store.record_incoming(
+                    Incoming(channel, account, str(at), sender, str(number + 1), WORDS)
+                )
+
     def _conversations(self) -> list[int]:
         """The latest."""
         assert self._url is not None
@@ -169,8 +182,8 @@ async def until(holds: Callable[[], bool], problem: str, explain: Callable[[], o
 class _Through:
     """One way into the whole desk."""
 
-    def __init__(self, url: str | None = None) -> None:
-        self.whole = WholeDesk(url)
+    def __init__(self, desk: WholeDesk | None = None) -> None:
+        self.whole = desk or WholeDesk()
         self.counts: Counter[str] = Counter()
 
     @asynccontextmanager
@@ -195,7 +208,7 @@ class Telegram(_Through):
                 peer.push_raw(_of(person, {name: value for name, value in update.items() if name != "update_id"}))
                 self.counts["updates"] += 1
         # With a number that no other message has, or it might be taken for one that came before.
-        peer.chats.setdefault(person, type(peer.chats.setdefault(0, _chat(0)))(person, "private")).last_id = 2**40
+        peer.chats[person] = Chat(person, "private", last_id=2**40)
         asked = user.writes("/human")
         await until(lambda: not peer.pending, "updates are fetched again and again", lambda: peer.pending[:2])
         await until(
@@ -203,12 +216,6 @@ class Telegram(_Through):
             f"{person} was not answered",
             lambda: self.whole.logs[-3:],
         )
-
-
-def _chat(number: int) -> Any:
-    from tests.peers.telegram import _Chat
-
-    return _Chat(number, "private")
 
 
 class Discord(_Through):
@@ -263,7 +270,7 @@ class Console(_Through):
     """An agent's browser gone mad, beside a few conversations."""
 
     async def _bring(self, person: int, requests: Sequence[Request]) -> None:
-        await self._converse()
+        await self.whole.converse()
         for request in requests:
             await self.whole.signed_in(person)  # a new password ends every session
             status = await raw(self.whole.address, request.of(person))
@@ -275,16 +282,6 @@ class Console(_Through):
             for path in ("/", *(f"/conversations/{number}" for number in self.whole._conversations()[:6])):
                 page = await browser.get(f"/console{path}")
                 assert page.status_code == 200, f"{path} was answered with {page.status_code} afterwards"
-
-    async def _converse(self) -> None:
-        if self.whole._conversations():
-            return
-        store = self.whole.desk.store
-        for number, channel in enumerate(("web", "telegram", "discord")):
-            account = self.whole.desk.connectors[channel].account
-            sender = Sender(str(number), f"Ann {WORDS}", "en")
-            for at in range(3):
-                await store.record_incoming(Incoming(channel, account, str(at), sender, str(number + 1), WORDS))
 
 
 async def raw(address: tuple[str, int], request: Request) -> int:

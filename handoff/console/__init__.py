@@ -20,7 +20,7 @@ from bot.store import Store
 from handoff.console import channels, contacts, conversations, files, replies, sign_in
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of
 from handoff.console.rendering import Pages
-from handoff.console.security import SecurityHeaders, same_origin
+from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 
@@ -90,7 +90,7 @@ def console(
         app.include_router(part.router)
     app.include_router(_assets(assets))
     mounted = APIRouter()
-    mounted.mount("/console", SecurityHeaders(app))
+    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
     return mounted
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -35,6 +37,24 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+class FormsInUtf8:
+    """Has the forms that ``app`` takes read as UTF-8, whatever their sender names, as every browser sends them here:
+    other codecs make text that neither PostgreSQL nor an answer can hold, or fail in ways of their own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (name, _CHARSET.sub(b"", value) if name == b"content-type" else value)
+            for name, value in scope.get("headers", ())
+        ]
+        await self._app({**scope, "headers": headers}, receive, send)
+
+
+_CHARSET = re.compile(rb';\s*charset[^=;]*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
 
 
 def same_origin(request: Request) -> None:

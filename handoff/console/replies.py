@@ -56,7 +56,25 @@ def _word(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-@router.post("/conversations/{conversation_id}/messages", max_body_size=MAX_FORM)
+_FORM = {
+    "content": {
+        kind: {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "text": {"type": "string"},
+                    "mode": {"type": "string", "enum": ["reply", "note"]},
+                    "reply_to": {"type": "string"},
+                    "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                },
+            }
+        }
+        for kind in ("multipart/form-data", "application/x-www-form-urlencoded")
+    }
+}
+
+
+@router.post("/conversations/{conversation_id}/messages", max_body_size=MAX_FORM, openapi_extra={"requestBody": _FORM})
 async def write(
     request: Request,
     here: Here,

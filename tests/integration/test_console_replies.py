@@ -314,3 +314,33 @@ async def test_names_of_files_stay_text(browser: Browser, store: Store, desk: De
     assert "<script>alert" not in page
     assert "onerror=alert(1)>" not in page
     assert len(re.findall("<img ", page)) == 1
+
+
+# --- forms that no browser sends ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=b; charset=unicode_escape",
+        'multipart/form-data; charset="utf-7"; boundary=b',
+        "multipart/form-data; boundary=b; CHARSET = undefined",
+        "multipart/form-data; boundary=b; charset*=utf-8''unicode_escape",
+        "multipart/form-data; boundary=b",
+    ],
+)
+async def test_forms_are_utf_8_whatever_they_claim(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, kind: str
+) -> None:
+    client, address = browser(), await held(store, desk, mei)
+    words = r"\ud800 +2AA- 您好"
+
+    def form(field: str) -> bytes:
+        head = f'--b\r\ncontent-disposition: form-data; name="{field}"\r\n\r\n'
+        return f"{head}{words}\r\n--b--\r\n".encode()
+
+    headers = {"Content-Type": kind}
+    assert (await client.post("/console/sign-in", content=form("name"), headers=headers)).status_code == 403
+    await sign_in(client)
+    assert (await client.post(f"{address}/messages", content=form("text"), headers=headers)).status_code == 303
+    assert (await latest(store, address)).text == words

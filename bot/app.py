@@ -31,6 +31,7 @@ from bot.settings import ROOT, Settings, load
 from bot.store import Store, migrate
 from bot.store.database import conninfo, create_engine, embedded
 from bot.transcript import StoredTranscript
+from bot.tries import Tries
 from bot.turns import Turns
 from connectors.base import Closing, Connector, Fetching, Plugin, Routes, Surroundings, Typing
 from handoff import passwords
@@ -54,6 +55,8 @@ log = structlog.get_logger(__name__)
 SIGN_IN_VALID = timedelta(hours=24)
 VENDOR = ROOT / "node_modules"
 FIRST_AGENT = "admin"
+TURN_FAILED = "queued_unsure"
+"""What a customer is told whose turn failed."""
 FIRST_READY_WITHIN = 120.0
 REMOTE_READY_WITHIN = 30.0
 
@@ -130,6 +133,7 @@ class Switchboard:
         turns: Turns,
         outbox: Outbox,
         attachments: Attachments,
+        tries: Tries,
         desk: Desk,
         connectors: Mapping[str, Connector],
         health: Mapping[str, ChannelHealth],
@@ -148,7 +152,7 @@ class Switchboard:
         self._feed = feed
         self._desk = desk
         self._brand = brand
-        queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch)
+        queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
 
     async def receive(self, incoming: Incoming) -> Receipt:
         """The one way in for every connector: guard, then store. What it returns for is committed."""
@@ -303,6 +307,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         attachments=Attachments(
             store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
         ),
+        tries=Tries(store, answers.phrase_by_locale(TURN_FAILED), metrics),
         desk=Desk(store, answers.phrase_by_locale),
         connectors=connectors,
         health=health,

@@ -469,6 +469,25 @@ class DeliveryInput:
     """The ``external_id`` of the customer's message that it answers."""
     after: str | None = None
     """See ``Outgoing``."""
+    retried_at: datetime | None = None
+    """When an agent last had it tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Work that failed as often as it was tried, by its own fault; it waits for a person."""
+
+    task: str
+    message_id: int
+    conversation_id: int
+    contact: Contact
+    author: Author
+    error: str
+    """Its kind and where in the code: never its words, which may quote the customer."""
+    tries: int
+    first_at: datetime
+    """When it failed first."""
+    since: datetime
 
 
 class ChannelState(StrEnum):

@@ -48,7 +48,7 @@ class TryAgain(Exception):
 
 class _Retry(procrastinate.BaseRetryStrategy):
     """Where the task says (``TryAgain``), else after 1, 2, 4 … seconds, without end: work is never dropped
-    by the queue. What gives up, and says so to somebody, is the task itself."""
+    by the queue. What gives up, and says so to somebody, is the task itself (bot/tries.py)."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
         if isinstance(exception, TryAgain):
@@ -133,10 +133,17 @@ class Queue:
             task, lock=lock, priority=priority, connection=raw.driver_connection
         ).defer_async(message_id=message_id)
 
-    def serve(self, *, turn: Task, deliver: ClaimedTask, fetch: Task) -> None:
-        """Names what the tasks do; before ``run``, once."""
+    def serve(
+        self,
+        *,
+        turn: Task,
+        deliver: ClaimedTask,
+        fetch: Task,
+        counted: Callable[[str, ClaimedTask], ClaimedTask] = lambda _, task: task,
+    ) -> None:
+        """Names what the tasks do; before ``run``, once. ``counted`` gives up, in a task's place, what always fails."""
         for name, task in ((TURN, _unclaimed(turn)), (DELIVER, deliver), (FETCH, _unclaimed(fetch))):
-            self._app.task(name=name, retry=_Retry(), pass_context=True)(_in_context(task))
+            self._app.task(name=name, retry=_Retry(), pass_context=True)(_in_context(counted(name, task)))
 
     async def run(self) -> None:
         """Works until cancelled; jobs under way then get five seconds, and come again after a restart."""

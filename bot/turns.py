@@ -73,8 +73,8 @@ class Turns:
         self._show_typing = show_typing
         self._measures = measures or Measures()
 
-    async def take(self, message_id: int, attempts: int) -> None:
-        """Takes the turn of one message, once, however often it is called."""
+    async def take(self, message_id: int, failures: int) -> None:
+        """Takes the turn of one message, once, however often it is called. It failed ``failures`` times before."""
         taken = await self._store.begin_turn(message_id)
         if taken is None:
             return
@@ -88,7 +88,7 @@ class Turns:
             return
         language = self._language(taken)
         prediction: Prediction | None = None
-        if attempts >= MAX_TRIES:
+        if failures >= MAX_TRIES:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
             decision = self._policy.on_turn_failed()
         elif taken.command is not None:

@@ -121,6 +121,17 @@ class Base:
         await self._queue.defer_delivery(connection, message_id, to.contact.id)
         return message_id
 
+    async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
+        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""
+        return (
+            await connection.execute(
+                select(message.c.conversation_id, message.c.contact_id)
+                .join(contact, contact.c.id == message.c.contact_id)
+                .where(message.c.id == message_id)
+                .with_for_update(of=contact)
+            )
+        ).one()
+
     async def _notify(self, connection: AsyncConnection, kind: str, conversation_id: int, contact_id: int) -> None:
         """Tells the feeds of all replicas, when this transaction commits."""
         payload = json.dumps({"kind": kind, "conversation_id": conversation_id, "contact_id": contact_id})

@@ -532,7 +532,7 @@ class Event:
     """Something changed; whoever shows it reads it anew. Carries no content."""
 
     kind: str
-    """``message``, ``state`` or ``delivery``."""
+    """``message``, ``state``, ``delivery`` or ``aside``."""
     conversation_id: int
     contact_id: int
 

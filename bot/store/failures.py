@@ -84,7 +84,7 @@ class Failures(Base):
                 )
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, "", NOT_FETCHED)
-            await self._notify(connection, "state", where.conversation_id, where.contact_id)
+            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
             return channel
 
     async def _escalate_failed(
@@ -179,7 +179,7 @@ class Failures(Base):
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, NOT_FETCHED, "")
                 await self._queue.defer_fetch(connection, message_id)
-            await self._notify(connection, "state", where.conversation_id, where.contact_id)
+            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
 
     async def dismiss(self, task: str, message_id: int) -> None:
         """Leaves it undone, for good. Raises ``NotFound`` where it is not set aside."""
@@ -191,7 +191,7 @@ class Failures(Base):
                     .where(turn.c.message_id == message_id, ~turn.c.done)
                     .values(done=True, done_at=func.now())
                 )
-            await self._notify(connection, "state", where.conversation_id, where.contact_id)
+            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
 
     async def _take_up(self, connection: AsyncConnection, task: str, message_id: int) -> Any:
         waits = failure.c.set_aside_at.is_not(None)

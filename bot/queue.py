@@ -16,6 +16,7 @@ from procrastinate.job_context import JobResult
 from procrastinate.jobs import Job, Status
 from procrastinate.schema import SchemaManager
 from procrastinate.worker import Worker
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import ticks
@@ -63,6 +64,14 @@ Confirm = Callable[[], Awaitable[None]]
 """Raises ``ClaimLost`` unless the job is still this worker's."""
 ClaimedTask = Callable[[int, int, Confirm], Awaitable[None]]
 """The same for what two must never do at once: it confirms before every step that others see."""
+
+_URGENT = 2
+_HURRY = text("""
+    UPDATE procrastinate_jobs SET priority = :priority
+    WHERE lock = :lock AND status IN ('todo', 'doing') AND priority < :priority
+""")
+"""Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
+and the one that is under way, too, for it may have to be tried again."""
 
 _CLAIM = "claim"
 _OURS = """
@@ -117,9 +126,17 @@ class Queue:
         """Defers within the caller's transaction: no commit, no job."""
         await self._defer(connection, TURN, message_id, lock=f"conversation:{conversation_id}", priority=0)
 
-    async def defer_delivery(self, connection: AsyncConnection, message_id: int, contact_id: int) -> None:
-        """Like ``defer_turn``. Served before turns: what is written reaches its customer first."""
-        await self._defer(connection, DELIVER, message_id, lock=f"contact:{contact_id}", priority=1)
+    async def defer_delivery(
+        self, connection: AsyncConnection, message_id: int, contact_id: int, *, urgent: bool = False
+    ) -> None:
+        """Like ``defer_turn``. Served before turns: what is written reaches its customer first.
+
+        ``urgent`` deliveries are served before all others, however many wait, and never before an earlier one to the
+        same contact: that becomes urgent with it."""
+        lock = f"contact:{contact_id}"
+        if urgent:
+            await connection.execute(_HURRY, {"lock": lock, "priority": _URGENT})
+        await self._defer(connection, DELIVER, message_id, lock=lock, priority=_URGENT if urgent else 1)
 
     async def defer_fetch(self, connection: AsyncConnection, message_id: int) -> None:
         """Like ``defer_turn``, and after both others: the words come first."""

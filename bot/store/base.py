@@ -118,7 +118,7 @@ class Base:
         message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
         await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
         await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
-        await self._queue.defer_delivery(connection, message_id, to.contact.id)
+        await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
         return message_id
 
     async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:

@@ -231,17 +231,20 @@ class Deliveries(Base):
             ).all()
             deliveries = (
                 await connection.execute(
-                    select(delivery.c.message_id, delivery.c.contact_id).where(
+                    select(delivery.c.message_id, delivery.c.contact_id, message.c.author)
+                    .join(message, message.c.id == delivery.c.message_id)
+                    .where(
                         delivery.c.state == DeliveryState.PENDING,
                         delivery.c.next_attempt_at < before,
                         ~_has_job(DELIVER, delivery.c.message_id),
                     )
+                    .order_by(delivery.c.message_id)
                 )
             ).all()
             for row in turns:
                 await self._queue.defer_turn(connection, row.message_id, row.conversation_id)
-            for row in deliveries:
-                await self._queue.defer_delivery(connection, row.message_id, row.contact_id)
+            for message_id, contact_id, author in deliveries:
+                await self._queue.defer_delivery(connection, message_id, contact_id, urgent=author != Author.BOT)
             return len(turns) + len(deliveries)
 
 

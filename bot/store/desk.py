@@ -164,7 +164,7 @@ class DeskWork(Base):
         )
         # In other words it may well go out.
         await connection.execute(delete(failure).where(failure.c.task == DELIVER, failure.c.message_id == found.id))
-        await self._queue.defer_delivery(connection, found.id, found.contact_id)
+        await self._queue.defer_delivery(connection, found.id, found.contact_id, urgent=True)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
     async def add_note(self, conversation_id: int, agent_id: int, body: str) -> Message:

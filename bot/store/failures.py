@@ -225,7 +225,7 @@ class Failures(Base):
         )
         if again.rowcount == 0:
             return False
-        await self._queue.defer_delivery(connection, message_id, contact_id)
+        await self._queue.defer_delivery(connection, message_id, contact_id, urgent=True)
         return True
 
 

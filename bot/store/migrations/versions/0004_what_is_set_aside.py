@@ -1,4 +1,8 @@
-"""Work that fails by its own fault, and is set aside after its tries; deliveries that an agent has tried again."""
+"""Work that fails by its own fault, and is set aside after its tries; deliveries that an agent has tried again.
+
+And an index by which procrastinate finds what waits under a job's lock: its own begin with the id, so that each job it
+fetches costs a walk through all that wait (50,000 of them: 1 ms, and 0.1 ms with it).
+"""
 
 from __future__ import annotations
 
@@ -26,3 +30,7 @@ def upgrade() -> None:
         comment="Work that failed by its own fault: how often, and whether it was set aside (bot/tries.py).",
     )
     op.add_column("delivery", sa.Column("retried_at", _MOMENT, comment="When an agent last had it tried again."))
+    op.execute(
+        "CREATE INDEX procrastinate_jobs_lock_waiting ON procrastinate_jobs (lock, priority DESC, id)"
+        " WHERE status IN ('todo', 'doing')"
+    )

@@ -54,9 +54,10 @@ class Base:
         await self._engine.dispose()
 
     async def ping(self) -> None:
-        """Raises if the database does not answer."""
-        async with self._engine.connect() as connection:
-            await connection.execute(select(1))
+        """Raises if the database does not answer, or takes no writes."""
+        async with self._engine.begin() as connection:
+            # Writes to its log and nowhere else: on a replica, or without space for that, it fails.
+            await connection.execute(select(func.pg_logical_emit_message(True, "switchboard", "")))
 
     async def _conversation(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
         row = (await connection.execute(CONVERSATION.where(conversation.c.id == conversation_id))).one_or_none()

@@ -29,3 +29,12 @@ def is_trouble(error: BaseException | None) -> bool:
         # Procrastinate's own errors have the driver's as their cause.
         error = error.__cause__
     return False
+
+
+def said(error: BaseException | None) -> str:
+    """What the database said of its trouble, in one line. Without the statement: that has the customer's words."""
+    while error is not None and not isinstance(error, psycopg.Error):
+        error = error.orig if isinstance(error, DBAPIError) else error.__cause__
+    if error is None:
+        return "no answer"
+    return error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__

@@ -482,6 +482,25 @@ class DeliveryInput:
     """The ``external_id`` of the customer's message that it answers."""
     after: str | None = None
     """See ``Outgoing``."""
+    retried_at: datetime | None = None
+    """When an agent last had it tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Work that failed as often as it was tried, by its own fault; it waits for a person."""
+
+    task: str
+    message_id: int
+    conversation_id: int
+    contact: Contact
+    author: Author
+    error: str
+    """Its kind and where in the code: never its words, which may quote the customer."""
+    tries: int
+    first_at: datetime
+    """When it failed first."""
+    since: datetime
 
 
 class ChannelState(StrEnum):
@@ -526,7 +545,7 @@ class Event:
     """Something changed; whoever shows it reads it anew. Carries no content."""
 
     kind: str
-    """``message``, ``state``, ``delivery``, or ``reply``: a message that its customer does not have yet."""
+    """``message``, ``state``, ``delivery``, ``aside``, or ``reply``: a message that its customer does not have yet."""
     conversation_id: int
     contact_id: int
     opened_by: str = ""

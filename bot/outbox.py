@@ -238,7 +238,7 @@ class Outbox:
 
 def _last_changed(delivery: DeliveryInput) -> datetime:
     message = delivery.message
-    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at)))
+    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at, delivery.retried_at)))
 
 
 def _editor(sender: Sender, channel: str) -> Editor:

@@ -25,6 +25,7 @@ from procrastinate.worker import Worker
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
 from bot import ticks
@@ -59,7 +60,7 @@ class TryAgain(Exception):
 
 class _Retry(procrastinate.BaseRetryStrategy):
     """Where the task says (``TryAgain``), else after 1, 2, 4 … seconds, without end: work is never dropped
-    by the queue. What gives up, and says so to somebody, is the task itself."""
+    by the queue. What gives up, and says so to somebody, is the task itself (bot/tries.py)."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
         if isinstance(exception, TryAgain):
@@ -80,6 +81,8 @@ class Claim:
     def __init__(self, attempts: int = 0, known: object = None) -> None:
         self.attempts = attempts
         """How often the job was tried before; grows as well when a job is handed on, so it tells terms apart."""
+        self.failures = attempts
+        """How often its work failed by its own fault, where somebody counts that (bot/tries.py)."""
         self.known = known
         """What the transaction that made the job knows of its message, for who need not read it again."""
 
@@ -92,6 +95,14 @@ class Claim:
 
 Task = Callable[[int, Claim], Awaitable[None]]
 """Takes a message id."""
+
+_URGENT = 2
+_HURRY = text("""
+    UPDATE procrastinate_jobs SET priority = :priority
+    WHERE lock = :lock AND status IN ('todo', 'doing') AND priority < :priority
+""")
+"""Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
+and the one that is under way, too, for it may have to be tried again."""
 
 _CLAIM = "claim"
 _OURS = """
@@ -235,9 +246,17 @@ class Queue:
         """Defers within the caller's transaction: no commit, no job."""
         await self._defer(connection, TURN, message_id, lock=f"conversation:{conversation_id}", priority=0)
 
-    async def defer_delivery(self, connection: Transaction, message_id: int, contact_id: int) -> None:
-        """Like ``defer_turn``. Served before turns: what is written reaches its customer first."""
-        await self._defer(connection, DELIVER, message_id, lock=f"contact:{contact_id}", priority=1)
+    async def defer_delivery(
+        self, connection: Transaction, message_id: int, contact_id: int, *, urgent: bool = False
+    ) -> None:
+        """Like ``defer_turn``. Served before turns: what is written reaches its customer first.
+
+        ``urgent`` deliveries are served before all others, however many wait, and never before an earlier one to the
+        same contact: that becomes urgent with it."""
+        lock = f"contact:{contact_id}"
+        if urgent:
+            await connection.execute(_HURRY, {"lock": lock, "priority": _URGENT})
+        await self._defer(connection, DELIVER, message_id, lock=lock, priority=_URGENT if urgent else 1)
 
     async def defer_fetch(self, connection: Transaction, message_id: int) -> None:
         """Like ``defer_turn``, and after both others: the words come first."""
@@ -249,10 +268,17 @@ class Queue:
             task, lock=lock, priority=priority, connection=raw.driver_connection
         ).defer_async(message_id=message_id)
 
-    def serve(self, *, turn: Task, deliver: Task, fetch: Task) -> None:
-        """Names what the tasks do; before ``run``, once."""
+    def serve(
+        self,
+        *,
+        turn: Task,
+        deliver: Task,
+        fetch: Task,
+        counted: Callable[[str, Task], Task] = lambda _, task: task,
+    ) -> None:
+        """Names what the tasks do; before ``run``, once. ``counted`` gives up, in a task's place, what always fails."""
         for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch)):
-            self._app.task(name=name, retry=_Retry(), pass_context=True)(_in_context(task))
+            self._app.task(name=name, retry=_Retry(), pass_context=True)(_in_context(counted(name, task)))
 
     async def run(self) -> None:
         """Works until cancelled; jobs under way then get five seconds, and come again after a restart."""

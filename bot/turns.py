@@ -104,7 +104,7 @@ class Turns:
             return
         language = self._language(taken)
         prediction: Prediction | None = None
-        if claim.attempts >= MAX_TRIES:
+        if claim.failures >= MAX_TRIES:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
             decision = self._policy.on_turn_failed()
         elif taken.command is not None:

@@ -1,4 +1,4 @@
-"""Rasa as its own documentation runs it, beside the desk: ``python rasa_rest.py train|serve …`` in the Rasa environment.
+"""Rasa as its own documentation runs it: ``python rasa_rest.py train|serve …`` in the Rasa environment.
 
 The shipped pipeline, and for every intent that the desk answers one rule and one response with the desk's own words.
 ``serve`` has Rasa's HTTP API (``/model/parse``) and Rasa's REST channel (``/webhooks/rest/webhook``) on one port, set

@@ -1,5 +1,6 @@
-"""What is measured: Rasa's parse, Rasa's REST channel, and the desk with its web chat and with Telegram, each as something
-that is asked a text and returns when the reply is there."""
+"""What is measured: Rasa's parse, Rasa's REST channel, and the desk on its web chat and on Telegram.
+
+Each is something that is asked a text, and returns when the reply is there."""
 
 from __future__ import annotations
 
@@ -186,9 +187,9 @@ class WebVisitor:
         async with self._http.get("/chat/events") as stream:
             async for line in stream.content:
                 opened.set()
-                if line.startswith(b'data: {"') and b'"author": "bot"' in line and self._reply is not None:
-                    if not self._reply.done():
-                        self._reply.set_result(None)
+                replied = line.startswith(b'data: {"') and b'"author": "bot"' in line
+                if replied and self._reply is not None and not self._reply.done():
+                    self._reply.set_result(None)
 
 
 def _uuid() -> str:

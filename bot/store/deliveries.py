@@ -17,7 +17,7 @@ from bot.model import Author, DeliveryInput, DeliveryState
 from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows, tables
 from bot.store.fastpath import FastPath
-from bot.store.tables import contact, delivery, message, turn
+from bot.store.tables import contact, delivery, failure, message, turn
 
 
 class Deliveries(FastPath):
@@ -64,6 +64,7 @@ class Deliveries(FastPath):
                 attempts=row.attempts,
                 sends=row.sends,
                 in_doubt=row.was_in_doubt,
+                retried_at=row.retried_at,
                 reply_to=to.answered_id,
                 after=await self._sent_before(connection, row) if row.was_in_doubt else None,
             )
@@ -217,19 +218,8 @@ class Deliveries(FastPath):
             ).one()
             await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
 
-    async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
-        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""
-        return (
-            await connection.execute(
-                select(message.c.conversation_id, message.c.contact_id)
-                .join(contact, contact.c.id == message.c.contact_id)
-                .where(message.c.id == message_id)
-                .with_for_update(of=contact)
-            )
-        ).one()
-
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
-        """Defers anew what waits without a job: a net under the queue. Returns how many.
+        """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
 
         Safe in any number of replicas: both tasks do nothing when their work is done already.
         """
@@ -238,23 +228,33 @@ class Deliveries(FastPath):
             turns = (
                 await connection.execute(
                     select(turn.c.message_id, turn.c.conversation_id).where(
-                        ~turn.c.done, turn.c.created_at < before, ~_has_job(TURN, turn.c.message_id)
+                        ~turn.c.done,
+                        turn.c.created_at < before,
+                        ~_has_job(TURN, turn.c.message_id),
+                        ~exists().where(
+                            failure.c.task == TURN,
+                            failure.c.message_id == turn.c.message_id,
+                            failure.c.set_aside_at.is_not(None),
+                        ),
                     )
                 )
             ).all()
             deliveries = (
                 await connection.execute(
-                    select(delivery.c.message_id, delivery.c.contact_id).where(
+                    select(delivery.c.message_id, delivery.c.contact_id, message.c.author)
+                    .join(message, message.c.id == delivery.c.message_id)
+                    .where(
                         delivery.c.state == DeliveryState.PENDING,
                         delivery.c.next_attempt_at < before,
                         ~_has_job(DELIVER, delivery.c.message_id),
                     )
+                    .order_by(delivery.c.message_id)
                 )
             ).all()
             for row in turns:
                 await self._queue.defer_turn(connection, row.message_id, row.conversation_id)
-            for row in deliveries:
-                await self._queue.defer_delivery(connection, row.message_id, row.contact_id)
+            for message_id, contact_id, author in deliveries:
+                await self._queue.defer_delivery(connection, message_id, contact_id, urgent=author != Author.BOT)
             return len(turns) + len(deliveries)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import (
@@ -21,9 +21,10 @@ from bot.model import (
     StateConflict,
     Visibility,
 )
+from bot.queue import DELIVER
 from bot.store import rows, tables
 from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, message, message_version
+from bot.store.tables import contact, conversation, delivery, failure, message, message_version
 
 
 class DeskWork(Base):
@@ -161,7 +162,9 @@ class DeskWork(Base):
                 next_attempt_at=func.now(),
             )
         )
-        await self._queue.defer_delivery(connection, found.id, found.contact_id)
+        # In other words it may well go out.
+        await connection.execute(delete(failure).where(failure.c.task == DELIVER, failure.c.message_id == found.id))
+        await self._queue.defer_delivery(connection, found.id, found.contact_id, urgent=True)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
     async def add_note(self, conversation_id: int, agent_id: int, body: str) -> Message:

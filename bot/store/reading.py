@@ -25,14 +25,13 @@ from bot.store import rows
 from bot.store.base import CONVERSATION, MESSAGE, Base
 from bot.store.tables import conversation, file, message, message_version, turn
 
-
 _REVISION = func.coalesce(message.c.revision, message.c.cursor)
 _SEEN = MESSAGE.where(
     message.c.contact_id == bindparam("contact"),
     message.c.cursor.is_not(None),
     message.c.visibility == Visibility.PUBLIC,
 ).limit(bindparam("limit"))
-_NEWS = _SEEN.where(_REVISION > bindparam("after")).order_by(_REVISION)
+_NEWS = _SEEN.where(bindparam("after") < _REVISION).order_by(_REVISION)
 _LATEST = _SEEN.order_by(message.c.cursor.desc())
 """Asked for by every open page whenever something happens, and so written down once."""
 

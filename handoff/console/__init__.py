@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from bot.feed import Feed
 from bot.model import Capabilities, NotFound
 from bot.store import Store
-from handoff.console import channels, contacts, conversations, files, replies, sign_in
+from handoff.console import aside, channels, contacts, conversations, files, replies, sign_in
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of
 from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
@@ -86,7 +86,7 @@ def console(
         },
     )
     app.state.console = Console(store, desk, feed, pages, Throttle(), stopping, capabilities)
-    for part in (sign_in, conversations, replies, contacts, files, channels):
+    for part in (sign_in, conversations, replies, contacts, files, channels, aside):
         app.include_router(part.router)
     app.include_router(_assets(assets))
     mounted = APIRouter()

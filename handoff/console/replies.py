@@ -166,6 +166,21 @@ async def delete(
     return await act(request, here, agent, conversation_id, deed())
 
 
+@router.post("/conversations/{conversation_id}/messages/{message_id}/retry")
+async def retry(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
+) -> Response:
+    """Whoever sees that a message was not delivered may have it tried again, the bot's as well."""
+
+    async def deed() -> None:
+        try:
+            await here.store.retry_delivery(message_id)
+        except NotFound as error:
+            raise ValueError("this message is on its way already, or there") from error
+
+    return await act(request, here, agent, conversation_id, deed())
+
+
 _GONE = "this reply cannot be changed: it is somebody else's, or deleted already"
 
 

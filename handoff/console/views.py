@@ -27,7 +27,7 @@ from bot.model import (
     Turn,
     Visibility,
 )
-from handoff.console.channels import ailing
+from handoff.console.channels import read_signs
 from handoff.console.context import Console, by_htmx
 from handoff.console.media import HEAD, playable
 
@@ -359,5 +359,5 @@ async def page(
         view=view,
         opened=opened,
         problem=problem,
-        ailing=await ailing(here),
+        signs=await read_signs(here),
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from bot import queue as queue_module
-from bot.queue import Claim, ClaimLost, Queue
+from bot.queue import Claim, ClaimLost, Queue, TryAgain
 from bot.store.database import conninfo, create_engine
 
 Jobs = Callable[..., Any]
@@ -143,3 +144,51 @@ async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead
         await until(lambda: queue._worker is not None and queue._worker.surely_alive)
         await deferred(database_url, queue, 1)
         await until(lambda: said == ["trusted", "lost"])
+
+
+async def put(database_url: str, queue: Queue, *waiting: tuple[int, int, bool]) -> None:
+    """Defers deliveries: message, contact, and whether it is urgent."""
+    engine = create_engine(database_url)
+    for message_id, contact_id, urgent in waiting:
+        async with engine.begin() as connection:
+            await queue.defer_delivery(connection, message_id, contact_id, urgent=urgent)
+    await engine.dispose()
+
+
+async def test_what_is_urgent_overtakes_other_contacts_and_nothing_of_its_own(
+    database_url: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_module, "CONCURRENCY", 1)
+    done: list[int] = []
+
+    async def deliver(message_id: int, _: Claim) -> None:
+        done.append(message_id)
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    storm = [(number, number, False) for number in range(1, 20)]
+    # To contact 7 something waits already, and more comes behind the agent's.
+    await put(database_url, queue, *storm, (20, 7, False), (21, 7, True), (22, 7, False), (23, 99, True))
+    async with working(queue):
+        await until(lambda: len(done) == 23)
+    assert done == [7, 20, 21, 23, *(number for number in range(1, 20) if number != 7), 22]
+
+
+async def test_what_is_tried_again_stays_before_what_is_urgent(database_url: str, queue: Queue) -> None:
+    begun, going = asyncio.Event(), asyncio.Event()
+    done: list[int] = []
+
+    async def deliver(message_id: int, claim: Claim) -> None:
+        if message_id == 1 and not claim.attempts:
+            begun.set()
+            await going.wait()
+            raise TryAgain(datetime.now(UTC) + timedelta(seconds=0.5))
+        done.append(message_id)
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    await put(database_url, queue, (1, 7, False))
+    async with working(queue):
+        await asyncio.wait_for(begun.wait(), 10)
+        await put(database_url, queue, (2, 7, True))
+        going.set()
+        await until(lambda: len(done) == 2)
+    assert done == [1, 2]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Author, DeliveryInput, DeliveryState
@@ -37,6 +37,8 @@ class Deliveries(Base):
                     .where(delivery.c.message_id == before.c.message_id)
                     .values(
                         attempts=delivery.c.attempts + 1,
+                        # Before the send, and so never fewer than what a customer may have twice.
+                        repeats=delivery.c.repeats + before.c.in_doubt.cast(Integer),
                         # What was never changed is sent now; of anything else ``begin_send`` tells.
                         in_doubt=before.c.in_doubt | (delivery.c.version == 0),
                     )

@@ -318,12 +318,12 @@ def _agents(account: Account, rows: Sequence[Any], written: list[Written]) -> No
         if row.author == "agent":
             found[row.conversation_id, row.text].append(row.id)
     account.agents_replies = len(written)
-    latest: dict[int, int] = defaultdict(int)
+    latest: dict[tuple[str, int], int] = defaultdict(int)
     for one in written:
         ids = found.pop((one.conversation, one.text), [])
         if len(ids) != 1:
             account.violations.append(f"the agent's reply {one.text!r} is recorded {len(ids)} times")
-        elif ids[0] < latest[one.conversation]:
+        elif ids[0] < latest[one.agent, one.conversation]:
             account.violations.append(f"the agent's reply {one.text!r} is out of order")
-        latest[one.conversation] = max([latest[one.conversation], *ids])
+        latest[one.agent, one.conversation] = max([latest[one.agent, one.conversation], *ids])
     account.violations += [f"an agent's reply that was refused is there: {text!r}" for _, text in found]

@@ -178,14 +178,16 @@ class WebCustomer:
                 # The desk says something every 15 seconds, if only that it is there.
                 timeout = httpx.Timeout(_PATIENCE, read=20.0)
                 async with self._http.stream("GET", "/chat/events", headers=headers, timeout=timeout) as stream:
-                    id = ""
+                    event: dict[str, str] = {}
                     async for line in stream.aiter_lines():
-                        if line.startswith("id: "):
-                            id = line.removeprefix("id: ")
-                        elif line.startswith("data: "):
-                            self._show(json.loads(line.removeprefix("data: ")))
-                        elif not line and id:
-                            self._last_event, id = id, ""
+                        if line:
+                            name, _, value = line.partition(": ")
+                            event[name] = value
+                            continue
+                        if "data" in event and "event" not in event:  # any other one only says that the desk is there
+                            self._show(json.loads(event["data"]))
+                        self._last_event = event.get("id", self._last_event)
+                        event = {}
             await asyncio.sleep(0.5)
 
     def _show(self, message: dict[str, Any]) -> None:
@@ -207,6 +209,9 @@ class WebCustomer:
 
     async def leave(self) -> None:
         for task in self._tasks:
+            if task.done():
+                task.result()
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._http.aclose()
@@ -223,6 +228,7 @@ def _words(message: dict[str, Any]) -> str:
 class Written:
     """One numbered reply of an agent, which the console has accepted."""
 
+    agent: str
     conversation: int
     text: str
 
@@ -313,7 +319,7 @@ class Agent:
             text = f"{self.name} writes reply {self._count} here."
             if not await self._reply(conversation, text):
                 return
-            self.written.append(Written(conversation, text))
+            self.written.append(Written(self.name, conversation, text))
         way = "resolve" if self.random.random() < 0.2 else "hand-back"
         if await self._leave(conversation, way):
             self.hand_backs += 1

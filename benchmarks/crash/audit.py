@@ -36,7 +36,8 @@ _JOBS = "SELECT status, task_name, count(*) AS count FROM procrastinate_jobs GRO
 UNFINISHED = """
     SELECT (SELECT count(*) FROM turn WHERE NOT done) AS turns,
            (SELECT count(*) FROM delivery WHERE state = 'pending') AS deliveries,
-           (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) AS jobs
+           (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) AS jobs,
+           (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '8 seconds') AS workers
 """
 
 
@@ -63,8 +64,8 @@ class Tally:
     """What customers saw twice."""
     possible_doubles: int = 0
     """What the desk knows they may have seen twice."""
-    delays: list[float] = field(default_factory=list)
-    """Seconds from the record of a message to the record that its answer is there."""
+    answered: list[tuple[datetime, float]] = field(default_factory=list)
+    """When a message was recorded, and seconds until it was recorded that its answer is there."""
 
     @property
     def unknown_doubles(self) -> int:
@@ -299,7 +300,8 @@ class _Ledger:
         written = {row.id: row for row in self._rows}
         for row in out:
             if row.author == "bot" and row.sent_at is not None:
-                self._tally.delays.append((row.sent_at - written[row.reply_to].created_at).total_seconds())
+                asked_at = written[row.reply_to].created_at
+                self._tally.answered.append((asked_at, (row.sent_at - asked_at).total_seconds()))
         answers = [row for row in out if row.author == "bot"]
         questions = [row.reply_to for row in sorted(answers, key=lambda row: places.get(row.id, 0))]
         seen = [row.id for row in sorted(out, key=lambda row: places.get(row.id, 0))]

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -43,6 +44,7 @@ LIFE = 40
 AGENTS = ("Mei", "Bo", "Ines", "Omar")
 REACHED_WITHIN = 12.0
 """Seconds for a desk to pass the place where it is to die; then one dies where it is."""
+MOVED = "struck where it was: no desk came by in time"
 SETTLED_WITHIN = 240.0
 """Seconds after the last message and fault in which everything must be done."""
 
@@ -80,6 +82,14 @@ class Struck:
     outcome: str
     """Empty if it went as ordered; else what happened instead."""
 
+    @property
+    def at_point(self) -> bool:
+        return bool(self.fault.point) and not self.outcome
+
+    @property
+    def hit(self) -> bool:
+        return self.outcome in ("", MOVED)
+
 
 @dataclass
 class Outcome:
@@ -95,10 +105,7 @@ class Outcome:
     lost_claims: int = 0
     hand_backs: int = 0
     doubts: int = 0
-    written_at: list[tuple[float, str]] = field(default_factory=list)
-    """When which channel's customers wrote, in seconds after the first message."""
-    answered_at: list[tuple[float, float]] = field(default_factory=list)
-    """When the customers' messages were recorded, and seconds until the answer was there."""
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     folder: Path = Path()
 
     @property
@@ -106,7 +113,7 @@ class Outcome:
         return self.account.violations
 
     def kills(self) -> list[Struck]:
-        return [one for one in self.struck if one.fault.deed == KILL]
+        return [one for one in self.struck if one.fault.deed == KILL and one.hit]
 
 
 Tell = Callable[[str], None]
@@ -134,7 +141,7 @@ class Campaign:
             agents = [asyncio.create_task(agent.work()) for agent in self._agents]
             faults = asyncio.create_task(self._strike(schedule(self.plan.seed, **self._scope())))
             try:
-                self._began = time.monotonic()
+                self._began, self.outcome.began_at = time.monotonic(), datetime.now(UTC)
                 await self._write()
                 self.outcome.seconds = time.monotonic() - self._began
                 await faults
@@ -212,7 +219,6 @@ class Campaign:
             else:
                 text, topic = self._random.choice(list(QUESTIONS.items()))
             customer.says(count, f"{text} (#{count})", topic)
-            self.outcome.written_at.append((time.monotonic() - self._began, customer.channel))
             if number % 200 == 199:
                 self._tell(f"{number + 1} messages, {len(self.outcome.struck)} faults")
 
@@ -255,7 +261,9 @@ class Campaign:
             case (deed, victim) if victim == DESK:
                 return await self._any_replica(fault)
             case (deed, victim) if (deed, victim) == (KILL, RASA):
-                return "" if self._rasa.kill() else "was down already"
+                with contextlib.suppress(TimeoutError):
+                    await self._rasa.ready(REACHED_WITHIN)
+                return "" if self._rasa.kill() else "was down"
             case (deed, victim) if (deed, victim) == (KILL, POSTGRESQL):
                 await self._database.kill(getattr(signal, fault.how), fault.seconds)
                 return ""
@@ -285,7 +293,7 @@ class Campaign:
         deadline = time.monotonic() + REACHED_WITHIN
         while (pid := Order.taken_by(self._orders, name)) is None:
             if time.monotonic() > deadline and Order.withdraw(self._orders, name):
-                return f"not reached; {await self._any_replica(fault) or 'struck where it was'}"
+                return await self._any_replica(fault) or MOVED
             await asyncio.sleep(0.02)
         if fault.deed == FREEZE:
             await asyncio.sleep(fault.seconds)
@@ -293,9 +301,13 @@ class Campaign:
         return ""
 
     async def _any_replica(self, fault: Fault) -> str:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REACHED_WITHIN):
+                while not any(replica.ready.is_set() for replica in self._replicas):
+                    await asyncio.sleep(0.1)
         running = [replica for replica in self._replicas if replica.pid is not None]
         if not running:
-            return "all were down already"
+            return "all were down"
         victim = running[int(fault.dice * len(running))]
         if fault.deed == KILL:
             victim.kill()
@@ -304,7 +316,7 @@ class Campaign:
 
     async def _freeze(self, pid: int | None, seconds: float) -> str:
         if pid is None:
-            return "was down already"
+            return "was down"
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
             await asyncio.sleep(seconds)
@@ -404,6 +416,7 @@ class Campaign:
             "turns": row.turns,
             "deliveries": row.deliveries,
             "jobs": row.jobs,
+            "replicas whose queue stands still": max(0, len(self._replicas) - row.workers),
         }
         return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 

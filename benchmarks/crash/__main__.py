@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import shutil
 import time
 from pathlib import Path
 from tempfile import mkdtemp
@@ -34,18 +34,19 @@ def main(
     began = time.monotonic()
 
     def tell(words: str) -> None:
-        print(f"{time.monotonic() - began:7.1f} s  {words}", file=sys.stderr, flush=True)
+        typer.echo(f"{time.monotonic() - began:7.1f} s  {words}", err=True)
 
     async def run() -> bool:
         model = await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
         outcome = await Campaign(plan, model, folder, tell).run()
         write(outcome, out, docs=docs)
-        print(summary(outcome))
+        typer.echo(summary(outcome))
         return not outcome.violations
 
     if not asyncio.run(run()):
-        print(f"\nThe desks' logs are in {folder}. This repeats it:\n  {plan.command}")
+        typer.echo(f"\nThe desks' logs are in {folder}. This repeats it:\n  {plan.command}")
         raise typer.Exit(1)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 typer.run(main)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +23,7 @@ _MESSAGES = """
     SELECT message.id, message.conversation_id, contact.channel, contact.external_id AS contact, message.author,
            message.text, message.external_id, message.reply_to, message.cursor, message.created_at,
            turn.done, turn.done_at, turn.action, turn.topic, turn.reason, (turn.message_id IS NOT NULL) AS has_turn,
-           delivery.state, delivery.external_ids, delivery.attempts, delivery.in_doubt, delivery.repeats, delivery.sent_at,
-           delivery.error
+           delivery.state, delivery.external_ids, delivery.in_doubt, delivery.repeats, delivery.sent_at, delivery.error
     FROM message
     JOIN contact ON contact.id = message.contact_id
     LEFT JOIN turn ON turn.message_id = message.id
@@ -92,9 +91,9 @@ async def audit(
 ) -> Account:
     """``transcripts``: by contact of the web, the cursors that a page shows when it is opened now."""
     async with await psycopg.AsyncConnection.connect(conninfo, row_factory=namedtuple_row) as connection:
-        rows = await (await connection.execute(_MESSAGES)).fetchall()
-        jobs = await (await connection.execute(_JOBS)).fetchall()
-        leases = await (await connection.execute("SELECT name, generation FROM lease")).fetchall()
+        rows: list[Any] = await (await connection.execute(_MESSAGES)).fetchall()
+        jobs: list[Any] = await (await connection.execute(_JOBS)).fetchall()
+        leases: list[Any] = await (await connection.execute("SELECT name, generation FROM lease")).fetchall()
     account = Account(leases={row.name.partition(":")[0]: row.generation for row in leases})
     for job in jobs:
         account.violations.append(f"{job.count} job(s) of {job.task_name} are left, {job.status}")
@@ -259,9 +258,7 @@ class _Ledger:
     def _on_the_platform(self, out: Sequence[Any], sees: Sequence[Seen]) -> None:
         there = {seen.external_id: place for place, seen in enumerate(sees)}
         owner = {id: row for row in out for id in row.external_ids}
-        words = defaultdict(list)
-        for seen in sees:
-            words[seen.text, seen.answers].append(seen.external_id)
+        first = _first_copies(sees, owner)
         missing = 0
         places: dict[int, int] = {}
         for row in out:
@@ -270,10 +267,7 @@ class _Ledger:
                 missing += 1
                 self._fault(f"delivery {row.id} ({row.author}) is not there, as {row.external_ids}")
                 continue
-            # What was sent twice came when its first copy did.
-            seen = sees[known[0]]
-            copies = [there[id] for id in words[seen.text, seen.answers] if id not in owner or owner[id] is row]
-            places[row.id] = min([*known, *copies]) if len(copies) > 1 else known[0]
+            places[row.id] = min(first.get(place, place) for place in known)
             self._tally.doubled += len(known) - 1
         self._count(len(out) - missing, missing, "at the platform")
         strange = [seen for seen in sees if seen.external_id not in owner]
@@ -311,6 +305,20 @@ class _Ledger:
         elif seen != sorted(seen):
             self._tally.disordered += 1
             self._fault(f"shown out of order: {seen}")
+
+
+def _first_copies(sees: Sequence[Seen], owner: Mapping[str, Any]) -> dict[int, int]:
+    """By the place of a message that the desk knows, the place of its first copy that it does not know: what was sent
+    twice came when its first copy did."""
+    first: dict[int, int] = {}
+    strange: dict[tuple[str, str | None], int] = {}
+    for place, seen in enumerate(sees):
+        key = seen.text, seen.answers
+        if seen.external_id not in owner:
+            strange.setdefault(key, place)
+        elif key in strange:
+            first[place] = strange.pop(key)
+    return first
 
 
 def _agents(account: Account, rows: Sequence[Any], written: list[Written]) -> None:

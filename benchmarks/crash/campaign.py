@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import psycopg
 from psycopg.rows import namedtuple_row
@@ -29,7 +30,22 @@ from benchmarks.crash.people import (
     TelegramCustomer,
     WebCustomer,
 )
-from benchmarks.crash.schedule import CUT, DESK, DISCORD, FREEZE, KILL, POSTGRESQL, RASA, TELEGRAM, WEB, Fault, schedule
+from benchmarks.crash.schedule import (
+    CUT,
+    DESK,
+    DISCORD,
+    FREEZE,
+    HOLDER,
+    KILL,
+    OPENING,
+    POSTGRESQL,
+    RASA,
+    RESTART,
+    TELEGRAM,
+    WEB,
+    Fault,
+    schedule,
+)
 from bot.app import add_agent
 from bot.model import Role
 from bot.store.database import conninfo
@@ -41,9 +57,10 @@ AT_ONCE = 24
 """Customers who write in turn."""
 LIFE = 40
 """Messages after which a customer is replaced by somebody new."""
-AGENTS = ("Mei", "Bo", "Ines", "Omar")
+AGENTS = ("Mei", "Bo", "Ines", "Omar", "Ada", "Jun")
 REACHED_WITHIN = 12.0
 """Seconds for a desk to pass the place where it is to die; then one dies where it is."""
+TAKEN_OVER_WITHIN = 10.0
 MOVED = "struck where it was: no desk came by in time"
 SETTLED_WITHIN = 240.0
 """Seconds after the last message and fault in which everything must be done."""
@@ -105,6 +122,8 @@ class Outcome:
     lost_claims: int = 0
     hand_backs: int = 0
     doubts: int = 0
+    takeovers: list[float] = field(default_factory=list)
+    """Seconds until another replica had the lease of one that was frozen."""
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     folder: Path = Path()
 
@@ -139,7 +158,10 @@ class Campaign:
         async with contextlib.AsyncExitStack() as stack:
             await self._start(stack)
             agents = [asyncio.create_task(agent.work()) for agent in self._agents]
-            faults = asyncio.create_task(self._strike(schedule(self.plan.seed, **self._scope())))
+            plan = self.plan
+            faults = asyncio.create_task(
+                self._strike(schedule(plan.seed, kills=plan.kills, duration=plan.duration, replicas=plan.replicas))
+            )
             try:
                 self._began, self.outcome.began_at = time.monotonic(), datetime.now(UTC)
                 await self._write()
@@ -152,9 +174,6 @@ class Campaign:
                 await asyncio.gather(faults, *agents, return_exceptions=True)
             await self._account()
         return self.outcome
-
-    def _scope(self) -> dict[str, float]:
-        return {"kills": self.plan.kills, "duration": self.plan.duration}
 
     # --- the machine
 
@@ -258,6 +277,10 @@ class Campaign:
         match fault.deed, fault.victim:
             case (deed, victim) if victim == DESK and fault.point:
                 return await self._at_point(fault)
+            case (deed, victim) if (deed, victim) == (RESTART, DESK):
+                return await self._restart_one_by_one()
+            case (deed, victim) if victim == DESK and fault.how == HOLDER:
+                return await self._freeze_holder(fault)
             case (deed, victim) if victim == DESK:
                 return await self._any_replica(fault)
             case (deed, victim) if (deed, victim) == (KILL, RASA):
@@ -313,6 +336,51 @@ class Campaign:
             victim.kill()
             return ""
         return await self._freeze(victim.pid, fault.seconds)
+
+    async def _restart_one_by_one(self) -> str:
+        for replica in self._replicas:
+            status = await replica.restart()
+            if status not in (None, 0, -signal.SIGKILL):
+                self.outcome.violations.append(f"a desk that was asked to stop ended with {status}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(60):
+                    await replica.ready.wait()
+        return ""
+
+    async def _freeze_holder(self, fault: Fault) -> str:
+        """Freezes the desk that holds a lease. In the opening, when nothing else is broken, another one must have it
+        within the promised time."""
+        leases = await self._leases()
+        running = {replica.pid for replica in self._replicas}
+        held = [name for name, (_, pid) in sorted(leases.items()) if pid in running]
+        if not held:
+            return await self._any_replica(fault)
+        name = held[int(fault.dice * len(held))]
+        generation, pid = leases[name]
+        freezing = asyncio.create_task(self._freeze(pid, fault.seconds))
+        began = time.monotonic()
+        while not freezing.done():
+            await asyncio.sleep(0.1)
+            if (await self._leases()).get(name, (generation, pid))[0] > generation:
+                self.outcome.takeovers.append(time.monotonic() - began)
+                break
+        if (
+            fault.seconds > OPENING
+            and fault.number == 1
+            and not any(t <= TAKEN_OVER_WITHIN for t in self.outcome.takeovers)
+        ):
+            self.outcome.violations.append(
+                f"nobody took over {name} within {TAKEN_OVER_WITHIN:g} s: {self.outcome.takeovers}"
+            )
+        return await freezing
+
+    async def _leases(self) -> dict[str, tuple[int, int]]:
+        """Generation and holder's process, by lease."""
+        with contextlib.suppress(psycopg.Error):
+            async with await psycopg.AsyncConnection.connect(conninfo(self._database.url)) as connection:
+                rows = await connection.execute("SELECT name, generation, holder FROM lease")
+                return {name: (generation, int(holder.rpartition(":")[2])) async for name, generation, holder in rows}
+        return {}
 
     async def _freeze(self, pid: int | None, seconds: float) -> str:
         if pid is None:
@@ -406,10 +474,9 @@ class Campaign:
             async with await psycopg.AsyncConnection.connect(
                 conninfo(self._database.url), row_factory=namedtuple_row
             ) as connection:
-                row = await (await connection.execute(UNFINISHED)).fetchone()
+                row: Any = await (await connection.execute(UNFINISHED)).fetchone()
         except psycopg.Error as error:
             return f"the database does not answer: {error}"
-        assert row is not None
         counts = {
             "updates at Telegram": incoming,
             "agents at work": len(AGENTS) - resting,

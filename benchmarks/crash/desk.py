@@ -1,8 +1,8 @@
-"""A desk that dies when told to: ``python -m benchmarks.crash.desk run`` is ``switchboard run`` with its points wrapped.
+"""A desk that dies when told to: ``python -m benchmarks.crash.desk run`` is ``switchboard run``, its points wrapped.
 
-Orders are files in the folder that ``CRASH_ORDERS`` names, one JSON object each (``Order``), shared by all replicas. Who
-passes a point for the n-th time since an order was given takes the order by removing its file, says so in a file beside
-it, and kills or freezes itself there and then. The product knows nothing of all this.
+Orders are files in the folder that ``CRASH_ORDERS`` names, one JSON object each (``Order``), shared by all replicas.
+Who passes a point for the n-th time since an order was given takes the order by removing its file, says so in a file
+beside it, and kills or freezes itself there and then. The product knows nothing of all this.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import functools
 import json
 import os
 import signal
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -122,4 +121,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -170,8 +170,6 @@ class Replica:
         self.complaints: list[str] = []
         """How it ended by itself, other than for want of a database at its start."""
         self._keeping: asyncio.Task[None] | None = None
-        self._held = asyncio.Lock()
-        """Held by who stops it for good."""
         self._stopping = False
 
     @property
@@ -195,7 +193,8 @@ class Replica:
                 assert self._desk.process is not None
                 status = await self._desk.process.wait()
                 words = str(error)[-600:]
-                if status >= 0 and "database" not in words:
+                # Without a database no desk starts; the operator's system tries again.
+                if status >= 0 and "cannot reach the database" not in words:
                     self.complaints.append(f"replica {self.number} did not start: {words}")
                 await asyncio.sleep(PAUSE)
                 continue
@@ -230,15 +229,16 @@ class Replica:
     async def restart(self) -> int | None:
         """In order, as a rolling restart does; the exit status of the old process."""
         process = self._desk.process
-        if process is None or process.returncode is not None:
+        if process is None or process.returncode is not None or not self.ready.is_set():
             return None
         self._stopping = True
+        self.ready.clear()
         try:
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 return await process.wait()
         except TimeoutError:
-            self.complaints.append(f"replica {self.number} did not stop within 30 seconds")
+            self.complaints.append(f"replica {self.number} did not stop within a minute")
             return None
 
     async def stop(self) -> None:

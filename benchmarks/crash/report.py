@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.crash.audit import KEYLESS, Tally
 from benchmarks.crash.campaign import MOVED, Outcome
 from benchmarks.crash.points import places
-from benchmarks.crash.schedule import CUT, DESK, DISCORD, FREEZE, KILL, POSTGRESQL, RASA, TELEGRAM, WEB
+from benchmarks.crash.schedule import CUT, DESK, DISCORD, FREEZE, KILL, POSTGRESQL, RASA, RESTART, TELEGRAM, WEB
 from bot.settings import ROOT
 
 PICTURE = "crash-campaign.svg"
@@ -58,8 +58,8 @@ def _headline(outcome: Outcome) -> Iterator[str]:
     verdict = "passed" if not outcome.violations else f"FAILED, with {len(outcome.violations)} violations"
     yield (
         f"Seed {plan.seed}, {plan.replicas} replica{'s' if plan.replicas > 1 else ''}: {verdict}."
-        f" {len(outcome.kills())} kills, {account.total('sent')} customers' messages and {account.agents_replies} agents'"
-        f" replies: **{account.total('lost') + account.total('undelivered')} lost,"
+        f" {len(outcome.kills())} kills, {account.total('sent')} customers' messages and {account.agents_replies}"
+        f" agents' replies: **{account.total('lost') + account.total('undelivered')} lost,"
         f" {account.total('disordered')} out of order, {doubled} doubled** where the platform can tell."
     )
     yield ""
@@ -97,11 +97,14 @@ def _faults(outcome: Outcome) -> Iterator[str]:
         yield (
             f"| {title} | " + " | ".join(str(hit[deed, victim, at_point] or "") for deed in (KILL, FREEZE, CUT)) + " |"
         )
+    restarts = sum(one.fault.deed == RESTART for one in outcome.struck)
     struck = {one.fault.place for one in outcome.struck if one.at_point}
     everywhere = {f"{side} {point}" for side, point in places()}
     yield ""
-    yield f"Struck at {len(struck)} of {len(everywhere)} named places. {moved} times no desk came by in time, and one was"
-    yield "struck where it was." + (f" Never at: {', '.join(sorted(everywhere - struck))}." if moved else "")
+    yield f"Struck at {len(struck)} of {len(everywhere)} named places. {moved} times no desk came by in time, and"
+    yield f"one was struck where it was. {restarts} times all desks were restarted in order, one by one." + (
+        f" Never at: {', '.join(sorted(everywhere - struck))}." if moved else ""
+    )
 
 
 def _figures(outcome: Outcome) -> Iterator[str]:
@@ -111,11 +114,16 @@ def _figures(outcome: Outcome) -> Iterator[str]:
             f"From record to answer: half within {delays[len(delays) // 2]:.2f} s,"
             f" 99 % within {delays[int(len(delays) * 0.99)]:.1f} s, all within {delays[-1]:.1f} s."
         )
+    if outcome.takeovers:
+        yield (
+            f"Of {len(outcome.takeovers)} desks that were frozen while they held a lease another one had it after"
+            f" {max(outcome.takeovers):.1f} s at most."
+        )
     terms = ", ".join(f"{name.capitalize()}'s {count} times" for name, count in sorted(outcome.account.leases.items()))
     yield (
         f"Leases changed hands: {terms}. {len(outcome.starts)} desks were started, in"
-        f" {sum(outcome.starts) / max(1, len(outcome.starts)):.1f} s on average. Agents claimed {outcome.claims} times, were"
-        f" too late {outcome.lost_claims} times, and {outcome.doubts} times did not hear what became of a reply."
+        f" {sum(outcome.starts) / max(1, len(outcome.starts)):.1f} s on average. Agents claimed {outcome.claims} times,"
+        f" were too late {outcome.lost_claims} times, and {outcome.doubts} times did not hear what became of a reply."
         f" {outcome.seconds:.0f} s of messages; {outcome.settled:.0f} s later all was done."
     )
 
@@ -201,9 +209,9 @@ def _axes(outcome: Outcome) -> Iterator[str]:
         f" {len(outcome.kills())} times something was killed</text>"
     )
     for place, (name, ink) in enumerate(_INKS.items()):
-        x = _WIDTH - _RIGHT - 210 + 75 * place
+        x: float = _WIDTH - _RIGHT - 210 + 75 * place
         yield f'<circle cx="{x}" cy="29" r="3" fill="{ink}"/><text x="{x + 7}" y="33">{_shown(name)}</text>'
-    for seconds in (0.01, 0.1, 1, 10, 100):
+    for seconds in (0.01, 0.1, 1.0, 10.0, 100.0):
         y = _y(seconds)
         yield f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}" stroke="#ddd"/>'
         yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{seconds:g} s</text>'

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from random import Random
 
-from benchmarks.crash.points import AFTER, BEFORE, POINTS, places
+from benchmarks.crash.points import POINTS, places
 
 DESK, RASA, POSTGRESQL, TELEGRAM, DISCORD, WEB = "desk", "Rasa", "PostgreSQL", "Telegram", "Discord", "web"
-KILL, FREEZE, CUT = "kill", "freeze", "cut"
+KILL, FREEZE, CUT, RESTART = "kill", "freeze", "cut", "restart"
+HOLDER = "who holds a lease"
 
 CALM = 3.0
 """Seconds at the beginning and the end in which nothing is started that breaks something."""
+OPENING = 12.0
+"""Seconds that the first fault has for itself: of several replicas, one that holds a lease hangs, and another must take
+its place meanwhile."""
 
 _CUTS = {
     TELEGRAM: ("send refused a connection", "send's answer lost", "fetch cut", "fetch's answer lost", "outage"),
@@ -49,33 +53,32 @@ class Fault:
         return f"{self.side} {self.point}"
 
 
-def schedule(seed: int, *, kills: int, duration: float) -> list[Fault]:
-    """``kills`` kills, and with them a third as many freezes and half as many cuts, in the order of their times.
+def schedule(seed: int, *, kills: int, duration: float, replicas: int) -> list[Fault]:
+    """``kills`` kills, and with them a third as many freezes, half as many cuts and some restarts in order, by time.
 
     Three of four kills strike a desk at a named point, each place in turn; every eighth strikes Rasa or PostgreSQL,
     and the rest a desk at any moment.
     """
-    random = Random(f"faults {seed}")  # noqa: S311
+    random = Random(f"faults {seed}")
+    opening = Fault(0, CALM, FREEZE, DESK, HOLDER, seconds=OPENING + 3.0, dice=random.random())
+    begin = CALM + (OPENING if replicas > 1 else 0.0)
     faults = [
-        *_spread(random, kills, duration, _kills(random)),
-        *_spread(random, kills // 3, duration, _freezes(random)),
-        *_spread(random, kills // 2, duration, _cuts(random)),
+        *([opening] if replicas > 1 else []),
+        *_spread(random, kills, begin, duration, _kills(random)),
+        *_spread(random, kills // 3, begin, duration, _freezes(random)),
+        *_spread(random, kills // 2, begin, duration, _cuts(random)),
+        *_spread(random, max(1, kills // 40), begin, duration, cycle([Fault(0, 0.0, RESTART, DESK, "one by one")])),
     ]
     faults.sort(key=lambda fault: fault.at)
-    return [Fault(number, *_values(fault)) for number, fault in enumerate(faults, 1)]
+    return [replace(fault, number=number) for number, fault in enumerate(faults, 1)]
 
 
-def _values(fault: Fault) -> tuple[object, ...]:
-    return tuple(getattr(fault, name) for name in Fault.__slots__[1:])
-
-
-def _spread(random: Random, count: int, duration: float, kinds: Iterator[Fault]) -> Iterator[Fault]:
+def _spread(random: Random, count: int, begin: float, duration: float, kinds: Iterator[Fault]) -> Iterator[Fault]:
     """So many, one in each of as many equal stretches of the time there is."""
-    room = max(duration - 2 * CALM, 1.0)
+    room = max(duration - begin - CALM, 1.0)
     for index in range(count):
-        at = CALM + (index + random.random()) * room / count
-        fault = next(kinds)
-        yield Fault(0, round(at, 2), *_values(fault)[1:])
+        at = begin + (index + random.random()) * room / count
+        yield replace(next(kinds), at=round(at, 2))
 
 
 def _shuffled(random: Random, things: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -114,7 +117,8 @@ def _freezes(random: Random) -> Iterator[Fault]:
         elif count in (1, 4):
             yield Fault(0, 0.0, FREEZE, POSTGRESQL, "one backend", seconds=seconds, dice=random.random())
         elif count == 5:
-            yield Fault(0, 0.0, FREEZE, DESK, "at any moment", seconds=seconds, dice=random.random())
+            how = random.choice(("at any moment", HOLDER))
+            yield Fault(0, 0.0, FREEZE, DESK, how, seconds=seconds, dice=random.random())
         else:
             yield _at_point(random, FREEZE, *next(at_points), seconds)
 
@@ -124,6 +128,3 @@ def _cuts(random: Random) -> Iterator[Fault]:
     for victim, how in every:
         seconds = round(random.uniform(1, 6), 1) if how == "outage" else 0.0
         yield Fault(0, 0.0, CUT, victim, how, passage=random.randint(1, 3), seconds=seconds, dice=random.random())
-
-
-__all__ = ["AFTER", "BEFORE", "Fault", "schedule"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,15 +22,15 @@ def test_every_named_point_is_a_coroutine_function_of_the_desk(point) -> None:
 
 
 def test_a_seed_says_which_fault_strikes_where_and_when() -> None:
-    assert schedule(7, kills=50, duration=300) == schedule(7, kills=50, duration=300)
-    assert schedule(7, kills=50, duration=300) != schedule(8, kills=50, duration=300)
+    assert schedule(7, kills=50, duration=300, replicas=3) == schedule(7, kills=50, duration=300, replicas=3)
+    assert schedule(7, kills=50, duration=300, replicas=3) != schedule(8, kills=50, duration=300, replicas=3)
 
 
 def test_the_full_campaign_kills_everything_and_everywhere() -> None:
-    faults = schedule(1, kills=200, duration=1250)
+    faults = schedule(1, kills=200, duration=1250, replicas=3)
     kills = [fault for fault in faults if fault.deed == KILL]
     assert len(kills) == 200
-    assert all(earlier.at <= later.at for earlier, later in zip(faults, faults[1:], strict=False))
+    assert all(earlier.at <= later.at for earlier, later in pairwise(faults))
     assert all(0 < fault.at < 1250 for fault in faults)
     struck = Counter(fault.place for fault in kills if fault.point)
     assert set(struck) == {f"{side} {point}" for side, point in places()}

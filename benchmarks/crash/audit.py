@@ -293,10 +293,12 @@ class _Ledger:
         were written, and all of it in the order of the desk's own records."""
         written = {row.id: row for row in self._rows}
         for row in out:
-            if row.author == "bot" and row.sent_at is not None:
+            if row.author == "bot" and row.reply_to not in written:
+                self._fault(f"answer {row.id} answers nothing")
+            elif row.author == "bot" and row.sent_at is not None:
                 asked_at = written[row.reply_to].created_at
                 self._tally.answered.append((asked_at, (row.sent_at - asked_at).total_seconds()))
-        answers = [row for row in out if row.author == "bot"]
+        answers = [row for row in out if row.author == "bot" and row.reply_to in written]
         questions = [row.reply_to for row in sorted(answers, key=lambda row: places.get(row.id, 0))]
         seen = [row.id for row in sorted(out, key=lambda row: places.get(row.id, 0))]
         if questions != sorted(questions):

@@ -237,7 +237,7 @@ class Written:
 class Agent:
     """Claims who waits, now and then also whom the bot has, replies and hands back.
 
-    Careful, as people are who saw an error page: what may have gone through is looked for before it is done again.
+    After an error page everything is done again as it was: it is the desk's business that it happens once.
     """
 
     name: str
@@ -342,16 +342,14 @@ class Agent:
             await asyncio.sleep(0.5)
 
     async def _reply(self, conversation: int, text: str) -> bool:
-        while True:
-            status = await self._post(conversation, "messages", {"text": text, "mode": "reply"})
-            if status == 303:
-                return True
-            if status is not None:
-                return False
+        """Sends the page's form, and the same one again as long as nobody says what became of it."""
+        path = f"/console/conversations/{conversation}"
+        found = re.search(r'name="after" value="(\d+)"', await self._get(path))
+        form = {"text": text, "mode": "reply", "after": found[1] if found else ""}
+        while (status := await self._post(conversation, "messages", form)) is None:
             self.doubts += 1
             await asyncio.sleep(0.5)
-            if text in await self._get(f"/console/conversations/{conversation}"):
-                return True
+        return status == 303 or text in await self._get(path)
 
     async def _leave(self, conversation: int, way: str) -> bool:
         while True:

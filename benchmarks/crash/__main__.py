@@ -25,6 +25,7 @@ def main(
     replicas: Annotated[int, typer.Option(help="Desks on one database.", min=1)] = 3,
     rate: Annotated[float, typer.Option(help="Customers' messages a second.")] = 4.0,
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = ROOT / "var" / "crash",
+    keep: Annotated[bool, typer.Option("--keep", help="Keep logs and database also if all is well.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Put table and picture into docs/reliability.md.")] = False,
 ) -> None:
     """Kill, freeze and cut everything while customers and agents write; then account for every message."""
@@ -46,7 +47,8 @@ def main(
     if not asyncio.run(run()):
         typer.echo(f"\nThe desks' logs are in {folder}. This repeats it:\n  {plan.command}")
         raise typer.Exit(1)
-    shutil.rmtree(folder, ignore_errors=True)
+    if not keep:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 typer.run(main)

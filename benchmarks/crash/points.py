@@ -68,6 +68,8 @@ POINTS = (
     Point("acquire a lease", "bot.lease:_acquired", often=False),
 )
 
+OFTEN = {point.name: point.often for point in POINTS}
+
 
 def places() -> Iterator[tuple[str, str]]:
     """Every place where a fault may strike, as (side, name of the point)."""

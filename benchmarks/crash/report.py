@@ -101,9 +101,12 @@ def _faults(outcome: Outcome) -> Iterator[str]:
     struck = {one.fault.place for one in outcome.struck if one.at_point}
     everywhere = {f"{side} {point}" for side, point in places()}
     yield ""
-    yield f"Struck at {len(struck)} of {len(everywhere)} named places. {moved} times no desk came by in time, and"
-    yield f"one was struck where it was. {restarts} times all desks were restarted in order, one by one." + (
-        f" Never at: {', '.join(sorted(everywhere - struck))}." if moved else ""
+    missing = sorted(everywhere - struck)
+    yield (
+        f"Struck at {len(struck)} of {len(everywhere)} named places"
+        f"{' (not ' + ', '.join(missing) + ')' if 0 < len(missing) < 10 else ''}."
+        f" {moved} times no desk came by in time, and one was struck where it was."
+        f" {restarts} times all desks were restarted in order, one by one."
     )
 
 

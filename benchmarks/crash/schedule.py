@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from random import Random
 
-from benchmarks.crash.points import POINTS, places
+from benchmarks.crash.points import OFTEN, places
 
 DESK, RASA, POSTGRESQL, TELEGRAM, DISCORD, WEB = "desk", "Rasa", "PostgreSQL", "Telegram", "Discord", "web"
 KILL, FREEZE, CUT, RESTART = "kill", "freeze", "cut", "restart"
@@ -28,7 +28,6 @@ _CUTS = {
     WEB: ("request lost", "answer lost", "connections cut"),
     POSTGRESQL: ("connections cut",),
 }
-_OFTEN = {point.name: point.often for point in POINTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _shuffled(random: Random, things: Sequence[tuple[str, str]]) -> Iterator[tup
 
 
 def _at_point(random: Random, deed: str, side: str, point: str, seconds: float = 0.0) -> Fault:
-    passage = random.randint(1, 4) if _OFTEN[point] else 1
+    passage = random.randint(1, 4) if OFTEN[point] else 1
     return Fault(0, 0.0, deed, DESK, f"{side} {point}", side, point, passage, seconds, random.random())
 
 

@@ -142,9 +142,13 @@ Tell = Callable[[str], None]
 
 
 class Campaign:
-    def __init__(self, plan: Plan, model: Path, folder: Path, tell: Tell = lambda _: None) -> None:
-        """``folder`` must be readable by everybody: as root, PostgreSQL runs as another user."""
+    def __init__(
+        self, plan: Plan, model: Path, folder: Path, tell: Tell = lambda _: None, faults: list[Fault] | None = None
+    ) -> None:
+        """``folder`` must be readable by everybody: as root, PostgreSQL runs as another user. ``faults`` come in place
+        of those of the plan's seed."""
         self.plan = plan
+        self._faults = faults or schedule(plan.seed, kills=plan.kills, duration=plan.duration, replicas=plan.replicas)
         self._tell = tell
         self._model = model
         self._folder = folder
@@ -161,10 +165,7 @@ class Campaign:
         async with contextlib.AsyncExitStack() as stack:
             await self._start(stack)
             agents = [asyncio.create_task(agent.work()) for agent in self._agents]
-            plan = self.plan
-            faults = asyncio.create_task(
-                self._strike(schedule(plan.seed, kills=plan.kills, duration=plan.duration, replicas=plan.replicas))
-            )
+            faults = asyncio.create_task(self._strike(self._faults))
             try:
                 self._began, self.outcome.began_at = time.monotonic(), datetime.now(UTC)
                 await self._write()

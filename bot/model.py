@@ -6,6 +6,7 @@ timezone-aware UTC datetimes; identifiers made by the store are integers that gr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -513,9 +514,16 @@ class Event:
     """Something changed; whoever shows it reads it anew. Carries no content."""
 
     kind: str
-    """``message``, ``state`` or ``delivery``."""
+    """``message``, ``state``, ``delivery``, or ``reply``: a message that its customer does not have yet."""
     conversation_id: int
     contact_id: int
+    opened_by: str = ""
+    """Whose conversation was opened, as ``contact_key`` has it: for who watches a contact that is new."""
+
+
+def contact_key(channel: str, account: str, external_id: str) -> str:
+    """Stands for a contact where nobody need know who it is."""
+    return hashlib.sha256("\0".join((channel, account, external_id)).encode(errors="surrogatepass")).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from bot.model import (
     Thread,
     TurnInput,
 )
+from bot.queue import Claim
 from bot.store import Store
 
 log = structlog.get_logger(__name__)
@@ -73,9 +74,10 @@ class Turns:
         self._show_typing = show_typing
         self._measures = measures or Measures()
 
-    async def take(self, message_id: int, attempts: int) -> None:
+    async def take(self, message_id: int, claim: Claim) -> None:
         """Takes the turn of one message, once, however often it is called."""
-        taken = await self._store.begin_turn(message_id)
+        known = claim.known if isinstance(claim.known, TurnInput) else None
+        taken = known or await self._store.begin_turn(message_id)
         if taken is None:
             return
         conversation = taken.conversation
@@ -88,7 +90,7 @@ class Turns:
             return
         language = self._language(taken)
         prediction: Prediction | None = None
-        if attempts >= MAX_TRIES:
+        if claim.attempts >= MAX_TRIES:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
             decision = self._policy.on_turn_failed()
         elif taken.command is not None:
@@ -106,7 +108,7 @@ class Turns:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
         position = await self._store.finish_turn(
-            taken, decision, self.replies(decision, language), language=language, prediction=prediction
+            taken, decision, self.replies(decision, language), language=language, prediction=prediction, claim=claim
         )
         self._measures.turned(conversation.contact.channel, decision.action, taken.message.created_at)
         if decision.reason is not None and position is not None:  # or a human was faster, and nothing is queued

@@ -121,7 +121,11 @@ class Base:
         await self._queue.defer_delivery(connection, message_id, to.contact.id)
         return message_id
 
-    async def _notify(self, connection: AsyncConnection, kind: str, conversation_id: int, contact_id: int) -> None:
+    async def _notify(
+        self, connection: AsyncConnection, kind: str, conversation_id: int, contact_id: int, opened_by: str = ""
+    ) -> None:
         """Tells the feeds of all replicas, when this transaction commits."""
-        payload = json.dumps({"kind": kind, "conversation_id": conversation_id, "contact_id": contact_id})
+        payload = json.dumps(
+            {"kind": kind, "conversation_id": conversation_id, "contact_id": contact_id, "opened_by": opened_by}
+        )
         await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, payload)))

@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, liter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Author, DeliveryInput, DeliveryState
-from bot.queue import DELIVER, TURN
+from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows, tables
-from bot.store.base import Base
+from bot.store.fastpath import FastPath
 from bot.store.tables import contact, delivery, message, turn
 
 
-class Deliveries(Base):
+class Deliveries(FastPath):
     async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
         """The delivery, if it is still pending; counts the attempt."""
         answered = message.alias("answered")
@@ -138,9 +138,19 @@ class Deliveries(Base):
                 .values(leftover=delivery.c.leftover.op("-")(external_id))
             )
 
-    async def record_sent(self, begun: DeliveryInput, index: int | None = None, external_id: str | None = None) -> None:
+    async def record_sent(
+        self,
+        begun: DeliveryInput,
+        index: int | None = None,
+        external_id: str | None = None,
+        claim: Claim | None = None,
+    ) -> None:
         """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
-        ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that."""
+        ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
+        ``claim`` is ended with it where that can be done in the same transaction."""
+        if index is not None and external_id is not None and claim is not None and self._queue.is_open:
+            await self._sent_at_once(begun, index, external_id, claim)
+            return
         async with self._engine.begin() as connection:
             where = await self._lock_contact_of(connection, begun.message.id)
             values: dict[Any, Any] = {} if index is None else self._placed(begun, index, external_id)

@@ -186,9 +186,14 @@ class Deliveries(FastPath):
         return values
 
     def _sent(self, external_id: str) -> dict[Any, Any]:
+        # Two workers may have sent it under one key, one of which was frozen: they found the same message.
+        new = ~delivery.c.external_ids.has_key(external_id)
         return {
-            delivery.c.external_ids: delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id)),
-            delivery.c.sends: delivery.c.sends + 1,
+            delivery.c.external_ids: case(
+                (new, delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id))),
+                else_=delivery.c.external_ids,
+            ),
+            delivery.c.sends: delivery.c.sends + new.cast(Integer),
         }
 
     async def postpone_delivery(

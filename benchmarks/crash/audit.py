@@ -262,7 +262,10 @@ class _Ledger:
         missing = 0
         places: dict[int, int] = {}
         for row in out:
-            known = [there[id] for id in row.external_ids if id in there]
+            ids = dict.fromkeys(row.external_ids)
+            known = [there[id] for id in ids if id in there]
+            if len(ids) < len(row.external_ids):
+                self._fault(f"delivery {row.id} has one message for several parts: {row.external_ids}")
             if not known:
                 missing += 1
                 self._fault(f"delivery {row.id} ({row.author}) is not there, as {row.external_ids}")
@@ -273,7 +276,7 @@ class _Ledger:
         strange = [seen for seen in sees if seen.external_id not in owner]
         self._tally.doubled += len(strange)
         repeats = sum(row.repeats for row in out)
-        doubled = len(strange) + sum(max(0, len(row.external_ids) - 1) for row in out)
+        doubled = len(strange) + sum(max(0, len(set(row.external_ids)) - 1) for row in out)
         if self._customer.channel in KEYLESS:
             self._tally.possible_doubles += repeats
             if doubled > repeats:

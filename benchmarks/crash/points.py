@@ -40,12 +40,13 @@ POINTS = (
     # A platform's event comes in, and is committed with its turn.
     Point("receive", "bot.app:Switchboard.receive"),
     Point("record incoming", "bot.store.receiving:Receiving.record_incoming"),
-    Point("defer turn", "bot.queue:Queue.defer_turn"),
+    Point("write at once", "bot.queue:Queue.at_once"),
+    Point("defer turn", "bot.queue:Queue.defer_turn", often=False),
     Point("acknowledge to Telegram", "connectors.telegram:TelegramConnector._fetch"),
     Point("keep Discord's session", "connectors.discord:DiscordConnector.keep"),
     # The turn.
     Point("take turn", "bot.turns:Turns.take"),
-    Point("begin turn", "bot.store.turns:TurnTaking.begin_turn"),
+    Point("begin turn", "bot.store.turns:TurnTaking.begin_turn", often=False),
     Point("ask the engine", "intents.rasa:RasaEngine.predict"),
     Point("finish turn", "bot.store.turns:TurnTaking.finish_turn"),
     Point("skip turn", "bot.store.turns:TurnTaking.skip_turn", often=False),
@@ -54,17 +55,19 @@ POINTS = (
     Point("agent's reply", "bot.store.desk:DeskWork.add_reply", often=False),
     Point("hand back", "bot.store.desk:DeskWork.hand_back", often=False),
     # The reply goes out.
-    Point("defer delivery", "bot.queue:Queue.defer_delivery"),
+    Point("defer delivery", "bot.queue:Queue.defer_delivery", often=False),
     Point("deliver", "bot.outbox:Outbox.deliver"),
-    Point("begin delivery", "bot.store.deliveries:Deliveries.begin_delivery"),
-    Point("confirm the job", "bot.queue:_Claim.confirm"),
+    Point("begin delivery", "bot.store.deliveries:Deliveries.begin_delivery", often=False),
+    Point("confirm the job", "bot.queue:_WorkersClaim.confirm"),
     Point("send to Telegram", "connectors.telegram:TelegramConnector.send"),
     Point("send to Discord", "connectors.discord:DiscordConnector.send"),
     Point("send to the web", "connectors.web:WebConnector.send"),
     Point("record sent", "bot.store.deliveries:Deliveries.record_sent"),
     Point("end of the job", "bot.queue:_Worker._persist_job_status"),
     # What keeps it going.
+    Point("sign of life", "bot.queue:_Worker.beat", often=False),
     Point("rescue jobs", "bot.queue:Queue.rescue_stalled", often=False),
+    Point("rescue lost jobs", "bot.queue:Queue.rescue_lost", often=False),
     Point("acquire a lease", "bot.lease:_acquired", often=False),
 )
 

@@ -110,6 +110,10 @@ ANSWERED = "(SELECT min(id) FROM message WHERE author = 'bot')"
         (_sql(f"UPDATE delivery SET state = 'pending' WHERE message_id = {ANSWERED}"), "is pending"),
         (_sql(f"UPDATE delivery SET state = 'failed' WHERE message_id = {ANSWERED}"), "is failed"),
         (_sql(f"UPDATE delivery SET in_doubt = true WHERE message_id = {ANSWERED}"), "in doubt: True"),
+        (
+            _sql(f"UPDATE delivery SET external_ids = external_ids || external_ids WHERE message_id = {ANSWERED}"),
+            "one message for several parts",
+        ),
         (lambda desk: desk.people["telegram"].sees.pop(), "1 deliveries are not at the platform"),
         (lambda desk: desk.people["discord"].sees.reverse(), "answered out of order"),
         (lambda desk: desk.people["discord"].sees.append(Seen("x", "more", None)), "1 doubles"),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Author, DeliveryInput, DeliveryState
@@ -37,6 +37,8 @@ class Deliveries(FastPath):
                     .where(delivery.c.message_id == before.c.message_id)
                     .values(
                         attempts=delivery.c.attempts + 1,
+                        # Before the send, and so never fewer than what a customer may have twice.
+                        repeats=delivery.c.repeats + before.c.in_doubt.cast(Integer),
                         # What was never changed is sent now; of anything else ``begin_send`` tells.
                         in_doubt=before.c.in_doubt | (delivery.c.version == 0),
                     )
@@ -185,9 +187,14 @@ class Deliveries(FastPath):
         return values
 
     def _sent(self, external_id: str) -> dict[Any, Any]:
+        # Two workers may have sent it under one key, one of which was frozen: they found the same message.
+        new = ~delivery.c.external_ids.has_key(external_id)
         return {
-            delivery.c.external_ids: delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id)),
-            delivery.c.sends: delivery.c.sends + 1,
+            delivery.c.external_ids: case(
+                (new, delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id))),
+                else_=delivery.c.external_ids,
+            ),
+            delivery.c.sends: delivery.c.sends + new.cast(Integer),
         }
 
     async def postpone_delivery(

@@ -133,7 +133,10 @@ _SENT = f"""
     ), placed AS (
         UPDATE delivery
         SET placed = CASE WHEN version = %(version)s THEN %(placed)s ELSE placed END,
-            external_ids = external_ids || jsonb_build_array(%(external_id)s::text), sends = sends + 1,
+            -- Two workers may have sent it under one key, one of which was frozen: they found the same message.
+            external_ids = CASE WHEN external_ids @> to_jsonb(%(external_id)s::text) THEN external_ids
+                ELSE external_ids || to_jsonb(%(external_id)s::text) END,
+            sends = sends + CASE WHEN external_ids @> to_jsonb(%(external_id)s::text) THEN 0 ELSE 1 END,
             in_doubt = false,
             state = CASE WHEN version = %(version)s THEN 'sent' ELSE state END,
             error = CASE WHEN version = %(version)s THEN NULL ELSE error END,

@@ -344,3 +344,33 @@ async def test_forms_are_utf_8_whatever_they_claim(
     await sign_in(client)
     assert (await client.post(f"{address}/messages", content=form("text"), headers=headers)).status_code == 303
     assert (await latest(store, address)).text == words
+
+
+# --- sent again ---------------------------------------------------------------------------------
+
+
+async def test_a_form_that_is_sent_again_is_one_reply(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
+    """Whoever gets an error page cannot know whether the desk died before or after it had the words."""
+    address = await held(store, desk, mei)
+    client = await sign_in(browser())
+
+    async def form(text: str) -> dict[str, str]:
+        found = re.search(r'name="after" value="(\d+)"', (await client.get(address)).text)
+        assert found is not None
+        return {"text": text, "mode": "reply", "after": found[1]}
+
+    async def replies() -> list[str]:
+        return [one.text for one in await store.messages(id_in(address)) if one.author is Author.AGENT]
+
+    first = await form("Hello")
+    for _ in range(2):
+        assert (await client.post(f"{address}/messages", data=first)).status_code == 303
+    assert await replies() == ["Hello"]
+    # Other words, and the same words said anew by who sees that they are there.
+    assert (await client.post(f"{address}/messages", data={**first, "text": "Anna"})).status_code == 303
+    again = await form("Hello")
+    assert (await client.post(f"{address}/messages", data=again)).status_code == 303
+    assert await replies() == ["Hello", "Anna", "Hello"]
+    # A request that was stuck in a frozen replica comes last.
+    assert (await client.post(f"{address}/messages", data=again)).status_code == 303
+    assert await replies() == ["Hello", "Anna", "Hello"]

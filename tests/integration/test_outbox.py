@@ -779,3 +779,35 @@ async def test_who_loses_the_claim_between_two_parts_leaves_the_rest(start: Call
     assert talk.board.texts == ["one two", "three four"]
     await talk.deliver(reply)
     assert talk.board.texts == ["one two", "three four", "five six"]
+
+
+async def test_what_two_workers_sent_under_one_key_is_one_part(start: Start) -> None:
+    """One was frozen in the moment of sending, the other sent it again and found the same message; then the first one
+    wakes up and records it as well. The message has one part still: an edit changes it, and takes nothing away."""
+    talk = await start()
+    reply = await talk.reply("one")
+    frozen = await talk.store.begin_delivery(reply.id)
+    assert frozen is not None
+    await talk.deliver(reply)
+    (sent,) = talk.board.shown
+    await talk.store.record_sent(frozen, 0, sent)
+    await talk.edit(reply, "two")
+    await talk.deliver(reply)
+    assert talk.board.texts == ["two"]
+    assert "delete" not in talk.board.did
+
+
+async def test_also_where_the_job_ends_with_the_record(start: Start, queue: Queue) -> None:
+    talk = await start()
+    reply = await talk.reply("one")
+    frozen = await talk.store.begin_delivery(reply.id)
+    assert frozen is not None
+    await talk.deliver(reply)
+    (sent,) = talk.board.shown
+    claim = Claim()
+    claim.job_id = 0  # of no job that there is
+    await talk.store.record_sent(frozen, 0, sent, claim)
+    await talk.edit(reply, "two")
+    await talk.deliver(reply)
+    assert talk.board.texts == ["two"]
+    assert "delete" not in talk.board.did

@@ -98,14 +98,15 @@ async def parse(server: Rasa) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
-async def rest(server: Rasa) -> AsyncIterator[Ask]:
+async def rest(server: Rasa, customers: int = 200) -> AsyncIterator[Ask]:
     """Rasa's own REST channel: a conversation a customer, in Rasa's memory."""
     async with aiohttp.ClientSession(server.url) as http:
-        customers = deque(secrets.token_hex(8) for _ in range(200))
+        senders = deque(secrets.token_hex(8) for _ in range(customers))
 
         async def ask(text: str) -> None:
-            customers.rotate()
-            async with http.post("/webhooks/rest/webhook", json={"sender": customers[0], "message": text}) as answer:
+            senders.rotate()
+            message = {"sender": senders[0], "message": text}
+            async with http.post("/webhooks/rest/webhook", json=message) as answer:
                 answer.raise_for_status()
                 if not await answer.json():
                     raise NoReply(text)
@@ -221,11 +222,11 @@ async def web(at: Desk, visitors: int) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
-async def messenger(peer: TelegramPeer, customers: int) -> AsyncIterator[Ask]:
-    """The desk on Telegram, by a stand-in for Telegram in this process."""
+async def messenger(peer: TelegramPeer, customers: int, first: int = 1000) -> AsyncIterator[Ask]:
+    """The desk on Telegram, by a stand-in for Telegram in this process. Customers are numbered from ``first``."""
     free: asyncio.Queue[PeerUser] = asyncio.Queue()
     for number in range(customers):
-        free.put_nowait(peer.user(1000 + number, first_name="Ann", language_code="en"))
+        free.put_nowait(peer.user(first + number, first_name="Ann", language_code="en"))
 
     async def ask(text: str) -> None:
         user = await free.get()

@@ -88,15 +88,11 @@ def _keep_running(server: PostgresServer, left: Event) -> None:
     succeeds as soon as there is space. The address stays the same."""
     pause = LOOK
     while not left.wait(pause):
-        pause = LOOK
         if _is_alive(server.pgdata):
+            pause = LOOK
             continue
-        log.error(
-            "PostgreSQL has died; starting it again",
-            action="postgres_died",
-            space=_space_words(server.pgdata).strip(),
-            log=str(server.log),
-        )
+        if pause == LOOK:
+            log.error("PostgreSQL has died; starting it again", action="postgres_died", log=str(server.log))
         try:
             with _STARTING:
                 _forget_dead_server(server.pgdata)
@@ -104,8 +100,14 @@ def _keep_running(server: PostgresServer, left: Event) -> None:
                 server.start()
         except Exception as error:
             pause = RESTART_PAUSE
-            log.warning("PostgreSQL does not start yet", action="postgres_not_started", error=type(error).__name__)
+            log.error(
+                f"PostgreSQL does not start.{_space_words(server.pgdata)}",
+                action="postgres_not_started",
+                error=type(error).__name__,
+                log=str(server.log),
+            )
         else:
+            pause = LOOK
             log.info("PostgreSQL runs again", action="postgres_restarted")
 
 

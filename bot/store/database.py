@@ -31,6 +31,16 @@ log = structlog.get_logger(__name__)
 START_TIMEOUT = 60.0
 """Seconds: after a crash PostgreSQL replays its log before it answers."""
 MIN_VERSION = 150000
+ANSWER_WITHIN = 60
+"""Seconds for one statement of the desk's, locks that it waits for included."""
+_NETWORK = {
+    "connect_timeout": "10",
+    # A network that swallows everything is noticed within half a minute; the system's own patience is two hours.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 LOOK = 1.0
 """Seconds between looks whether the embedded PostgreSQL is alive."""
 RESTART_PAUSE = 5.0
@@ -165,7 +175,8 @@ def sqlalchemy_url(url: str) -> URL:
         raise DatabaseError(
             f"DATABASE_URL must be a PostgreSQL address (postgresql://…), not {parsed.get_backend_name()}"
         )
-    return parsed.set(drivername="postgresql+psycopg")
+    # What the address says itself goes before.
+    return parsed.set(drivername="postgresql+psycopg", query={**_NETWORK, **parsed.query})
 
 
 def conninfo(url: str) -> str:
@@ -174,7 +185,13 @@ def conninfo(url: str) -> str:
 
 
 def create_engine(url: str) -> AsyncEngine:
-    return create_async_engine(sqlalchemy_url(url), pool_size=10, max_overflow=10, pool_pre_ping=False)
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=False,
+        connect_args={"options": f"-c statement_timeout={ANSWER_WITHIN}s"},
+    )
 
 
 async def migrate(url: str) -> None:

@@ -15,7 +15,7 @@ chat: setup      ## talk to the desk in this terminal
 	@exec $(BIN)/switchboard chat
 
 test: setup-tests ## set everything up and pass all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3
 
 setup:           ## only set up
 	@$(PYTHON) scripts/setup.py

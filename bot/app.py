@@ -305,6 +305,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     health = {name: ChannelHealth(name) for name in plugins()}
     connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health)
     metrics = Metrics(store.figures, connectors)
+    outbox = Outbox(store, connectors, health, metrics)
     turns = Turns(
         store,
         answers,
@@ -313,6 +314,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         language.detect,
         partial(_show_typing, connectors),
         metrics,
+        outbox,
     )
     return Switchboard(
         conninfo=conninfo(url),
@@ -320,7 +322,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         queue=queue,
         feed=feed,
         turns=turns,
-        outbox=Outbox(store, connectors, health, metrics),
+        outbox=outbox,
         attachments=Attachments(
             store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
         ),

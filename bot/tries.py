@@ -15,7 +15,7 @@ import structlog
 
 from bot.metrics import Measures
 from bot.model import EscalationReason, TemporaryError
-from bot.queue import TURN, ClaimedTask, ClaimLost, Confirm, TryAgain
+from bot.queue import TURN, Claim, ClaimLost, Task, TryAgain
 from bot.settings import ROOT
 from bot.store import Store
 from bot.store.trouble import is_trouble
@@ -38,15 +38,15 @@ class Tries:
         self._notice = notice
         self._measures = measures or Measures()
 
-    def counted(self, name: str, task: ClaimedTask) -> ClaimedTask:
+    def counted(self, name: str, task: Task) -> Task:
         """The task, given up where it fails too often. A turn is told how often it failed, not how often it began."""
 
-        async def run(message_id: int, attempts: int, confirm: Confirm) -> None:
-            tried = attempts
+        async def run(message_id: int, claim: Claim) -> None:
+            attempts = claim.attempts
             if name == TURN and 0 < attempts < INTERRUPTED:
-                tried = await self._store.failures(name, message_id)
+                claim.failures = await self._store.failures(name, message_id)
             try:
-                await task(message_id, tried, confirm)
+                await task(message_id, claim)
             except Exception as error:
                 if isinstance(error, TryAgain):
                     await self._forget(name, message_id, attempts)
@@ -54,7 +54,7 @@ class Tries:
                 if not _own_fault(error):
                     raise
                 try:
-                    await confirm()
+                    await claim.confirm()
                 except ClaimLost:
                     return
                 if not await self._failed(name, message_id, error):

@@ -19,6 +19,7 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 with warnings.catch_warnings():
@@ -203,8 +204,10 @@ async def migrate(url: str) -> None:
                 raise DatabaseError(f"PostgreSQL 15 or later is needed; this is {version // 10000}")
             await connection.execute("SELECT pg_advisory_lock(hashtext('switchboard.migrate'))")
             await asyncio.to_thread(command.upgrade, _alembic(url), "head")
-    except psycopg.OperationalError as error:
-        raise DatabaseError(f"cannot reach the database: {str(error).strip()}. Check DATABASE_URL") from error
+    except (psycopg.OperationalError, OperationalError) as error:
+        # SQLAlchemy puts the statement around the driver's words, and an address of its own site.
+        words = str(getattr(error, "orig", error)).strip()
+        raise DatabaseError(f"cannot reach the database: {words}. Check DATABASE_URL") from error
 
 
 def _alembic(url: str) -> Config:

@@ -279,6 +279,7 @@ delivery = Table(
     Column("version", Integer, nullable=False, server_default="0", comment="Grows with every edit and deletion."),
     Column("sends", Integer, nullable=False, server_default="0", comment="How many parts were ever sent."),
     Column("in_doubt", Boolean, nullable=False, server_default="false", comment="The end of a send is not known."),
+    Column("repeats", Integer, nullable=False, server_default="0", comment="How many tries began in doubt."),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", Moment, nullable=False, server_default=func.now()),
     Column("error", Text),

@@ -129,6 +129,11 @@ class View:
         """The message that an agent may answer as such."""
         return next((one for one in self.messages if one.id == message_id and self.may_quote(one)), None)
 
+    def latest_of(self, agent: Agent) -> int:
+        """The agent's latest reply, 0 if there is none."""
+        own = (one.id for one in self.messages if one.agent_id == agent.id and one.visibility is Visibility.PUBLIC)
+        return max(own, default=0)
+
     def may_quote(self, message: Message) -> bool:
         return (
             self.capabilities.quotes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ from playwright.async_api import Browser, async_playwright, expect
 
 from bot.settings import ROOT
 from intents.paths import EnginePaths
+from intents.sidecar import Sidecar
 from intents.training import ensure_model
 from tests.e2e.desk import DeskProcess, config_file, with_trained_model
 
@@ -33,8 +36,12 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 async def model() -> Path:
-    """The model of the shipped content, trained once for all runs until the content changes."""
-    return await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
+    """The model of the shipped content, trained once for all runs until the content changes: by one of several
+    pytest workers, while the others wait for it."""
+    (ROOT / "var").mkdir(exist_ok=True)
+    with (ROOT / "var" / "tests.lock").open("w") as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        return await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +50,18 @@ def folders() -> Iterator[Path]:
     as another."""
     with TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+async def rasa(model: Path, folders: Path) -> AsyncIterator[dict[str, str]]:
+    """One Rasa for many desks, as their environment names it: they start and restart in a second or two."""
+    sidecar = Sidecar(EnginePaths(ROOT / "data", folders / "rasa"), model)
+    running = asyncio.create_task(sidecar.run())
+    await asyncio.wait_for(sidecar.first_ready.wait(), 120)
+    endpoint = sidecar.endpoint()
+    yield {"RASA_URL": endpoint.url, "RASA_TOKEN": endpoint.token}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +77,7 @@ async def desk_process(model: Path, folders: Path) -> AsyncIterator[DeskProcess]
 
 @pytest.fixture
 async def new_desk(model: Path, folders: Path) -> AsyncIterator[Callable[..., DeskProcess]]:
-    """Makes desks that a test may kill; none outlives the test."""
+    """Makes desks that a test may kill; none outlives the test. Each has a Rasa of its own, unless given ``**rasa``."""
     made: list[DeskProcess] = []
 
     def make(config: str = "", **environment: str) -> DeskProcess:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +27,15 @@ class DeskProcess:
     var: Path
     config: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    command: Sequence[str | Path] = (SWITCHBOARD,)
+    """What is run; ``run`` is added."""
     process: Process | None = None
     output: str = ""
 
     async def start(self, timeout: float = 120) -> DeskProcess:
         """Returns when the desk says that it is ready."""
         self.process = await asyncio.create_subprocess_exec(
-            SWITCHBOARD, "run", stdout=PIPE, stderr=(self.var.parent / "desk.log").open("ab"), env=self.variables
+            *self.command, "run", stdout=PIPE, stderr=(self.var.parent / "desk.log").open("ab"), env=self.variables
         )
         self.output = ""
         async with asyncio.timeout(timeout):
@@ -41,11 +44,10 @@ class DeskProcess:
                 if not line:
                     raise RuntimeError(f"the desk ended at start: {self.log[-3000:]}")
                 self.output += line.decode()
-            # The rest of the welcome comes in one piece with it.
-            await asyncio.sleep(0.2)
+            # The rest of the welcome comes in one piece with it: it is there already.
             while True:
                 try:
-                    line = await asyncio.wait_for(self.process.stdout.readline(), 0.3)
+                    line = await asyncio.wait_for(self.process.stdout.readline(), 0.1)
                 except TimeoutError:
                     break
                 if not line:

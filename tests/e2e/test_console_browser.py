@@ -105,13 +105,19 @@ async def sign_in(agents: dict[str, Agent], chromium: Browser) -> AsyncIterator[
 
 
 @pytest.fixture
-async def open_console(app: FastAPI, sign_in: Open) -> AsyncIterator[Open]:
+async def address(app: FastAPI) -> AsyncIterator[str]:
     async with served(app) as address:
+        yield address
 
-        async def open_console(viewport: dict[str, int] = WIDE) -> Page:
-            return await sign_in(address, viewport)
 
-        yield open_console
+@pytest.fixture
+def open_console(address: str, sign_in: Open) -> Open:
+    """The fixtures in this order: a server that ends before the browsers waits for their event streams."""
+
+    async def open_console(viewport: dict[str, int] = WIDE) -> Page:
+        return await sign_in(address, viewport)
+
+    return open_console
 
 
 async def said(
@@ -778,10 +784,12 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
     async with served(app) as address:
         page = await sign_in(address)
         await expect(page.locator(".dot")).to_have_count(0)
+        await page.clock.install()
         await page.get_by_role("link", name="Channels").click()
         discord = page.locator("#channel-discord")
         await expect(discord).to_contain_text("Connected since")
         await store.record_channel(status(ChannelState.OFF, "the token was refused; set DISCORD_TOKEN"))
+        await page.clock.fast_forward(10_000)
         await expect(discord).to_contain_text("Off since")
         await expect(discord).to_contain_text("set DISCORD_TOKEN")
         await expect(page.locator(".dot")).to_be_visible()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
-from bot.settings import ROOT
-from intents.paths import EnginePaths
-from intents.training import ensure_model
 from tests.e2e.console import signed_in
-from tests.e2e.desk import DeskProcess, config_file, with_trained_model
+from tests.e2e.desk import DeskProcess, config_file
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 
@@ -37,15 +35,14 @@ async def telegram() -> AsyncIterator[TelegramPeer]:
 
 
 @pytest.fixture(scope="module")
-async def desk(discord: DiscordPeer, telegram: TelegramPeer, folders) -> AsyncIterator[DeskProcess]:
+async def desk(
+    discord: DiscordPeer, telegram: TelegramPeer, rasa: dict[str, str], folders: Path
+) -> AsyncIterator[DeskProcess]:
     folder = folders / "discord"
-    model = await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
+    (folder / "var").mkdir(parents=True)
     config = channel(discord) + f"  telegram:\n    base_url: {telegram.base_url}\n    poll_timeout: 2\n"
-    desk = DeskProcess(
-        with_trained_model(folder / "var", model),
-        config_file(folder / "config.yml", config),
-        {"DISCORD_BOT_TOKEN": discord.token, "TELEGRAM_BOT_TOKEN": telegram.token},
-    )
+    tokens = {"DISCORD_BOT_TOKEN": discord.token, "TELEGRAM_BOT_TOKEN": telegram.token}
+    desk = DeskProcess(folder / "var", config_file(folder / "config.yml", config), {**tokens, **rasa})
     try:
         yield await desk.start()
     finally:
@@ -177,29 +174,13 @@ async def answered_in_order(user, asked: list[int]) -> None:
     assert len({message["content"] for message in sees}) == 1
 
 
-async def test_a_burst_with_the_desk_killed_in_the_middle(new_desk: NewDesk) -> None:
-    async with DiscordPeer() as peer:
-        desk = await new_desk(channel(peer), DISCORD_BOT_TOKEN=peer.token).start()
-        ann = peer.user("ann")
-        asked = []
-        for number in range(BURST):
-            asked.append(ann.writes("how do i reset my password"))
-            if number == BURST // 2:
-                await desk.kill()
-            await asyncio.sleep(0.01)
-        new = peer.user("new")
-        first = new.writes("how do i reset my password")
-        await desk.start()
-        await answered_in_order(ann, asked)
-        # Somebody the desk had never met, while it was down: the session is resumed.
-        await answered_in_order(new, [first])
-
-
 @pytest.mark.parametrize("how", ["rest", "gateway", "intents"])
-async def test_what_cannot_work_is_said_clearly_and_tried_no_more(new_desk: NewDesk, how: str) -> None:
+async def test_what_cannot_work_is_said_clearly_and_tried_no_more(
+    new_desk: NewDesk, rasa: dict[str, str], how: str
+) -> None:
     async with DiscordPeer() as peer:
         token = peer.token if how != "rest" else peer.token[:-1] + "."
-        desk = await new_desk(channel(peer), DISCORD_BOT_TOKEN=token).start()
+        desk = await new_desk(channel(peer), DISCORD_BOT_TOKEN=token, **rasa).start()
         if how != "rest":
             await peer.connected()
             peer.close(4004 if how == "gateway" else 4014)

@@ -130,9 +130,9 @@ async def test_a_customer_is_answered_taken_over_and_handed_back(desk_process: D
 
 
 async def test_the_first_sign_in_works_once_and_leads_to_a_password(
-    new_desk: Callable[..., DeskProcess], opens: Opens
+    new_desk: Callable[..., DeskProcess], rasa: dict[str, str], opens: Opens
 ) -> None:
-    desk = await new_desk().start()
+    desk = await new_desk(**rasa).start()
     page = await opens(desk.sign_in, locale="en-GB")
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_label("New password").fill(PASSWORD)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from bot.settings import ROOT
-from intents.paths import EnginePaths
-from intents.training import ensure_model
-from tests.e2e.desk import DeskProcess, config_file, with_trained_model
+from tests.e2e.desk import DeskProcess, config_file
 from tests.e2e.test_takeover import PASSWORD, switchboard
 from tests.peers.telegram import PeerUser, TelegramPeer
 
@@ -24,12 +22,12 @@ async def telegram() -> AsyncIterator[TelegramPeer]:
 
 
 @pytest.fixture(scope="module")
-async def desk(telegram: TelegramPeer, folders) -> AsyncIterator[DeskProcess]:
+async def desk(telegram: TelegramPeer, rasa: dict[str, str], folders: Path) -> AsyncIterator[DeskProcess]:
     folder = folders / "telegram"
-    model = await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
     config = f"channels:\n  telegram:\n    base_url: {telegram.base_url}\n    poll_timeout: 2\n"
-    var = with_trained_model(folder / "var", model)
-    desk = DeskProcess(var, config_file(folder / "config.yml", config), {"TELEGRAM_BOT_TOKEN": telegram.token})
+    environment = {"TELEGRAM_BOT_TOKEN": telegram.token, **rasa}
+    (folder / "var").mkdir(parents=True)
+    desk = DeskProcess(folder / "var", config_file(folder / "config.yml", config), environment)
     try:
         yield await desk.start()
     finally:

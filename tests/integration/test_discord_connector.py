@@ -817,6 +817,40 @@ async def test_malformed_events_are_passed_over(
     assert "secret words" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "raw",
+    ["[" * 50_000 + "]" * 50_000, "1" * 5_000, '{"op": 10, "d": null}', "[]"],
+    ids=["deep", "digits", "a bad hello", "no frame"],
+)
+async def test_a_frame_that_breaks_the_connection_is_not_resumed_into_for_ever(
+    peer: DiscordPeer, connector: DiscordConnector, desk: Desk, raw: str
+) -> None:
+    # Wherever it is, it breaks the whole frame; what is no part of one is the frame.
+    peer.as_sent = lambda frame: raw if "<raw>" in frame and raw[0] in "{[" else frame.replace('"<raw>"', raw)
+    async with running(peer, connector, desk):
+        ann = await acquainted(peer, desk)
+        await until(lambda: "session" in desk.records.memory)
+        ann.writes("before")
+        peer.sessions[0].add("MESSAGE_CREATE", {"content": "<raw>"})
+        ann.writes("after")
+        await until(lambda: desk.texts[-2:] == ["before", "after"])
+        await until(lambda: bool(peer.live_sessions))
+        ann.writes("and live")
+        await until(lambda: desk.texts[-1] == "and live")
+        assert peer.identifies == 2
+
+
+async def test_a_number_that_is_none_does_no_harm(peer: DiscordPeer, connector: DiscordConnector, desk: Desk) -> None:
+    peer.as_sent = lambda frame: frame.replace('"s": 2,', '"s": "two",')
+    async with running(peer, connector, desk):
+        ann = await acquainted(peer, desk)
+        await asyncio.sleep(0.1)
+        ann.writes("after")
+        await until(lambda: desk.texts[-1] == "after")
+        await until(lambda: json.loads(desk.records.memory.get("session", "{}")).get("sequence", 0) >= 3)
+        assert peer.identifies == 1
+
+
 # --- sending
 
 
@@ -933,7 +967,7 @@ async def test_a_send_that_is_given_up_does_not_block_later_ones(
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await connector.send(outgoing(ann, "m0", "0"))
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(10):
         await connector.send(outgoing(ann, "m1", "1"))
         await connector.send(outgoing(ann, "m0", "0", repeated=True))
     assert sorted(shown(ann)) == ["m0", "m1"]
@@ -1402,7 +1436,7 @@ async def test_an_interaction_on_a_server_that_cannot_be_answered_opens_the_chat
 async def test_a_refused_token_ends_it_with_what_to_do(peer: DiscordPeer, desk: Desk, doing: Doing) -> None:
     connector = DiscordConnector(settings(peer), "not.the.token", desk.records, doing)
     with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             await connector.run(desk.receive)
     await connector.close()
     assert peer.identifies == 0
@@ -1426,7 +1460,7 @@ async def test_final_close_codes_end_it_with_what_to_do(
     async with running(peer, connector, desk) as task:
         peer.close(code)
         with pytest.raises(PermanentError, match=match):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(10):
                 await asyncio.shield(task)
 
 
@@ -1441,7 +1475,7 @@ async def test_a_gateway_that_refuses_what_rest_accepts(
 
     monkeypatch.setattr(peer._gateway, "_identify", refuse)
     with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(10):
             await connector.run(desk.receive)
     assert peer.state.token == token
     assert peer.identifies == 0
@@ -1455,7 +1489,7 @@ async def test_a_token_that_is_reset_while_it_runs(peer: DiscordPeer, connector:
             await connector.send(outgoing(ann, "hello"))
         peer.cut()
         with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(10):
                 await asyncio.shield(task)
 
 
@@ -1532,7 +1566,7 @@ async def test_it_stops_at_once_also_while_discord_is_down(
     async with running(peer, connector, desk) as task:
         await peer.stop()
         await until(lambda: doing.states[-1] == "connecting")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             await ended(task)
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from procrastinate.jobs import Job
 
 from bot import queue as queue_module
-from bot.queue import ClaimLost, Confirm, Queue, TryAgain
+from bot.queue import Claim, ClaimLost, Queue, TryAgain
 from bot.store.database import conninfo, create_engine
 
 Jobs = Callable[..., Any]
@@ -129,13 +128,13 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     lost: list[str] = []
     done: list[int] = []
 
-    async def deliver(message_id: int, _: int, confirm: Confirm) -> None:
+    async def deliver(message_id: int, claim: Claim) -> None:
         if message_id == 1:
-            await confirm()
+            await claim.confirm()
             begun.set()
             await going.wait()
             try:
-                await confirm()
+                await claim.confirm()
             except ClaimLost as error:
                 lost.append(str(error))
                 return
@@ -160,17 +159,36 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
         await until(lambda: done == [1, 2])
 
 
-async def test_a_claim_is_trusted_for_a_while_without_a_question(
-    database_url: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
+async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead(
+    database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now)
-    claim = queue_module._Claim(queue._app, Job(id=404, queue="default", lock=None, queueing_lock=None, task_name="x"))
-    now += queue_module.TRUSTED - 0.1
-    await claim.confirm()
-    now += 0.2
-    with pytest.raises(ClaimLost, match="404"):
+    later = 0.0
+    now = queue_module.ticks.seconds
+    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now() + later)
+    monkeypatch.setattr(queue_module, "HEARTBEAT", 3600.0)
+    said: list[str] = []
+
+    async def deliver(_: int, claim: Claim) -> None:
+        nonlocal later
+        # The job is taken over by now, and a question would tell.
+        await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1")
         await claim.confirm()
+        said.append("trusted")
+        later += queue_module.TRUSTED
+        with pytest.raises(ClaimLost, match="another worker"):
+            await claim.confirm()
+        await sql("UPDATE procrastinate_jobs SET worker_id = NULL")
+        await sql("DELETE FROM procrastinate_workers")
+        later += queue_module.TRUSTED
+        with pytest.raises(ClaimLost, match="taken for dead"):
+            await claim.confirm()
+        said.append("lost")
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    async with working(queue):
+        await until(lambda: queue._worker is not None and queue._worker.surely_alive)
+        await deferred(database_url, queue, 1)
+        await until(lambda: said == ["trusted", "lost"])
 
 
 async def put(database_url: str, queue: Queue, *waiting: tuple[int, int, bool]) -> None:
@@ -188,7 +206,7 @@ async def test_what_is_urgent_overtakes_other_contacts_and_nothing_of_its_own(
     monkeypatch.setattr(queue_module, "CONCURRENCY", 1)
     done: list[int] = []
 
-    async def deliver(message_id: int, _: int, _confirm: Confirm) -> None:
+    async def deliver(message_id: int, _: Claim) -> None:
         done.append(message_id)
 
     queue.serve(turn=idle, deliver=deliver, fetch=idle)
@@ -204,8 +222,8 @@ async def test_what_is_tried_again_stays_before_what_is_urgent(database_url: str
     begun, going = asyncio.Event(), asyncio.Event()
     done: list[int] = []
 
-    async def deliver(message_id: int, attempts: int, _confirm: Confirm) -> None:
-        if message_id == 1 and not attempts:
+    async def deliver(message_id: int, claim: Claim) -> None:
+        if message_id == 1 and not claim.attempts:
             begun.set()
             await going.wait()
             raise TryAgain(datetime.now(UTC) + timedelta(seconds=0.5))

@@ -26,19 +26,17 @@ pipeline:
 - name: LogisticRegressionClassifier
 """
 
-_READ = """
-import json, sys, warnings
-warnings.simplefilter("error", UserWarning)
-from rasa.shared.nlu.training_data.loading import load_data
-for folder in sys.argv[1:]:
-    examples = load_data(folder).intent_examples
-    print(json.dumps(sorted({(e.get("intent"), e.get("metadata")["intent"]["language"]) for e in examples})))
-"""
-
-_PREDICT = """
-import asyncio, json, sys
+_READ_AND_PREDICT = """
+import asyncio, json, sys, warnings
 from rasa.core.agent import Agent
-parsed = asyncio.run(Agent.load(sys.argv[1]).parse_message(sys.argv[2]))
+from rasa.shared.nlu.training_data.loading import load_data
+model, text, *folders = sys.argv[1:]
+with warnings.catch_warnings():
+    warnings.simplefilter("error", UserWarning)
+    for folder in folders:
+        examples = load_data(folder).intent_examples
+        print(json.dumps(sorted({(e.get("intent"), e.get("metadata")["intent"]["language"]) for e in examples})))
+parsed = asyncio.run(Agent.load(model).parse_message(text))
 print(json.dumps({"intent": parsed["intent"]["name"], "known": sorted(i["name"] for i in parsed["intent_ranking"])}))
 """
 
@@ -86,13 +84,13 @@ def paths(tmp_path: Path) -> EnginePaths:
 
 
 async def test_rasa_reads_and_trains_what_the_command_made(paths: EnginePaths) -> None:
-    live, draft = in_rasa(paths, _READ, paths.data / "nlu", paths.data / "drafts" / "nlu")
-    assert json.loads(live) == [[name, locale] for name in ("card_lost", "referral_reward") for locale in LOCALES]
-    assert json.loads(draft) == [["half_written", locale] for locale in LOCALES]
-
     pipeline = paths.var / "pipeline.yml"
     pipeline.write_text(PIPELINE)
     model = paths.var / "model.tar.gz"
     await train(paths, pipeline, paths.data / "nlu", model)
-    *_, predicted = in_rasa(paths, _PREDICT, model, "is there a reward for inviting my sister")
+    question = "is there a reward for inviting my sister"
+    folders = (paths.data / "nlu", paths.data / "drafts" / "nlu")
+    live, draft, *_, predicted = in_rasa(paths, _READ_AND_PREDICT, model, question, *folders)
+    assert json.loads(live) == [[name, locale] for name in ("card_lost", "referral_reward") for locale in LOCALES]
+    assert json.loads(draft) == [["half_written", locale] for locale in LOCALES]
     assert json.loads(predicted) == {"intent": "referral_reward", "known": ["card_lost", "referral_reward"]}

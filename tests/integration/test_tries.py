@@ -34,7 +34,7 @@ from bot.model import (
     TemporaryError,
 )
 from bot.outbox import Outbox
-from bot.queue import DELIVER, FETCH, TURN, Confirm, Queue, TryAgain
+from bot.queue import DELIVER, FETCH, TURN, Claim, Queue, TryAgain
 from bot.store import Store
 from bot.store.failures import NOT_FETCHED
 from bot.tries import INTERRUPTED, MOST, Tries, described
@@ -260,10 +260,6 @@ def of_the_driver(error: psycopg.Error) -> Exception:
     return (OperationalError if isinstance(error, psycopg.OperationalError) else DataError)("SELECT", {}, error)
 
 
-async def confirmed() -> None:
-    """The job is this worker's."""
-
-
 @pytest.mark.parametrize(
     ("error", "counts"),
     [
@@ -286,24 +282,24 @@ async def confirmed() -> None:
 async def test_what_is_not_the_works_fault_never_counts(scene: Scene, error: Exception, counts: bool) -> None:
     message_id, _ = await scene.says("hello")
 
-    async def task(_message_id: int, _attempts: int, _confirm: Confirm) -> None:
+    async def task(_message_id: int, _claim: Claim) -> None:
         raise error
 
     counted = Tries(scene.store, NOTICE).counted(DELIVER, task)
     for attempt in range(MOST - 1):
         with pytest.raises(type(error)):
-            await counted(message_id, attempt, confirmed)
+            await counted(message_id, Claim(attempt))
     assert await scene.store.failures(DELIVER, message_id) == (MOST - 1 if counts else 0)
 
 
 async def test_a_queue_without_its_database_counts_nothing(scene: Scene) -> None:
     message_id, _ = await scene.says("hello")
 
-    async def task(_message_id: int, _attempts: int, _confirm: Confirm) -> None:
+    async def task(_message_id: int, _claim: Claim) -> None:
         raise ConnectorException from psycopg.OperationalError("gone")
 
     with pytest.raises(ConnectorException):
-        await Tries(scene.store, NOTICE).counted(TURN, task)(message_id, 0, confirmed)
+        await Tries(scene.store, NOTICE).counted(TURN, task)(message_id, Claim(0))
     assert await scene.store.failures(TURN, message_id) == 0
 
 
@@ -311,17 +307,17 @@ async def test_failures_do_not_add_up_over_tries_that_went_well(scene: Scene) ->
     message_id, _ = await scene.says("hello")
     ends: list[Exception | None] = [KeyError(), KeyError(), TryAgain(queue_module.datetime.now(queue_module.UTC)), None]
 
-    async def task(_message_id: int, attempts: int, _confirm: Confirm) -> None:
-        if (end := ends[attempts]) is not None:
+    async def task(_message_id: int, claim: Claim) -> None:
+        if (end := ends[claim.attempts]) is not None:
             raise end
 
     counted = Tries(scene.store, NOTICE).counted(DELIVER, task)
     for attempt in (0, 1):
         with pytest.raises(KeyError):
-            await counted(message_id, attempt, confirmed)
+            await counted(message_id, Claim(attempt))
     assert await scene.store.failures(DELIVER, message_id) == 2
     with pytest.raises(TryAgain):
-        await counted(message_id, 2, confirmed)
+        await counted(message_id, Claim(2))
     assert await scene.store.failures(DELIVER, message_id) == 0
 
 
@@ -329,12 +325,12 @@ async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> No
     message_id, _ = await scene.says("hello")
     told: list[int] = []
 
-    async def task(_message_id: int, failures: int, _confirm: Confirm) -> None:
-        told.append(failures)
+    async def task(_message_id: int, claim: Claim) -> None:
+        told.append(claim.failures)
 
     counted = Tries(scene.store, NOTICE).counted(TURN, task)
     for attempts in (0, 4, INTERRUPTED):
-        await counted(message_id, attempts, confirmed)
+        await counted(message_id, Claim(attempts))
     assert told == [0, 0, INTERRUPTED]
 
 

@@ -317,7 +317,7 @@ async def test_a_long_message_goes_on_behind_the_part_that_failed(scene: Scene, 
     await desk.claim(conversation, mei)
 
     async def announced() -> bool:
-        return "Mei" in scene.platform.sent[-1].text or any("Mei" in m.text for m in scene.platform.sent)
+        return any("Mei" in message.text for message in scene.platform.sent)
 
     await until(announced)
     await asyncio.sleep(0.3)

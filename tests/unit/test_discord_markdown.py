@@ -232,9 +232,9 @@ def test_the_shipped_answers_are_shown_as_they_were_meant(answers: Answers, loca
 )
 def test_every_piece_of_a_long_text_can_be_sent(text: str, format: MessageFormat) -> None:
     capabilities = DiscordConnector.capabilities
-    started = time.perf_counter()
+    started = time.process_time()
     pieces = list(split(text, capabilities.max_length, lambda piece: capabilities.length(piece, format)))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     for piece in pieces:
         sent = render(piece, format)
         assert len(sent) <= length(piece, format) <= MAX_LENGTH

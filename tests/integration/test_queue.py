@@ -94,16 +94,15 @@ async def test_a_clock_that_is_set_makes_nobody_dead_and_nobody_live_for_ever(
             f" WHERE args->>'message_id' = '{message_id}'"
         )
     assert await queue.rescue_stalled() == 0
-    now += 3
+    now += queue_module.STILL_FOR
     # Alive: it gives another sign, by whatever clock.
     await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {beats[0][0]}")
     assert await queue.rescue_stalled() == 0
-    now += 3
+    # The other has been silent for as long as a dead one, whether the database's clock says so or not.
+    now += queue_module.STALLED_AFTER - queue_module.STILL_FOR
+    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {beats[0][0]}")
     assert await queue.rescue_stalled() == 1
-    now += 3
-    # The other is as dead, though the database's clock does not say so.
-    assert await queue.rescue_stalled() == 0
-    now += 3
+    now += queue_module.STILL_FOR
     assert await queue.rescue_stalled() == 1
 
 

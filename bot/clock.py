@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import Awaitable, Callable
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+import structlog
 
 from bot.queue import Queue
 from bot.store import Store
 
+log = structlog.get_logger(__name__)
+
 
 async def run(store: Store, queue: Queue) -> None:
     """Sweeps until cancelled. Every sweep may run in any number of replicas, and late, and twice."""
-    # Its own lines ("job executed successfully") would be one every few seconds.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
-    scheduler.add_job(queue.rescue_stalled, "interval", seconds=3)
-    scheduler.add_job(queue.rescue_lost, "interval", seconds=3)
-    scheduler.add_job(store.defer_forgotten, "interval", seconds=15)
-    scheduler.add_job(store.forget_expired, "interval", hours=1)
-    scheduler.start()
-    try:
-        await asyncio.Event().wait()
-    finally:
-        scheduler.shutdown(wait=False)
+    async with asyncio.TaskGroup() as sweeps:
+        sweeps.create_task(_every(3, queue.rescue_stalled))
+        sweeps.create_task(_every(3, queue.rescue_lost))
+        sweeps.create_task(_every(15, queue.catch_up_with_clock))
+        sweeps.create_task(_every(15, store.defer_forgotten))
+        sweeps.create_task(_every(3600, store.forget_expired))
+
+
+async def _every(seconds: float, sweep: Callable[[], Awaitable[object]]) -> None:
+    """By a clock that nobody sets: one that is set back an hour would keep the next sweep waiting for it."""
+    while True:
+        try:
+            await sweep()
+        except Exception as error:
+            log.warning("sweep failed", action="sweep_failed", sweep=sweep.__qualname__, error=type(error).__name__)
+        await asyncio.sleep(seconds)

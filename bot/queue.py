@@ -37,6 +37,8 @@ STALLED_AFTER = 10.0
 """Seconds without a heartbeat until a worker counts as dead and its jobs are taken over."""
 TRUSTED = 5.0
 """Seconds after its last sign of life for which a worker takes for granted that its jobs are its own."""
+STILL_FOR = 6.0
+"""Seconds by our clock that a heartbeat must not change which is late by the database's: more than ``TRUSTED``."""
 
 POLL = 0.5
 """Seconds between looks for jobs that are due again; new ones are announced."""
@@ -112,11 +114,29 @@ _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(wo
 _RESCUE = """
     UPDATE procrastinate_jobs job
     SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now(), worker_id = NULL
-    WHERE job.status = 'doing' AND NOT EXISTS (
-        SELECT 1 FROM procrastinate_workers worker
-        WHERE worker.id = job.worker_id AND worker.last_heartbeat > now() - %(seconds)s * interval '1 second'
+    WHERE job.status = 'doing' AND (
+        NOT EXISTS (SELECT 1 FROM procrastinate_workers worker WHERE worker.id = job.worker_id)
+        OR EXISTS (
+            SELECT 1 FROM procrastinate_workers worker
+            JOIN unnest(%(dead)s::bigint[], %(beats)s::timestamptz[]) dead (id, beat)
+            ON dead.id = worker.id AND dead.beat = worker.last_heartbeat
+            WHERE worker.id = job.worker_id
+        )
     )
     RETURNING job.id, job.task_name
+"""
+_HEARTBEATS = """
+    SELECT id, last_heartbeat, abs(extract(epoch FROM now() - last_heartbeat)) > %(seconds)s AS late
+    FROM procrastinate_workers
+"""
+_OF_ANOTHER_TIME = """
+    UPDATE procrastinate_jobs job SET scheduled_at = now()
+    WHERE job.status = 'todo' AND job.scheduled_at > now() + interval '5 seconds' AND (
+        SELECT event.at FROM procrastinate_events event
+        -- That one tells what it was put off until.
+        WHERE event.job_id = job.id AND event.type <> 'scheduled' ORDER BY event.id DESC LIMIT 1
+    ) > now() + interval '5 seconds'
+    RETURNING job.id
 """
 _MINE = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s"
 _GIVE_BACK = """
@@ -205,6 +225,8 @@ class Queue:
         self._worker: _Worker | None = None
         self._unknown: set[int] = set()
         """Jobs that are this worker's by the database, and that it knew nothing of at the last look."""
+        self._beats: dict[int, tuple[datetime, float]] = {}
+        """The last heartbeat of each worker, and since when it has been that."""
 
     async def open(self) -> None:
         await self._pool.open(wait=True)
@@ -303,10 +325,28 @@ class Queue:
         """Hands the jobs of dead workers back to the queue. Returns how many.
 
         In one statement: looked up first and then handed back, a job that another replica has rescued and begun
-        meanwhile would be taken from it."""
-        jobs = await self._app.connector.execute_query_all_async(_RESCUE, seconds=STALLED_AFTER)
+        meanwhile would be taken from it. And by two clocks: the database's may be set, and then all are late at once,
+        or a dead one is not for an hour."""
+        execute = self._app.connector.execute_query_all_async
+        now, known, self._beats = ticks.seconds(), self._beats, {}
+        dead = []
+        for worker in await execute(_HEARTBEATS, seconds=STALLED_AFTER):
+            beat = worker["last_heartbeat"]
+            before, since = known.get(worker["id"], (beat, now))
+            since = since if before == beat else now
+            self._beats[worker["id"]] = beat, since
+            if now - since >= (STILL_FOR if worker["late"] else STALLED_AFTER):
+                dead.append((worker["id"], beat))
+        jobs = await execute(_RESCUE, dead=[worker_id for worker_id, _ in dead], beats=[beat for _, beat in dead])
         for job in jobs:
             log.warning("job of a dead worker is taken over", action="rescue", task=job["task_name"], job=job["id"])
+        return len(jobs)
+
+    async def catch_up_with_clock(self) -> int:
+        """Has done now what was put off until a moment of a clock that has been set back since. Returns how many."""
+        jobs = await self._app.connector.execute_query_all_async(_OF_ANOTHER_TIME)
+        if jobs:
+            log.warning("the clock was set back; what waited is due now", action="clock_set_back", jobs=len(jobs))
         return len(jobs)
 
     async def rescue_lost(self) -> int:

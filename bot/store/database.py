@@ -32,6 +32,16 @@ log = structlog.get_logger(__name__)
 START_TIMEOUT = 60.0
 """Seconds: after a crash PostgreSQL replays its log before it answers."""
 MIN_VERSION = 150000
+ANSWER_WITHIN = 60
+"""Seconds for one statement of the desk's, locks that it waits for included."""
+_NETWORK = {
+    "connect_timeout": "10",
+    # A network that swallows everything is noticed within half a minute; the system's own patience is two hours.
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
 LOOK = 1.0
 """Seconds between looks whether the embedded PostgreSQL is alive."""
 RESTART_PAUSE = 5.0
@@ -89,15 +99,11 @@ def _keep_running(server: PostgresServer, left: Event) -> None:
     succeeds as soon as there is space. The address stays the same."""
     pause = LOOK
     while not left.wait(pause):
-        pause = LOOK
         if _is_alive(server.pgdata):
+            pause = LOOK
             continue
-        log.error(
-            "PostgreSQL has died; starting it again",
-            action="postgres_died",
-            space=_space_words(server.pgdata).strip(),
-            log=str(server.log),
-        )
+        if pause == LOOK:
+            log.error("PostgreSQL has died; starting it again", action="postgres_died", log=str(server.log))
         try:
             with _STARTING:
                 _forget_dead_server(server.pgdata)
@@ -105,8 +111,14 @@ def _keep_running(server: PostgresServer, left: Event) -> None:
                 server.start()
         except Exception as error:
             pause = RESTART_PAUSE
-            log.warning("PostgreSQL does not start yet", action="postgres_not_started", error=type(error).__name__)
+            log.error(
+                f"PostgreSQL does not start.{_space_words(server.pgdata)}",
+                action="postgres_not_started",
+                error=type(error).__name__,
+                log=str(server.log),
+            )
         else:
+            pause = LOOK
             log.info("PostgreSQL runs again", action="postgres_restarted")
 
 
@@ -164,7 +176,8 @@ def sqlalchemy_url(url: str) -> URL:
         raise DatabaseError(
             f"DATABASE_URL must be a PostgreSQL address (postgresql://…), not {parsed.get_backend_name()}"
         )
-    return parsed.set(drivername="postgresql+psycopg")
+    # What the address says itself goes before.
+    return parsed.set(drivername="postgresql+psycopg", query={**_NETWORK, **parsed.query})
 
 
 def conninfo(url: str) -> str:
@@ -173,7 +186,13 @@ def conninfo(url: str) -> str:
 
 
 def create_engine(url: str) -> AsyncEngine:
-    return create_async_engine(sqlalchemy_url(url), pool_size=10, max_overflow=10, pool_pre_ping=False)
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=10,
+        max_overflow=10,
+        pool_pre_ping=False,
+        connect_args={"options": f"-c statement_timeout={ANSWER_WITHIN}s"},
+    )
 
 
 async def migrate(url: str) -> None:

@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 import psutil
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from bot.store import database
-from bot.store.database import conninfo, embedded
+from bot.store.database import conninfo, create_engine, embedded
 from bot.store.trouble import said
 
 
@@ -44,6 +45,23 @@ def test_a_postgresql_that_died_is_started_again(monkeypatch: pytest.MonkeyPatch
         # Left on purpose, it stays as it is.
         time.sleep(0.5)
         assert not (folder / "postmaster.pid").exists()
+
+
+async def test_no_statement_of_the_desk_waits_for_ever(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "ANSWER_WITHIN", 1)
+    engine = create_engine(postgres)
+    with pytest.raises(OperationalError, match="statement timeout"):
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_sleep(30)"))
+    await engine.dispose()
+
+
+def test_the_network_has_a_limit_unless_the_address_says_another() -> None:
+    said = conninfo("postgresql://desk@db/desk?connect_timeout=3&sslmode=require")
+    assert "connect_timeout=3" in said
+    assert "connect_timeout=10" not in said
+    assert "sslmode=require" in said
+    assert "tcp_user_timeout=25000" in said
 
 
 def test_the_databases_trouble_is_told_without_the_statement() -> None:

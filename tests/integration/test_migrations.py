@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from bot.model import Attachment, Capabilities, DeliveryState, Outgoing
 from bot.outbox import Outbox
-from bot.queue import Queue
+from bot.queue import Claim, Queue
 from bot.store import Store, migrate
 from bot.store.database import _alembic, conninfo, create_engine, sqlalchemy_url
 from bot.store.tables import metadata
@@ -60,10 +60,6 @@ class Platform:
         return f"y{len(self.sent)}"
 
 
-async def ours() -> None:
-    """The job is this worker's."""
-
-
 async def test_deliveries_of_an_older_desk_go_on_where_they_were(older: str) -> None:
     await migrate(older)
     queue, platform = Queue(conninfo(older)), Platform()
@@ -72,7 +68,7 @@ async def test_deliveries_of_an_older_desk_go_on_where_they_were(older: str) -> 
     try:
         outbox = Outbox(store, {"test": platform}, {})
         for message_id in (2, 3, 4):
-            await outbox.deliver(message_id, 0, ours)
+            await outbox.deliver(message_id, Claim())
         assert [sent.text for sent in platform.sent] == ["bbbbbbbb", "cccccccc", "new"]
         # It was tried before: its second part may be there already. Behind it, nothing was begun.
         assert [sent.repeated for sent in platform.sent] == [True, False, False]

@@ -57,7 +57,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def test_a_dead_workers_job_is_rescued_once_by_any_number_of_replicas(
-    database_url: str, queue: Queue, sql: Jobs
+    database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await deferred(database_url, queue, 1, contact_id=1)
     await deferred(database_url, queue, 2, contact_id=2)
@@ -68,11 +68,55 @@ async def test_a_dead_workers_job_is_rescued_once_by_any_number_of_replicas(
     replicas = [Queue(conninfo(database_url)) for _ in range(3)]
     for replica in replicas:
         await replica.open()
+    assert sum(await asyncio.gather(*(replica.rescue_stalled() for replica in replicas))) == 0
+    monkeypatch.setattr(queue_module, "STILL_FOR", 0.0)
     assert sum(await asyncio.gather(*(replica.rescue_stalled() for replica in replicas))) == 1
     rows = await sql("SELECT args->>'message_id', status, attempts, worker_id FROM procrastinate_jobs ORDER BY 1")
     assert rows == [("1", "todo", 1, None), ("2", "doing", 0, alive)]
     for replica in replicas:
         await replica.close()
+
+
+@pytest.mark.parametrize("set_by", ["-1 hour", "1 hour"])
+async def test_a_clock_that_is_set_makes_nobody_dead_and_nobody_live_for_ever(
+    queue: Queue, database_url: str, sql: Jobs, monkeypatch: pytest.MonkeyPatch, set_by: str
+) -> None:
+    """Set forward, all heartbeats are an hour old; set back, a dead worker's is of the next hour."""
+    now = 100.0
+    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now)
+    await deferred(database_url, queue, 1, contact_id=1)
+    await deferred(database_url, queue, 2, contact_id=2)
+    await sql(f"INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '{set_by}'), (now())")
+    beats = await sql("SELECT id, last_heartbeat FROM procrastinate_workers ORDER BY id")
+    for message_id, (worker_id, _) in zip((1, 2), beats, strict=True):
+        await sql(
+            f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {worker_id}"
+            f" WHERE args->>'message_id' = '{message_id}'"
+        )
+    assert await queue.rescue_stalled() == 0
+    now += queue_module.STILL_FOR
+    # Alive: it gives another sign, by whatever clock.
+    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {beats[0][0]}")
+    assert await queue.rescue_stalled() == 0
+    # The other has been silent for as long as a dead one, whether the database's clock says so or not.
+    now += queue_module.STALLED_AFTER - queue_module.STILL_FOR
+    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {beats[0][0]}")
+    assert await queue.rescue_stalled() == 1
+    now += queue_module.STILL_FOR
+    assert await queue.rescue_stalled() == 1
+
+
+async def test_what_was_put_off_by_a_clock_since_set_back_is_due(database_url: str, queue: Queue, sql: Jobs) -> None:
+    await deferred(database_url, queue, 1, 2, 3)
+    await sql("UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 hour' WHERE id < 3")
+    assert await queue.catch_up_with_clock() == 0
+    # The first was put off at a time that is still to come.
+    await sql(
+        "INSERT INTO procrastinate_events (job_id, type, at)"
+        " VALUES (1, 'deferred_for_retry', now() + interval '59 minutes')"
+    )
+    assert await queue.catch_up_with_clock() == 1
+    assert await sql("SELECT scheduled_at <= now() FROM procrastinate_jobs ORDER BY id") == [(True,), (False,), (None,)]
 
 
 async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(

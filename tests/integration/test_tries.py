@@ -93,12 +93,12 @@ class Scene:
     tried: list[int] = field(default_factory=list)
     told: Told = field(default_factory=Told)
 
-    async def turn(self, message_id: int, failures: int) -> None:
+    async def turn(self, message_id: int, claim: Claim) -> None:
         taken = await self.store.begin_turn(message_id)
         if taken is None:
             return
         if POISON in taken.message.text and self.platform.error is not None:
-            self.tried.append(failures)
+            self.tried.append(claim.failures)
             raise self.platform.error()
         self.turned.append(taken.message.text)
         await self.store.skip_turn(taken)

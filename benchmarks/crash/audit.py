@@ -34,6 +34,7 @@ _MESSAGES = """
 _JOBS = "SELECT status, task_name, count(*) AS count FROM procrastinate_jobs GROUP BY 1, 2"
 UNFINISHED = """
     SELECT (SELECT count(*) FROM turn WHERE NOT done) AS turns,
+           (SELECT count(*) FROM conversation WHERE state IN ('queued', 'assigned')) AS with_agents,
            (SELECT count(*) FROM delivery WHERE state = 'pending') AS deliveries,
            (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) AS jobs,
            (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '8 seconds') AS workers

@@ -487,6 +487,7 @@ class Campaign:
         counts = {
             "updates at Telegram": incoming,
             "agents at work": len(AGENTS) - resting,
+            "conversations with agents": row.with_agents,
             "turns": row.turns,
             "deliveries": row.deliveries,
             "jobs": row.jobs,

@@ -258,13 +258,13 @@ class Agent:
         async with httpx.AsyncClient(base_url=self.url, timeout=_PATIENCE) as self._http:
             await self._sign_in()
             while True:
-                self.resting.clear()
                 conversation = await self._next()
                 if conversation is None:
                     if not self.working:
                         self.resting.set()
                     await asyncio.sleep(0.3)
                     continue
+                self.resting.clear()
                 await self._serve(conversation)
 
     async def _sign_in(self) -> None:

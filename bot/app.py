@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from typing import Protocol
 import structlog
 from fastapi import FastAPI
 
-from bot import clock, guard, http, lease
+from bot import clock, guard, http, lease, ticks
 from bot.answers import Answers
 from bot.attachments import Attachments
 from bot.feed import Feed
@@ -30,7 +31,9 @@ from bot.queue import Queue
 from bot.settings import ROOT, Settings, load
 from bot.store import Store, migrate
 from bot.store.database import conninfo, create_engine, embedded
+from bot.store.trouble import is_trouble, said
 from bot.transcript import StoredTranscript
+from bot.tries import Tries
 from bot.turns import Turns
 from connectors.base import Closing, Connector, Fetching, Plugin, Routes, Surroundings, Typing
 from handoff import passwords
@@ -54,6 +57,10 @@ log = structlog.get_logger(__name__)
 SIGN_IN_VALID = timedelta(hours=24)
 VENDOR = ROOT / "node_modules"
 FIRST_AGENT = "admin"
+TURN_FAILED = "queued_unsure"
+"""What a customer is told whose turn failed."""
+REFUSAL_COUNTS = 30.0
+"""Seconds for which a desk is not ready after a message that could not be recorded, unless another could."""
 FIRST_READY_WITHIN = 120.0
 REMOTE_READY_WITHIN = 30.0
 
@@ -130,6 +137,7 @@ class Switchboard:
         turns: Turns,
         outbox: Outbox,
         attachments: Attachments,
+        tries: Tries,
         desk: Desk,
         connectors: Mapping[str, Connector],
         health: Mapping[str, ChannelHealth],
@@ -148,11 +156,21 @@ class Switchboard:
         self._feed = feed
         self._desk = desk
         self._brand = brand
-        queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch)
+        self._refusal = ""
+        self._refused_at = -math.inf
+        queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
 
     async def receive(self, incoming: Incoming) -> Receipt:
         """The one way in for every connector: guard, then store. What it returns for is committed."""
-        receipt = await self.store.record_incoming(guard.incoming(incoming))
+        try:
+            receipt = await self.store.record_incoming(guard.incoming(incoming))
+        except Exception as error:
+            if is_trouble(error):
+                self._refusal = said(error)
+                self._refused_at = ticks.seconds()
+                log.error("a message is left with its platform", action="not_recorded", error=self._refusal)
+            raise
+        self._refused_at = -math.inf
         self._metrics.received(incoming, receipt)
         if incoming.channel in self._health and not receipt.duplicate:
             self._health[incoming.channel].received(incoming)
@@ -174,7 +192,10 @@ class Switchboard:
                 async with asyncio.timeout(5):
                     await self.store.ping()
             except Exception as error:
-                return f"unreachable: {error}"
+                return f"unreachable, or takes no writes: {said(error)}"
+            # Small writes may still find room where a message does not.
+            if ticks.seconds() - self._refused_at < REFUSAL_COUNTS:
+                return f"did not take a message: {self._refusal}"
             return None
 
         async def check_engine() -> str | None:
@@ -284,6 +305,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     health = {name: ChannelHealth(name) for name in plugins()}
     connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health)
     metrics = Metrics(store.figures, connectors)
+    outbox = Outbox(store, connectors, health, metrics)
     turns = Turns(
         store,
         answers,
@@ -292,6 +314,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         language.detect,
         partial(_show_typing, connectors),
         metrics,
+        outbox,
     )
     return Switchboard(
         conninfo=conninfo(url),
@@ -299,10 +322,11 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         queue=queue,
         feed=feed,
         turns=turns,
-        outbox=Outbox(store, connectors, health, metrics),
+        outbox=outbox,
         attachments=Attachments(
             store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
         ),
+        tries=Tries(store, answers.phrase_by_locale(TURN_FAILED), metrics),
         desk=Desk(store, answers.phrase_by_locale),
         connectors=connectors,
         health=health,

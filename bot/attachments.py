@@ -12,7 +12,7 @@ import structlog
 
 from bot.metrics import Measures
 from bot.model import Attachment, PermanentError, TemporaryError
-from bot.queue import TryAgain
+from bot.queue import Claim, TryAgain
 from bot.store import Store
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class Attachments:
         self._fetchers = fetchers
         self._measures = measures or Measures()
 
-    async def fetch(self, message_id: int, attempts: int) -> None:
+    async def fetch(self, message_id: int, claim: Claim) -> None:
         """Fetches what one message holds. Raises ``TryAgain`` when some of it could not be had now."""
         begun = await self._store.begin_fetch(message_id)
         if begun is None:
@@ -78,4 +78,4 @@ class Attachments:
             elif after.problem and not before.problem:
                 self._measures.fetch_failed(contact.channel)
         if again:
-            raise TryAgain(datetime.now(UTC) + min(PAUSE * 2 ** min(attempts, 10), MAX_PAUSE))
+            raise TryAgain(datetime.now(UTC) + min(PAUSE * 2 ** min(claim.attempts, 10), MAX_PAUSE))

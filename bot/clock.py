@@ -17,6 +17,7 @@ async def run(store: Store, queue: Queue) -> None:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = AsyncIOScheduler(job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
     scheduler.add_job(queue.rescue_stalled, "interval", seconds=3)
+    scheduler.add_job(queue.rescue_lost, "interval", seconds=3)
     scheduler.add_job(store.defer_forgotten, "interval", seconds=15)
     scheduler.add_job(store.forget_expired, "interval", hours=1)
     scheduler.start()

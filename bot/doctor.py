@@ -93,7 +93,19 @@ def _blotted(finding: Finding, secrets: Sequence[str]) -> Finding:
 
 def database(vitals: Vitals) -> list[Finding]:
     found = [_server(vitals), _tables(vitals)]
-    return found if vitals.work is None else [*found, _queue(vitals)]
+    if vitals.work is None:
+        return found
+    found.append(_queue(vitals))
+    if vitals.work.set_aside:
+        found.append(
+            Finding(
+                "set aside",
+                Level.WARNING,
+                f"{vitals.work.set_aside} message(s) that the desk failed on, and tries no more",
+                "look at “Set aside” in the agents' console: what failed, and buttons to try again or dismiss",
+            )
+        )
+    return found
 
 
 def _server(vitals: Vitals) -> Finding:

@@ -38,7 +38,9 @@ class Watch:
     async def changed(self, timeout: float | None = None) -> bool:
         """Waits for the next change since the last call; False when ``timeout`` seconds passed without."""
         try:
-            await asyncio.wait_for(self._changed.wait(), timeout)
+            # Not ``wait_for``: until Python 3.12 it swallows a cancellation that comes together with the change.
+            async with asyncio.timeout(timeout):
+                await self._changed.wait()
         except TimeoutError:
             return False
         self._changed.clear()

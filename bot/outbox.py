@@ -19,7 +19,7 @@ from bot import guard
 from bot.health import ChannelHealth
 from bot.metrics import Measures
 from bot.model import Capabilities, DeliveryInput, File, MessageFormat, Outgoing, PermanentError, TemporaryError
-from bot.queue import ClaimLost, Confirm, TryAgain
+from bot.queue import Claim, ClaimLost, TryAgain
 from bot.rendering import Part, fit
 from bot.store import Store
 
@@ -64,22 +64,34 @@ class Outbox:
         self._health = health
         self._measures = measures or Measures()
 
-    async def deliver(self, message_id: int, _attempts: int, confirm: Confirm) -> None:
+    def immediate(self, channel: str) -> bool:
+        """Whether what is recorded there is with its customer."""
+        sender = self._senders.get(channel)
+        return sender is not None and sender.capabilities.immediate
+
+    def placed(self, channel: str, seconds: float) -> None:
+        """A reply was with its customer so long after it was written, without having been sent."""
+        if channel in self._health:
+            self._health[channel].sent()
+        self._measures.delivered(channel, datetime.now(UTC) - timedelta(seconds=seconds))
+
+    async def deliver(self, message_id: int, claim: Claim) -> None:
         """Brings one message, in its current text, to the customer, or takes it back if it was deleted.
 
         Confirms its claim before every call of the platform: of two workers, one of which was frozen, one acts.
         Raises ``TryAgain`` when the platform could not take it now."""
         try:
-            await confirm()
-            delivery = await self._store.begin_delivery(message_id)
+            await claim.confirm()
+            begun = claim.known if isinstance(claim.known, DeliveryInput) else None
+            delivery = begun or await self._store.begin_delivery(message_id)
             if delivery is not None:
-                await self._try(delivery, confirm)
+                await self._try(delivery, claim)
         except ClaimLost as lost:
             log.warning("delivery left to another worker", action="claim_lost", message=message_id, error=str(lost))
 
-    async def _try(self, delivery: DeliveryInput, confirm: Confirm) -> None:
+    async def _try(self, delivery: DeliveryInput, claim: Claim) -> None:
         try:
-            await self._settle(delivery, confirm)
+            await self._settle(delivery, claim)
         except PermanentError as error:
             log.warning(
                 "not delivered",
@@ -96,7 +108,7 @@ class Outbox:
         except TimeoutError:
             await self._postpone(delivery, "the platform did not answer in time", None)
 
-    async def _settle(self, delivery: DeliveryInput, confirm: Confirm) -> None:
+    async def _settle(self, delivery: DeliveryInput, claim: Claim) -> None:
         contact = delivery.contact
         sender = self._senders.get(contact.channel)
         if sender is None:
@@ -108,8 +120,8 @@ class Outbox:
             )
         parts = [] if delivery.message.deleted_at else fit(delivery.message, sender.capabilities)
         if delivery.in_doubt and delivery.version and sender.capabilities.idempotent and isinstance(sender, Editor):
-            delivery = await self._find(delivery, sender, parts, confirm)
-        delivery = await self._remove(delivery, sender, confirm, kept=len(parts))
+            delivery = await self._find(delivery, sender, parts, claim)
+        delivery = await self._remove(delivery, sender, claim, kept=len(parts))
         if delivery.placed >= len(parts):
             await self._store.record_sent(delivery)
         for index in range(delivery.placed, len(parts)):
@@ -117,7 +129,7 @@ class Outbox:
             external_id: str | None = None
             if index == len(delivery.external_ids) and delivery.version and not delivery.in_doubt:
                 await self._store.begin_send(delivery)
-            await confirm()
+            await claim.confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
                 if index >= len(delivery.external_ids):
                     external_id = await sender.send(outgoing)
@@ -126,7 +138,7 @@ class Outbox:
                 elif outgoing.file is None:  # a file is never changed
                     await _editor(sender, contact.channel).edit(outgoing, delivery.external_ids[index])
             if index == len(parts) - 1:
-                await self._store.record_sent(delivery, index, external_id)
+                await self._store.record_sent(delivery, index, external_id, claim)
             else:
                 await self._store.record_part(delivery, index, external_id)
         if contact.channel in self._health:
@@ -134,7 +146,7 @@ class Outbox:
         self._measures.delivered(contact.channel, _last_changed(delivery))
 
     async def _find(
-        self, delivery: DeliveryInput, sender: Sender, parts: Sequence[Part], confirm: Confirm
+        self, delivery: DeliveryInput, sender: Sender, parts: Sequence[Part], claim: Claim
     ) -> DeliveryInput:
         """Learns the id of the part that an earlier try may have left there, by sending it again under its key. It
         may show the words of that time: whoever calls changes it, or takes it back."""
@@ -142,7 +154,7 @@ class Outbox:
         # Words that were taken back are not shown again, should nothing have arrived.
         part = parts[index] if index < len(parts) else Part("…", MessageFormat.TEXT)
         outgoing = await self._outgoing(delivery, part, index)
-        await confirm()
+        await claim.confirm()
         async with asyncio.timeout(SEND_TIMEOUT):
             external_id = await sender.send(outgoing)
         await self._store.record_found(delivery, external_id)
@@ -153,7 +165,7 @@ class Outbox:
             in_doubt=False,
         )
 
-    async def _remove(self, delivery: DeliveryInput, sender: Sender, confirm: Confirm, *, kept: int) -> DeliveryInput:
+    async def _remove(self, delivery: DeliveryInput, sender: Sender, claim: Claim, *, kept: int) -> DeliveryInput:
         """Takes back the parts that the message no longer has, from the last one on."""
         if not delivery.leftover and len(delivery.external_ids) <= kept:
             return delivery
@@ -167,7 +179,7 @@ class Outbox:
                 leftover=(*delivery.leftover, *delivery.external_ids[kept:]),
             )
         for external_id in reversed(delivery.leftover):
-            await confirm()
+            await claim.confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
                 await editor.delete(delivery.contact.chat_id, external_id)
             await self._store.record_removed(delivery, external_id)
@@ -226,7 +238,7 @@ class Outbox:
 
 def _last_changed(delivery: DeliveryInput) -> datetime:
     message = delivery.message
-    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at)))
+    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at, delivery.retried_at)))
 
 
 def _editor(sender: Sender, channel: str) -> Editor:

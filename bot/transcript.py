@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from bot.feed import Feed
-from bot.model import Event, File, Message, NotFound
+from bot.model import Event, File, Message, NotFound, contact_key
 from bot.store import Store
 
 KEEPALIVE = 15.0
+_SHOWN = ("message", "delivery")
+"""What changes what a customer sees."""
 
 
 class StoredTranscript:
@@ -32,10 +34,13 @@ class StoredTranscript:
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         contact_id: int | None = None
+        key = contact_key(channel, account, contact)
 
         def wants(event: Event) -> bool:
-            # Before the first message there is no contact yet: any event may be the one that makes it.
-            return contact_id is None or event.contact_id == contact_id
+            # Before the first message there is no contact yet. Many a page is open that never says a word: they must
+            # not all look for theirs whenever somebody else says something.
+            known = event.opened_by == key if contact_id is None else event.contact_id == contact_id
+            return known and event.kind in _SHOWN
 
         with self._feed.watch(wants) as watch:
             while True:

@@ -28,6 +28,7 @@ from bot.model import (
     Thread,
     TurnInput,
 )
+from bot.queue import Claim
 from bot.store import Store
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,18 @@ class Decide(Protocol):
     def on_turn_failed(self) -> Decision: ...
 
 
+class Placing(Protocol):
+    """The outbox, as a turn needs it."""
+
+    def immediate(self, channel: str) -> bool:
+        """Whether what is recorded there is with its customer."""
+        ...
+
+    def placed(self, channel: str, seconds: float) -> None:
+        """A reply was with its customer so long after it was written, without having been sent."""
+        ...
+
+
 class Turns:
     def __init__(
         self,
@@ -64,6 +77,7 @@ class Turns:
         detect: Detect,
         show_typing: ShowTyping = lambda _: None,
         measures: Measures | None = None,
+        outbox: Placing | None = None,
     ) -> None:
         self._store = store
         self._answers = answers
@@ -72,10 +86,12 @@ class Turns:
         self._detect = detect
         self._show_typing = show_typing
         self._measures = measures or Measures()
+        self._outbox = outbox
 
-    async def take(self, message_id: int, attempts: int) -> None:
+    async def take(self, message_id: int, claim: Claim) -> None:
         """Takes the turn of one message, once, however often it is called."""
-        taken = await self._store.begin_turn(message_id)
+        known = claim.known if isinstance(claim.known, TurnInput) else None
+        taken = known or await self._store.begin_turn(message_id)
         if taken is None:
             return
         conversation = taken.conversation
@@ -88,7 +104,7 @@ class Turns:
             return
         language = self._language(taken)
         prediction: Prediction | None = None
-        if attempts >= MAX_TRIES:
+        if claim.failures >= MAX_TRIES:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
             decision = self._policy.on_turn_failed()
         elif taken.command is not None:
@@ -105,12 +121,22 @@ class Turns:
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
-        position = await self._store.finish_turn(
-            taken, decision, self.replies(decision, language), language=language, prediction=prediction
+        channel = conversation.contact.channel
+        began = ticks.seconds()
+        end = await self._store.finish_turn(
+            taken,
+            decision,
+            self.replies(decision, language),
+            language=language,
+            prediction=prediction,
+            claim=claim,
+            immediate=self._outbox is not None and self._outbox.immediate(channel),
         )
-        self._measures.turned(conversation.contact.channel, decision.action, taken.message.created_at)
-        if decision.reason is not None and position is not None:  # or a human was faster, and nothing is queued
-            self._measures.escalated(conversation.contact.channel, decision.reason)
+        if end.shown and self._outbox is not None:
+            self._outbox.placed(channel, ticks.seconds() - began)
+        self._measures.turned(channel, decision.action, taken.message.created_at)
+        if decision.reason is not None and end.position is not None:  # or a human was faster, and nothing is queued
+            self._measures.escalated(channel, decision.reason)
         log.info(
             "turn",
             action=decision.action.value,

@@ -418,7 +418,8 @@ class _Talk:
                 wait = quiet if self._answered else patience
             self._heard.clear()
             try:
-                await asyncio.wait_for(self._heard.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._heard.wait()
             except TimeoutError:
                 return
 

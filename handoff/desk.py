@@ -36,9 +36,11 @@ class Desk:
         *,
         files: Sequence[File] = (),
         reply_to: int | None = None,
+        after: int | None = None,
     ) -> Message:
         """Sends the agent's words, files, or both. Only the agent who has the conversation may. ``reply_to`` is the
-        message of the customer that it answers."""
+        message of the customer that it answers, ``after`` the latest reply of theirs that the agent knew of: said
+        again with the same one, the same is sent once."""
         attachments = [
             Attachment(
                 "photo" if file.media_type in PICTURES else "file",
@@ -51,7 +53,9 @@ class Desk:
             for file in files
         ]
         words = _words(text, may_be_empty=bool(files))
-        return await self._store.add_reply(conversation_id, agent.id, words, attachments=attachments, reply_to=reply_to)
+        return await self._store.add_reply(
+            conversation_id, agent.id, words, attachments=attachments, reply_to=reply_to, after=after
+        )
 
     async def edit(self, message_id: int, agent: Agent, text: str) -> Message:
         """Gives a reply of the agent's other words, also at the customer's."""

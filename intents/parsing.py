@@ -22,7 +22,8 @@ _COMMAND = re.compile(r"^\s*/")
 
 class ParsedIntent(BaseModel):
     model_config = ConfigDict(strict=True)
-    name: Annotated[str, Field(min_length=1)]
+    # What PostgreSQL cannot hold is no name either.
+    name: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
     confidence: Annotated[float, Field(ge=0, le=1.000001, allow_inf_nan=False)]
 
 

@@ -16,6 +16,9 @@ from pydantic import ValidationError
 from bot.model import EngineUnavailable, Prediction
 from intents.parsing import Parsed, as_sent, to_prediction
 
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes. An answer that ranks a thousand intents has a fortieth of it."""
+
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
@@ -94,23 +97,40 @@ class RasaEngine:
         try:
             with endpoint.asked():
                 async with asyncio.timeout(self._timeout):
-                    response = await self._http.request(method, url, params={"token": endpoint.token}, json=body)
+                    status, content = await self._answer(method, url, endpoint.token, body)
         except (TimeoutError, httpx.TimeoutException):
             raise EngineUnavailable(f"Rasa did not answer within {self._timeout:g} seconds.") from None
         except httpx.ConnectError as error:
             raise EngineUnavailable(f"Rasa is not reachable: {error}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise EngineUnavailable(f"The request to Rasa failed: {error!r}") from None
-        match response.status_code:
+        match status:
             case 200:
                 pass
             case 401 | 403:
                 raise EngineUnavailable("Rasa refused the token.")
             case 409:
                 raise EngineUnavailable("Rasa has no model loaded yet.")
-            case status:
+            case _:
                 raise EngineUnavailable(f"Rasa answered with status {status}.")
         try:
-            return json.loads(response.content)
-        except ValueError:
+            return json.loads(content)
+        # The latter for brackets in brackets in brackets.
+        except (ValueError, RecursionError):
             raise EngineUnavailable("Rasa's answer is not JSON.") from None
+
+    async def _answer(self, method: str, url: str, token: str, body: object) -> tuple[int, bytes]:
+        """Status and content, read as far as it may be long: what answers there may not be Rasa at all."""
+        # As it is: a little that is compressed may become a lot.
+        headers = {"Accept-Encoding": "identity"}
+        request = self._http.build_request(method, url, params={"token": token}, json=body, headers=headers)
+        response = await self._http.send(request, stream=True)
+        try:
+            content = bytearray()
+            async for chunk in response.aiter_raw():
+                content += chunk
+                if len(content) > MAX_ANSWER:
+                    raise EngineUnavailable(f"Rasa's answer is longer than {MAX_ANSWER // 1024 // 1024} MB.")
+            return response.status_code, bytes(content)
+        finally:
+            await response.aclose()

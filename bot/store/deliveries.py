@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Author, DeliveryInput, DeliveryState
-from bot.queue import DELIVER, TURN
+from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows, tables
-from bot.store.base import Base
-from bot.store.tables import contact, delivery, message, turn
+from bot.store.fastpath import FastPath
+from bot.store.tables import contact, delivery, failure, message, turn
 
 
-class Deliveries(Base):
+class Deliveries(FastPath):
     async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
         """The delivery, if it is still pending; counts the attempt."""
         answered = message.alias("answered")
@@ -37,6 +37,8 @@ class Deliveries(Base):
                     .where(delivery.c.message_id == before.c.message_id)
                     .values(
                         attempts=delivery.c.attempts + 1,
+                        # Before the send, and so never fewer than what a customer may have twice.
+                        repeats=delivery.c.repeats + before.c.in_doubt.cast(Integer),
                         # What was never changed is sent now; of anything else ``begin_send`` tells.
                         in_doubt=before.c.in_doubt | (delivery.c.version == 0),
                     )
@@ -64,6 +66,7 @@ class Deliveries(Base):
                 attempts=row.attempts,
                 sends=row.sends,
                 in_doubt=row.was_in_doubt,
+                retried_at=row.retried_at,
                 reply_to=to.answered_id,
                 after=await self._sent_before(connection, row) if row.was_in_doubt else None,
             )
@@ -136,9 +139,19 @@ class Deliveries(Base):
                 .values(leftover=delivery.c.leftover.op("-")(external_id))
             )
 
-    async def record_sent(self, begun: DeliveryInput, index: int | None = None, external_id: str | None = None) -> None:
+    async def record_sent(
+        self,
+        begun: DeliveryInput,
+        index: int | None = None,
+        external_id: str | None = None,
+        claim: Claim | None = None,
+    ) -> None:
         """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
-        ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that."""
+        ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
+        ``claim`` is ended with it where that can be done in the same transaction."""
+        if index is not None and external_id is not None and claim is not None and self._queue.is_open:
+            await self._sent_at_once(begun, index, external_id, claim)
+            return
         async with self._engine.begin() as connection:
             where = await self._lock_contact_of(connection, begun.message.id)
             values: dict[Any, Any] = {} if index is None else self._placed(begun, index, external_id)
@@ -174,9 +187,14 @@ class Deliveries(Base):
         return values
 
     def _sent(self, external_id: str) -> dict[Any, Any]:
+        # Two workers may have sent it under one key, one of which was frozen: they found the same message.
+        new = ~delivery.c.external_ids.has_key(external_id)
         return {
-            delivery.c.external_ids: delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id)),
-            delivery.c.sends: delivery.c.sends + 1,
+            delivery.c.external_ids: case(
+                (new, delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id))),
+                else_=delivery.c.external_ids,
+            ),
+            delivery.c.sends: delivery.c.sends + new.cast(Integer),
         }
 
     async def postpone_delivery(
@@ -207,19 +225,8 @@ class Deliveries(Base):
             ).one()
             await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
 
-    async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
-        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""
-        return (
-            await connection.execute(
-                select(message.c.conversation_id, message.c.contact_id)
-                .join(contact, contact.c.id == message.c.contact_id)
-                .where(message.c.id == message_id)
-                .with_for_update(of=contact)
-            )
-        ).one()
-
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
-        """Defers anew what waits without a job: a net under the queue. Returns how many.
+        """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
 
         Safe in any number of replicas: both tasks do nothing when their work is done already.
         """
@@ -228,23 +235,33 @@ class Deliveries(Base):
             turns = (
                 await connection.execute(
                     select(turn.c.message_id, turn.c.conversation_id).where(
-                        ~turn.c.done, turn.c.created_at < before, ~_has_job(TURN, turn.c.message_id)
+                        ~turn.c.done,
+                        turn.c.created_at < before,
+                        ~_has_job(TURN, turn.c.message_id),
+                        ~exists().where(
+                            failure.c.task == TURN,
+                            failure.c.message_id == turn.c.message_id,
+                            failure.c.set_aside_at.is_not(None),
+                        ),
                     )
                 )
             ).all()
             deliveries = (
                 await connection.execute(
-                    select(delivery.c.message_id, delivery.c.contact_id).where(
+                    select(delivery.c.message_id, delivery.c.contact_id, message.c.author)
+                    .join(message, message.c.id == delivery.c.message_id)
+                    .where(
                         delivery.c.state == DeliveryState.PENDING,
                         delivery.c.next_attempt_at < before,
                         ~_has_job(DELIVER, delivery.c.message_id),
                     )
+                    .order_by(delivery.c.message_id)
                 )
             ).all()
             for row in turns:
                 await self._queue.defer_turn(connection, row.message_id, row.conversation_id)
-            for row in deliveries:
-                await self._queue.defer_delivery(connection, row.message_id, row.contact_id)
+            for message_id, contact_id, author in deliveries:
+                await self._queue.defer_delivery(connection, message_id, contact_id, urgent=author != Author.BOT)
             return len(turns) + len(deliveries)
 
 

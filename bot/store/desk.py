@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import (
@@ -21,9 +21,10 @@ from bot.model import (
     StateConflict,
     Visibility,
 )
+from bot.queue import DELIVER
 from bot.store import rows, tables
 from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, message, message_version
+from bot.store.tables import contact, conversation, delivery, failure, message, message_version
 
 
 class DeskWork(Base):
@@ -70,13 +71,19 @@ class DeskWork(Base):
         *,
         attachments: Sequence[Attachment] = (),
         reply_to: int | None = None,
+        after: int | None = None,
     ) -> Message:
         """Writes an agent's words to the customer. Only the agent who has the conversation may.
 
         The content of ``attachments`` is stored (``add_file``); ``reply_to`` is a message of the same contact, and
-        ``NotFound`` if it is not."""
+        ``NotFound`` if it is not. ``after`` is the latest reply of theirs that the agent knew of, 0 if none: the same
+        words behind it are the same reply, sent again by somebody who did not hear that it was written."""
         async with self._engine.begin() as connection:
             now = await self._held(connection, conversation_id, agent_id)
+            if after is not None:
+                written = await self._written(connection, now.id, agent_id, after, body, rows.to_json(attachments))
+                if written is not None:
+                    return await self._message(connection, written)
             if reply_to is not None:
                 await self._check_answered(connection, reply_to, now.contact.id)
             message_id = await self._add_outgoing(
@@ -91,6 +98,23 @@ class DeskWork(Base):
             )
             await self._notify(connection, "message", now.id, now.contact.id)
             return await self._message(connection, message_id)
+
+    async def _written(
+        self, connection: AsyncConnection, conversation_id: int, agent_id: int, after: int, body: str, attachments: Any
+    ) -> int | None:
+        found = await connection.execute(
+            select(message.c.id)
+            .where(
+                message.c.conversation_id == conversation_id,
+                message.c.id > after,
+                message.c.agent_id == agent_id,
+                message.c.visibility == Visibility.PUBLIC,
+                message.c.text == body,
+                message.c.attachments == attachments,
+            )
+            .limit(1)
+        )
+        return found.scalar_one_or_none()
 
     async def _check_answered(self, connection: AsyncConnection, message_id: int, contact_id: int) -> None:
         found = await connection.execute(
@@ -161,7 +185,9 @@ class DeskWork(Base):
                 next_attempt_at=func.now(),
             )
         )
-        await self._queue.defer_delivery(connection, found.id, found.contact_id)
+        # In other words it may well go out.
+        await connection.execute(delete(failure).where(failure.c.task == DELIVER, failure.c.message_id == found.id))
+        await self._queue.defer_delivery(connection, found.id, found.contact_id, urgent=True)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
     async def add_note(self, conversation_id: int, agent_id: int, body: str) -> Message:

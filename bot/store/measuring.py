@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import ChannelState, ConversationState, DeliveryState
 from bot.store.base import Base
-from bot.store.tables import channel_status, conversation, delivery, lease
+from bot.store.tables import channel_status, conversation, delivery, failure, lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Figures:
     longest_wait: float
     """Seconds that the customer has waited for an agent who has waited longest; 0 if none waits."""
     deliveries_pending: int
+    set_aside: dict[str, int]
+    """Work that waits for a person, by task; tasks without any are missing."""
     channels: tuple[ChannelFigures, ...]
     leases: tuple[LeaseFigures, ...]
 
@@ -87,6 +89,11 @@ class Measuring(Base):
             pending = await connection.execute(
                 select(func.count()).select_from(delivery).where(delivery.c.state == DeliveryState.PENDING)
             )
+            set_aside = await connection.execute(
+                select(failure.c.task, func.count().label("many"))
+                .where(failure.c.set_aside_at.is_not(None))
+                .group_by(failure.c.task)
+            )
             return Figures(
                 tasks=tuple(
                     TaskFigures(row.task, row.todo, row.doing, row.oldest_due or 0.0)
@@ -95,6 +102,7 @@ class Measuring(Base):
                 conversations=await self._open_conversations(connection),
                 longest_wait=longest_wait.scalar_one() or 0.0,
                 deliveries_pending=pending.scalar_one(),
+                set_aside={row.task: row.many for row in set_aside},
                 channels=tuple(
                     ChannelFigures(row.channel, ChannelState(row.state), row.told, row.lag)
                     for row in await connection.execute(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from bot.model import (
@@ -24,6 +24,16 @@ from bot.model import (
 from bot.store import rows
 from bot.store.base import CONVERSATION, MESSAGE, Base
 from bot.store.tables import conversation, file, message, message_version, turn
+
+_REVISION = func.coalesce(message.c.revision, message.c.cursor)
+_SEEN = MESSAGE.where(
+    message.c.contact_id == bindparam("contact"),
+    message.c.cursor.is_not(None),
+    message.c.visibility == Visibility.PUBLIC,
+).limit(bindparam("limit"))
+_NEWS = _SEEN.where(bindparam("after") < _REVISION).order_by(_REVISION)
+_LATEST = _SEEN.order_by(message.c.cursor.desc())
+"""Asked for by every open page whenever something happens, and so written down once."""
 
 
 class Reading(Base):
@@ -141,15 +151,9 @@ class Reading(Base):
         """What the customer got to see behind cursor ``after``, in that order: new messages, and known ones
         that were edited or taken back since, both told by ``Message.revision``. With ``after=0`` the latest
         ``limit`` messages as they are now. Private notes are never part of it."""
-        revision = func.coalesce(message.c.revision, message.c.cursor)
-        seen = MESSAGE.where(
-            message.c.contact_id == contact_id,
-            message.c.cursor.is_not(None),
-            message.c.visibility == Visibility.PUBLIC,
-        ).limit(limit)
-        async with self._engine.connect() as connection:
+        async with self._reader.connect() as connection:
             if after:
-                news = await connection.execute(seen.where(revision > after).order_by(revision))
+                news = await connection.execute(_NEWS, {"contact": contact_id, "after": after, "limit": limit})
                 return [rows.message(row) for row in news]
-            latest = await connection.execute(seen.order_by(message.c.cursor.desc()))
+            latest = await connection.execute(_LATEST, {"contact": contact_id, "limit": limit})
             return [rows.message(row) for row in latest][::-1]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Author, ConversationState, Incoming, Receipt
+from bot.model import Author, ConversationState, Incoming, Receipt, contact_key
 from bot.store import rows, tables
-from bot.store.base import Base
+from bot.store.fastpath import FastPath
 from bot.store.tables import contact, conversation, delivery, message, message_version, turn
 
 
-class Receiving(Base):
+class Receiving(FastPath):
     async def record_incoming(self, incoming: Incoming) -> Receipt:
         """Records one event of a platform and defers its turn. Commits before it returns."""
+        if incoming.deletes is None and (receipt := await self._receive_at_once(incoming)) is not None:
+            return receipt
         async with self._engine.begin() as connection:
             if incoming.deletes is not None:
                 return await self._record_deletion(connection, incoming)
@@ -70,13 +71,6 @@ class Receiving(Base):
         if found.message_id is not None:
             return Receipt(found.message_id, found.conversation_id, duplicate=True)
         conversation_id = found.open_id or await self._open_conversation(connection, contact_id)
-        payload: dict[str, Any] | None = None
-        if incoming.command is not None:
-            payload = {"command": incoming.command.value, "argument": incoming.argument}
-        elif incoming.button is not None:
-            payload = {"button": incoming.button}
-        elif edit is not None:
-            payload = {"edit": edit}
         message_id = (
             await connection.execute(
                 insert(message)
@@ -86,7 +80,7 @@ class Receiving(Base):
                     author=Author.CUSTOMER,
                     text=incoming.text,
                     attachments=rows.to_json(incoming.attachments),
-                    payload=payload,
+                    payload=rows.payload(incoming, edit),
                     external_id=incoming.external_id,
                     reply_to=await self._answered(connection, contact_id, incoming.replies_to),
                     cursor=tables.message_cursor.next_value(),
@@ -103,7 +97,8 @@ class Receiving(Base):
         await self._queue.defer_turn(connection, message_id, conversation_id)
         if incoming.attachments:
             await self._queue.defer_fetch(connection, message_id)
-        await self._notify(connection, "message", conversation_id, contact_id)
+        opener = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
+        await self._notify(connection, "message", conversation_id, contact_id, "" if found.open_id else opener)
         return Receipt(message_id, conversation_id)
 
     async def _open_conversation(self, connection: AsyncConnection, contact_id: int) -> int:

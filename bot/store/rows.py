@@ -18,9 +18,11 @@ from bot.model import (
     ConversationState,
     DeliveryState,
     EscalationReason,
+    Incoming,
     Message,
     MessageFormat,
     MessageVersion,
+    Prediction,
     Priority,
     Role,
     Thread,
@@ -30,6 +32,20 @@ from bot.model import (
 
 def to_json(parts: Iterable[Button | Attachment]) -> list[dict[str, Any]]:
     return [asdict(part) for part in parts]
+
+
+def payload(incoming: Incoming, edit: str | None = None) -> dict[str, str] | None:
+    """What ``message.payload`` holds; ``edit`` is the event that brought a message as an edit of one never seen."""
+    if incoming.command is not None:
+        return {"command": incoming.command.value, "argument": incoming.argument}
+    if incoming.button is not None:
+        return {"button": incoming.button}
+    return None if edit is None else {"edit": edit}
+
+
+def ranking(prediction: Prediction) -> list[tuple[str, float]]:
+    """The best of it, as ``turn.ranking`` holds it."""
+    return [(ranked.name, ranked.confidence) for ranked in prediction.ranking[:10]]
 
 
 def buttons(stored: list[dict[str, Any]]) -> tuple[Button, ...]:

@@ -7,6 +7,7 @@ from bot.store.channels import Channels
 from bot.store.contacts import Contacts
 from bot.store.deliveries import Deliveries
 from bot.store.desk import DeskWork
+from bot.store.failures import Failures
 from bot.store.files import Files
 from bot.store.measuring import Measuring
 from bot.store.reading import Reading
@@ -14,6 +15,8 @@ from bot.store.receiving import Receiving
 from bot.store.turns import TurnTaking
 
 
-class Store(Receiving, TurnTaking, DeskWork, Deliveries, Reading, Contacts, Files, Channels, Agents, Measuring):
+class Store(
+    Receiving, TurnTaking, DeskWork, Deliveries, Failures, Reading, Contacts, Files, Channels, Agents, Measuring
+):
     """All reads and writes. Methods raise ``NotFound`` for an unknown id and ``StateConflict`` where
     somebody else was faster; anything else that goes wrong leaves no trace in the database."""

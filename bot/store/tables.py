@@ -279,10 +279,25 @@ delivery = Table(
     Column("version", Integer, nullable=False, server_default="0", comment="Grows with every edit and deletion."),
     Column("sends", Integer, nullable=False, server_default="0", comment="How many parts were ever sent."),
     Column("in_doubt", Boolean, nullable=False, server_default="false", comment="The end of a send is not known."),
+    Column("repeats", Integer, nullable=False, server_default="0", comment="How many tries began in doubt."),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", Moment, nullable=False, server_default=func.now()),
     Column("error", Text),
     Column("sent_at", Moment),
+    Column("retried_at", Moment, comment="When an agent last had it tried again."),
     _one_of("state", DeliveryState),
 )
 Index("ix_delivery_pending", delivery.c.next_attempt_at, postgresql_where=text("state = 'pending'"))
+
+failure = Table(
+    "failure",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("message_id", ForeignKey("message.id"), primary_key=True, autoincrement=False),
+    Column("tries", Integer, nullable=False),
+    Column("error", Text, nullable=False, comment="Its kind and place, never its words."),
+    Column("first_at", Moment, nullable=False, server_default=func.now()),
+    Column("last_at", Moment, nullable=False, server_default=func.now()),
+    Column("set_aside_at", Moment, comment="Null while it is still tried."),
+    comment="Work that failed by its own fault: how often, and whether it was set aside (bot/tries.py).",
+)

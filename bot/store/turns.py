@@ -19,15 +19,18 @@ from bot.model import (
     NotFound,
     Prediction,
     Reply,
+    TurnEnd,
     TurnInput,
     Visibility,
 )
+from bot.queue import Claim
 from bot.store import rows
-from bot.store.base import MESSAGE, Base
+from bot.store.base import MESSAGE
+from bot.store.fastpath import FastPath
 from bot.store.tables import conversation, message, turn
 
 
-class TurnTaking(Base):
+class TurnTaking(FastPath):
     async def begin_turn(self, message_id: int) -> TurnInput | None:
         """What the turn is taken from; None if it was taken already. A human's conversation comes back
         like any other: the caller sees its state."""
@@ -73,17 +76,32 @@ class TurnTaking(Base):
         *,
         language: str | None,
         prediction: Prediction | None = None,
-    ) -> int | None:
+        claim: Claim | None = None,
+        immediate: bool = False,
+    ) -> TurnEnd:
         """Writes the bot's replies and marks the turn done, if the conversation is still as it was taken.
 
         Where a human took over meanwhile, the turn ends with no word said. For an escalation, ``{position}``
-        in the replies is filled with the customer's place in the queue, which is returned.
+        in the replies is filled with the customer's place in the queue. ``claim`` is ended with the turn where that can
+        be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
         now = taken.conversation
+        if (
+            now.state is ConversationState.BOT
+            and decision.action is not Action.ESCALATE
+            and len(replies) == 1
+            and claim is not None
+            and self._queue.is_open
+        ):
+            return TurnEnd(
+                shown=await self._answer_at_once(
+                    taken, decision, replies[0], language, prediction, claim, immediate=immediate
+                )
+            )
         escalates = decision.action is Action.ESCALATE and now.state is ConversationState.BOT
         async with self._engine.begin() as connection:
             if not await self._end_turn(connection, taken.message.id, decision, prediction):
-                return None
+                return TurnEnd()
             position: int | None = None
             values: dict[str, Any] = {
                 "updated_at": func.now(),
@@ -114,7 +132,7 @@ class TurnTaking(Base):
                 .values(values)
             )
             if kept.rowcount == 0:
-                return None
+                return TurnEnd()
             if escalates:
                 await self._note_escalation(connection, now, decision, prediction)
                 position = await self._position(connection, now.id)
@@ -131,8 +149,8 @@ class TurnTaking(Base):
                     buttons=rows.to_json(reply.buttons),
                     reply_to=taken.message.id,
                 )
-            await self._notify(connection, "state" if escalates else "message", now.id, now.contact.id)
-            return position
+            await self._notify(connection, "state" if escalates else "reply", now.id, now.contact.id)
+            return TurnEnd(position)
 
     async def skip_turn(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""
@@ -155,7 +173,7 @@ class TurnTaking(Base):
                 action=decision and decision.action,
                 reason=decision and decision.reason,
                 topic=decision and decision.topic,
-                ranking=prediction and [[ranked.name, ranked.confidence] for ranked in prediction.ranking[:10]],
+                ranking=prediction and rows.ranking(prediction),
             )
         )
         return ended.rowcount == 1

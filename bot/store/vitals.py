@@ -32,6 +32,7 @@ _OLDEST_DUE = """
     LEFT JOIN procrastinate_events event ON event.job_id = job.id AND event.type = 'deferred'
     WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= clock_timestamp())
 """
+_SET_ASIDE = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
 _WORKERS = """
     SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE NOT alive)
     FROM (
@@ -50,6 +51,8 @@ class Work:
     """Seconds that the first of them has been due."""
     workers: int
     dead_workers: int
+    set_aside: int = 0
+    """What failed as often as it is tried, and waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,9 @@ def _looked(connection: psycopg.Connection[Any]) -> Vitals:
     if "procrastinate_jobs" in sizes:
         oldest, due = connection.execute(_OLDEST_DUE).fetchone() or (None, 0)
         alive, dead = connection.execute(_WORKERS, {"seconds": STALLED_AFTER}).fetchone() or (0, 0)
-        work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead)
+        # Tables of an older desk may lack it.
+        aside = _one(connection.execute(_SET_ASIDE)) if "failure" in sizes else 0
+        work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead, set_aside=aside)
     return Vitals(
         version=connection.info.server_version,
         clock_ahead=_clock_ahead(connection),

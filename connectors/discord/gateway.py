@@ -156,7 +156,8 @@ class Gateway(discord.AutoShardedClient):
     def sequence(self) -> int:
         """The number of the last event of the direct messages' shard; 0 before the first."""
         socket = self._socket()
-        return (socket.sequence or 0) if socket else 0
+        # The library takes whatever the frame said.
+        return socket.sequence if socket and isinstance(socket.sequence, int) else 0
 
     def session(self, sequence: int, application_id: int) -> Session | None:
         """How to resume behind ``sequence``; None while there is no session."""

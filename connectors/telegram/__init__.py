@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import re
 import time
 from collections.abc import Coroutine
@@ -29,7 +28,7 @@ from bot.model import Attachment, Command, Outgoing
 from connectors.backoff import Backoff
 from connectors.base import Capabilities, Health, PermanentError, Plugin, Receive, Surroundings, Unobserved
 from connectors.telegram import messages
-from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, UNREADABLE, Api, seconds
+from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, UNREADABLE, Api, parsed, seconds
 from connectors.telegram.check import examine
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.settings import WEBHOOK_PATH, TelegramSettings
@@ -246,8 +245,8 @@ class TelegramConnector:
                 body += chunk
                 if len(body) > _MAX_BODY:
                     return 413
-            update = json.loads(body)
-        except (ClientDisconnect, ValueError, RecursionError):
+            update = parsed(bytes(body))
+        except (ClientDisconnect, ValueError):
             return 400
         try:
             await self._take(update, receive)

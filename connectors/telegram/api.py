@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -149,13 +150,49 @@ def seconds(error: RetryAfter) -> float:
     return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
 
 
+_DEEPEST = 64
+"""Levels of an update that are read."""
+_MOST_DIGITS = 64
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+
+
+def parsed(payload: bytes) -> Any:
+    """JSON, of which what cannot be read spoils nothing beside it: an update that breaks its batch would be fetched
+    again for ever, and the whole batch with it. Raises ``ValueError`` for what is no JSON."""
+    text = payload.decode("utf-8", "replace")
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError:
+        return json.loads(_shallow(text), parse_int=_integer)
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _MOST_DIGITS else None
+
+
+def _shallow(text: str) -> str:
+    """Without what is deeper than ``_DEEPEST``."""
+    kept, depth, begin = [], 0, 0
+    for token in _TOKENS.finditer(text):
+        if token[0] in "[{":
+            depth += 1
+            if depth == _DEEPEST + 1:
+                kept.append(text[begin : token.start()])
+        elif token[0] in "]}":
+            depth -= 1
+            if depth == _DEEPEST:
+                kept.append("null")
+                begin = token.end()
+    return "".join(kept) + text[begin:] if depth <= _DEEPEST else ""
+
+
 class _Request(HTTPXRequest):
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """As in the library, which however logs all of an answer that it cannot parse: customers' words."""
         try:
-            answer = json.loads(payload)
-        except (ValueError, RecursionError):
+            answer = parsed(payload)
+        except ValueError:
             answer = None
         if not isinstance(answer, dict):
             raise TelegramError(UNREADABLE)

@@ -24,7 +24,7 @@ import structlog
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from structlog.typing import FilteringBoundLogger
 
 from bot.model import Button, Incoming, Message, NotFound, Outgoing, Receipt, Sender
@@ -38,6 +38,7 @@ from connectors.base import (
     Unobserved,
     parse_command,
 )
+from connectors.web.description import FILE, SAID, STATIC, EventStream, Shown, Taken, refusals
 from connectors.web.files import file_response
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
@@ -80,6 +81,7 @@ class WebConnector:
         markdown=True,
         edits=True,
         attachments=True,
+        immediate=True,
         idempotent=True,
         max_length=1_000_000,
         max_file=10 * 1024 * 1024,
@@ -124,19 +126,25 @@ class WebConnector:
         """Nothing to do: the transcript tells that the message was taken back."""
 
     def routes(self, receive: Receive) -> APIRouter:
-        router = APIRouter(prefix="/chat", include_in_schema=False)
+        router = APIRouter(prefix="/chat", tags=["chat"])
 
-        @router.get("")
+        @router.get("", response_class=HTMLResponse)
         async def page(request: Request) -> Response:
             response = self._page.render(self._page.locale(request))
             welcome(request, response)
             return response
 
-        @router.get("/static/{name}")
+        @router.get("/static/{name}", response_class=Response, responses=STATIC)
         async def static(name: str, v: str | None = None) -> Response:
             return self._page.file(name, v)
 
-        @router.post("/messages")
+        @router.post(
+            "/messages",
+            status_code=202,
+            response_model=Taken,
+            responses=refusals(400, 401, 403, 413, 422, 429, 503),
+            openapi_extra={"requestBody": SAID},
+        )
         async def say(request: Request) -> Response:
             try:
                 receipt = await self._take(request, receive)
@@ -144,7 +152,7 @@ class WebConnector:
                 return self._refusal(request, refused)
             return JSONResponse({"message_id": receipt.message_id}, 202, _PRIVATE)
 
-        @router.get("/messages")
+        @router.get("/messages", response_model=Shown, responses=refusals(401))
         async def messages(request: Request, after: After = 0) -> Response:
             token = token_of(request)
             if token is None:
@@ -152,7 +160,7 @@ class WebConnector:
             found = await self._transcript.read(self.name, self.account, contact_of(token), after)
             return JSONResponse({"messages": [shown(message) for message in found]}, headers=_PRIVATE)
 
-        @router.get("/events")
+        @router.get("/events", response_class=EventStream, responses=refusals(401))
         async def stream(request: Request, after: After = 0) -> Response:
             token = token_of(request)
             if token is None:
@@ -163,7 +171,7 @@ class WebConnector:
                 media_type="text/event-stream",
             )
 
-        @router.get("/files/{cursor}/{index}")
+        @router.get("/files/{cursor}/{index}", response_class=Response, responses=FILE | refusals(401, 404))
         async def file(request: Request, cursor: Cursor, index: Index) -> Response:
             token = token_of(request)
             if token is None:

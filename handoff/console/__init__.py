@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from bot.feed import Feed
 from bot.model import Capabilities, NotFound
 from bot.store import Store
-from handoff.console import channels, contacts, conversations, files, replies, sign_in
-from handoff.console.context import Console, NotSignedIn, by_htmx
+from handoff.console import aside, channels, contacts, conversations, files, replies, sign_in
+from handoff.console.context import Console, NotSignedIn, by_htmx, page_of
 from handoff.console.rendering import Pages
-from handoff.console.security import SecurityHeaders, same_origin
+from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 
@@ -27,6 +28,26 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY = 1024 * 1024
 """Bytes, where no files are sent. The longest reply in the widest script, form-encoded, has an eighth of it."""
+
+_PAGE: dict[str, Any] = {"content": {"text/html": {}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    303: {"description": "Done, or not signed in: on to another page."},
+    401: {"description": "Not signed in; HX-Redirect leads htmx to the sign-in."},
+    **{
+        status: {"description": words} | _PAGE
+        for status, words in {
+            400: "The form cannot be read.",
+            403: "Another site's page made the browser send it, or the name or password is wrong.",
+            404: "There is nothing at this address.",
+            409: "Somebody else was faster.",
+            410: "The link was used already.",
+            413: "Too large.",
+            422: "That cannot be sent or saved; the page says why.",
+            429: "Too many wrong passwords.",
+        }.items()
+    },
+}
+"""What any route may answer, for the OpenAPI description."""
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -53,6 +74,8 @@ def console(
         redoc_url=None,
         openapi_url=None,
         max_body_size=MAX_BODY,
+        default_response_class=HTMLResponse,
+        responses=_ANSWERS,
         dependencies=[Depends(same_origin)],
         exception_handlers={
             NotSignedIn: _ask_to_sign_in,
@@ -63,11 +86,11 @@ def console(
         },
     )
     app.state.console = Console(store, desk, feed, pages, Throttle(), stopping, capabilities)
-    for part in (sign_in, conversations, replies, contacts, files, channels):
+    for part in (sign_in, conversations, replies, contacts, files, channels, aside):
         app.include_router(part.router)
     app.include_router(_assets(assets))
     mounted = APIRouter()
-    mounted.mount("/console", SecurityHeaders(app))
+    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
     return mounted
 
 
@@ -85,7 +108,11 @@ def _files(vendor: Path) -> dict[str, Path]:
 def _assets(files: Mapping[str, Path]) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/{folder}/{name}")
+    @router.get(
+        "/{folder}/{name}",
+        response_class=Response,
+        responses={200: {"content": {kind: {} for kind in ("text/css", "text/javascript", "image/svg+xml")}}},
+    )
     async def asset(folder: str, name: str) -> Response:
         file = files.get(f"{folder}/{name}")
         if file is None or not file.is_file():
@@ -98,7 +125,7 @@ def _assets(files: Mapping[str, Path]) -> APIRouter:
 
 async def _ask_to_sign_in(request: Request, _: Exception) -> Response:
     if by_htmx(request):
-        shown = urlsplit(request.headers.get("hx-current-url", ""))
+        shown = page_of(request)
         there = f"{shown.path}?{shown.query}" if shown.query else shown.path
         return Response(status_code=401, headers={"HX-Redirect": _sign_in_address(request, there)})
     there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path

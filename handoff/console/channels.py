@@ -81,21 +81,30 @@ async def read_channels(here: Console) -> list[Channel]:
     return [Channel(name, known.get(name), name in here.capabilities, now) for name in names]
 
 
-async def ailing(here: Console) -> Sequence[Channel]:
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What the header of every page says of the desk itself."""
+
+    ailing: Sequence[Channel]
     """The channels that somebody should look at."""
-    return [channel for channel in await read_channels(here) if channel.trouble]
+    aside: int
+    """How much work is set aside."""
+
+
+async def read_signs(here: Console, channels: Sequence[Channel] | None = None) -> Signs:
+    """``channels``: if they have been read already."""
+    found = await read_channels(here) if channels is None else channels
+    return Signs([channel for channel in found if channel.trouble], await here.store.count_set_aside())
 
 
 @router.get("/channels")
 async def channels(request: Request, here: Here, agent: SignedIn) -> Response:
     found = await read_channels(here)
     template = "channels_part.html" if by_htmx(request) else "channels.html"
-    return here.pages.response(
-        request, template, agent=agent, channels=found, ailing=[channel for channel in found if channel.trouble]
-    )
+    return here.pages.response(request, template, agent=agent, channels=found, signs=await read_signs(here, found))
 
 
 @router.get("/channels/sign")
 async def sign(request: Request, here: Here, _: SignedIn) -> Response:
-    """The sign in the header of every page."""
-    return here.pages.response(request, "channels_sign.html", ailing=await ailing(here))
+    """The signs in the header of every page."""
+    return here.pages.response(request, "signs.html", signs=await read_signs(here))

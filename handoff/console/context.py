@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -64,3 +65,11 @@ SignedIn = Annotated[Agent, Depends(_signed_in)]
 def by_htmx(request: Request) -> bool:
     """Whether the page asks for a fragment of itself, rather than the browser for a page."""
     return request.headers.get("hx-request") == "true"
+
+
+def page_of(request: Request) -> SplitResult:
+    """The address of the page that htmx asks for; all of it empty where that is no address."""
+    try:
+        return urlsplit(request.headers.get("hx-current-url", ""))
+    except ValueError:
+        return urlsplit("")

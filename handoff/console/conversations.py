@@ -6,15 +6,13 @@ act is a plain form, which answers with the conversation as it then stands.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from bot.model import Agent
 from handoff.console.contacts import with_found
-from handoff.console.context import Console, Here, SignedIn, by_htmx, current_agent
+from handoff.console.context import Console, Here, SignedIn, by_htmx, current_agent, page_of
 from handoff.console.live import signals
 from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing, read_view
 
@@ -27,7 +25,7 @@ async def home(request: Request, here: Here, agent: SignedIn, tab: str = Tab.QUE
         return await page(request, here, agent, Tab(tab), None)
     response = await _list(request, here, agent, Tab(tab))
     # Another list beside the conversation that stays open: a reload shows the same.
-    shown = urlsplit(request.headers.get("hx-current-url", "")).path
+    shown = page_of(request).path
     response.headers["HX-Replace-Url"] = f"{shown or request.url.path}?tab={Tab(tab)}"
     return response
 
@@ -42,7 +40,7 @@ async def _list(request: Request, here: Console, agent: Agent, tab: Tab) -> Resp
     return here.pages.response(request, "list.html", agent=agent, listing=listing, open_id=None)
 
 
-@router.get("/events")
+@router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
 async def events(request: Request, here: Here, _: SignedIn) -> Response:
     async def still_signed_in() -> bool:
         return await current_agent(request, here) is not None

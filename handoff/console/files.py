@@ -26,7 +26,15 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 router = APIRouter()
 
 
-@router.get("/files/{message_id}/{index}")
+@router.get(
+    "/files/{message_id}/{index}",
+    response_class=Response,
+    responses={
+        200: {"description": "The content, by its first bytes a picture, a sound, a film, or a download."},
+        206: {"description": "The part of it that was asked for."},
+        304: {"description": "The browser has it."},
+    },
+)
 async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId, index: Index) -> Response:
     attachment = await here.store.attached(message_id, index)
     if not attachment.sha256:

@@ -19,12 +19,14 @@ LOOK = 1.0
 async def signals(
     feed: Feed, still_welcome: Callable[[], Awaitable[bool]], stopping: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
-    """Server-sent events without content: ``list``, ``conversation-<id>``, and ``refresh`` for a page that
+    """Server-sent events without content: ``list``, ``conversation-<id>``, ``signs``, and ``refresh`` for a page that
     may have missed some. Ends when the desk stops, and when ``still_welcome`` no longer holds."""
     names: set[str] = set()
 
     def wants(event: Event) -> bool:
         names.add(f"conversation-{event.conversation_id}")
+        if event.kind == "aside":
+            names.add("signs")
         if event.kind != "delivery":
             names.add("list")
         return True

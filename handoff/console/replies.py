@@ -35,20 +35,27 @@ class Written:
     text: str
     note: bool
     reply_to: int | None
+    after: int | None
+    """The agent's latest reply that the page showed when this was written."""
     files: Sequence[UploadFile]
 
 
 async def _written(request: Request, _: SignedIn) -> Written:
     """Read by hand, and so only once it is known who sends it: nobody else makes the desk take in files."""
     form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
-    quoted = _word(form, "reply_to")
     return Written(
         text=_word(form, "text"),
         note=_word(form, "mode") == "note",
-        reply_to=int(quoted) if quoted.isascii() and quoted.isdigit() and len(quoted) < 19 else None,
+        reply_to=_number(form, "reply_to"),
+        after=_number(form, "after"),
         # A browser sends an empty one where nothing was chosen.
         files=[one for one in form.getlist("files") if isinstance(one, UploadFile) and (one.filename or one.size)],
     )
+
+
+def _number(form: FormData, name: str) -> int | None:
+    value = _word(form, name)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 
 def _word(form: FormData, name: str) -> str:
@@ -56,7 +63,25 @@ def _word(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-@router.post("/conversations/{conversation_id}/messages", max_body_size=MAX_FORM)
+_FORM = {
+    "content": {
+        kind: {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "text": {"type": "string"},
+                    "mode": {"type": "string", "enum": ["reply", "note"]},
+                    "reply_to": {"type": "string"},
+                    "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                },
+            }
+        }
+        for kind in ("multipart/form-data", "application/x-www-form-urlencoded")
+    }
+}
+
+
+@router.post("/conversations/{conversation_id}/messages", max_body_size=MAX_FORM, openapi_extra={"requestBody": _FORM})
 async def write(
     request: Request,
     here: Here,
@@ -85,7 +110,7 @@ async def _write(here: Console, agent: Agent, conversation_id: int, written: Wri
     # A quote is a courtesy.
     reply_to = written.reply_to if can.quotes else None
     try:
-        await here.desk.reply(conversation_id, agent, written.text, files=files, reply_to=reply_to)
+        await here.desk.reply(conversation_id, agent, written.text, files=files, reply_to=reply_to, after=written.after)
     except NotFound as error:
         if reply_to is None:
             raise
@@ -144,6 +169,21 @@ async def delete(
             await here.desk.delete(message_id, agent)
         except NotFound as error:
             raise ValueError(_GONE) from error
+
+    return await act(request, here, agent, conversation_id, deed())
+
+
+@router.post("/conversations/{conversation_id}/messages/{message_id}/retry")
+async def retry(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
+) -> Response:
+    """Whoever sees that a message was not delivered may have it tried again, the bot's as well."""
+
+    async def deed() -> None:
+        try:
+            await here.store.retry_delivery(message_id)
+        except NotFound as error:
+            raise ValueError("this message is on its way already, or there") from error
 
     return await act(request, here, agent, conversation_id, deed())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from fastapi import HTTPException
 from starlette.datastructures import MutableHeaders
@@ -39,6 +39,24 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+class FormsInUtf8:
+    """Has the forms that ``app`` takes read as UTF-8, whatever their sender names, as every browser sends them here:
+    other codecs make text that neither PostgreSQL nor an answer can hold, or fail in ways of their own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (name, _CHARSET.sub(b"", value) if name == b"content-type" else value)
+            for name, value in scope.get("headers", ())
+        ]
+        await self._app({**scope, "headers": headers}, receive, send)
+
+
+_CHARSET = re.compile(rb';\s*charset[^=;]*=\s*("[^"]*"|[^;]*)', re.IGNORECASE)
+
+
 def same_origin(request: Request) -> None:
     """Refuses state-changing requests that another site made the browser send.
 
@@ -53,6 +71,6 @@ def same_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     # Sec-Fetch-Site is sent to https and localhost only; Origin with every POST. The scheme is left out:
     # behind a proxy that ends TLS the desk does not know it.
-    if site is None and (origin is None or urlsplit(origin).netloc == request.headers.get("host")):
+    if site is None and (origin is None or origin.partition("://")[2] == request.headers.get("host")):
         return
     raise HTTPException(403, "This request came from another site, so it was refused.")

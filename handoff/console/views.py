@@ -27,7 +27,7 @@ from bot.model import (
     Turn,
     Visibility,
 )
-from handoff.console.channels import ailing
+from handoff.console.channels import read_signs
 from handoff.console.context import Console, by_htmx
 from handoff.console.media import HEAD, playable
 
@@ -128,6 +128,11 @@ class View:
     def quotable(self, message_id: int | None) -> Message | None:
         """The message that an agent may answer as such."""
         return next((one for one in self.messages if one.id == message_id and self.may_quote(one)), None)
+
+    def latest_of(self, agent: Agent) -> int:
+        """The agent's latest reply, 0 if there is none."""
+        own = (one.id for one in self.messages if one.agent_id == agent.id and one.visibility is Visibility.PUBLIC)
+        return max(own, default=0)
 
     def may_quote(self, message: Message) -> bool:
         return (
@@ -359,5 +364,5 @@ async def page(
         view=view,
         opened=opened,
         problem=problem,
-        ailing=await ailing(here),
+        signs=await read_signs(here),
     )

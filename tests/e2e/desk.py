@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,13 +27,15 @@ class DeskProcess:
     var: Path
     config: Path | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    command: Sequence[str | Path] = (SWITCHBOARD,)
+    """What is run; ``run`` is added."""
     process: Process | None = None
     output: str = ""
 
     async def start(self, timeout: float = 120) -> DeskProcess:
         """Returns when the desk says that it is ready."""
         self.process = await asyncio.create_subprocess_exec(
-            SWITCHBOARD, "run", stdout=PIPE, stderr=(self.var.parent / "desk.log").open("ab"), env=self.variables
+            *self.command, "run", stdout=PIPE, stderr=(self.var.parent / "desk.log").open("ab"), env=self.variables
         )
         self.output = ""
         async with asyncio.timeout(timeout):

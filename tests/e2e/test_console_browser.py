@@ -34,6 +34,7 @@ from bot.model import (
     Role,
     Sender,
 )
+from bot.queue import TURN
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console
@@ -139,6 +140,28 @@ async def delivered(store: Store, message_id: int, external_id: str) -> None:
     begun = await store.begin_delivery(message_id)
     assert begun is not None
     await store.record_sent(begun, 0, external_id)
+
+
+async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(store: Store, open_console: Open) -> None:
+    page = await open_console()
+    conversation = await said(store, "hello")
+    message = (await store.messages(conversation))[-1].id
+    await store.record_failure(TURN, message, "KeyError")
+    await store.set_aside(TURN, message, {"": "A person will see to it."})
+    # Long before the page would ask by itself.
+    await page.get_by_role("link", name="Set aside 1").click(timeout=5_000)
+    await expect(page.get_by_role("heading", name="Ann")).to_be_visible()
+    await page.evaluate("window.same = true")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("heading", name="Nothing is set aside")).to_be_visible()
+    assert await store.count_set_aside() == 0
+    notice = (await store.messages(conversation))[-1].id
+    await store.fail_delivery(await store.begin_delivery(notice), "the customer blocked the bot")
+    assert await page.evaluate("window.same")
+    await page.goto(page.url.replace("/aside", f"/conversations/{conversation}"))
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_text("pending …")).to_be_visible()
+    await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
 async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Store, open_console: Open) -> None:

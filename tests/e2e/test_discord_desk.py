@@ -177,24 +177,6 @@ async def answered_in_order(user, asked: list[int]) -> None:
     assert len({message["content"] for message in sees}) == 1
 
 
-async def test_a_burst_with_the_desk_killed_in_the_middle(new_desk: NewDesk) -> None:
-    async with DiscordPeer() as peer:
-        desk = await new_desk(channel(peer), DISCORD_BOT_TOKEN=peer.token).start()
-        ann = peer.user("ann")
-        asked = []
-        for number in range(BURST):
-            asked.append(ann.writes("how do i reset my password"))
-            if number == BURST // 2:
-                await desk.kill()
-            await asyncio.sleep(0.01)
-        new = peer.user("new")
-        first = new.writes("how do i reset my password")
-        await desk.start()
-        await answered_in_order(ann, asked)
-        # Somebody the desk had never met, while it was down: the session is resumed.
-        await answered_in_order(new, [first])
-
-
 @pytest.mark.parametrize("how", ["rest", "gateway", "intents"])
 async def test_what_cannot_work_is_said_clearly_and_tried_no_more(
     new_desk: NewDesk, rasa: dict[str, str], how: str

@@ -67,6 +67,15 @@ async def test_htmx_is_sent_to_the_sign_in_and_back_to_the_page_it_was_on(browse
     assert answer.headers["hx-redirect"] == "/console/sign-in?next=/console/conversations/7%3Ftab%3Dmine"
 
 
+async def test_an_address_that_is_none_is_no_page(browser: Browser, mei: Agent) -> None:
+    client, nonsense = browser(), {"HX-Current-URL": "http://[::1/console/?tab=mine"}
+    answer = await client.get("/console/list", headers=HTMX | nonsense)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/console/sign-in")
+    await sign_in(client)
+    answer = await client.get("/console/?tab=mine", headers=HTMX | nonsense)
+    assert answer.headers["hx-replace-url"] == "/console/?tab=mine"
+
+
 async def test_a_password_opens_a_session(browser: Browser, mei: Agent) -> None:
     client = browser()
     answer = await client.post("/console/sign-in", data={"name": "mei", "password": PASSWORD})
@@ -192,6 +201,7 @@ async def test_signing_out_ends_the_session_in_the_store(browser: Browser, mei: 
         {"Origin": "https://evil.example"},
         {"Origin": "http://desk.evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://[::1"},
     ],
 )
 async def test_another_site_cannot_act_for_an_agent(

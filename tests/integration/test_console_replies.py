@@ -314,3 +314,63 @@ async def test_names_of_files_stay_text(browser: Browser, store: Store, desk: De
     assert "<script>alert" not in page
     assert "onerror=alert(1)>" not in page
     assert len(re.findall("<img ", page)) == 1
+
+
+# --- forms that no browser sends ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=b; charset=unicode_escape",
+        'multipart/form-data; charset="utf-7"; boundary=b',
+        "multipart/form-data; boundary=b; CHARSET = undefined",
+        "multipart/form-data; boundary=b; charset*=utf-8''unicode_escape",
+        "multipart/form-data; boundary=b",
+    ],
+)
+async def test_forms_are_utf_8_whatever_they_claim(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, kind: str
+) -> None:
+    client, address = browser(), await held(store, desk, mei)
+    words = r"\ud800 +2AA- 您好"
+
+    def form(field: str) -> bytes:
+        head = f'--b\r\ncontent-disposition: form-data; name="{field}"\r\n\r\n'
+        return f"{head}{words}\r\n--b--\r\n".encode()
+
+    headers = {"Content-Type": kind}
+    assert (await client.post("/console/sign-in", content=form("name"), headers=headers)).status_code == 403
+    await sign_in(client)
+    assert (await client.post(f"{address}/messages", content=form("text"), headers=headers)).status_code == 303
+    assert (await latest(store, address)).text == words
+
+
+# --- sent again ---------------------------------------------------------------------------------
+
+
+async def test_a_form_that_is_sent_again_is_one_reply(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
+    """Whoever gets an error page cannot know whether the desk died before or after it had the words."""
+    address = await held(store, desk, mei)
+    client = await sign_in(browser())
+
+    async def form(text: str) -> dict[str, str]:
+        found = re.search(r'name="after" value="(\d+)"', (await client.get(address)).text)
+        assert found is not None
+        return {"text": text, "mode": "reply", "after": found[1]}
+
+    async def replies() -> list[str]:
+        return [one.text for one in await store.messages(id_in(address)) if one.author is Author.AGENT]
+
+    first = await form("Hello")
+    for _ in range(2):
+        assert (await client.post(f"{address}/messages", data=first)).status_code == 303
+    assert await replies() == ["Hello"]
+    # Other words, and the same words said anew by who sees that they are there.
+    assert (await client.post(f"{address}/messages", data={**first, "text": "Anna"})).status_code == 303
+    again = await form("Hello")
+    assert (await client.post(f"{address}/messages", data=again)).status_code == 303
+    assert await replies() == ["Hello", "Anna", "Hello"]
+    # A request that was stuck in a frozen replica comes last.
+    assert (await client.post(f"{address}/messages", data=again)).status_code == 303
+    assert await replies() == ["Hello", "Anna", "Hello"]

@@ -817,6 +817,40 @@ async def test_malformed_events_are_passed_over(
     assert "secret words" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "raw",
+    ["[" * 50_000 + "]" * 50_000, "1" * 5_000, '{"op": 10, "d": null}', "[]"],
+    ids=["deep", "digits", "a bad hello", "no frame"],
+)
+async def test_a_frame_that_breaks_the_connection_is_not_resumed_into_for_ever(
+    peer: DiscordPeer, connector: DiscordConnector, desk: Desk, raw: str
+) -> None:
+    # Wherever it is, it breaks the whole frame; what is no part of one is the frame.
+    peer.as_sent = lambda frame: raw if "<raw>" in frame and raw[0] in "{[" else frame.replace('"<raw>"', raw)
+    async with running(peer, connector, desk):
+        ann = await acquainted(peer, desk)
+        await until(lambda: "session" in desk.records.memory)
+        ann.writes("before")
+        peer.sessions[0].add("MESSAGE_CREATE", {"content": "<raw>"})
+        ann.writes("after")
+        await until(lambda: desk.texts[-2:] == ["before", "after"])
+        await until(lambda: bool(peer.live_sessions))
+        ann.writes("and live")
+        await until(lambda: desk.texts[-1] == "and live")
+        assert peer.identifies == 2
+
+
+async def test_a_number_that_is_none_does_no_harm(peer: DiscordPeer, connector: DiscordConnector, desk: Desk) -> None:
+    peer.as_sent = lambda frame: frame.replace('"s": 2,', '"s": "two",')
+    async with running(peer, connector, desk):
+        ann = await acquainted(peer, desk)
+        await asyncio.sleep(0.1)
+        ann.writes("after")
+        await until(lambda: desk.texts[-1] == "after")
+        await until(lambda: json.loads(desk.records.memory.get("session", "{}")).get("sequence", 0) >= 3)
+        assert peer.identifies == 1
+
+
 # --- sending
 
 

@@ -37,7 +37,7 @@ from bot.model import (
     TemporaryError,
 )
 from bot.outbox import Outbox
-from bot.queue import Queue, TryAgain
+from bot.queue import Claim, Queue, TryAgain
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.turns import Turns
@@ -54,10 +54,6 @@ async def engine(text: str) -> Prediction:
         raise EngineUnavailable("scripted")
     intent = "talk_to_human" if "person" in text else "fee_explained"
     return Prediction(text, intent, 0.9, (Ranked(intent, 0.9),), sure=True)
-
-
-async def claimed() -> None:
-    """The job is still this worker's."""
 
 
 class Platform:
@@ -114,7 +110,7 @@ class Scene:
     async def says(self, text: str, id: str, customer: str = "7") -> Receipt:
         receipt = await self.brings(text, id, customer)
         assert receipt.message_id is not None
-        await self.turns.take(receipt.message_id, 0)
+        await self.turns.take(receipt.message_id, Claim())
         return receipt
 
     async def pending(self) -> list[int]:
@@ -123,7 +119,7 @@ class Scene:
             return [row[0] for row in await found.fetchall()]
 
     async def deliver(self, message_id: int) -> None:
-        await self.outbox.deliver(message_id, 0, claimed)
+        await self.outbox.deliver(message_id, Claim())
 
     async def value(self, name: str, **labels: str) -> float | None:
         return (await scrape(self.metrics))[0].get((name, frozenset(labels.items())))
@@ -184,7 +180,7 @@ async def test_an_escalation_that_a_human_forestalled_is_none(scene: Scene, monk
         return await engine(text)
 
     monkeypatch.setattr(scene.turns, "_predict", claimed_meanwhile)
-    await scene.turns.take(receipt.message_id, 0)
+    await scene.turns.take(receipt.message_id, Claim())
     assert await scene.value("escalations_total", channel="test", reason="asked") == 0
 
 

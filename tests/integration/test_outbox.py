@@ -31,7 +31,7 @@ from bot.model import (
     TemporaryError,
 )
 from bot.outbox import Outbox
-from bot.queue import ClaimLost, Queue, TryAgain
+from bot.queue import Claim, ClaimLost, Queue, TryAgain
 from bot.rendering import fit
 from bot.store import Store
 from handoff.desk import Desk
@@ -141,7 +141,7 @@ class Talk:
         return await self.desk.delete(reply.id, self.agent)
 
     async def deliver(self, reply: Message) -> None:
-        await self.outbox.deliver(reply.id, 0, nothing)
+        await self.outbox.deliver(reply.id, Claim())
 
     async def now(self, reply: Message) -> Message:
         return next(m for m in await self.store.messages(self.conversation_id) if m.id == reply.id)
@@ -653,7 +653,7 @@ async def test_a_channel_that_is_off_keeps_what_is_for_it(start: Start) -> None:
     talk = await start()
     reply = await talk.reply("hello")
     with pytest.raises(TryAgain) as again:
-        await Outbox(talk.store, {}, {}).deliver(reply.id, 0, nothing)
+        await Outbox(talk.store, {}, {}).deliver(reply.id, Claim())
     assert again.value.at > datetime.now(UTC) + timedelta(seconds=50)
     assert (await talk.now(reply)).delivery_error == "the channel test is off"
     talk.board.account = "another"
@@ -730,12 +730,12 @@ async def test_whatever_happens_the_customer_ends_up_with_what_the_desk_wants(
         if dice.random() < 0.3:
             await change()
         with contextlib.suppress(TryAgain, Crash):
-            await outbox.deliver(reply.id, 0, nothing)
+            await outbox.deliver(reply.id, Claim())
     faulty = False
     if seed % 2 and (await talk.now(reply)).deleted_at is None:
         await talk.edit(reply, words())
     while (await talk.now(reply)).delivery is DeliveryState.PENDING:
-        await outbox.deliver(reply.id, 0, nothing)
+        await outbox.deliver(reply.id, Claim())
     now = await talk.now(reply)
     assert now.delivery is DeliveryState.SENT, now.delivery_error
     wanted = [] if now.deleted_at else [f"<{p.file.name}>" if p.file else p.text for p in fit(now, ALL)]
@@ -747,14 +747,24 @@ async def test_whatever_happens_the_customer_ends_up_with_what_the_desk_wants(
 # --- two workers, one of which was frozen -----------------------------------------------------------
 
 
+class Losing(Claim):
+    """Lost once it was confirmed so many times."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self._left = after
+
+    async def confirm(self) -> None:
+        if not self._left:
+            raise ClaimLost("another worker has job 7")
+        self._left -= 1
+
+
 async def test_who_lost_the_claim_touches_nothing(start: Callable[..., Awaitable[Talk]]) -> None:
     talk = await start()
     reply = await talk.reply("hello")
 
-    async def lost() -> None:
-        raise ClaimLost("another worker has job 7")
-
-    await talk.outbox.deliver(reply.id, 0, lost)
+    await talk.outbox.deliver(reply.id, Losing(after=0))
     assert talk.board.texts == []
     assert (await talk.now(reply)).delivery is DeliveryState.PENDING
     await talk.deliver(reply)
@@ -764,15 +774,40 @@ async def test_who_lost_the_claim_touches_nothing(start: Callable[..., Awaitable
 async def test_who_loses_the_claim_between_two_parts_leaves_the_rest(start: Callable[..., Awaitable[Talk]]) -> None:
     talk = await start(Board(capabilities=replace(ALL, max_length=10)))
     reply = await talk.reply("one two\n\nthree four\n\nfive six")
-    confirmed = 0
-
-    async def confirm() -> None:
-        nonlocal confirmed
-        confirmed += 1
-        if confirmed > 3:  # before it begins, and before each of the first two parts
-            raise ClaimLost("another worker has job 7")
-
-    await talk.outbox.deliver(reply.id, 0, confirm)
+    # Confirmed before it begins, and before each of the first two parts.
+    await talk.outbox.deliver(reply.id, Losing(after=3))
     assert talk.board.texts == ["one two", "three four"]
     await talk.deliver(reply)
     assert talk.board.texts == ["one two", "three four", "five six"]
+
+
+async def test_what_two_workers_sent_under_one_key_is_one_part(start: Start) -> None:
+    """One was frozen in the moment of sending, the other sent it again and found the same message; then the first one
+    wakes up and records it as well. The message has one part still: an edit changes it, and takes nothing away."""
+    talk = await start()
+    reply = await talk.reply("one")
+    frozen = await talk.store.begin_delivery(reply.id)
+    assert frozen is not None
+    await talk.deliver(reply)
+    (sent,) = talk.board.shown
+    await talk.store.record_sent(frozen, 0, sent)
+    await talk.edit(reply, "two")
+    await talk.deliver(reply)
+    assert talk.board.texts == ["two"]
+    assert "delete" not in talk.board.did
+
+
+async def test_also_where_the_job_ends_with_the_record(start: Start, queue: Queue) -> None:
+    talk = await start()
+    reply = await talk.reply("one")
+    frozen = await talk.store.begin_delivery(reply.id)
+    assert frozen is not None
+    await talk.deliver(reply)
+    (sent,) = talk.board.shown
+    claim = Claim()
+    claim.job_id = 0  # of no job that there is
+    await talk.store.record_sent(frozen, 0, sent, claim)
+    await talk.edit(reply, "two")
+    await talk.deliver(reply)
+    assert talk.board.texts == ["two"]
+    assert "delete" not in talk.board.did

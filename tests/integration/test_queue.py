@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from procrastinate.jobs import Job
 
 from bot import queue as queue_module
-from bot.queue import ClaimLost, Confirm, Queue
+from bot.queue import Claim, ClaimLost, Queue, TryAgain
 from bot.store.database import conninfo, create_engine
 
 Jobs = Callable[..., Any]
@@ -83,13 +83,13 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     lost: list[str] = []
     done: list[int] = []
 
-    async def deliver(message_id: int, _: int, confirm: Confirm) -> None:
+    async def deliver(message_id: int, claim: Claim) -> None:
         if message_id == 1:
-            await confirm()
+            await claim.confirm()
             begun.set()
             await going.wait()
             try:
-                await confirm()
+                await claim.confirm()
             except ClaimLost as error:
                 lost.append(str(error))
                 return
@@ -114,14 +114,81 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
         await until(lambda: done == [1, 2])
 
 
-async def test_a_claim_is_trusted_for_a_while_without_a_question(
+async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead(
+    database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = 0.0
+    now = queue_module.ticks.seconds
+    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now() + later)
+    monkeypatch.setattr(queue_module, "HEARTBEAT", 3600.0)
+    said: list[str] = []
+
+    async def deliver(_: int, claim: Claim) -> None:
+        nonlocal later
+        # The job is taken over by now, and a question would tell.
+        await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1")
+        await claim.confirm()
+        said.append("trusted")
+        later += queue_module.TRUSTED
+        with pytest.raises(ClaimLost, match="another worker"):
+            await claim.confirm()
+        await sql("UPDATE procrastinate_jobs SET worker_id = NULL")
+        await sql("DELETE FROM procrastinate_workers")
+        later += queue_module.TRUSTED
+        with pytest.raises(ClaimLost, match="taken for dead"):
+            await claim.confirm()
+        said.append("lost")
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    async with working(queue):
+        await until(lambda: queue._worker is not None and queue._worker.surely_alive)
+        await deferred(database_url, queue, 1)
+        await until(lambda: said == ["trusted", "lost"])
+
+
+async def put(database_url: str, queue: Queue, *waiting: tuple[int, int, bool]) -> None:
+    """Defers deliveries: message, contact, and whether it is urgent."""
+    engine = create_engine(database_url)
+    for message_id, contact_id, urgent in waiting:
+        async with engine.begin() as connection:
+            await queue.defer_delivery(connection, message_id, contact_id, urgent=urgent)
+    await engine.dispose()
+
+
+async def test_what_is_urgent_overtakes_other_contacts_and_nothing_of_its_own(
     database_url: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = 100.0
-    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now)
-    claim = queue_module._Claim(queue._app, Job(id=404, queue="default", lock=None, queueing_lock=None, task_name="x"))
-    now += queue_module.TRUSTED - 0.1
-    await claim.confirm()
-    now += 0.2
-    with pytest.raises(ClaimLost, match="404"):
-        await claim.confirm()
+    monkeypatch.setattr(queue_module, "CONCURRENCY", 1)
+    done: list[int] = []
+
+    async def deliver(message_id: int, _: Claim) -> None:
+        done.append(message_id)
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    storm = [(number, number, False) for number in range(1, 20)]
+    # To contact 7 something waits already, and more comes behind the agent's.
+    await put(database_url, queue, *storm, (20, 7, False), (21, 7, True), (22, 7, False), (23, 99, True))
+    async with working(queue):
+        await until(lambda: len(done) == 23)
+    assert done == [7, 20, 21, 23, *(number for number in range(1, 20) if number != 7), 22]
+
+
+async def test_what_is_tried_again_stays_before_what_is_urgent(database_url: str, queue: Queue) -> None:
+    begun, going = asyncio.Event(), asyncio.Event()
+    done: list[int] = []
+
+    async def deliver(message_id: int, claim: Claim) -> None:
+        if message_id == 1 and not claim.attempts:
+            begun.set()
+            await going.wait()
+            raise TryAgain(datetime.now(UTC) + timedelta(seconds=0.5))
+        done.append(message_id)
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    await put(database_url, queue, (1, 7, False))
+    async with working(queue):
+        await asyncio.wait_for(begun.wait(), 10)
+        await put(database_url, queue, (2, 7, True))
+        going.set()
+        await until(lambda: len(done) == 2)
+    assert done == [1, 2]

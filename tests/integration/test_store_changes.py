@@ -13,6 +13,7 @@ import pytest
 from bot.answers import Answers
 from bot.app import build_policy
 from bot.model import Attachment, Author, Incoming, Message, Prediction, Receipt, Role, Sender
+from bot.queue import Claim
 from bot.store import Store
 from bot.turns import Turns
 from handoff.desk import Desk
@@ -148,7 +149,7 @@ async def test_a_message_taken_back_before_its_turn_gets_no_answer(store: Store,
     receipt = await store.record_incoming(said("fees"))
     await store.record_incoming(taken_back())
     turns = Turns(store, answers, build_policy(answers), never, lambda _text, hint: hint)
-    await turns.take(receipt.message_id, 0)
+    await turns.take(receipt.message_id, Claim())
     assert [m.author for m in await store.messages(receipt.conversation_id)] == [Author.CUSTOMER]
     assert await store.begin_turn(receipt.message_id) is None
     assert (await store.turns(receipt.conversation_id))[receipt.message_id].action is None

@@ -167,6 +167,8 @@ async def test_a_body_too_large_is_refused_with_or_without_its_length(visitor: h
 async def test_another_sites_page_cannot_speak_for_the_visitor(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
     foreign = await visitor.post("/chat/messages", json=said("x"), headers={"Origin": "https://evil.example"})
     assert foreign.status_code == 403
+    nonsense = await visitor.post("/chat/messages", json=said("x"), headers={"Origin": "http://[::1"})
+    assert nonsense.status_code == 403
     own = await visitor.post("/chat/messages", json=said("x"), headers={"Origin": str(visitor.base_url).rstrip("/")})
     assert own.status_code == 202
     assert len(desk.received) == 1

@@ -115,6 +115,8 @@ class TelegramPeer:
         """Contents by file id."""
         self.sizes_hidden = False
         """Nobody is told how large a file is before it is all there."""
+        self.as_sent: Callable[[bytes], bytes] = lambda answer: answer
+        """What becomes of every answer on the wire."""
         self.webhook: _Webhook | None = None
         self._allowed = _DEFAULT_UPDATES
         self._queries: set[str] = set()
@@ -272,12 +274,13 @@ class TelegramPeer:
             if fault is not None and not fault.after_effect:
                 return _cut(request)
             result = await method(parameters)
-            return web.json_response({"ok": True, "result": result}) if fault is None else _cut(request)
+            answer = self.as_sent(json.dumps({"ok": True, "result": result}).encode())
+            return _cut(request) if fault else web.Response(body=answer, content_type="application/json")
         except Refusal as refusal:
-            answer: Json = {"ok": False, "error_code": refusal.status, "description": refusal.description}
+            refused: Json = {"ok": False, "error_code": refusal.status, "description": refusal.description}
             if refusal.parameters:
-                answer["parameters"] = refusal.parameters
-            return web.json_response(answer, status=refusal.status)
+                refused["parameters"] = refusal.parameters
+            return web.json_response(refused, status=refusal.status)
         finally:
             self._change()
 

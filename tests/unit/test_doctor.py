@@ -125,6 +125,7 @@ def test_a_good_database() -> None:
         (replace(WELL, work=Work(3, 300.0, 1, 0)), "queue", WARNING, "3 job(s) due, the oldest for 5 min", "log"),
         (replace(WELL, work=Work(3, 300.0, 0, 0)), "queue", WARNING, "0 desk(s)", "start the desk"),
         (replace(WELL, work=Work(0, 0.0, 1, 2)), "queue", WARNING, "2 died", "start one"),
+        (replace(WELL, work=Work(0, 0.0, 1, 0, set_aside=2)), "set aside", WARNING, "2 message(s)", "Set aside"),
         (replace(WELL, work=Work(50_000, 59.0, 1, 0)), "queue", OK, "50000 job(s) due", ""),
     ],
 )

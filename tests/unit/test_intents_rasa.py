@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -92,12 +94,46 @@ async def test_out_of_scope_is_never_sure() -> None:
         (http(409, {"reason": "Conflict"}), "no model"),
         (b"\x00\x01 rubbish\r\n\r\n", "failed"),
         (b"", "failed"),
+        (http(200, b"[" * 1_000_000), "not JSON"),
+        (http(200, parsed(("a\x00b", 1.0))), "intent.name"),
+        (http(200, b'{"intent":{"name":"\\ud800","confidence":1},"intent_ranking":[]}'), "not a prediction"),
+        (http(200, parsed(("a" * 501, 1.0))), "intent.name"),
     ],
 )
 async def test_what_is_not_an_answer_is_unavailable(answer: bytes, why: str) -> None:
     async with engine_for(always(answer)) as engine:
         with pytest.raises(EngineUnavailable, match=why):
             await engine.predict("hello")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+async def test_an_answer_without_end_is_not_read_to_its_end(compressed: bool) -> None:
+    sent = 0
+    block = gzip.compress(bytes(64 * 1024 * 1024)) if compressed else bytes(1024 * 1024)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.readuntil(b"\r\n\r\n")
+        coding = b"content-encoding: gzip\r\n" if compressed else b""
+        writer.write(b"HTTP/1.1 200 OK\r\n%bconnection: close\r\n\r\n" % coding)
+        with suppress(ConnectionError):
+            while sent < 100 * 1024 * 1024:
+                writer.write(block)
+                await writer.drain()
+                sent += len(block)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, RasaEngine(lambda: Endpoint(f"http://127.0.0.1:{port}", "s3cret"), 20) as engine:
+        tracemalloc.start()
+        try:
+            with pytest.raises(EngineUnavailable, match="longer than 4 MB"):
+                await engine.predict("hello")
+            assert tracemalloc.get_traced_memory()[1] < 40 * 1024 * 1024
+        finally:
+            tracemalloc.stop()
+    assert sent < 30 * 1024 * 1024
 
 
 async def test_the_error_does_not_quote_the_customer() -> None:

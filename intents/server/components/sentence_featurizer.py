@@ -74,12 +74,16 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
         self._encoders = {name: load(name) for name in names}
 
     def process(self, messages: list[Message]) -> list[Message]:
-        texts = [normalise(message.get(TEXT)) for message in messages]
+        # With Rasa's dialogue policies there are messages of a bare intent or action too.
+        spoken = [message for message in messages if message.get(TEXT)]
+        if not spoken:
+            return messages
+        texts = [normalise(message.get(TEXT)) for message in spoken]
         first, *others = self._encoders.values()
         beside = self._beside.submit(lambda: [encoder.encode(texts) for encoder in others])
         vectors = [first.encode(texts), *beside.result()]
         for name, rows in zip(self._encoders, vectors, strict=True):
-            for message, row in zip(messages, rows, strict=True):
+            for message, row in zip(spoken, rows, strict=True):
                 message.add_features(Features(row[np.newaxis], FEATURE_TYPE_SENTENCE, TEXT, name))
         return messages
 

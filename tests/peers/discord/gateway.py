@@ -8,7 +8,7 @@ import secrets
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,8 +68,11 @@ class Session:
 class Connection:
     """One socket. What it sends goes through a queue, so that people can write without waiting for it."""
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, request: web.Request, as_sent: Callable[[str], str] = str
+    ) -> None:
         self.socket = socket
+        self._as_sent = as_sent
         self.session: Session | None = None
         self.frozen = False
         """A zombie: the socket is open, and nothing passes."""
@@ -86,7 +89,7 @@ class Connection:
     def send(self, frame: Json) -> None:
         if not self.frozen:
             # As text at once: a later change of the message must not reach back into its event.
-            self._queue.put_nowait(json.dumps({"t": None, "s": None, "d": None, **frame}))
+            self._queue.put_nowait(self._as_sent(json.dumps({"t": None, "s": None, "d": None, **frame})))
 
     def close(self, code: int, reason: str = "") -> None:
         self.closing = True
@@ -138,6 +141,7 @@ class Gateway:
         self.identifies = 0
         self.resumes = 0
         self.resume_url = ""
+        self.as_sent: Callable[[str], str] = str
         world.dispatch = self.dispatch
 
     # --- events
@@ -174,7 +178,7 @@ class Gateway:
             return web.Response(status=501, text="this stand-in compresses with zlib-stream only")
         socket = web.WebSocketResponse(timeout=1.0, max_msg_size=1 << 20, compress=False)
         await socket.prepare(request)
-        connection = Connection(socket, request)
+        connection = Connection(socket, request, self.as_sent)
         self.connections.add(connection)
         tasks = [asyncio.create_task(connection.write()), asyncio.create_task(self._watch(connection))]
         try:

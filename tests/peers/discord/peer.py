@@ -39,6 +39,7 @@ class DiscordPeer:
     heartbeat_interval: int = _setting("_gateway", "heartbeat_interval", "In milliseconds, from the next HELLO on.")
     heartbeat_grace: float = _setting("_gateway", "heartbeat_grace", "Intervals after which a silent client is closed.")
     identifies: int = _setting("_gateway", "identifies", "How often IDENTIFY was accepted.")
+    as_sent: Callable[[str], str] = _setting("_gateway", "as_sent", "What becomes of frames, from the next HELLO on.")
     resumes: int = _setting("_gateway", "resumes", "How often RESUME was accepted.")
     route_limit: tuple[int, float] = _setting("_rest", "route_limit", "Calls in so many seconds, for each bucket.")
     nonce_window: float = _setting("_rest", "nonce_window", "Seconds for which enforce_nonce finds earlier messages.")

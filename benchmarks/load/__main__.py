@@ -1,0 +1,163 @@
+"""How long a customer waits for a reply, and how many a machine serves, beside bare Rasa: see README.md."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from benchmarks.load import growth as growing
+from benchmarks.load import storm as storming
+from benchmarks.load import systems, texts
+from benchmarks.load.measuring import Ask, Times, as_fast_as_it_goes, at_rate
+from benchmarks.load.report import Row, replies_table
+from benchmarks.load.systems import PATHS
+from bot.settings import ROOT
+from intents.training import ensure_model
+from tests.peers.telegram import TelegramPeer
+
+VISITORS = 120
+WARM_UP = 240
+"""Texts said before anything is measured: everybody has spoken, and everything was used twice."""
+OUT = ROOT / "var" / "benchmarks" / "load"
+PAGE = typer.Typer(no_args_is_help=True, help=__doc__)
+
+Groups = Mapping[str, Sequence[psutil.Process]]
+
+
+@PAGE.command()
+def replies(
+    rates: Annotated[str, typer.Option(help="Messages a second.")] = "1,10,30",
+    seconds: Annotated[float, typer.Option(help="Of each load; twice that at one a second.")] = 20.0,
+    at_once: Annotated[str, typer.Option(help="Customers who ask without a pause, for the highest rate.")] = "4,8,16",
+    only: Annotated[str, typer.Option(help="Systems.")] = "parse,rest,web,telegram",
+) -> None:
+    """Times of replies and the highest sustained rate: Rasa's parse, Rasa's REST channel, the desk."""
+    asyncio.run(_replies(_floats(rates), seconds, [int(number) for number in _floats(at_once)], only.split(",")))
+
+
+@PAGE.command()
+def growth(
+    conversations: Annotated[str, typer.Option(help="In the database.")] = "1000,1000000",
+    messages: Annotated[str, typer.Option(help="In the conversation that is gone on with.")] = "10,10000",
+    samples: Annotated[int, typer.Option(help="Replies timed at each size.")] = 200,
+) -> None:
+    """What a reply costs as conversations and the database grow."""
+    asyncio.run(_growth([int(n) for n in _floats(conversations)], [int(n) for n in _floats(messages)], samples))
+
+
+@PAGE.command()
+def storm(
+    rate: Annotated[float, typer.Option(help="Messages a second: ten times what is sustained.")] = 500.0,
+    seconds: Annotated[float, typer.Option(help="For so long.")] = 60.0,
+) -> None:
+    """A storm on Telegram: nothing is lost, agents' replies come first, memory is bounded."""
+    asyncio.run(_storm(rate, seconds))
+
+
+def _floats(listed: str) -> list[float]:
+    return [float(one) for one in listed.split(",") if one]
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # as root, PostgreSQL runs as another
+        yield folder
+
+
+async def _model(folder: Path) -> Path:
+    """Trained once; the shipped pipeline, with Rasa's rules beside it."""
+    model = OUT / "model.tar.gz"
+    if not model.exists():
+        (await systems.train(PATHS, texts.answered_by_the_bot(), folder)).replace(model)
+    return model
+
+
+async def _questions() -> Iterator[str]:
+    return texts.endless(await texts.questions(PATHS, await ensure_model(PATHS), OUT / "questions.json"))
+
+
+async def _replies(rates: list[float], seconds: float, at_once: list[int], only: list[str]) -> None:
+    rows: list[Row] = []
+
+    def told(system: str, load: str, times: Times) -> None:
+        rows.append(Row(system, load, times))
+        typer.echo(rows[-1].line, err=True)
+
+    asked = await _questions()
+    with _folder() as folder:
+        model = await _model(folder)
+        for system in only:
+            async with AsyncExitStack() as stack:
+                ask, groups = await begin(system, model, folder, stack)
+                for _ in range(WARM_UP):
+                    await ask(next(asked))
+                for rate in rates:
+                    long = seconds if rate > 1 else 2 * seconds
+                    told(system, f"{rate:g}/s", await at_rate(ask, asked, rate, long, groups))
+                for number in at_once:
+                    told(system, f"{number} at once", await as_fast_as_it_goes(ask, asked, number, seconds, groups))
+    typer.echo(replies_table(rows))
+
+
+async def begin(system: str, model: Path, folder: Path, stack: AsyncExitStack) -> tuple[Ask, Groups]:
+    """The system, warm, and the processes it is made of. Each begins with a Rasa and a database of its own."""
+    server = await stack.enter_async_context(systems.rasa(PATHS, model, OUT / "rasa.log"))
+    groups: dict[str, Sequence[psutil.Process]] = {"rasa": [server.process], "load": [psutil.Process()]}
+    if system == "parse":
+        return await stack.enter_async_context(systems.parse(server)), groups
+    if system == "rest":
+        return await stack.enter_async_context(systems.rest(server)), groups
+    home = folder / system
+    home.mkdir(mode=0o755)
+    database = stack.enter_context(systems.postgres(home))
+    peer = await stack.enter_async_context(TelegramPeer()) if system == "telegram" else None
+    desk = await stack.enter_async_context(systems.desk(home, database, server, peer))
+    ask = await stack.enter_async_context(
+        systems.messenger(peer, VISITORS) if peer is not None else systems.web(desk, VISITORS)
+    )
+    return ask, {**groups, "desk": desk.processes(), "postgres": [database[1]]}
+
+
+async def _growth(conversations: list[int], messages: list[int], samples: int) -> None:
+    asked = await _questions()
+    with _folder() as folder:
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(systems.rasa(PATHS, await _model(folder), OUT / "rasa.log"))
+            rest = await stack.enter_async_context(systems.rest(server, customers=1))
+            typer.echo(await growing.of_rest(rest, asked, messages, samples))
+            database = stack.enter_context(systems.postgres(folder))
+            peer = await stack.enter_async_context(TelegramPeer())
+            desk = await stack.enter_async_context(systems.desk(folder, database, server, peer))
+            others = await stack.enter_async_context(systems.messenger(peer, 20))
+            await growing.timed(others, asked, samples)  # everything was used before it is measured
+            one = await stack.enter_async_context(systems.messenger(peer, 1, first=1))
+            typer.echo(await growing.of_a_conversation(one, desk, asked, messages, samples))
+            typer.echo(await growing.of_the_database(others, desk, asked, conversations, samples))
+
+
+async def _storm(rate: float, seconds: float) -> None:
+    asked = await _questions()
+    with _folder() as folder:
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(systems.rasa(PATHS, await _model(folder), OUT / "rasa.log"))
+            database = stack.enter_context(systems.postgres(folder))
+            peer = await stack.enter_async_context(TelegramPeer())
+            desk = await stack.enter_async_context(systems.desk(folder, database, server, peer))
+            outcome = await storming.storm(desk, peer, server, asked, rate, seconds)
+            typer.echo(outcome.table())
+            picture = OUT / "storm.svg"
+            picture.write_text(outcome.picture(), encoding="utf-8")
+            typer.echo(f"\nThe picture is {picture}")
+
+
+PAGE()

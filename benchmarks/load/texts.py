@@ -1,0 +1,50 @@
+"""What customers say in the benchmark: messages that the bot answers by itself, no two alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from bot.app import load_answers, load_settings
+from bot.model import Handoff
+from handoff.policy import NOT_OFFERED
+from intents.datasets import read_dataset
+from intents.offline import parse_all
+from intents.paths import EnginePaths
+
+
+def answered_by_the_bot() -> dict[str, str]:
+    """By topic, the words of the answer that leads to no human."""
+    answers = load_answers(load_settings())
+    found = {topic: answers.get(topic, None) for topic in answers.topics}
+    return {
+        topic: answers.fill(answer.body)
+        for topic, answer in found.items()
+        if answer is not None and answer.handoff is not Handoff.ALWAYS and topic not in NOT_OFFERED
+    }
+
+
+async def questions(paths: EnginePaths, model: Path, keep: Path) -> list[str]:
+    """Training examples that ``model`` is sure of, topics mixed; found once, and kept in the file ``keep``."""
+    if keep.exists():
+        return list(json.loads(keep.read_text(encoding="utf-8")))
+    topics = answered_by_the_bot()
+    examples = [example for example in read_dataset(paths.data / "nlu").examples if example.label in topics]
+    parses = await parse_all(paths, model, [example.text for example in examples])
+    sure: dict[str, list[str]] = {}
+    for example, parse in zip(examples, parses.rows, strict=True):
+        if parse.prediction.sure and parse.prediction.intent in topics and not example.text.startswith("/"):
+            sure.setdefault(parse.prediction.intent, []).append(example.text)
+    rounds = zip_longest(*sure.values())
+    chosen = [text for round_ in rounds for text in round_ if text is not None]
+    keep.write_text(json.dumps(chosen, ensure_ascii=False), encoding="utf-8")
+    return chosen
+
+
+def endless(texts: list[str]) -> Iterator[str]:
+    """Each once, then each again with a number behind it: a text that was said before costs Rasa less."""
+    for number in range(1_000_000):
+        for text in texts:
+            yield text if number == 0 else f"{text} {number}"

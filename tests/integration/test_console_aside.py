@@ -1,0 +1,129 @@
+"""What is set aside, over HTTP: the page, the sign on every other one, and the buttons; and messages not delivered."""
+
+from __future__ import annotations
+
+import re
+
+from bot.model import Agent, Author, ConversationState, DeliveryState
+from bot.queue import DELIVER, TURN
+from bot.store import Store
+from handoff.desk import Desk
+from tests.integration.console_desk import HOSTILE, HTMX, Browser, queued, said, sign_in
+
+NOTICE = {"": "A person will see to it."}
+ERROR = "KeyError in fit, bot/rendering.py:88"
+
+
+async def poisoned(store: Store, name: str = "Ann") -> tuple[int, int]:
+    """A conversation, and its message whose turn is set aside."""
+    conversation_id = await said(store, HOSTILE, name=name)
+    message_id = (await store.messages(conversation_id))[-1].id
+    await store.record_failure(TURN, message_id, ERROR)
+    await store.set_aside(TURN, message_id, NOTICE)
+    return conversation_id, message_id
+
+
+async def undelivered(store: Store, desk: Desk, agent: Agent) -> tuple[int, int]:
+    """A conversation that the agent has, and her reply, whose delivery failed."""
+    conversation_id = await queued(store, name="Bob")
+    await desk.claim(conversation_id, agent)
+    reply = await desk.reply(conversation_id, agent, "Hello!")
+    begun = await store.begin_delivery(reply.id)
+    assert begun is not None
+    await store.fail_delivery(begun, "the customer blocked the bot")
+    return conversation_id, reply.id
+
+
+async def test_what_is_set_aside_is_listed_and_every_page_says_so(browser: Browser, store: Store, ada: Agent) -> None:
+    client = await sign_in(browser(), "Ada")
+    for path in ("/", "/channels", "/channels/sign", "/aside"):
+        assert 'href="/console/aside" title' not in (await client.get(f"/console{path}")).text
+    assert "Nothing is set aside" in (await client.get("/console/aside")).text
+    conversation_id, message_id = await poisoned(store)
+    for path in ("/", "/channels", "/channels/sign", "/aside"):
+        page = (await client.get(f"/console{path}")).text
+        assert re.search(r'href="/console/aside" title.*<span class="count alarm">1</span>', page)
+    part = (await client.get("/console/aside", headers=HTMX)).text
+    assert "<html" not in part
+    assert f'href="/console/conversations/{conversation_id}#m-{message_id}"' in part
+    assert ERROR in part
+    assert "Failed 1 times" not in part
+    assert "Failed once" in part
+    assert "Try all again" not in part
+    # Nothing that the customer wrote.
+    assert "alert(1)" not in part
+
+
+async def test_it_is_tried_again_or_dismissed_and_twice_does_nothing(
+    browser: Browser, store: Store, mei: Agent
+) -> None:
+    client = await sign_in(browser())
+    _, first = await poisoned(store)
+    _, second = await poisoned(store, "Bob")
+    page = (await client.get("/console/aside", headers=HTMX)).text
+    assert "Try all again" in page
+    for _ in range(2):
+        answer = await client.post(f"/console/aside/turn/{first}/dismiss", headers=HTMX)
+        assert answer.status_code == 200
+        assert f"aside-turn-{first}" not in answer.text
+        assert f"aside-turn-{second}" in answer.text
+    assert await store.begin_turn(first) is None
+    for _ in range(2):
+        answer = await client.post(f"/console/aside/turn/{second}/again")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/aside")
+    assert await store.count_set_aside() == 0
+    assert await store.begin_turn(second) is not None
+    await poisoned(store, "Cid")
+    await poisoned(store, "Dee")
+    assert "Nothing is set aside" in (await client.post("/console/aside/again", headers=HTMX)).text
+
+
+async def test_nobody_else_may(browser: Browser, store: Store, mei: Agent) -> None:
+    _, message_id = await poisoned(store)
+    for what in ("again", "dismiss"):
+        answer = await browser().post(f"/console/aside/turn/{message_id}/{what}")
+        assert answer.headers["location"].startswith("/console/sign-in")
+        client = await sign_in(browser())
+        answer = await client.post(f"/console/aside/turn/{message_id}/{what}", headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403
+    assert await store.count_set_aside() == 1
+
+
+async def test_a_message_not_delivered_is_tried_again_by_any_agent(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent
+) -> None:
+    conversation_id, message_id = await undelivered(store, desk, mei)
+    client = await sign_in(browser(), "Ada")
+    address = f"/console/conversations/{conversation_id}"
+    assert f'action="{address}/messages/{message_id}/retry?tab=queue"' in (await client.get(address)).text
+    answer = await client.post(f"{address}/messages/{message_id}/retry", headers=HTMX)
+    assert answer.status_code == 200
+    assert f"messages/{message_id}/retry" not in answer.text
+    (now,) = (m for m in await store.messages(conversation_id) if m.id == message_id)
+    assert (now.delivery, now.delivery_error) == (DeliveryState.PENDING, None)
+    begun = await store.begin_delivery(message_id)
+    assert begun is not None
+    # Its day to be delivered in begins anew.
+    assert begun.attempts == 1
+    assert begun.retried_at is not None
+    answer = await client.post(f"{address}/messages/{message_id}/retry", headers=HTMX)
+    assert answer.status_code == 422
+    assert "This message is on its way already, or there." in answer.text
+
+
+async def test_a_set_aside_delivery_is_offered_in_both_places(
+    browser: Browser, store: Store, desk: Desk, mei: Agent
+) -> None:
+    conversation_id = await queued(store, name="Bob")
+    await desk.claim(conversation_id, mei)
+    notice = next(m for m in await store.messages(conversation_id) if m.author is Author.SYSTEM and m.delivery)
+    await store.record_failure(DELIVER, notice.id, ERROR)
+    await store.set_aside(DELIVER, notice.id, NOTICE)
+    client = await sign_in(browser())
+    assert "from the desk" in (await client.get("/console/aside")).text
+    address = f"/console/conversations/{conversation_id}"
+    page = (await client.get(address)).text
+    assert f"not delivered: set aside after 1 tries ({ERROR})" in page
+    assert (await client.post(f"{address}/messages/{notice.id}/retry", headers=HTMX)).status_code == 200
+    assert await store.count_set_aside() == 0
+    assert (await store.conversation(conversation_id)).state is ConversationState.ASSIGNED

@@ -35,14 +35,15 @@ FACTS = {
 
 
 LONGEST_FIRST = (
-    "e2e/test_crashes.py",
+    "e2e/test_crash_campaign.py",
     "integration/test_models_rasa.py",
     "e2e/test_console_browser.py",
     "integration/test_engine_rasa.py",
+    "fuzz",
     "e2e",
 )
 """In the order in which pytest workers (``-n``) begin them, before all others. The first trains the model if need be,
-and the next three do without it."""
+and the next four do without it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,7 +44,10 @@ async def desk(
     tokens = {"DISCORD_BOT_TOKEN": discord.token, "TELEGRAM_BOT_TOKEN": telegram.token}
     desk = DeskProcess(folder / "var", config_file(folder / "config.yml", config), {**tokens, **rasa})
     try:
-        yield await desk.start()
+        await desk.start()
+        # Whoever the bot has never met and writes before it is there is not heard.
+        await discord.connected(60)
+        yield desk
     finally:
         await desk.end()
 
@@ -93,7 +96,7 @@ async def test_an_agent_takes_over_edits_and_deletes_and_so_does_the_customer(
         assert reply["mentions_pinged"] == []
         (number,) = set(re.findall(r"[?&;]edit=(\d+)", await agent.page(path)))
         await agent.does(path, f"messages/{number}/edit", text="hello")
-        await discord.wait_until(lambda: ann.sees[3]["content"] == "hello", 10)
+        await discord.wait_until(lambda: ann.sees[3]["content"] == "hello", 20)
         typo = ann.writes("my txhash is 0xabd")
         ann.edits(typo, "my txhash is 0xabc")
         secret = ann.writes("please forget this line")
@@ -105,7 +108,7 @@ async def test_an_agent_takes_over_edits_and_deletes_and_so_does_the_customer(
         assert (await agent.http.get(files[-1])).content == b"\x89PNG\r\n\x1a\n" + bytes(64)
         assert picture
         await agent.does(path, f"messages/{number}/delete")
-        await discord.wait_until(lambda: len(ann.sees) == 3, 10)
+        await discord.wait_until(lambda: len(ann.sees) == 3, 20)
         assert "hello" in await agent.page(path)
         await agent.does(path, "hand-back")
     await ann.wait_sees(4, timeout=20)
@@ -124,14 +127,14 @@ async def shown(agent, path: str, *texts: str) -> None:
 async def test_the_support_command_opens_the_chat(desk: DeskProcess, discord: DiscordPeer) -> None:
     zoe, shy = discord.user("zoe", locale="zh-CN"), discord.user("shy")
     ran = zoe.runs("support", guild_id=discord.guild_id)
-    answers = await zoe.wait_answers(ran, 2, timeout=15)
+    answers = await zoe.wait_answers(ran, 2, timeout=30)
     assert answers[0]["type"] == 5
     assert answers[0]["at"] < 3
     assert "BitPie" in (await zoe.wait_sees(1, timeout=20))[0]["content"]
     assert f"https://discord.com/channels/@me/{zoe.channel_id}" in answers[1]["data"]["content"]
     shy.closes_dms()
     ran = shy.runs("support", guild_id=discord.guild_id)
-    assert "Allow direct messages" in (await shy.wait_answers(ran, 2, timeout=15))[1]["data"]["content"]
+    assert "Allow direct messages" in (await shy.wait_answers(ran, 2, timeout=30))[1]["data"]["content"]
 
 
 async def test_a_burst_with_the_socket_cut_in_the_middle(desk: DeskProcess, discord: DiscordPeer) -> None:

@@ -58,7 +58,7 @@ async def test_dialogue_with_buttons(desk: DeskProcess, telegram: TelegramPeer, 
     assert {entity["type"] for entity in sent["entities"]} == {"bold"}
     query = ann.presses(sent["message_id"], "没有，找人工客服")
     assert "排在第" in await answer(telegram, ann, 3)
-    await telegram.wait_until(lambda: query in telegram.answered, 5)
+    await telegram.wait_until(lambda: query in telegram.answered, 20)
     assert (ann.id, "typing") in telegram.actions
 
 

@@ -88,7 +88,7 @@ class Doing:
         return [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind]
 
 
-async def until(holds: Callable[[], bool], timeout: float = 8.0) -> None:
+async def until(holds: Callable[[], bool], timeout: float = 20.0) -> None:
     async with asyncio.timeout(timeout):
         while not holds():
             await asyncio.sleep(0.01)

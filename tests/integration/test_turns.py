@@ -116,7 +116,7 @@ async def no_files(_message_id: int, _attempts: int) -> None:
     """Its own tests have it."""
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.01)

@@ -223,12 +223,12 @@ class TelegramPeer:
         """The bot's messages in this chat, oldest first, as they now stand; deleted ones are gone."""
         return list(self._sent[chat_id])
 
-    async def wait_sent(self, chat_id: int, count: int, timeout: float = 5.0) -> list[Json]:
+    async def wait_sent(self, chat_id: int, count: int, timeout: float = 20.0) -> list[Json]:
         """Waits until the bot has at least so many messages in the chat."""
         await self.wait_until(lambda: len(self._sent[chat_id]) >= count, timeout)
         return self.sent(chat_id)
 
-    async def wait_calls(self, method: str, count: int = 1, timeout: float = 5.0) -> list[Call]:
+    async def wait_calls(self, method: str, count: int = 1, timeout: float = 20.0) -> list[Call]:
         """Waits until the bot has called the method at least so often."""
         await self.wait_until(lambda: len(self.called(method)) >= count, timeout)
         return self.called(method)
@@ -236,7 +236,7 @@ class TelegramPeer:
     def called(self, method: str) -> list[Call]:
         return [call for call in self.calls if call.method.lower() == method.lower()]
 
-    async def wait_until(self, holds: Callable[[], bool], timeout: float = 5.0) -> None:
+    async def wait_until(self, holds: Callable[[], bool], timeout: float = 20.0) -> None:
         """Waits for what a call of the bot, or a delivery to it, makes true; ``TimeoutError`` if none does."""
         async with asyncio.timeout(timeout):
             while not holds():

@@ -192,7 +192,7 @@ async def test_a_database_that_hangs_is_asked_once_however_many_scrape(monkeypat
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.01)
 

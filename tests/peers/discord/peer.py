@@ -132,13 +132,13 @@ class DiscordPeer:
         return [call for call in self.calls if call.method == method and route_substring in call.path]
 
     async def wait_calls(
-        self, method: str, route_substring: str = "", count: int = 1, timeout: float = 5.0
+        self, method: str, route_substring: str = "", count: int = 1, timeout: float = 20.0
     ) -> list[Call]:
         """Waits until the bot has made at least so many such calls."""
         await self.wait_until(lambda: len(self.called(method, route_substring)) >= count, timeout)
         return self.called(method, route_substring)
 
-    async def wait_until(self, holds: Callable[[], bool], timeout: float = 5.0) -> None:
+    async def wait_until(self, holds: Callable[[], bool], timeout: float = 20.0) -> None:
         """Waits for what a call, or a connection, of the bot makes true; ``TimeoutError`` if none does."""
         await self.state.wait_until(holds, timeout)
 
@@ -228,7 +228,7 @@ class DiscordPeer:
         """Makes zombies of the open connections: they stay open, and nothing passes in either direction."""
         self._gateway.freeze()
 
-    async def connected(self, timeout: float = 10) -> None:
+    async def connected(self, timeout: float = 30) -> None:
         """Waits until a session is READY or RESUMED."""
         with suppress(TimeoutError):
             return await self.wait_until(lambda: bool(self._gateway.live()), timeout)

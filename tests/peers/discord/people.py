@@ -159,12 +159,12 @@ class PeerUser:
             return []
         return [self._seen(message) for message in self._world.channels[self.channel_id].messages.values()]
 
-    async def wait_sees(self, count: int, timeout: float = 5.0) -> list[Json]:
+    async def wait_sees(self, count: int, timeout: float = 20.0) -> list[Json]:
         """Waits until the bot has at least so many messages in the direct messages."""
         await self._world.wait_until(lambda: len(self.sees) >= count, timeout)
         return self.sees
 
-    async def wait_answers(self, interaction_id: int, count: int = 1, timeout: float = 5.0) -> list[Json]:
+    async def wait_answers(self, interaction_id: int, count: int = 1, timeout: float = 20.0) -> list[Json]:
         """Waits until an interaction has at least so many answers."""
         await self._world.wait_until(lambda: len(self.interaction_answers(interaction_id)) >= count, timeout)
         return self.interaction_answers(interaction_id)

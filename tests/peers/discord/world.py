@@ -164,7 +164,7 @@ class World:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_until(self, holds: Callable[[], bool], timeout: float = 5.0) -> None:
+    async def wait_until(self, holds: Callable[[], bool], timeout: float = 20.0) -> None:
         """Waits for what a call of the bot makes true; ``TimeoutError`` if none does."""
         async with asyncio.timeout(timeout):
             while not holds():

@@ -159,13 +159,16 @@ class Switchboard:
         self._brand = brand
         self._refusal = ""
         self._refused_at = -math.inf
+        self._turns = turns
         self._intake = Intake(store.record_incoming)
         queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
 
     async def receive(self, incoming: Incoming) -> Receipt:
         """The one way in for every connector: guard, then store. What it returns for is committed."""
+        incoming = guard.incoming(incoming)
+        self._turns.foresee(incoming)
         try:
-            receipt = await self._intake.record(guard.incoming(incoming))
+            receipt = await self._intake.record(incoming)
         except Exception as error:
             if is_trouble(error):
                 self._refusal = said(error)

@@ -6,6 +6,7 @@ silent only where a human has the conversation.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -13,6 +14,7 @@ import structlog
 
 from bot import ticks
 from bot.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
+from bot.foresight import Foreseen, Recent
 from bot.metrics import Measures
 from bot.model import (
     Action,
@@ -23,10 +25,12 @@ from bot.model import (
     Decision,
     EngineUnavailable,
     Handoff,
+    Incoming,
     Prediction,
     Reply,
     Thread,
     TurnInput,
+    contact_key,
 )
 from bot.queue import Claim
 from bot.store import Store
@@ -35,6 +39,10 @@ log = structlog.get_logger(__name__)
 
 MAX_TRIES = 3
 """A turn that fails this often goes to a human instead."""
+A_MOMENT = 0.3
+"""Seconds that nobody need be told of: a call of the platform for an answer that is there already."""
+WITH_PEOPLE_KNOWN = 10_000
+"""Contacts remembered whom a person talks with, and whose words the engine is not asked about beforehand."""
 
 Predict = Callable[[str], Awaitable[Prediction]]
 Detect = Callable[[str, str | None], str | None]
@@ -87,6 +95,21 @@ class Turns:
         self._show_typing = show_typing
         self._measures = measures or Measures()
         self._outbox = outbox
+        self._foreseen = Foreseen(self._parse)
+        self._with_people = Recent(WITH_PEOPLE_KNOWN)
+
+    def foresee(self, incoming: Incoming) -> None:
+        """Has the engine asked already while the message is being recorded: neither needs the other."""
+        sender = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
+        if (
+            incoming.command is None
+            and incoming.button is None
+            and incoming.edits is None
+            and incoming.deletes is None
+            and incoming.text.strip()
+            and sender not in self._with_people
+        ):
+            self._foreseen.begin((incoming.channel, incoming.account, incoming.external_id), incoming.text)
 
     async def take(self, message_id: int, claim: Claim) -> None:
         """Takes the turn of one message, once, however often it is called."""
@@ -98,10 +121,15 @@ class Turns:
         if taken.message.deleted_at is not None:
             await self._skip(taken)  # who takes a question back wants no answer
             return
+        contact = conversation.contact
+        foreseen = self._foreseen.take((contact.channel, contact.account, taken.message.external_id or ""))
+        sender = contact_key(contact.channel, contact.account, contact.external_id)
         button = taken.button or _numbered(taken)
         if conversation.state is not ConversationState.BOT:
+            self._with_people.add(sender)
             await self._with_human(taken, button)
             return
+        self._with_people.discard(sender)
         language = self._language(taken)
         prediction: Prediction | None = None
         if claim.failures >= MAX_TRIES:
@@ -114,9 +142,8 @@ class Turns:
         elif not taken.message.text.strip():
             decision = self._policy.on_attachment()
         else:
-            self._show_typing(conversation)
             try:
-                prediction = await self._parse(taken.message.text)
+                prediction = await self._patiently(conversation, foreseen or self._parse(taken.message.text))
                 decision = self._policy.on_text(conversation.thread, prediction)
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
@@ -161,6 +188,14 @@ class Turns:
     async def _skip(self, taken: TurnInput) -> None:
         await self._store.skip_turn(taken)
         self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
+
+    async def _patiently(self, conversation: Conversation, predicting: Awaitable[Prediction]) -> Prediction:
+        """Shows the customer that an answer is being made, if it is not there in a moment."""
+        waiting = asyncio.ensure_future(predicting)
+        done, _ = await asyncio.wait({waiting}, timeout=A_MOMENT)
+        if not done:
+            self._show_typing(conversation)
+        return await waiting
 
     async def _parse(self, text: str) -> Prediction:
         asked = ticks.seconds()

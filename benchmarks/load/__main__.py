@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from benchmarks.load import growth as growing
 from benchmarks.load import storm as storming
 from benchmarks.load import systems, texts
-from benchmarks.load.measuring import Ask, Times, as_fast_as_it_goes, at_rate
+from benchmarks.load.measuring import Ask, Groups, Times, as_fast_as_it_goes, at_rate
 from benchmarks.load.report import Row, replies_table
 from benchmarks.load.systems import PATHS
 from bot.settings import ROOT
@@ -27,8 +26,6 @@ WARM_UP = 240
 """Texts said before anything is measured: everybody has spoken, and everything was used twice."""
 OUT = ROOT / "var" / "benchmarks" / "load"
 PAGE = typer.Typer(no_args_is_help=True, help=__doc__)
-
-Groups = Mapping[str, Sequence[psutil.Process]]
 
 
 @PAGE.command()
@@ -112,7 +109,7 @@ async def _replies(rates: list[float], seconds: float, at_once: list[int], only:
 async def begin(system: str, model: Path, folder: Path, stack: AsyncExitStack) -> tuple[Ask, Groups]:
     """The system, warm, and the processes it is made of. Each begins with a Rasa and a database of its own."""
     server = await stack.enter_async_context(systems.rasa(PATHS, model, OUT / "rasa.log"))
-    groups: dict[str, Sequence[psutil.Process]] = {"rasa": [server.process], "load": [psutil.Process()]}
+    groups = {"rasa": server.process}
     if system == "parse":
         return await stack.enter_async_context(systems.parse(server)), groups
     if system == "rest":
@@ -125,7 +122,7 @@ async def begin(system: str, model: Path, folder: Path, stack: AsyncExitStack) -
     ask = await stack.enter_async_context(
         systems.messenger(peer, VISITORS) if peer is not None else systems.web(desk, VISITORS)
     )
-    return ask, {**groups, "desk": desk.processes(), "postgres": [database[1]]}
+    return ask, {**groups, "desk": desk.processes()[0], "postgres": database[1]}
 
 
 async def _growth(conversations: list[int], messages: list[int], samples: int) -> None:

@@ -13,6 +13,9 @@ import psutil
 Ask = Callable[[str], Awaitable[None]]
 """Says one text and returns when its reply is there."""
 
+Groups = Mapping[str, psutil.Process]
+"""The parts of a system, each a process with its children."""
+
 REPLY_WITHIN = 60.0
 
 
@@ -50,36 +53,41 @@ class Times:
 
 
 @contextmanager
-def using(groups: Mapping[str, Sequence[psutil.Process]]) -> Iterator[Usage]:
+def using(groups: Groups) -> Iterator[Usage]:
     """Filled in at the end."""
     usage = Usage()
-    before = {name: _cpu(processes) for name, processes in groups.items()}
+    before = {name: _cpu(process) for name, process in groups.items()}
     yield usage
-    for name, processes in groups.items():
-        usage.cpu[name] = _cpu(processes) - before[name]
-        usage.memory[name] = sum(process.memory_info().rss for process in _alive(processes))
+    for name, process in groups.items():
+        usage.cpu[name] = _cpu(process) - before[name]
+        usage.memory[name] = process.memory_info().rss + sum(map(_own_memory, process.children(recursive=True)))
 
 
-def _cpu(processes: Sequence[psutil.Process]) -> float:
-    spent = 0.0
-    for process in _alive(processes):
+def _cpu(process: psutil.Process) -> float:
+    """Of the process and its children, also of those that have ended."""
+    times = process.cpu_times()
+    alive = sum(_alive_cpu(child) for child in process.children(recursive=True))
+    return times.user + times.system + times.children_user + times.children_system + alive
+
+
+def _alive_cpu(process: psutil.Process) -> float:
+    try:
         times = process.cpu_times()
-        spent += times.user + times.system + times.children_user + times.children_system
-    return spent
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system + times.children_user + times.children_system
 
 
-def _alive(processes: Sequence[psutil.Process]) -> Iterator[psutil.Process]:
-    for process in processes:
-        try:
-            if process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-        except psutil.NoSuchProcess:
-            pass
+def _own_memory(process: psutil.Process) -> int:
+    """Without what is shared with others, such as PostgreSQL's buffers."""
+    try:
+        info = process.memory_info()
+    except psutil.NoSuchProcess:
+        return 0
+    return int(info.rss - info.shared)
 
 
-async def at_rate(
-    ask: Ask, texts: Iterator[str], rate: float, seconds: float, groups: Mapping[str, Sequence[psutil.Process]]
-) -> Times:
+async def at_rate(ask: Ask, texts: Iterator[str], rate: float, seconds: float, groups: Groups) -> Times:
     """So many messages a second at even distances, whatever becomes of those before: who waits for an answer before
     asking on would measure a slow desk kindly."""
     replies: list[float] = []
@@ -107,9 +115,7 @@ async def at_rate(
     return Times(took, replies, failures, usage)
 
 
-async def as_fast_as_it_goes(
-    ask: Ask, texts: Iterator[str], at_once: int, seconds: float, groups: Mapping[str, Sequence[psutil.Process]]
-) -> Times:
+async def as_fast_as_it_goes(ask: Ask, texts: Iterator[str], at_once: int, seconds: float, groups: Groups) -> Times:
     """``at_once`` customers, each of whom says the next as soon as the last was answered."""
     replies: list[float] = []
     failures = 0

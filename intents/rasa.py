@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-import httpx
+import aiohttp
 from pydantic import ValidationError
 
 from bot.model import EngineUnavailable, Prediction
@@ -56,11 +56,7 @@ class RasaEngine:
     def __init__(self, endpoint: Callable[[], Endpoint], timeout: float = 5.0) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
-        # No proxy from the environment: the text is the customer's. Rasa drops a connection after five
-        # idle seconds, so it is not offered one that it may be about to close.
-        self._http = httpx.AsyncClient(
-            timeout=timeout, trust_env=False, limits=httpx.Limits(max_connections=20, keepalive_expiry=2.0)
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,7 +67,24 @@ class RasaEngine:
         await self.aclose()
 
     async def aclose(self) -> None:
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        """Made when it is needed first, since it belongs to the loop that it is made in."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # Rasa drops a connection after five idle seconds: it is not offered one that it may be about to close.
+                connector=aiohttp.TCPConnector(limit=20, keepalive_timeout=2.0),
+                timeout=aiohttp.ClientTimeout(total=None),
+                # A little that is compressed may become a lot.
+                headers={"Accept-Encoding": "identity"},
+                auto_decompress=False,
+                # The text is the customer's: no proxy of the environment's.
+                trust_env=False,
+            )
+        return self._session
 
     async def predict(self, text: str) -> Prediction:
         answer = await self._request("POST", "/model/parse", {"text": as_sent(text)})
@@ -98,11 +111,11 @@ class RasaEngine:
             with endpoint.asked():
                 async with asyncio.timeout(self._timeout):
                     status, content = await self._answer(method, url, endpoint.token, body)
-        except (TimeoutError, httpx.TimeoutException):
+        except TimeoutError:
             raise EngineUnavailable(f"Rasa did not answer within {self._timeout:g} seconds.") from None
-        except httpx.ConnectError as error:
+        except aiohttp.ClientConnectorError as error:
             raise EngineUnavailable(f"Rasa is not reachable: {error}") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (aiohttp.ClientError, ValueError) as error:
             raise EngineUnavailable(f"The request to Rasa failed: {error!r}") from None
         match status:
             case 200:
@@ -121,16 +134,12 @@ class RasaEngine:
 
     async def _answer(self, method: str, url: str, token: str, body: object) -> tuple[int, bytes]:
         """Status and content, read as far as it may be long: what answers there may not be Rasa at all."""
-        # As it is: a little that is compressed may become a lot.
-        headers = {"Accept-Encoding": "identity"}
-        request = self._http.build_request(method, url, params={"token": token}, json=body, headers=headers)
-        response = await self._http.send(request, stream=True)
-        try:
-            content = bytearray()
-            async for chunk in response.aiter_raw():
+        content = bytearray()
+        async with self._http.request(method, url, params={"token": token}, json=body) as response:
+            async for chunk in response.content.iter_any():
                 content += chunk
                 if len(content) > MAX_ANSWER:
+                    # Or the rest would be read, so that the connection can be used again.
+                    response.close()
                     raise EngineUnavailable(f"Rasa's answer is longer than {MAX_ANSWER // 1024 // 1024} MB.")
-            return response.status_code, bytes(content)
-        finally:
-            await response.aclose()
+            return response.status, bytes(content)

@@ -24,6 +24,7 @@ from bot.answers import Answers
 from bot.attachments import Attachments
 from bot.feed import Feed
 from bot.health import ChannelHealth, write_health
+from bot.intake import Intake
 from bot.metrics import Metrics
 from bot.model import Button, Conversation, Incoming, PermanentError, Receipt, Role
 from bot.outbox import Outbox
@@ -158,12 +159,13 @@ class Switchboard:
         self._brand = brand
         self._refusal = ""
         self._refused_at = -math.inf
+        self._intake = Intake(store.record_incoming)
         queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
 
     async def receive(self, incoming: Incoming) -> Receipt:
         """The one way in for every connector: guard, then store. What it returns for is committed."""
         try:
-            receipt = await self.store.record_incoming(guard.incoming(incoming))
+            receipt = await self._intake.record(guard.incoming(incoming))
         except Exception as error:
             if is_trouble(error):
                 self._refusal = said(error)

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+import time
+from datetime import UTC, datetime
 
 import structlog
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bot import ticks
 from bot.queue import Queue
 from bot.store import Store
 
 log = structlog.get_logger(__name__)
 
+LOOK = 2.0
+"""Seconds between looks whether the machine's clock was set."""
+SET = 1.0
+"""Seconds by which a clock that nobody sets and the machine's must come apart for that."""
+
 
 async def run(store: Store, queue: Queue) -> None:
     """Sweeps until cancelled. Every sweep may run in any number of replicas, and late, and twice."""
-    async with asyncio.TaskGroup() as sweeps:
-        sweeps.create_task(_every(3, queue.rescue_stalled))
-        sweeps.create_task(_every(3, queue.rescue_lost))
-        sweeps.create_task(_every(15, queue.catch_up_with_clock))
-        sweeps.create_task(_every(15, store.defer_forgotten))
-        sweeps.create_task(_every(3600, store.forget_expired))
+    # Its own lines ("job executed successfully") would be one every few seconds; what fails is said below.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    scheduler = AsyncIOScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    scheduler.add_listener(_tell, EVENT_JOB_ERROR)
+    scheduler.add_job(queue.rescue_stalled, "interval", seconds=3)
+    scheduler.add_job(queue.rescue_lost, "interval", seconds=3)
+    scheduler.add_job(queue.catch_up_with_clock, "interval", seconds=15)
+    scheduler.add_job(store.defer_forgotten, "interval", seconds=15)
+    scheduler.add_job(store.forget_expired, "interval", hours=1)
+    scheduler.start()
+    try:
+        await _begin_anew_when_set(scheduler)
+    finally:
+        scheduler.shutdown(wait=False)
 
 
-async def _every(seconds: float, sweep: Callable[[], Awaitable[object]]) -> None:
-    """By a clock that nobody sets: one that is set back an hour would keep the next sweep waiting for it."""
+async def _begin_anew_when_set(scheduler: AsyncIOScheduler) -> None:
+    """The scheduler keeps the next run as a time of day: set back an hour, it would not sweep for an hour."""
+    apart = time.time() - ticks.seconds()
     while True:
-        try:
-            await sweep()
-        except Exception as error:
-            log.warning("sweep failed", action="sweep_failed", sweep=sweep.__qualname__, error=type(error).__name__)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(LOOK)
+        now = time.time() - ticks.seconds()
+        if abs(now - apart) > SET:
+            log.warning("the clock was set", action="clock_set", seconds=round(now - apart))
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+        apart = now
+
+
+def _tell(event: JobExecutionEvent) -> None:
+    # Only the kind: the text of a database error may quote what a customer wrote.
+    log.warning("sweep failed", action="sweep_failed", error=type(event.exception).__name__)

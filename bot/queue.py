@@ -40,6 +40,8 @@ TRUSTED = 5.0
 STILL_FOR = 6.0
 """Seconds by our clock that a heartbeat must not change which is late by the database's: more than ``TRUSTED``."""
 
+ANSWER_WITHIN = 60
+"""Seconds for one statement."""
 POLL = 0.5
 """Seconds between looks for jobs that are due again; new ones are announced."""
 CONCURRENCY = 30
@@ -221,7 +223,14 @@ class Slot:
 class Queue:
     def __init__(self, conninfo: str) -> None:
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
-        self._pool = AsyncConnectionPool(conninfo, min_size=2, max_size=12, open=False, configure=_autocommit)
+        self._pool = AsyncConnectionPool(
+            conninfo,
+            min_size=2,
+            max_size=12,
+            open=False,
+            configure=_autocommit,
+            kwargs={"options": f"-c statement_timeout={ANSWER_WITHIN}s"},
+        )
         self._worker: _Worker | None = None
         self._unknown: set[int] = set()
         """Jobs that are this worker's by the database, and that it knew nothing of at the last look."""

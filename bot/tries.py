@@ -51,7 +51,7 @@ class Tries:
                 if isinstance(error, TryAgain):
                     await self._forget(name, message_id, attempts)
                     raise
-                if not _own_fault(error):
+                if not own_fault(error):
                     raise
                 try:
                     await claim.confirm()
@@ -82,7 +82,8 @@ class Tries:
         return True
 
 
-def _own_fault(error: Exception) -> bool:
+def own_fault(error: Exception) -> bool:
+    """Whether the work is to blame, and not the desk's surroundings."""
     if isinstance(error, (TemporaryError, MemoryError, ConnectionError, TimeoutError)) or is_trouble(error):
         return False
     return not (isinstance(error, OSError) and error.errno in _MACHINE)

@@ -73,7 +73,7 @@ async def timed(ask: Ask, asked: Iterator[str], samples: int) -> float:
 
 
 async def of_rest(ask: Ask, asked: Iterator[str], sizes: Sequence[int], samples: int) -> str:
-    """Rasa's REST channel, with a customer who goes on and on; up to ``_PATIENCE`` messages, as they take it ever longer."""
+    """Rasa's REST channel, with a customer who goes on and on: up to ``_PATIENCE`` messages, each slower than the last."""
     found: list[tuple[int, float]] = []
     said = 0
     for size in sorted({min(size, _PATIENCE) for size in sizes}):

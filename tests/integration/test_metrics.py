@@ -348,9 +348,3 @@ async def test_without_a_database_the_rest_is_told(queue: Queue) -> None:
     assert samples["parse_failures_total", frozenset()] == 1
     assert not any(name == "queue_jobs" for name, _ in samples)
     await nowhere.close()
-
-
-async def test_the_api_description_does_not_show_it(store: Store) -> None:
-    app = http.application([], {}, Metrics(store.figures, []))
-    assert "/metrics" not in app.openapi()["paths"]
-    assert "/healthz" in app.openapi()["paths"]

@@ -163,7 +163,7 @@ def write(outcome: Outcome, out: Path, *, docs: bool) -> None:
 
 # --- the picture ----------------------------------------------------------------------------------
 
-_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 960, 128, 16, 40, 260
+_WIDTH, _LEFT, _RIGHT, _TOP, _HEIGHT = 960, 140, 16, 40, 260
 _LANE = 18
 _LANES = (
     ("desk killed", KILL, DESK, "#c62828"),

@@ -554,7 +554,12 @@ async def _ready(desk: Switchboard, listening: socket.socket, notice: str | None
     # An address that means "every interface" is none that a browser can open.
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
     base = f"http://{host}:{port}"
-    sign_in = await desk.first_sign_in()
+    try:
+        sign_in = await desk.first_sign_in()
+    except Exception as error:
+        # The desk runs, and its parts wait for a database that went away meanwhile: no reason to end.
+        log.warning("no first sign-in could be made", action="sign_in_failed", error=type(error).__name__)
+        sign_in = None
     return Ready(
         chat=f"{base}/chat",
         console=f"{base}/console",

@@ -292,7 +292,8 @@ class Campaign:
                     await self._rasa.ready(REACHED_WITHIN)
                 return "" if self._rasa.kill() else "was down"
             case (deed, victim) if (deed, victim) == (KILL, POSTGRESQL):
-                await self._database.kill(getattr(signal, fault.how), fault.seconds)
+                if not await self._database.kill(getattr(signal, fault.how)):
+                    self.outcome.violations.append("PostgreSQL did not come back within a minute")
                 return ""
             case (deed, victim) if (deed, victim) == (FREEZE, RASA):
                 return await self._freeze(self._rasa.pid, fault.seconds)

@@ -70,17 +70,23 @@ class Database:
             ]
         return []
 
-    async def kill(self, how: signal.Signals, down_for: float) -> None:
-        """SIGQUIT: it ends at once without a word to its clients. SIGKILL: it does not even do that."""
+    async def kill(self, how: signal.Signals) -> bool:
+        """SIGQUIT: it ends at once without a word to its clients. SIGKILL: it does not even do that. Who runs it starts
+        it again (``embedded``); false if it does not answer within a minute."""
         async with self._restarting:
             for pid in self.backends():
                 thaw(pid)  # or the postmaster's successor would wait for one that is frozen
             postmaster = psutil.Process(self.postmaster)
             postmaster.send_signal(how)
             await asyncio.to_thread(postmaster.wait, 20)
-            await asyncio.sleep(down_for)
-            await self.start()
             self.restarts += 1
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                with contextlib.suppress(psycopg.Error):
+                    async with await psycopg.AsyncConnection.connect(conninfo(self.url), connect_timeout=5):
+                        return True
+                await asyncio.sleep(0.2)
+            return False
 
     async def cut_connections(self) -> None:
         """Ends every connection that a desk has."""

@@ -98,8 +98,7 @@ def _kills(random: Random) -> Iterator[Fault]:
         if count == 3:
             victim = next(others)
             how = random.choice(("SIGKILL", "SIGQUIT")) if victim == POSTGRESQL else "SIGKILL"
-            seconds = round(random.uniform(0.0, 3.0), 1)
-            yield Fault(0, 0.0, KILL, victim, how, seconds=seconds, dice=random.random())
+            yield Fault(0, 0.0, KILL, victim, how, dice=random.random())
         elif count == 7:
             yield Fault(0, 0.0, KILL, DESK, "at any moment", dice=random.random())
         else:

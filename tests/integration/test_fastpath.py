@@ -1,0 +1,244 @@
+"""Jobs that are under way from their birth: what is done in fewer steps keeps every promise of the long way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot import queue as queue_module
+from bot.answers import Answers
+from bot.app import build_policy
+from bot.model import Capabilities, Incoming, Outgoing, Prediction, Ranked, Receipt, Sender, TemporaryError
+from bot.outbox import Outbox
+from bot.queue import Claim, Queue
+from bot.store import Store
+from bot.store.database import conninfo
+from bot.turns import Turns
+
+Sql = Callable[..., Awaitable[list[Any]]]
+
+
+async def engine(text: str) -> Prediction:
+    return Prediction(text, "fee_explained", 0.9, (Ranked("fee_explained", 0.9),), sure=True)
+
+
+@dataclass
+class Platform:
+    account: str = "bot"
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(buttons=True, markdown=True))
+    sent: list[Outgoing] = field(default_factory=list)
+    busy: bool = False
+
+    async def send(self, message: Outgoing) -> str:
+        if self.busy:
+            raise TemporaryError("busy", retry_after=0.2)
+        self.sent.append(message)
+        return f"sent-{len(self.sent)}"
+
+
+@dataclass
+class Desk:
+    store: Store
+    queue: Queue
+    platform: Platform
+    turned: list[int]
+
+    async def brings(self, id: str, customer: str = "7") -> Receipt:
+        return await self.store.record_incoming(
+            Incoming("test", "bot", id, Sender(customer, "Ann"), customer, text=f"fees {id}")
+        )
+
+    @property
+    def answered(self) -> list[str | None]:
+        return [sent.reply_to for sent in self.platform.sent]
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[Sql]:
+    async with await psycopg.AsyncConnection.connect(conninfo(database_url), autocommit=True) as connection:
+
+        async def execute(query: str) -> list[Any]:
+            cursor = await connection.execute(query)
+            return await cursor.fetchall() if cursor.description else []
+
+        yield execute
+
+
+async def nothing(_message_id: int, _claim: Claim) -> None: ...
+
+
+@pytest.fixture
+async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Desk]:
+    """At work."""
+    platform, turned = Platform(), []
+    outbox = Outbox(store, {"test": platform}, {})
+    turns = Turns(store, answers, build_policy(answers), engine, lambda _text, _hint: "en", outbox=outbox)
+
+    async def take(message_id: int, claim: Claim) -> None:
+        turned.append(message_id)
+        await turns.take(message_id, claim)
+
+    queue.serve(turn=take, deliver=outbox.deliver, fetch=nothing)
+    working = asyncio.create_task(queue.run())
+    await until(lambda: queue._worker is not None and queue._worker.surely_alive)
+    yield Desk(store, queue, platform, turned)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def idle(sql: Sql) -> None:
+    """Every turn is taken, every delivery settled, every job ended."""
+    async with asyncio.timeout(20):
+        while (await sql("SELECT count(*) FROM procrastinate_jobs"))[0][0]:
+            await asyncio.sleep(0.01)
+    assert await sql("SELECT message_id FROM turn WHERE NOT done") == []
+    assert await sql("SELECT message_id FROM delivery WHERE state <> 'sent' OR in_doubt") == []
+
+
+async def test_nobody_need_be_told_of_a_job(desk: Desk, sql: Sql) -> None:
+    await desk.brings("1")  # opens the conversation, the long way
+    await until(lambda: len(desk.platform.sent) == 1)
+    await idle(sql)
+    # A trigger would leave a row for each job that waited; the jobs are gone, so their rows are kept here.
+    await sql("CREATE TABLE waited AS SELECT * FROM procrastinate_events WHERE false")
+    await sql(
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN INSERT INTO waited SELECT NEW.*; RETURN NEW; END $$"
+    )
+    await sql("CREATE TRIGGER keep AFTER INSERT ON procrastinate_events FOR EACH ROW EXECUTE FUNCTION keep()")
+    try:
+        await desk.brings("2")
+        await until(lambda: len(desk.platform.sent) == 2)
+        await idle(sql)
+        assert await sql("SELECT type FROM waited") == []
+    finally:
+        await sql("DROP TRIGGER keep ON procrastinate_events")
+        await sql("DROP FUNCTION keep")
+        await sql("DROP TABLE waited")
+
+
+async def test_what_is_said_at_once_is_answered_in_the_order_of_its_recording(desk: Desk, sql: Sql) -> None:
+    await desk.brings("0")
+    brought = await asyncio.gather(
+        *(desk.brings(str(number), customer) for number in range(1, 30) for customer in ("7", "8"))
+    )
+    await until(lambda: len(desk.platform.sent) == 1 + len(brought))
+    await idle(sql)
+    for customer in ("7", "8"):
+        recorded = await sql(
+            "SELECT message.external_id FROM message JOIN contact ON contact.id = contact_id"
+            f" WHERE author = 'customer' AND contact.external_id = '{customer}' ORDER BY cursor"
+        )
+        answered = [sent.reply_to for sent in desk.platform.sent if sent.chat_id == customer]
+        assert answered == [row[0] for row in recorded]
+
+
+async def test_a_message_that_is_brought_again_is_turned_once(desk: Desk, sql: Sql) -> None:
+    await desk.brings("1")
+    receipts = await asyncio.gather(*(desk.brings("2") for _ in range(10)))
+    assert [receipt.duplicate for receipt in receipts].count(False) == 1
+    await until(lambda: len(desk.platform.sent) == 2)
+    await idle(sql)
+    assert len(desk.turned) == 2
+
+
+async def test_a_worker_without_room_leaves_the_job_to_the_queue(
+    desk: Desk, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.brings("1")
+    await until(lambda: len(desk.platform.sent) == 1)
+    monkeypatch.setattr(queue_module, "BORN_AT_MOST", 0)
+    for number in range(2, 12):
+        await desk.brings(str(number))
+    await until(lambda: len(desk.platform.sent) == 11)
+    await idle(sql)
+    assert desk.answered == [str(number) for number in range(1, 12)]
+
+
+async def test_a_worker_that_was_silent_for_long_takes_no_job_at_its_birth(
+    desk: Desk, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.brings("1")
+    await until(lambda: len(desk.platform.sent) == 1)
+    await idle(sql)
+    begun: list[int] = []
+    monkeypatch.setattr(queue_module.Slot, "begin", lambda _slot, job, *_: begun.append(job))
+    # Others may take it for dead, and its jobs with it.
+    await sql("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '7 seconds'")
+    await desk.brings("2")
+    assert begun == []
+
+
+async def test_a_claim_whose_news_was_lost_is_found(desk: Desk, sql: Sql, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.brings("1")
+    await until(lambda: len(desk.platform.sent) == 1)
+    await idle(sql)
+    with monkeypatch.context() as patched:
+        # As when whoever recorded the message was cancelled in the moment of the commit.
+        patched.setattr(queue_module.Slot, "begin", lambda *_: None)
+        await desk.brings("2")
+    await asyncio.sleep(0.2)
+    assert len(desk.platform.sent) == 1
+    assert await desk.queue.rescue_lost() == 0  # it may begin just now
+    assert await desk.queue.rescue_lost() == 1
+    await until(lambda: len(desk.platform.sent) == 2)
+    await idle(sql)
+
+
+async def test_recorded_is_shown_where_there_is_nothing_to_send(desk: Desk, sql: Sql) -> None:
+    desk.platform.capabilities = Capabilities(buttons=True, markdown=True, immediate=True)
+    await desk.brings("1")
+    await idle(sql)
+    shown = await sql("SELECT cursor, state, placed FROM message JOIN delivery ON message_id = id")
+    assert [(cursor is not None, state, placed) for cursor, state, placed in shown] == [(True, "sent", 1)]
+    assert desk.platform.sent == []
+
+
+async def test_nothing_is_shown_before_what_is_still_on_its_way(desk: Desk, sql: Sql) -> None:
+    desk.platform.busy = True
+    await desk.brings("1")
+    async with asyncio.timeout(20):
+        while not await sql("SELECT 1 FROM delivery WHERE attempts > 0 AND state = 'pending'"):
+            await asyncio.sleep(0.01)
+    desk.platform.capabilities = Capabilities(buttons=True, markdown=True, immediate=True)
+    await desk.brings("2")
+    async with asyncio.timeout(20):
+        while (await sql("SELECT count(*) FROM turn WHERE done"))[0][0] < 2:
+            await asyncio.sleep(0.01)
+    desk.platform.busy = False
+    await idle(sql)
+    assert desk.answered == ["1", "2"]
+    in_order = await sql("SELECT reply_to FROM message WHERE author = 'bot' ORDER BY cursor")
+    assert in_order == sorted(in_order)
+
+
+async def test_a_restarted_database_costs_one_message_a_second_try(desk: Desk, sql: Sql, database_url: str) -> None:
+    await desk.brings("1")
+    await until(lambda: len(desk.platform.sent) == 1)
+    await idle(sql)
+    async with await psycopg.AsyncConnection.connect(conninfo(database_url), autocommit=True) as other:
+        await other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    for number in ("2", "3", "4"):
+        async with asyncio.timeout(20):
+            while True:  # as the platform brings it again
+                try:
+                    await desk.brings(number)
+                    break
+                except Exception:
+                    await asyncio.sleep(0.05)
+    await until(lambda: len(desk.platform.sent) >= 4)
+    assert desk.answered == ["1", "2", "3", "4"]

@@ -42,16 +42,18 @@ _NOTIFY = f"""
 """
 
 _TAKE_CONTACT = """
-    UPDATE contact
-    SET chat_id = %(chat_id)s, name = coalesce(nullif(%(name)s, ''), name),
-        language = coalesce(%(language)s, language), mark = coalesce(%(mark)s, mark)
-    WHERE channel = %(channel)s AND account = %(account)s AND external_id = %(sender)s
+    SELECT FROM contact WHERE channel = %(channel)s AND account = %(account)s AND external_id = %(sender)s
+    FOR NO KEY UPDATE
 """
-"""Before ``_RECEIVE``: one contact's messages are recorded one after the other, each sees the jobs of those before."""
+"""Before ``_RECEIVE``: one contact's messages are recorded one after the other, each sees the jobs of those before. It
+writes nothing: where ``_RECEIVE`` finds nothing to do, the mark must not pass a message that is not recorded yet."""
 
 _RECEIVE = f"""
     WITH customer AS (
-        SELECT * FROM contact WHERE channel = %(channel)s AND account = %(account)s AND external_id = %(sender)s
+        SELECT id FROM contact
+        WHERE channel = %(channel)s AND account = %(account)s AND external_id = %(sender)s
+            -- Taken by the statement before; not one that was new in that moment, and that another may have taken.
+            AND xmax = pg_current_xact_id()::xid
     ), spoken AS (
         UPDATE conversation SET updated_at = now() FROM customer
         WHERE conversation.contact_id = customer.id AND conversation.state <> 'resolved'
@@ -64,15 +66,21 @@ _RECEIVE = f"""
         FROM spoken
         ON CONFLICT (contact_id, external_id) DO NOTHING
         RETURNING id, conversation_id, contact_id, cursor
+    ), told AS (
+        UPDATE contact
+        SET chat_id = %(chat_id)s, name = coalesce(nullif(%(name)s, ''), name),
+            language = coalesce(%(language)s, language), mark = coalesce(%(mark)s, mark)
+        FROM made WHERE contact.id = made.contact_id
+        RETURNING contact.id, contact.name, contact.language
     ), pending AS (
         INSERT INTO turn (message_id, conversation_id) SELECT id, conversation_id FROM made
     ), {BORN.format(task=f"'{TURN}'", priority=0, made="made", lock="'conversation:' || made.conversation_id")}
     SELECT made.id AS message_id, made.cursor, claimed.id AS job_id, now() AS created_at,
         spoken.id AS conversation_id, spoken.state, spoken.priority, spoken.language, spoken.reason, spoken.topic,
         spoken.opened_at, spoken.queued_at, spoken.misses, spoken.last_answer, spoken.offered, spoken.generation,
-        customer.id AS contact_id, customer.name, customer.language AS contact_language,
-        {_NOTIFY.format(kind="'message'", conversation="spoken.id", contact="customer.id")}
-    FROM made, spoken, customer LEFT JOIN claimed ON true
+        told.id AS contact_id, told.name, told.language AS contact_language,
+        {_NOTIFY.format(kind="'message'", conversation="spoken.id", contact="told.id")}
+    FROM made, spoken, told LEFT JOIN claimed ON true
 """
 
 _ANSWER = f"""

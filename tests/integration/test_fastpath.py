@@ -242,3 +242,28 @@ async def test_a_restarted_database_costs_one_message_a_second_try(desk: Desk, s
                     await asyncio.sleep(0.05)
     await until(lambda: len(desk.platform.sent) >= 4)
     assert desk.answered == ["1", "2", "3", "4"]
+
+
+async def test_the_mark_never_passes_a_message_that_is_not_recorded(
+    desk: Desk, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def marked(number: str) -> Incoming:
+        return Incoming("test", "bot", number, Sender("7", "Ann"), "7", text="fees", mark=number)
+
+    async def mark() -> str:
+        return str((await sql("SELECT mark FROM contact"))[0][0])
+
+    await desk.store.record_incoming(marked("1"))
+    assert await mark() == "1"
+    await idle(sql)
+    # The next one opens a conversation, the long way; and the process dies before it does.
+    await sql("UPDATE conversation SET state = 'resolved', resolved_at = now()")
+    with monkeypatch.context() as dying:
+        dying.setattr(desk.store, "_upsert_contact", None)
+        with pytest.raises(TypeError):
+            await desk.store.record_incoming(marked("2"))
+    assert await mark() == "1"
+    for number in ("2", "3"):
+        await desk.store.record_incoming(marked(number))
+        assert await mark() == number
+    await until(lambda: len(desk.platform.sent) == 3)

@@ -82,7 +82,7 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
         self._rarity = np.zeros(0)
 
     def train(self, training_data: TrainingData) -> Resource:
-        texts = [_spelling(message) for message in training_data.training_examples if message.get(TEXT)]
+        texts = [_spelling(message) for message in training_data.training_examples if message.get(TEXT) is not None]
         # What occurs once says nothing about any other message.
         fitted = _vectorizer(min_df=min(2, len(texts))).fit(texts)
         self._columns = {ngram: int(column) for ngram, column in fitted.vocabulary_.items()}
@@ -95,7 +95,7 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
 
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
-            if not message.get(TEXT):
+            if message.get(TEXT) is None:
                 continue  # of a bare intent or action, as Rasa's dialogue policies bring them
             message.add_features(Features(self._row(message), FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages

@@ -75,7 +75,7 @@ class SentenceFeaturizer(DenseFeaturizer, GraphComponent):
 
     def process(self, messages: list[Message]) -> list[Message]:
         # With Rasa's dialogue policies there are messages of a bare intent or action too.
-        spoken = [message for message in messages if message.get(TEXT)]
+        spoken = [message for message in messages if message.get(TEXT) is not None]
         if not spoken:
             return messages
         texts = [normalise(message.get(TEXT)) for message in spoken]

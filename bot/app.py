@@ -64,6 +64,8 @@ REFUSAL_COUNTS = 30.0
 """Seconds for which a desk is not ready after a message that could not be recorded, unless another could."""
 FIRST_READY_WITHIN = 120.0
 REMOTE_READY_WITHIN = 30.0
+STOPS_WITHIN = 8.0
+"""Seconds that a part has to stop in order until it is told again: the queue gives its jobs five."""
 
 
 def plugins() -> dict[str, Plugin]:
@@ -404,7 +406,11 @@ async def _background(name: str, run: Callable[[], Awaitable[None]]) -> AsyncIte
         yield
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not (await asyncio.wait({task}, timeout=STOPS_WITHIN))[0]:
+            # Before Python 3.12 a cancellation is lost where what is waited for comes in the same moment, as it does in
+            # psycopg's waiting for the database.
+            log.warning("a part does not stop; telling it again", action="part_stops_late", part=name)
+            task.cancel()
 
 
 async def _forever(name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -415,11 +421,18 @@ async def _forever(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
             return
         except Exception as error:
+            if _is_cancelled():
+                return  # some end with another error than that they were cancelled
             if time.monotonic() - started > 60:
                 pause = 1.0
             log.exception("part failed; starting it again", action="part_failed", part=name, error=str(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 @dataclass(frozen=True, slots=True)

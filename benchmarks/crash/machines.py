@@ -251,8 +251,14 @@ class Replica:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
-        if self.pid is not None:
-            thaw(self.pid)
+        process = self._desk.process
+        if process is not None and process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(60):
+                while process.returncode is None:
+                    # An order to freeze may have been taken in the last moment, and strikes on the way out.
+                    thaw(process.pid)
+                    await asyncio.wait({asyncio.ensure_future(process.wait())}, timeout=1)
         await self._desk.end()
 
 

@@ -17,6 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from bot.feed import Feed
 from bot.model import Capabilities, NotFound
 from bot.store import Store
+from bot.store.trouble import is_trouble
 from handoff.console import aside, channels, contacts, conversations, files, replies, sign_in
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of
 from handoff.console.rendering import Pages
@@ -44,6 +45,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             413: "Too large.",
             422: "That cannot be sent or saved; the page says why.",
             429: "Too many wrong passwords.",
+            503: "The database is away.",
         }.items()
     },
 }
@@ -148,7 +150,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     return _problem(request, error.status_code, "That did not work", error.detail)
 
 
-async def _failed(request: Request, _: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
+    if is_trouble(error):
+        words = "It keeps trying, and nothing that was sent is lost. Try again in a moment."
+        return _problem(request, 503, "The desk cannot reach its database", words)
     return _problem(request, 500, "Something broke", "It was written to the log. Try again in a moment.")
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
 from bot import app
 from bot.http import bind
 
@@ -16,3 +20,39 @@ async def test_a_desk_that_runs_does_not_end_for_want_of_a_first_sign_in() -> No
         ready = await app._ready(WithoutDatabase(), listening, None)
     assert ready.sign_in is None
     assert ready.console.endswith("/console")
+
+
+async def test_a_part_that_loses_its_cancellation_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "STOPS_WITHIN", 0.05)
+    told = 0
+
+    async def part() -> None:
+        nonlocal told
+        while told < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                told += 1
+        raise asyncio.CancelledError
+
+    async with asyncio.timeout(5):
+        async with app._background("deaf", part):
+            await asyncio.sleep(0.01)
+    assert told == 2
+
+
+async def test_a_part_that_ends_with_an_error_when_it_is_stopped_is_not_started_again() -> None:
+    starts = 0
+
+    async def part() -> None:
+        nonlocal starts
+        starts += 1
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ConnectionError("the database went first") from None
+
+    async with asyncio.timeout(5):
+        async with app._background("queue", part):
+            await asyncio.sleep(0.01)
+    assert starts == 1

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from bot import queue as queue_module
+from bot import turns as turns_module
 from bot.answers import Answers
 from bot.app import build_policy
 from bot.model import Capabilities, Incoming, Outgoing, Prediction, Ranked, Receipt, Sender, TemporaryError
@@ -267,3 +268,30 @@ async def test_the_mark_never_passes_a_message_that_is_not_recorded(
         await desk.store.record_incoming(marked(number))
         assert await mark() == number
     await until(lambda: len(desk.platform.sent) == 3)
+
+
+async def test_typing_is_shown_to_who_waits_and_to_nobody_else(
+    store: Store, queue: Queue, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns_module, "A_MOMENT", 0.05)
+    shown: list[str] = []
+
+    async def slow_engine(text: str) -> Prediction:
+        await asyncio.sleep(0.3 if text == "slow" else 0)
+        return await engine(text)
+
+    turns = Turns(
+        store,
+        answers,
+        build_policy(answers),
+        slow_engine,
+        lambda _text, _hint: "en",
+        show_typing=lambda conversation: shown.append(conversation.contact.external_id),
+    )
+    for customer in ("quick", "slow"):
+        receipt = await store.record_incoming(
+            Incoming("test", "bot", "1", Sender(customer, "Ann"), customer, text=customer)
+        )
+        assert receipt.message_id is not None
+        await turns.take(receipt.message_id, Claim())
+    assert shown == ["slow"]

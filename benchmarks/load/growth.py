@@ -18,7 +18,7 @@ _TALK = """
         INSERT INTO message (conversation_id, contact_id, author, text, external_id, cursor)
         SELECT conversation_id, contact_id, CASE WHEN number %% 2 = 0 THEN 'customer' ELSE 'bot' END,
             'message ' || number, CASE WHEN number %% 2 = 0 THEN 'grown-' || number END, nextval('message_cursor')
-        FROM contact, generate_series(1, %(count)s) AS number
+        FROM contact, generate_series(%(begin)s::int, %(end)s::int) AS number
         RETURNING id, conversation_id, contact_id, author
     ), turns AS (
         INSERT INTO turn (message_id, conversation_id, done, action, done_at)
@@ -93,7 +93,7 @@ async def of_a_conversation(ask: Ask, desk: Desk, asked: Iterator[str], sizes: S
     found: list[tuple[int, float]] = []
     for size in sizes:
         if size > said:
-            await run(desk, _TALK, count=size - said)
+            await run(desk, _TALK, begin=said + 1, end=size)
             said = size
         found.append((size, await timed(ask, asked, samples)))
         said += 2 * samples

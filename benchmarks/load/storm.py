@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from statistics import median
+from typing import LiteralString
 
 import psutil
 import psycopg
@@ -21,6 +22,8 @@ from tests.peers.telegram import PeerUser, TelegramPeer
 CUSTOMERS = 400
 ANSWERED_WITHIN = 3600.0
 BETWEEN_REPLIES = 2.0
+_UNDONE = "SELECT (SELECT count(*) FROM turn WHERE NOT done) + (SELECT count(*) FROM delivery WHERE state <> 'sent')"
+_SILENT = "SELECT count(*) FROM turn WHERE done AND action IS NULL"
 _WAITING = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
 
 
@@ -43,7 +46,9 @@ class Outcome:
     samples: list[Sample] = field(default_factory=list)
     replies: list[float] = field(default_factory=list)
     """Seconds until an agent's words were with their customer."""
-    lost: int = 0
+    unanswered: int = 0
+    silent: int = 0
+    """Turns in which the bot had no say, since the customer was queued for a person by then."""
     doubled: int = 0
     out_of_order: int = 0
     over: float = 0.0
@@ -53,7 +58,8 @@ class Outcome:
         most = {name: max(sample.memory[name] for sample in self.samples) for name in self.samples[0].memory}
         rows = [
             ("messages", f"{self.said:,} in {self.seconds:.0f} s"),
-            ("lost, doubled, out of order", f"{self.lost}, {self.doubled}, {self.out_of_order}"),
+            ("without an answer; of them with a person", f"{self.unanswered}, {self.silent}"),
+            ("doubled, out of order", f"{self.doubled}, {self.out_of_order}"),
             ("all answered after", f"{self.over:.0f} s, {self.said / self.over:.0f} a second"),
             ("most that waited at Telegram", f"{max(s.at_telegram for s in self.samples):,}"),
             ("most jobs in the desk", f"{max(s.in_the_desk for s in self.samples):,}"),
@@ -141,10 +147,10 @@ async def storm(
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
             person = people[number % CUSTOMERS]
             said[person.id].append(person.writes(next(asked)))
-        while sum(len(peer.sent(person.id)) for person in people) < outcome.said:
+        while peer.pending or await _undone(desk):
             if time.perf_counter() - began > ANSWERED_WITHIN:
                 break
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
         outcome.over = time.perf_counter() - began
         await asyncio.sleep(3)  # for what should not come
         for task in beside:
@@ -154,10 +160,22 @@ async def storm(
             raise failed[0]
     for person in people:
         answered = [sent["reply_to_message"]["message_id"] for sent in peer.sent(person.id)]
-        outcome.lost += len(set(said[person.id]) - set(answered))
+        outcome.unanswered += len(set(said[person.id]) - set(answered))
         outcome.doubled += len(answered) - len(set(answered))
         outcome.out_of_order += sum(later < earlier for earlier, later in pairwise(answered))
+    outcome.silent = await _count(desk, _SILENT)
     return outcome
+
+
+async def _undone(desk: Desk) -> int:
+    return await _count(desk, _UNDONE)
+
+
+async def _count(desk: Desk, query: LiteralString) -> int:
+    async with await psycopg.AsyncConnection.connect(conninfo(desk.database_url), autocommit=True) as connection:
+        row = await (await connection.execute(query)).fetchone()
+        assert row is not None
+        return int(row[0])
 
 
 async def _reply(agent: AgentBrowser, path: str, peer: TelegramPeer, customer: PeerUser, outcome: Outcome) -> None:

@@ -11,6 +11,11 @@ from bot.store import Store
 KEEPALIVE = 15.0
 _SHOWN = ("message", "delivery")
 """What changes what a customer sees."""
+_AT_ONCE = 200
+"""Messages read at once."""
+_MOMENT = 0.1
+"""Seconds that a customer's own words wait, which the page that they were said on shows already: the bot's answer may
+be read with them."""
 
 
 class StoredTranscript:
@@ -34,24 +39,30 @@ class StoredTranscript:
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         contact_id: int | None = None
-        key = contact_key(channel, account, contact)
+        heard: set[str] = set()
 
         def wants(event: Event) -> bool:
-            # Before the first message there is no contact yet. Many a page is open that never says a word: they must
-            # not all look for theirs whenever somebody else says something.
-            known = event.opened_by == key if contact_id is None else event.contact_id == contact_id
-            return known and event.kind in _SHOWN
+            heard.add(event.kind)
+            return event.kind in _SHOWN
 
-        with self._feed.watch(wants) as watch:
+        # Before the first message there is no contact yet.
+        with self._feed.watch(wants, of=contact_key(channel, account, contact)) as watch:
             while True:
                 if contact_id is None:
                     known = await self._store.contact(channel, account, contact)
-                    contact_id = None if known is None else known.id
+                    if known is not None:
+                        contact_id = known.id
+                        self._feed.turn(watch, contact_id)
                 news: list[Message] = []
                 if contact_id is not None:
-                    news = await self._store.transcript(contact_id, after=after)
+                    news = await self._store.transcript(contact_id, after=after, limit=_AT_ONCE)
                 if news:
                     after = max(message.revision or 0 for message in news)
                     yield news
-                elif not await watch.changed(KEEPALIVE):
+                if len(news) == _AT_ONCE:
+                    continue
+                if not await watch.changed(KEEPALIVE):
                     yield []
+                elif heard == {"message"}:
+                    await watch.changed(_MOMENT)
+                heard.clear()

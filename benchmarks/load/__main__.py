@@ -86,8 +86,8 @@ async def _questions() -> Iterator[str]:
 async def _replies(rates: list[float], seconds: float, at_once: list[int], only: list[str]) -> None:
     rows: list[Row] = []
 
-    def told(system: str, load: str, times: Times) -> None:
-        rows.append(Row(system, load, times))
+    def told(system: str, load: str, times: Times, bare: Times | None = None) -> None:
+        rows.append(Row(system, load, times, bare))
         typer.echo(rows[-1].line, err=True)
 
     asked = await _questions()
@@ -95,25 +95,29 @@ async def _replies(rates: list[float], seconds: float, at_once: list[int], only:
         model = await _model(folder)
         for system in only:
             async with AsyncExitStack() as stack:
-                ask, groups = await begin(system, model, folder, stack)
+                ask, parse, groups = await begin(system, model, folder, stack)
                 for _ in range(WARM_UP):
                     await ask(next(asked))
                 for rate in rates:
                     long = seconds if rate > 1 else 2 * seconds
-                    told(system, f"{rate:g}/s", await at_rate(ask, asked, rate, long, groups))
+                    # On the same Rasa: one that was started at another time may be some milliseconds slower or faster.
+                    bare = await at_rate(parse, asked, rate, long, groups) if system != "parse" else None
+                    told(system, f"{rate:g}/s", await at_rate(ask, asked, rate, long, groups), bare)
                 for number in at_once:
                     told(system, f"{number} at once", await as_fast_as_it_goes(ask, asked, number, seconds, groups))
     typer.echo(replies_table(rows))
 
 
-async def begin(system: str, model: Path, folder: Path, stack: AsyncExitStack) -> tuple[Ask, Groups]:
-    """The system, warm, and the processes it is made of. Each begins with a Rasa and a database of its own."""
+async def begin(system: str, model: Path, folder: Path, stack: AsyncExitStack) -> tuple[Ask, Ask, Groups]:
+    """The system, the bare parse of its Rasa, and the processes it is made of. Each begins with a Rasa and a database
+    of its own."""
     server = await stack.enter_async_context(systems.rasa(PATHS, model, OUT / "rasa.log"))
     groups = {"rasa": server.process}
+    parse = await stack.enter_async_context(systems.parse(server))
     if system == "parse":
-        return await stack.enter_async_context(systems.parse(server)), groups
+        return parse, parse, groups
     if system == "rest":
-        return await stack.enter_async_context(systems.rest(server)), groups
+        return await stack.enter_async_context(systems.rest(server)), parse, groups
     home = folder / system
     home.mkdir(mode=0o755)
     database = stack.enter_context(systems.postgres(home))
@@ -122,7 +126,7 @@ async def begin(system: str, model: Path, folder: Path, stack: AsyncExitStack) -
     ask = await stack.enter_async_context(
         systems.messenger(peer, VISITORS) if peer is not None else systems.web(desk, VISITORS)
     )
-    return ask, {**groups, "desk": desk.processes()[0], "postgres": database[1]}
+    return ask, parse, {**groups, "desk": desk.processes()[0], "postgres": database[1]}
 
 
 async def _growth(conversations: list[int], messages: list[int], samples: int) -> None:

@@ -13,6 +13,13 @@ class Row:
     system: str
     load: str
     times: Times
+    bare: Times | None = None
+    """The same load on the parse of the same Rasa, just before."""
+
+    @property
+    def over(self) -> str:
+        """Milliseconds of the p50 over that of the bare parse."""
+        return "" if self.bare is None else f"{(self.times.percentile(0.5) - self.bare.percentile(0.5)) * 1000:+.1f}"
 
     @property
     def line(self) -> str:
@@ -20,7 +27,8 @@ class Row:
         memory = ", ".join(f"{name} {used / 2**20:.0f}" for name, used in self.times.usage.memory.items())
         return (
             f"{self.system:9} {self.load:11} p50 {milliseconds(self.times, 0.5)} p99 {milliseconds(self.times, 0.99)}"
-            f" {self.times.rate:6.1f}/s, {self.times.failures} failed; ms of processor a reply: {cpu}; MB: {memory}"
+            f" {self.over:5} {self.times.rate:6.1f}/s, {self.times.failures} failed;"
+            f" ms of processor a reply: {cpu}; MB: {memory}"
         )
 
 
@@ -32,12 +40,18 @@ def replies_table(rows: Sequence[Row]) -> str:
     """A row a load, a column a system; then the highest rates, and what a reply costs."""
     systems = list(dict.fromkeys(row.system for row in rows))
     loads = [load for load in dict.fromkeys(row.load for row in rows) if load.endswith("/s")]
-    cell = {(row.system, row.load): row.times for row in rows}
+    cell = {(row.system, row.load): row for row in rows}
     lines = [f"| p50 / p99, ms | {' | '.join(systems)} |", "|---|" + "---|" * len(systems)]
     for load in loads:
-        times = [cell[system, load] for system in systems]
+        times = [cell[system, load].times for system in systems]
         lines.append(
             f"| {load} | " + " | ".join(f"{milliseconds(t, 0.5)} / {milliseconds(t, 0.99)}" for t in times) + " |"
+        )
+    for load in loads:
+        lines.append(
+            f"| {load}: p50 over the parse of the same Rasa | "
+            + " | ".join(cell[system, load].over for system in systems)
+            + " |"
         )
     best = {
         system: max((row.times for row in rows if row.system == system), key=lambda times: times.rate)

@@ -28,9 +28,10 @@ from bot.model import Attachment, Command, Outgoing
 from connectors.backoff import Backoff
 from connectors.base import Capabilities, Health, PermanentError, Plugin, Receive, Surroundings, Unobserved
 from connectors.telegram import messages
-from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, UNREADABLE, Api, parsed, seconds
+from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, seconds
 from connectors.telegram.check import examine
 from connectors.telegram.markdown import render_markdown
+from connectors.telegram.request import UNREADABLE, parsed
 from connectors.telegram.settings import WEBHOOK_PATH, TelegramSettings
 from connectors.telegram.updates import CHANNEL, MalformedUpdate, read_update, update_id_of
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -13,9 +11,10 @@ import httpx
 from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.error import NetworkError as NetworkFault
-from telegram.request import HTTPXRequest
+from telegram.request import BaseRequest
 
 from connectors.base import PermanentError, TemporaryError
+from connectors.telegram.request import UNREADABLE, Request
 from connectors.telegram.settings import TelegramSettings
 
 # httpx logs every URL, and Telegram's URLs hold the token; python-telegram-bot logs parameters and results,
@@ -34,7 +33,6 @@ REFUSED = (
     "Telegram refused the bot token. Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for this bot"
     " (digits, a colon, letters); if channels.telegram.base_url is set, check that address too."
 )
-UNREADABLE = "What answered in Telegram's place could not be understood."
 _CONFLICT = (
     "another program fetches this bot's messages: stop it, or give this desk a bot of its own"
     " (a new token from @BotFather in TELEGRAM_BOT_TOKEN)"
@@ -49,8 +47,8 @@ class Api:
         self._token = token or "none"  # the library refuses to exist without one
         # Fetches wait for long and have connections of their own, so that no send waits behind them.
         self._requests = (
-            _Request(connection_pool_size=2, read_timeout=settings.poll_timeout + 15, connect_timeout=10),
-            _Request(connection_pool_size=32, read_timeout=20, write_timeout=20, connect_timeout=10, pool_timeout=30),
+            Request(connections=2, read=settings.poll_timeout + 15),
+            Request(connections=32, read=20),
         )
         self._bot = _Bot(
             self._token,
@@ -150,55 +148,6 @@ def seconds(error: RetryAfter) -> float:
     return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
 
 
-_DEEPEST = 64
-"""Levels of an update that are read."""
-_MOST_DIGITS = 64
-_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
-
-
-def parsed(payload: bytes) -> Any:
-    """JSON, of which what cannot be read spoils nothing beside it: an update that breaks its batch would be fetched
-    again for ever, and the whole batch with it. Raises ``ValueError`` for what is no JSON."""
-    text = payload.decode("utf-8", "replace")
-    try:
-        return json.loads(text, parse_int=_integer)
-    except RecursionError:
-        return json.loads(_shallow(text), parse_int=_integer)
-
-
-def _integer(digits: str) -> int | None:
-    return int(digits) if len(digits) <= _MOST_DIGITS else None
-
-
-def _shallow(text: str) -> str:
-    """Without what is deeper than ``_DEEPEST``."""
-    kept, depth, begin = [], 0, 0
-    for token in _TOKENS.finditer(text):
-        if token[0] in "[{":
-            depth += 1
-            if depth == _DEEPEST + 1:
-                kept.append(text[begin : token.start()])
-        elif token[0] in "]}":
-            depth -= 1
-            if depth == _DEEPEST:
-                kept.append("null")
-                begin = token.end()
-    return "".join(kept) + text[begin:] if depth <= _DEEPEST else ""
-
-
-class _Request(HTTPXRequest):
-    @staticmethod
-    def parse_json_payload(payload: bytes) -> dict[str, Any]:
-        """As in the library, which however logs all of an answer that it cannot parse: customers' words."""
-        try:
-            answer = parsed(payload)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise TelegramError(UNREADABLE)
-        return answer
-
-
 class _Bot(Bot):
     """The Bot API with its results as they came.
 
@@ -206,7 +155,7 @@ class _Bot(Bot):
     message that the library cannot parse would look unsent and go out twice.
     """
 
-    async def call(self, method: str, parameters: dict[str, Any], read_timeout: Any = HTTPXRequest.DEFAULT_NONE) -> Any:
+    async def call(self, method: str, parameters: dict[str, Any], read_timeout: Any = BaseRequest.DEFAULT_NONE) -> Any:
         """The raw result. Raises ``TelegramError``, and nothing else."""
         try:
             return await self._post(method, parameters, read_timeout=read_timeout)

@@ -14,7 +14,8 @@ from telegram.error import InvalidToken, TelegramError
 
 from connectors.base import Finding, Level
 from connectors.clocks import clock_ahead
-from connectors.telegram.api import REFUSED, UNREADABLE, Api
+from connectors.telegram.api import REFUSED, Api
+from connectors.telegram.request import UNREADABLE
 from connectors.telegram.settings import TelegramSettings
 from connectors.telegram.updates import CHANNEL
 

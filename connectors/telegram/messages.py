@@ -12,8 +12,9 @@ from telegram.error import BadRequest, TelegramError
 from bot.model import Attachment, Button, File, MessageFormat, Outgoing
 from connectors.base import PermanentError, TemporaryError
 from connectors.pictures import picture_type
-from connectors.telegram.api import UNREADABLE, Api, too_large
+from connectors.telegram.api import Api, too_large
 from connectors.telegram.markdown import render_markdown
+from connectors.telegram.request import UNREADABLE
 from connectors.telegram.updates import integer, storable
 
 MAX_FILE = 25 * 1024 * 1024

@@ -1,12 +1,18 @@
-"""A watch on live events, without the database that makes them."""
+"""Live events, and the transcript that follows them, without the database that makes them."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
-from bot.feed import Watch
+from bot.feed import Feed, Watch
+from bot.model import Author, Contact, Event, Message, MessageFormat, Visibility
+from bot.store import Store
+from bot.transcript import StoredTranscript
 
 
 @pytest.mark.parametrize("ticks", range(5))
@@ -23,3 +29,95 @@ async def test_a_cancellation_that_comes_with_a_change_is_not_lost(ticks: int) -
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+def about(contact_id: int, kind: str = "message", opened_by: str = "") -> Event:
+    return Event(kind, conversation_id=1, contact_id=contact_id, opened_by=opened_by)
+
+
+async def woken(watch: Watch) -> bool:
+    return await watch.changed(0.01)
+
+
+async def test_an_event_wakes_who_watches_its_contact_and_who_watches_everybody() -> None:
+    feed = Feed("")
+    with feed.watch() as everybody, feed.watch(of=7) as hers, feed.watch(of=8) as another:
+        feed.tell(about(7))
+        assert (await woken(everybody), await woken(hers), await woken(another)) == (True, True, False)
+
+
+async def test_who_waits_for_a_contact_that_is_new_goes_on_with_it() -> None:
+    feed = Feed("")
+    with feed.watch(of="key") as watch:
+        feed.tell(about(7, opened_by="another"))
+        assert not await woken(watch)
+        feed.tell(about(7, opened_by="key"))
+        assert await woken(watch)
+        feed.turn(watch, 7)
+        feed.tell(about(7))
+        assert await woken(watch)
+        feed.tell(about(8, opened_by="key"))
+        assert not await woken(watch)
+
+
+@dataclass
+class Transcript:
+    """A store with one contact, that counts how often it is read."""
+
+    messages: list[Message] = field(default_factory=list)
+    reads: int = 0
+
+    async def contact(self, *_key: str) -> Contact:
+        return Contact(7, "web", "web", "visitor", "visitor", "", None)
+
+    async def transcript(self, _contact_id: int, *, after: int, limit: int) -> list[Message]:
+        self.reads += 1
+        return [message for message in self.messages if (message.revision or 0) > after][:limit]
+
+    def says(self, number: int, author: Author) -> None:
+        self.messages.append(
+            Message(
+                number,
+                1,
+                author,
+                Visibility.PUBLIC,
+                str(number),
+                MessageFormat.TEXT,
+                datetime.now(UTC),
+                cursor=number,
+                revision=number,
+            )
+        )
+
+
+async def test_a_question_and_its_answer_are_read_at_once() -> None:
+    feed, store = Feed(""), Transcript()
+    news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
+    reading = asyncio.ensure_future(anext(news))
+    await asyncio.sleep(0.01)
+    store.says(1, Author.CUSTOMER)
+    feed.tell(about(7, "message"))
+    await asyncio.sleep(0.01)
+    store.says(2, Author.BOT)
+    feed.tell(about(7, "delivery"))
+    assert [message.id for message in await reading] == [1, 2]
+    assert store.reads == 2  # before the first word, and now
+
+
+async def test_a_question_without_an_answer_is_shown_a_moment_later() -> None:
+    feed, store = Feed(""), Transcript()
+    news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
+    reading = asyncio.ensure_future(anext(news))
+    await asyncio.sleep(0.01)
+    store.says(1, Author.CUSTOMER)
+    feed.tell(about(7, "message"))
+    assert [message.id for message in await asyncio.wait_for(reading, 1)] == [1]
+
+
+async def test_who_was_away_for_long_is_shown_everything() -> None:
+    feed, store = Feed(""), Transcript()
+    for number in range(1, 451):
+        store.says(number, Author.BOT)
+    news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
+    shown = [message.id for _ in range(3) for message in await asyncio.wait_for(anext(news), 1)]
+    assert shown == list(range(1, 451))

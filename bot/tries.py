@@ -25,10 +25,15 @@ log = structlog.get_logger(__name__)
 MOST = 5
 """Tries of work that fails by its own fault."""
 INTERRUPTED = 10
-"""Tries of a turn, of whatever end, after which it counts as one that ends the desk itself."""
+"""Desks that died with the work in their hands, after which it counts as what they die of."""
 
 _MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EROFS})
 """The machine's trouble: its disk, its memory, its limits."""
+
+
+class _EndsDesks(Exception):
+    def __str__(self) -> str:
+        return f"{INTERRUPTED} desks died at it"
 
 
 class Tries:
@@ -43,9 +48,11 @@ class Tries:
 
         async def run(message_id: int, claim: Claim) -> None:
             attempts = claim.attempts
-            if name == TURN and 0 < attempts < INTERRUPTED:
+            if name == TURN and attempts:
                 claim.failures = await self._store.failures(name, message_id)
             try:
+                if claim.interrupted >= INTERRUPTED:
+                    raise _EndsDesks
                 await task(message_id, claim)
             except Exception as error:
                 if isinstance(error, TryAgain):
@@ -57,7 +64,8 @@ class Tries:
                     await claim.confirm()
                 except ClaimLost:
                     return
-                if not await self._failed(name, message_id, error):
+                ends_desks = isinstance(error, _EndsDesks)
+                if not await self._failed(name, message_id, error, claim.interrupted if ends_desks else 1):
                     raise
             else:
                 await self._forget(name, message_id, attempts)
@@ -68,10 +76,10 @@ class Tries:
         if attempts:
             await self._store.forget_failure(name, message_id)
 
-    async def _failed(self, name: str, message_id: int, error: Exception) -> bool:
+    async def _failed(self, name: str, message_id: int, error: Exception, times: int) -> bool:
         """Counts it; true if that was the last try."""
         what = described(error)
-        tries = await self._store.record_failure(name, message_id, what)
+        tries = await self._store.record_failure(name, message_id, what, times)
         if tries < MOST:
             log.warning("failed; trying again", action="failed", task=name, message=message_id, error=what, tries=tries)
             return False
@@ -91,6 +99,8 @@ def own_fault(error: Exception) -> bool:
 
 def described(error: Exception) -> str:
     """The error's kind and the desk's line it came through: its own words may quote the customer's."""
+    if isinstance(error, _EndsDesks):
+        return str(error)
     kind = type(error).__name__
     for frame in reversed(extract_tb(error.__traceback__)):
         if frame.filename.startswith(f"{ROOT}/") and "site-packages" not in frame.filename:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from benchmarks.load.measuring import Ask, Groups, Times, as_fast_as_it_goes, at
 from benchmarks.load.report import Row, replies_table
 from benchmarks.load.systems import PATHS
 from bot.settings import ROOT
+from bot.store.database import migrate
 from intents.training import ensure_model
 from tests.peers.telegram import TelegramPeer
 
@@ -56,6 +58,15 @@ def storm(
 ) -> None:
     """A storm on Telegram: nothing is lost, agents' replies come first, memory is bounded."""
     asyncio.run(_storm(rate, seconds))
+
+
+@PAGE.command()
+def backlog(
+    messages: Annotated[int, typer.Option(help="That wait when the desk is started.")] = 50_000,
+    customers: Annotated[int, typer.Option(help="Whose they are.")] = 5_000,
+) -> None:
+    """A desk that is started over a full queue: when it is ready, and how it works it off."""
+    asyncio.run(_backlog(messages, customers))
 
 
 def _floats(listed: str) -> list[float]:
@@ -154,11 +165,30 @@ async def _storm(rate: float, seconds: float) -> None:
             database = stack.enter_context(systems.postgres(folder))
             peer = await stack.enter_async_context(TelegramPeer())
             desk = await stack.enter_async_context(systems.desk(folder, database, server, peer))
-            outcome = await storming.storm(desk, peer, server, asked, rate, seconds)
-            typer.echo(outcome.table())
-            picture = OUT / "storm.svg"
-            picture.write_text(outcome.picture(), encoding="utf-8")
-            typer.echo(f"\nThe picture is {picture}")
+            _tell(await storming.storm(desk, peer, server, asked, rate, seconds), "storm")
+
+
+async def _backlog(messages: int, customers: int) -> None:
+    asked = await _questions()
+    with _folder() as folder:
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(systems.rasa(PATHS, await _model(folder), OUT / "rasa.log"))
+            database = stack.enter_context(systems.postgres(folder))
+            peer = await stack.enter_async_context(TelegramPeer())
+            crowd = storming.Crowd(peer, customers)
+            await migrate(database[0])
+            await storming.fill(database[0], crowd, asked, messages)
+            began = time.perf_counter()
+            desk = await stack.enter_async_context(systems.desk(folder, database, server, peer))
+            typer.echo(f"ready after {time.perf_counter() - began:.1f} s", err=True)
+            _tell(await storming.work_off(desk, server, crowd, messages), "backlog")
+
+
+def _tell(outcome: storming.Outcome, name: str) -> None:
+    typer.echo(outcome.table())
+    picture = OUT / f"{name}.svg"
+    picture.write_text(outcome.picture(), encoding="utf-8")
+    typer.echo(f"\nThe picture is {picture}")
 
 
 PAGE()

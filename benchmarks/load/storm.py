@@ -1,12 +1,14 @@
-"""Far more messages than can be answered at once, for a minute: what becomes of them, of agents, and of memory."""
+"""Far more messages than can be answered at once, said in a minute or waiting when the desk starts: what becomes of
+them, of agents, and of memory."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import cycle, pairwise
 from statistics import median
 from typing import LiteralString
 
@@ -15,12 +17,16 @@ import psycopg
 import typer
 
 from benchmarks.load.systems import Desk, Rasa
-from bot.store.database import conninfo
+from bot.model import Command, Incoming, Sender
+from bot.queue import Queue
+from bot.store import Store
+from bot.store.database import conninfo, create_engine
 from tests.e2e.console import AgentBrowser, signed_in
 from tests.peers.telegram import PeerUser, TelegramPeer
 
 CUSTOMERS = 400
 ANSWERED_WITHIN = 3600.0
+ASKS = "/human"
 BETWEEN_REPLIES = 2.0
 _UNDONE = "SELECT (SELECT count(*) FROM turn WHERE NOT done) + (SELECT count(*) FROM delivery WHERE state <> 'sent')"
 _SILENT = "SELECT count(*) FROM turn WHERE done AND action IS NULL"
@@ -41,8 +47,8 @@ class Sample:
 @dataclass
 class Outcome:
     said: int
-    seconds: float
-    """How long the storm lasted."""
+    how: str
+    """In what time, or before what."""
     samples: list[Sample] = field(default_factory=list)
     replies: list[float] = field(default_factory=list)
     """Seconds until an agent's words were with their customer."""
@@ -57,7 +63,7 @@ class Outcome:
     def table(self) -> str:
         most = {name: max(sample.memory[name] for sample in self.samples) for name in self.samples[0].memory}
         rows = [
-            ("messages", f"{self.said:,} in {self.seconds:.0f} s"),
+            ("messages", f"{self.said:,} {self.how}"),
             ("without an answer; of them with a person", f"{self.unanswered}, {self.silent}"),
             ("doubled, out of order", f"{self.doubled}, {self.out_of_order}"),
             ("all answered after", f"{self.over:.0f} s, {self.said / self.over:.0f} a second"),
@@ -128,12 +134,81 @@ async def storm(
     desk: Desk, peer: TelegramPeer, rasa: Rasa, asked: Iterator[str], rate: float, seconds: float
 ) -> Outcome:
     """Customers say ``rate`` messages a second for so long, and an agent goes on talking with one of them."""
-    people = [peer.user(1000 + number, first_name="Ann", language_code="en") for number in range(CUSTOMERS)]
-    said: dict[int, list[int]] = {person.id: [] for person in people}
-    outcome = Outcome(said=round(rate * seconds), seconds=seconds)
-    customer = peer.user(1, first_name="Bo", language_code="en")
-    customer.writes("/human")
-    await peer.wait_sent(customer.id, 1, timeout=30)
+    crowd = Crowd(peer, CUSTOMERS)
+    crowd.other.writes(ASKS)
+    outcome = Outcome(round(rate * seconds), f"in {seconds:.0f} s")
+    async with _watched(desk, crowd, rasa, outcome) as began:
+        for number in range(outcome.said):
+            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            crowd.says(next(asked))
+        await _over(desk, peer, outcome, began)
+    await crowd.count(desk, outcome)
+    return outcome
+
+
+async def fill(database_url: str, crowd: Crowd, asked: Iterator[str], messages: int) -> None:
+    """Everybody says their part, and all of it is recorded, with nobody there to answer."""
+    queue = Queue(conninfo(database_url))
+    await queue.open()
+    store = Store(create_engine(database_url), queue)
+    account = crowd.peer.token.partition(":")[0]
+    limit = asyncio.Semaphore(10)
+
+    async def record(person: PeerUser, said: Mapping[int, str], command: Command | None = None) -> None:
+        async with limit:
+            for number, text in said.items():
+                sender = Sender(str(person.id), "Ann", "en")
+                event = Incoming("telegram", account, f"{person.id}:{number}", sender, str(person.id), text)
+                await store.record_incoming(replace(event, command=command))
+
+    await record(crowd.other, {crowd.other.writes(ASKS): ASKS}, Command.HUMAN)
+    for _ in range(messages):
+        crowd.says(next(asked))
+    crowd.peer.pending.clear()  # as after they were fetched
+    await asyncio.gather(*(record(person, crowd.said[person.id]) for person in crowd.people))
+    await store.close()
+    await queue.close()
+
+
+async def work_off(desk: Desk, rasa: Rasa, crowd: Crowd, messages: int) -> Outcome:
+    """What ``fill`` left, while an agent goes on talking with a customer."""
+    outcome = Outcome(messages, f"of {len(crowd.people):,} customers, before the desk was started")
+    async with _watched(desk, crowd, rasa, outcome) as began:
+        await _over(desk, crowd.peer, outcome, began)
+    await crowd.count(desk, outcome)
+    return outcome
+
+
+class Crowd:
+    """Customers on Telegram who speak in turn, and what they said: its text by the number of the message."""
+
+    def __init__(self, peer: TelegramPeer, size: int) -> None:
+        self.peer = peer
+        self.other = peer.user(1, first_name="Bo", language_code="en")
+        """Asks for a person, and gets one."""
+        self.people = [peer.user(1000 + number, first_name="Ann", language_code="en") for number in range(size)]
+        self.said: dict[int, dict[int, str]] = {person.id: {} for person in self.people}
+        self._next = cycle(self.people)
+
+    def says(self, text: str) -> None:
+        person = next(self._next)
+        self.said[person.id][person.writes(text)] = text
+
+    async def count(self, desk: Desk, outcome: Outcome) -> None:
+        """What became of it all."""
+        for person in self.people:
+            answered = [sent["reply_to_message"]["message_id"] for sent in self.peer.sent(person.id)]
+            outcome.unanswered += len(self.said[person.id].keys() - set(answered))
+            outcome.doubled += len(answered) - len(set(answered))
+            outcome.out_of_order += sum(later < earlier for earlier, later in pairwise(answered))
+        outcome.silent = await _count(desk, _SILENT)
+
+
+@asynccontextmanager
+async def _watched(desk: Desk, crowd: Crowd, rasa: Rasa, outcome: Outcome) -> AsyncIterator[float]:
+    """Meanwhile an agent talks with a customer, and samples are taken. Gives the time at which it began."""
+    peer, customer = crowd.peer, crowd.other
+    await peer.wait_sent(customer.id, 1, timeout=60)
     async with signed_in(desk.process) as agent:
         path = await agent.latest()
         await agent.does(path, "claim")
@@ -143,28 +218,21 @@ async def storm(
             asyncio.create_task(_sample(desk, peer, rasa, outcome, began)),
             asyncio.create_task(_reply(agent, path, peer, customer, outcome)),
         ]
-        for number in range(outcome.said):
-            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
-            person = people[number % CUSTOMERS]
-            said[person.id].append(person.writes(next(asked)))
-        while peer.pending or await _undone(desk):
-            if time.perf_counter() - began > ANSWERED_WITHIN:
-                break
-            await asyncio.sleep(1)
-        outcome.over = time.perf_counter() - began
+        yield began
         await asyncio.sleep(3)  # for what should not come
         for task in beside:
             task.cancel()
         failed = [e for e in await asyncio.gather(*beside, return_exceptions=True) if isinstance(e, Exception)]
         if failed:
             raise failed[0]
-    for person in people:
-        answered = [sent["reply_to_message"]["message_id"] for sent in peer.sent(person.id)]
-        outcome.unanswered += len(set(said[person.id]) - set(answered))
-        outcome.doubled += len(answered) - len(set(answered))
-        outcome.out_of_order += sum(later < earlier for earlier, later in pairwise(answered))
-    outcome.silent = await _count(desk, _SILENT)
-    return outcome
+
+
+async def _over(desk: Desk, peer: TelegramPeer, outcome: Outcome, began: float) -> None:
+    while peer.pending or await _undone(desk):
+        if time.perf_counter() - began > ANSWERED_WITHIN:
+            break
+        await asyncio.sleep(1)
+    outcome.over = time.perf_counter() - began
 
 
 async def _undone(desk: Desk) -> int:

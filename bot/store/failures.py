@@ -39,12 +39,12 @@ class Failures(Base):
             found = await connection.execute(select(failure.c.tries).where(*_is(task, message_id)))
             return found.scalar_one_or_none() or 0
 
-    async def record_failure(self, task: str, message_id: int, error: str) -> int:
-        """Counts one more, and returns how many there were. ``error`` must not quote anybody."""
-        statement = upsert(failure).values(task=task, message_id=message_id, tries=1, error=error)
+    async def record_failure(self, task: str, message_id: int, error: str, tries: int = 1) -> int:
+        """Counts so many more, and returns how many there were. ``error`` must not quote anybody."""
+        statement = upsert(failure).values(task=task, message_id=message_id, tries=tries, error=error)
         statement = statement.on_conflict_do_update(
             index_elements=["task", "message_id"],
-            set_={"tries": failure.c.tries + 1, "error": statement.excluded.error, "last_at": func.now()},
+            set_={"tries": failure.c.tries + tries, "error": statement.excluded.error, "last_at": func.now()},
         )
         async with self._engine.begin() as connection:
             return int((await connection.execute(statement.returning(failure.c.tries))).scalar_one())

@@ -3,7 +3,7 @@
 What is written is what ``receiving``, ``turns`` and ``deliveries`` write, whose methods come here first and go on by
 themselves where this says None: at a first contact, an escalation, an edit. It is SQL by hand for the time it saves: a
 commit costs one round trip instead of eight, and the job of what was written is in this process's hands when it is
-committed (``queue.BORN``), instead of announced, looked for, and read again.
+committed (``statements.BORN``), instead of announced, looked for, and read again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from bot.model import (
     TurnInput,
     Visibility,
 )
-from bot.queue import BORN, DELIVER, ENDED, OTHERS_WAIT, TURN, Claim
+from bot.queue import DELIVER, TURN, Claim
+from bot.queue.statements import BORN, ENDED, OTHERS_WAIT
 from bot.store import rows
 from bot.store.base import NOTIFY_CHANNEL, Base
 

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import queue as queue_module
 from bot import turns as turns_module
 from bot.answers import Answers
 from bot.app import build_policy
 from bot.model import Capabilities, Incoming, Outgoing, Prediction, Ranked, Receipt, Sender, TemporaryError
 from bot.outbox import Outbox
 from bot.queue import Claim, Queue
+from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
 from bot.turns import Turns
@@ -159,7 +159,7 @@ async def test_a_worker_without_room_leaves_the_job_to_the_queue(
 ) -> None:
     await desk.brings("1")
     await until(lambda: len(desk.platform.sent) == 1)
-    monkeypatch.setattr(queue_module, "BORN_AT_MOST", 0)
+    monkeypatch.setattr(worker_module, "BORN_AT_MOST", 0)
     for number in range(2, 12):
         await desk.brings(str(number))
     await until(lambda: len(desk.platform.sent) == 11)
@@ -174,7 +174,7 @@ async def test_a_worker_that_was_silent_for_long_takes_no_job_at_its_birth(
     await until(lambda: len(desk.platform.sent) == 1)
     await idle(sql)
     begun: list[int] = []
-    monkeypatch.setattr(queue_module.Slot, "begin", lambda _slot, job, *_: begun.append(job))
+    monkeypatch.setattr(worker_module.Slot, "begin", lambda _slot, job, *_: begun.append(job))
     # Others may take it for dead, and its jobs with it.
     await sql("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '7 seconds'")
     await desk.brings("2")
@@ -187,7 +187,7 @@ async def test_a_claim_whose_news_was_lost_is_found(desk: Desk, sql: Sql, monkey
     await idle(sql)
     with monkeypatch.context() as patched:
         # As when whoever recorded the message was cancelled in the moment of the commit.
-        patched.setattr(queue_module.Slot, "begin", lambda *_: None)
+        patched.setattr(worker_module.Slot, "begin", lambda *_: None)
         await desk.brings("2")
     await asyncio.sleep(0.2)
     assert len(desk.platform.sent) == 1

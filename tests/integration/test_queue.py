@@ -11,8 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import queue as queue_module
+from bot import ticks
 from bot.queue import Claim, ClaimLost, Queue, TryAgain
+from bot.queue import rescue as rescue_module
+from bot.queue import worker as worker_module
 from bot.store.database import conninfo, create_engine
 
 Jobs = Callable[..., Any]
@@ -69,7 +71,7 @@ async def test_a_dead_workers_job_is_rescued_once_by_any_number_of_replicas(
     for replica in replicas:
         await replica.open()
     assert sum(await asyncio.gather(*(replica.rescue_stalled() for replica in replicas))) == 0
-    monkeypatch.setattr(queue_module, "STILL_FOR", 0.0)
+    monkeypatch.setattr(rescue_module, "STILL_FOR", 0.0)
     assert sum(await asyncio.gather(*(replica.rescue_stalled() for replica in replicas))) == 1
     rows = await sql("SELECT args->>'message_id', status, attempts, worker_id FROM procrastinate_jobs ORDER BY 1")
     assert rows == [("1", "todo", 1, None), ("2", "doing", 0, alive)]
@@ -83,7 +85,7 @@ async def test_a_clock_that_is_set_makes_nobody_dead_and_nobody_live_for_ever(
 ) -> None:
     """Set forward, all heartbeats are an hour old; set back, a dead worker's is of the next hour."""
     now = 100.0
-    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now)
+    monkeypatch.setattr(ticks, "seconds", lambda: now)
     await deferred(database_url, queue, 1, contact_id=1)
     await deferred(database_url, queue, 2, contact_id=2)
     await sql(f"INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '{set_by}'), (now())")
@@ -93,17 +95,61 @@ async def test_a_clock_that_is_set_makes_nobody_dead_and_nobody_live_for_ever(
             f"UPDATE procrastinate_jobs SET status = 'doing', worker_id = {worker_id}"
             f" WHERE args->>'message_id' = '{message_id}'"
         )
+    alive, dead = (worker_id for worker_id, _ in beats)
     assert await queue.rescue_stalled() == 0
-    now += queue_module.STILL_FOR
+    now += rescue_module.LOOKS_WITHIN
     # Alive: it gives another sign, by whatever clock.
-    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {beats[0][0]}")
+    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {alive}")
     assert await queue.rescue_stalled() == 0
     # The other has been silent for as long as a dead one, whether the database's clock says so or not.
-    now += queue_module.STALLED_AFTER - queue_module.STILL_FOR
-    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {beats[0][0]}")
+    now += worker_module.STALLED_AFTER - rescue_module.LOOKS_WITHIN
+    await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '2 s' WHERE id = {alive}")
     assert await queue.rescue_stalled() == 1
-    now += queue_module.STILL_FOR
+    assert await sql(f"SELECT count(*) FROM procrastinate_jobs WHERE worker_id = {dead}") == [(0,)]
+    for _ in range(2):
+        assert await sql(f"SELECT count(*) FROM procrastinate_jobs WHERE worker_id = {alive}") == [(1,)]
+        now += rescue_module.LOOKS_WITHIN
+        await queue.rescue_stalled()
+    assert await sql(f"SELECT count(*) FROM procrastinate_jobs WHERE worker_id = {alive}") == [(0,)]
+
+
+async def test_who_stood_still_itself_takes_nobody_for_dead(
+    queue: Queue, database_url: str, sql: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a pause of the looking replica, or of the database, all are late, and none need be dead."""
+    now = 100.0
+    monkeypatch.setattr(ticks, "seconds", lambda: now)
+    await deferred(database_url, queue, 1, contact_id=1)
+    await sql("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')")
+    await sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)")
+    assert await queue.rescue_stalled() == 0
+    now += 3600
+    assert await queue.rescue_stalled() == 0
+    now += rescue_module.LOOKS_WITHIN
+    assert await queue.rescue_stalled() == 0
+    now += rescue_module.STILL_FOR - rescue_module.LOOKS_WITHIN
     assert await queue.rescue_stalled() == 1
+
+
+async def test_a_job_knows_how_many_workers_died_with_it(
+    database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescue_module, "STILL_FOR", 0.0)
+    await deferred(database_url, queue, 1)
+    for _ in range(2):
+        await sql(
+            "WITH dead AS (INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')"
+            " RETURNING id) UPDATE procrastinate_jobs SET status = 'doing', worker_id = dead.id FROM dead"
+        )
+        assert await queue.rescue_stalled() + await queue.rescue_stalled() == 1
+    interrupted: list[int] = []
+
+    async def deliver(_message_id: int, claim: Claim) -> None:
+        interrupted.append(claim.interrupted)
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    async with working(queue):
+        await until(lambda: interrupted == [2])
 
 
 async def test_what_was_put_off_by_a_clock_since_set_back_is_due(database_url: str, queue: Queue, sql: Jobs) -> None:
@@ -122,7 +168,7 @@ async def test_what_was_put_off_by_a_clock_since_set_back_is_due(database_url: s
 async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_module, "TRUSTED", 0.0)
+    monkeypatch.setattr(worker_module, "TRUSTED", 0.0)
     begun, going = asyncio.Event(), asyncio.Event()
     lost: list[str] = []
     done: list[int] = []
@@ -162,9 +208,9 @@ async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead
     database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = 0.0
-    now = queue_module.ticks.seconds
-    monkeypatch.setattr(queue_module.ticks, "seconds", lambda: now() + later)
-    monkeypatch.setattr(queue_module, "HEARTBEAT", 3600.0)
+    now = ticks.seconds
+    monkeypatch.setattr(ticks, "seconds", lambda: now() + later)
+    monkeypatch.setattr(worker_module, "HEARTBEAT", 3600.0)
     said: list[str] = []
 
     async def deliver(_: int, claim: Claim) -> None:
@@ -173,12 +219,12 @@ async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead
         await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1")
         await claim.confirm()
         said.append("trusted")
-        later += queue_module.TRUSTED
+        later += worker_module.TRUSTED
         with pytest.raises(ClaimLost, match="another worker"):
             await claim.confirm()
         await sql("UPDATE procrastinate_jobs SET worker_id = NULL")
         await sql("DELETE FROM procrastinate_workers")
-        later += queue_module.TRUSTED
+        later += worker_module.TRUSTED
         with pytest.raises(ClaimLost, match="taken for dead"):
             await claim.confirm()
         said.append("lost")
@@ -202,7 +248,7 @@ async def put(database_url: str, queue: Queue, *waiting: tuple[int, int, bool]) 
 async def test_what_is_urgent_overtakes_other_contacts_and_nothing_of_its_own(
     database_url: str, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_module, "CONCURRENCY", 1)
+    monkeypatch.setattr(worker_module, "CONCURRENCY", 1)
     done: list[int] = []
 
     async def deliver(message_id: int, _: Claim) -> None:

@@ -7,7 +7,7 @@ import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,7 +15,6 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot import queue as queue_module
 from bot.attachments import Attachments
 from bot.metrics import Measures
 from bot.model import (
@@ -35,6 +34,7 @@ from bot.model import (
 )
 from bot.outbox import Outbox
 from bot.queue import DELIVER, FETCH, TURN, Claim, Queue, TryAgain
+from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.failures import NOT_FETCHED
 from bot.tries import INTERRUPTED, MOST, Tries, described
@@ -46,8 +46,8 @@ POISON = "my secret words"
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_module, "MAX_PAUSE", timedelta(0))
-    monkeypatch.setattr(queue_module, "POLL", 0.05)
+    monkeypatch.setattr(worker_module, "MAX_PAUSE", timedelta(0))
+    monkeypatch.setattr(worker_module, "POLL", 0.05)
 
 
 @dataclass
@@ -305,7 +305,7 @@ async def test_a_queue_without_its_database_counts_nothing(scene: Scene) -> None
 
 async def test_failures_do_not_add_up_over_tries_that_went_well(scene: Scene) -> None:
     message_id, _ = await scene.says("hello")
-    ends: list[Exception | None] = [KeyError(), KeyError(), TryAgain(queue_module.datetime.now(queue_module.UTC)), None]
+    ends: list[Exception | None] = [KeyError(), KeyError(), TryAgain(datetime.now(UTC)), None]
 
     async def task(_message_id: int, claim: Claim) -> None:
         if (end := ends[claim.attempts]) is not None:
@@ -329,9 +329,21 @@ async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> No
         told.append(claim.failures)
 
     counted = Tries(scene.store, NOTICE).counted(TURN, task)
-    for attempts in (0, 4, INTERRUPTED):
-        await counted(message_id, Claim(attempts))
-    assert told == [0, 0, INTERRUPTED]
+    for attempts in (0, 4, 40):
+        await counted(message_id, Claim(attempts, interrupted=INTERRUPTED - 1))
+    assert told == [0, 0, 0]
+
+
+@pytest.mark.parametrize("task", [TURN, DELIVER, FETCH])
+async def test_work_that_desks_die_of_is_set_aside_before_it_begins_again(scene: Scene, task: str) -> None:
+    message_id, _ = await scene.says("hello")
+
+    async def kills(_message_id: int, _claim: Claim) -> None:
+        raise AssertionError("it was begun")
+
+    await Tries(scene.store, NOTICE).counted(task, kills)(message_id, Claim(12, interrupted=INTERRUPTED))
+    (aside,) = await scene.store.all_set_aside(10)
+    assert (aside.task, aside.message_id, aside.error) == (task, message_id, "10 desks died at it")
 
 
 def test_an_error_is_described_without_its_words() -> None:

@@ -1,0 +1,185 @@
+"""The work queue: three procrastinate tasks, deferred in the transaction that makes them necessary.
+
+``turn`` takes one customer message, with the conversation as its lock: in order within a conversation,
+parallel across conversations. ``deliver`` sends one message, with the contact as its lock. ``fetch`` gets what a
+customer attached. A task that fails is tried again with growing pauses, and blocks only its own lock meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import procrastinate
+import psycopg
+from procrastinate.schema import SchemaManager
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
+
+from bot.queue.claims import Claim, ClaimLost, Task, TryAgain
+from bot.queue.rescue import Rescue
+from bot.queue.worker import CLAIM, STALLED_AFTER, TURN, Retry, Slot, Worker
+
+__all__ = [
+    "DELIVER",
+    "FETCH",
+    "STALLED_AFTER",
+    "TURN",
+    "Claim",
+    "ClaimLost",
+    "Queue",
+    "Task",
+    "TryAgain",
+    "WorkerEnded",
+    "schema",
+]
+
+ANSWER_WITHIN = 60
+"""Seconds for one statement."""
+
+DELIVER = "deliver"
+FETCH = "fetch"
+
+_URGENT = 2
+_HURRY = text("""
+    UPDATE procrastinate_jobs SET priority = :priority
+    WHERE lock = :lock AND status IN ('todo', 'doing') AND priority < :priority
+""")
+"""Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
+and the one that is under way, too, for it may have to be tried again."""
+
+
+class Queue:
+    def __init__(self, conninfo: str) -> None:
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        self._pool = AsyncConnectionPool(
+            conninfo,
+            min_size=2,
+            max_size=12,
+            open=False,
+            configure=_autocommit,
+            kwargs={"options": f"-c statement_timeout={ANSWER_WITHIN}s"},
+        )
+        self._worker: Worker | None = None
+        self._rescue = Rescue(self._app)
+
+    async def open(self) -> None:
+        await self._pool.open(wait=True)
+        await self._app.open_async(self._pool)
+
+    async def close(self) -> None:
+        await self._app.close_async()
+        await self._pool.close()
+
+    @property
+    def is_open(self) -> bool:
+        return not self._pool.closed
+
+    async def at_once(self, *statements: tuple[LiteralString, Mapping[str, Any]]) -> dict[str, Any] | None:
+        """One transaction of ``statements`` that go out together; the first row of the last one."""
+        async with self._pool.connection() as connection:
+            try:
+                # Without a commit of its own: what a pipeline holds is one transaction.
+                async with connection.pipeline():
+                    for statement, values in statements:
+                        cursor = await connection.cursor(row_factory=dict_row).execute(statement, values)
+                return await cursor.fetchone()
+            except psycopg.OperationalError:
+                # The database was restarted: all the other connections are as dead.
+                await self._pool.check()
+                raise
+
+    @contextmanager
+    def slot(self) -> Iterator[Slot]:
+        """Room for one job in this process, if there is any. Given back at the end unless the job has begun."""
+        worker = self._worker
+        slot = Slot(worker if worker is not None and worker.took_slot() else None)
+        try:
+            yield slot
+        finally:
+            slot.release()
+
+    async def defer_turn(self, connection: Transaction, message_id: int, conversation_id: int) -> None:
+        """Defers within the caller's transaction: no commit, no job."""
+        await self._defer(connection, TURN, message_id, lock=f"conversation:{conversation_id}", priority=0)
+
+    async def defer_delivery(
+        self, connection: Transaction, message_id: int, contact_id: int, *, urgent: bool = False
+    ) -> None:
+        """Like ``defer_turn``. Served before turns: what is written reaches its customer first.
+
+        ``urgent`` deliveries are served before all others, however many wait, and never before an earlier one to the
+        same contact: that becomes urgent with it."""
+        lock = f"contact:{contact_id}"
+        if urgent:
+            await connection.execute(_HURRY, {"lock": lock, "priority": _URGENT})
+        await self._defer(connection, DELIVER, message_id, lock=lock, priority=_URGENT if urgent else 1)
+
+    async def defer_fetch(self, connection: Transaction, message_id: int) -> None:
+        """Like ``defer_turn``, and after both others: the words come first."""
+        await self._defer(connection, FETCH, message_id, lock=f"files:{message_id}", priority=-1)
+
+    async def _defer(self, connection: Transaction, task: str, message_id: int, *, lock: str, priority: int) -> None:
+        raw = await connection.get_raw_connection()
+        await self._app.configure_task(
+            task, lock=lock, priority=priority, connection=raw.driver_connection
+        ).defer_async(message_id=message_id)
+
+    def serve(
+        self,
+        *,
+        turn: Task,
+        deliver: Task,
+        fetch: Task,
+        counted: Callable[[str, Task], Task] = lambda _, task: task,
+    ) -> None:
+        """Names what the tasks do; before ``run``, once. ``counted`` gives up, in a task's place, what always fails."""
+        for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch)):
+            self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(counted(name, task)))
+
+    async def run(self) -> None:
+        """Works until cancelled; jobs under way then get five seconds, and come again after a restart."""
+        self._worker = Worker(self._app)
+        try:
+            await self._worker.run()  # type: ignore[no-untyped-call]
+        finally:
+            self._worker = None
+        # It ends in good order, too, when one of its parts failed, such as a heartbeat without a database.
+        raise WorkerEnded
+
+    async def rescue_stalled(self) -> int:
+        """Hands the jobs of dead workers back to the queue. Returns how many."""
+        return await self._rescue.of_the_dead()
+
+    async def rescue_lost(self) -> int:
+        """Hands back what the database says is under way here, and is not: the claim of a job was committed and its
+        news lost, or its end could not be written. Returns how many."""
+        return 0 if self._worker is None else await self._rescue.of_nobody(self._worker)
+
+    async def catch_up_with_clock(self) -> int:
+        """Has done now what was put off until a moment of a clock that has been set back since. Returns how many."""
+        return await self._rescue.of_another_time()
+
+
+class WorkerEnded(Exception):
+    """The queue's worker has stopped by itself and must be started again."""
+
+
+async def _autocommit(connection: AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
+
+
+def _in_context(task: Task) -> Callable[..., Awaitable[None]]:
+    async def run(context: procrastinate.JobContext, message_id: int, **_: object) -> None:
+        await task(message_id, context.additional_context[CLAIM])
+
+    return run
+
+
+def schema() -> str:
+    """The SQL that makes procrastinate's own tables and functions."""
+    return SchemaManager.get_schema()

@@ -1,0 +1,109 @@
+"""Jobs of workers that are dead, or that nobody is at, are handed back to the queue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import inf
+
+import procrastinate
+import structlog
+
+from bot import ticks
+from bot.queue.worker import STALLED_AFTER, Worker
+
+log = structlog.get_logger(__name__)
+
+STILL_FOR = 4.0
+"""Seconds by our clock that a heartbeat must not change which is late by the database's: more than ``TRUSTED``."""
+LOOKS_WITHIN = 3.5
+"""Seconds between two looks at the heartbeats; after more, who looks may have been what stood still, or the database:
+nothing that was seen before counts."""
+
+_RESCUE = """
+    UPDATE procrastinate_jobs job
+    SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now(), worker_id = NULL,
+        args = job.args || jsonb_build_object('interrupted', coalesce((job.args ->> 'interrupted')::integer, 0) + 1)
+    WHERE job.status = 'doing' AND (
+        NOT EXISTS (SELECT 1 FROM procrastinate_workers worker WHERE worker.id = job.worker_id)
+        OR EXISTS (
+            SELECT 1 FROM procrastinate_workers worker
+            JOIN unnest(%(dead)s::bigint[], %(beats)s::timestamptz[]) dead (id, beat)
+            ON dead.id = worker.id AND dead.beat = worker.last_heartbeat
+            WHERE worker.id = job.worker_id
+        )
+    )
+    RETURNING job.id, job.task_name
+"""
+_HEARTBEATS = """
+    SELECT id, last_heartbeat, abs(extract(epoch FROM now() - last_heartbeat)) > %(seconds)s AS late
+    FROM procrastinate_workers
+"""
+_OF_ANOTHER_TIME = """
+    UPDATE procrastinate_jobs job SET scheduled_at = now()
+    WHERE job.status = 'todo' AND job.scheduled_at > now() + interval '5 seconds' AND (
+        SELECT event.at FROM procrastinate_events event
+        -- That one tells what it was put off until.
+        WHERE event.job_id = job.id AND event.type <> 'scheduled' ORDER BY event.id DESC LIMIT 1
+    ) > now() + interval '5 seconds'
+    RETURNING job.id
+"""
+_MINE = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s"
+_GIVE_BACK = """
+    UPDATE procrastinate_jobs
+    SET status = 'todo', attempts = attempts + 1, scheduled_at = now(), worker_id = NULL
+    WHERE status = 'doing' AND worker_id = %(worker)s AND id = ANY(%(ids)s)
+    RETURNING id
+"""
+
+
+class Rescue:
+    """Each answers how many jobs were handed back. Holds what one replica remembers from look to look."""
+
+    def __init__(self, app: procrastinate.App) -> None:
+        self._app = app
+        self._unknown: set[int] = set()
+        """Jobs that are this worker's by the database, and that it knew nothing of at the last look."""
+        self._beats: dict[int, tuple[datetime, float]] = {}
+        """The last heartbeat of each worker, and since when it has been that."""
+        self._looked_at = -inf
+
+    async def of_the_dead(self) -> int:
+        """In one statement: looked up first and then handed back, a job that another replica has rescued and begun
+        meanwhile would be taken from it. And by two clocks: the database's may be set, and then all are late at once,
+        or a dead one is not for an hour."""
+        execute = self._app.connector.execute_query_all_async
+        now, known, self._beats = ticks.seconds(), self._beats, {}
+        if now - self._looked_at > LOOKS_WITHIN:
+            known = {}
+        self._looked_at = now
+        dead = []
+        for worker in await execute(_HEARTBEATS, seconds=STALLED_AFTER):
+            beat = worker["last_heartbeat"]
+            before, since = known.get(worker["id"], (beat, now))
+            since = since if before == beat else now
+            self._beats[worker["id"]] = beat, since
+            if now - since >= (STILL_FOR if worker["late"] else STALLED_AFTER):
+                dead.append((worker["id"], beat))
+        jobs = await execute(_RESCUE, dead=[worker_id for worker_id, _ in dead], beats=[beat for _, beat in dead])
+        for job in jobs:
+            log.warning("job of a dead worker is taken over", action="rescue", task=job["task_name"], job=job["id"])
+        return len(jobs)
+
+    async def of_another_time(self) -> int:
+        jobs = await self._app.connector.execute_query_all_async(_OF_ANOTHER_TIME)
+        if jobs:
+            log.warning("the clock was set back; what waited is due now", action="clock_set_back", jobs=len(jobs))
+        return len(jobs)
+
+    async def of_nobody(self, worker: Worker) -> int:
+        """Known at two looks in a row, some seconds apart: what begins just now is not touched."""
+        if worker.worker_id is None:
+            return 0
+        mine = await self._app.connector.execute_query_all_async(_MINE, worker=worker.worker_id)
+        unknown = {job["id"] for job in mine} - worker.job_ids
+        lost, self._unknown = unknown & self._unknown, unknown
+        if not lost:
+            return 0
+        given = await self._app.connector.execute_query_all_async(_GIVE_BACK, worker=worker.worker_id, ids=sorted(lost))
+        log.warning("jobs that nobody was at are begun again", action="rescue_lost", jobs=[job["id"] for job in given])
+        return len(given)

@@ -445,7 +445,8 @@ class TurnInput:
     argument: str = ""
     button: str | None = None
     last_buttons: tuple[Button, ...] = ()
-    """The buttons of the last message the customer was sent, for channels where they are numbered text."""
+    """The buttons of the last message the customer was sent, for channels where they are numbered text; where this
+    message may be such a number."""
 
 
 @dataclass(frozen=True, slots=True)

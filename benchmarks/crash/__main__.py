@@ -13,6 +13,7 @@ import typer
 
 from benchmarks.crash.campaign import Campaign, Plan
 from benchmarks.crash.report import summary, write
+from benchmarks.crash.schedule import OPENING
 from bot.settings import ROOT
 from intents.paths import EnginePaths
 from intents.training import ensure_model
@@ -24,12 +25,15 @@ def main(
     messages: Annotated[int, typer.Option(help="Of customers.")] = 5000,
     replicas: Annotated[int, typer.Option(help="Desks on one database.", min=1)] = 3,
     rate: Annotated[float, typer.Option(help="Customers' messages a second.")] = 4.0,
+    opening: Annotated[
+        float, typer.Option(help="Seconds for which one that holds a lease is frozen first of all, of several.", min=4)
+    ] = OPENING,
     out: Annotated[Path, typer.Option(help="Where the report goes.")] = ROOT / "var" / "crash",
     keep: Annotated[bool, typer.Option("--keep", help="Keep logs and database also if all is well.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Put table and picture into docs/reliability.md.")] = False,
 ) -> None:
     """Kill, freeze and cut everything while customers and agents write; then account for every message."""
-    plan = Plan(seed, kills, messages, replicas, rate)
+    plan = Plan(seed, kills, messages, replicas, rate, opening)
     folder = Path(mkdtemp(prefix="switchboard-crash-"))
     folder.chmod(0o755)
     began = time.monotonic()

@@ -78,6 +78,8 @@ class Plan:
     messages: int
     replicas: int
     rate: float
+    opening: float = OPENING
+    """Seconds for which one that holds a lease is frozen at first."""
 
     @property
     def duration(self) -> float:
@@ -86,9 +88,10 @@ class Plan:
 
     @property
     def command(self) -> str:
+        opening = "" if self.opening == OPENING else f" --opening {self.opening:g}"
         return (
             f".venv/bin/python -m benchmarks.crash --seed {self.seed} --kills {self.kills}"
-            f" --messages {self.messages} --replicas {self.replicas} --rate {self.rate:g}"
+            f" --messages {self.messages} --replicas {self.replicas} --rate {self.rate:g}{opening}"
         )
 
 
@@ -148,7 +151,13 @@ class Campaign:
         """``folder`` must be readable by everybody: as root, PostgreSQL runs as another user. ``faults`` come in place
         of those of the plan's seed."""
         self.plan = plan
-        self._faults = faults or schedule(plan.seed, kills=plan.kills, duration=plan.duration, replicas=plan.replicas)
+        self._faults = faults or schedule(
+            plan.seed,
+            kills=plan.kills,
+            duration=plan.duration,
+            replicas=plan.replicas,
+            opening_seconds=plan.opening,
+        )
         self._tell = tell
         self._model = model
         self._folder = folder
@@ -370,8 +379,8 @@ class Campaign:
                 self.outcome.takeovers.append(time.monotonic() - began)
                 break
         if (
-            fault.seconds > OPENING
-            and fault.number == 1
+            fault.number == 1
+            and fault.seconds > TAKEN_OVER_WITHIN
             and not any(t <= TAKEN_OVER_WITHIN for t in self.outcome.takeovers)
         ):
             self.outcome.violations.append(

@@ -15,9 +15,10 @@ HOLDER = "who holds a lease"
 
 CALM = 3.0
 """Seconds at the beginning and the end in which nothing is started that breaks something."""
-OPENING = 12.0
-"""Seconds that the first fault has for itself: of several replicas, one that holds a lease hangs, and another must take
-its place meanwhile."""
+OPENING = 15.0
+"""Seconds for which, as the first fault of several replicas, one that holds a lease hangs. But for the last
+``WAKING`` it has them for itself: another must take its place meanwhile."""
+WAKING = 3.0
 
 _CUTS = {
     TELEGRAM: ("send refused a connection", "send's answer lost", "fetch cut", "fetch's answer lost", "outage"),
@@ -52,15 +53,15 @@ class Fault:
         return f"{self.side} {self.point}"
 
 
-def schedule(seed: int, *, kills: int, duration: float, replicas: int) -> list[Fault]:
+def schedule(seed: int, *, kills: int, duration: float, replicas: int, opening_seconds: float = OPENING) -> list[Fault]:
     """``kills`` kills, and with them a third as many freezes, half as many cuts and some restarts in order, by time.
 
     Three of four kills strike a desk at a named point, each place in turn; every eighth strikes Rasa or PostgreSQL,
     and the rest a desk at any moment.
     """
     random = Random(f"faults {seed}")
-    opening = Fault(0, CALM, FREEZE, DESK, HOLDER, seconds=OPENING + 3.0, dice=random.random())
-    begin = CALM + (OPENING if replicas > 1 else 0.0)
+    opening = Fault(0, CALM, FREEZE, DESK, HOLDER, seconds=opening_seconds, dice=random.random())
+    begin = CALM + (opening_seconds - WAKING if replicas > 1 else 0.0)
     faults = [
         *([opening] if replicas > 1 else []),
         *_spread(random, kills, begin, duration, _kills(random)),

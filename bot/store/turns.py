@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import (
     Action,
     Author,
+    Button,
     Command,
     Conversation,
     ConversationState,
@@ -33,8 +34,8 @@ from bot.store.tables import conversation, message, turn
 class TurnTaking(FastPath):
     async def begin_turn(self, message_id: int) -> TurnInput | None:
         """What the turn is taken from; None if it was taken already. A human's conversation comes back
-        like any other: the caller sees its state."""
-        async with self._engine.begin() as connection:
+        like any other: the caller sees its state, and is told at the end if it changed meanwhile."""
+        async with self._reader.connect() as connection:
             row = (
                 await connection.execute(
                     MESSAGE.add_columns(turn.c.done)
@@ -46,18 +47,6 @@ class TurnTaking(FastPath):
                 raise NotFound(f"there is no message {message_id} with a turn")
             if row.done:
                 return None
-            last = (
-                await connection.execute(
-                    select(message.c.buttons)
-                    .where(
-                        message.c.conversation_id == row.conversation_id,
-                        message.c.author == Author.BOT,
-                        message.c.id < message_id,
-                    )
-                    .order_by(message.c.id.desc())
-                    .limit(1)
-                )
-            ).scalar_one_or_none()
             payload: Mapping[str, str] = row.payload or {}
             return TurnInput(
                 message=rows.message(row),
@@ -65,8 +54,24 @@ class TurnTaking(FastPath):
                 command=Command(payload["command"]) if "command" in payload else None,
                 argument=payload.get("argument", ""),
                 button=payload.get("button"),
-                last_buttons=rows.buttons(last or []),
+                last_buttons=await self._last_buttons(connection, row),
             )
+
+    async def _last_buttons(self, connection: AsyncConnection, of: Row[Any]) -> tuple[Button, ...]:
+        """Of the bot's message before, if this one may be the number of one of them."""
+        if len(of.text.strip()) != 1:
+            return ()
+        last = await connection.execute(
+            select(message.c.buttons)
+            .where(
+                message.c.conversation_id == of.conversation_id,
+                message.c.author == Author.BOT,
+                message.c.id < of.id,
+            )
+            .order_by(message.c.id.desc())
+            .limit(1)
+        )
+        return rows.buttons(last.scalar_one_or_none() or [])
 
     async def finish_turn(
         self,

@@ -35,7 +35,14 @@ class DeskProcess:
     async def start(self, timeout: float = 120) -> DeskProcess:
         """Returns when the desk says that it is ready."""
         self.process = await asyncio.create_subprocess_exec(
-            *self.command, "run", stdout=PIPE, stderr=(self.var.parent / "desk.log").open("ab"), env=self.variables
+            *self.command,
+            "run",
+            stdout=PIPE,
+            stderr=(self.var.parent / "desk.log").open("ab"),
+            env=self.variables,
+            # Should the shell behind the tests end while a desk is frozen, the kernel would wake all its process group
+            # and hang up on it.
+            start_new_session=True,
         )
         self.output = ""
         async with asyncio.timeout(timeout):

@@ -20,6 +20,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
+from bot.queue import session
 from bot.queue.claims import Claim, ClaimLost, Task, TryAgain
 from bot.queue.rescue import Rescue
 from bot.queue.worker import CLAIM, STALLED_AFTER, TURN, Retry, Slot, Worker
@@ -37,9 +38,6 @@ __all__ = [
     "WorkerEnded",
     "schema",
 ]
-
-ANSWER_WITHIN = 60
-"""Seconds for one statement."""
 
 DELIVER = "deliver"
 FETCH = "fetch"
@@ -62,7 +60,7 @@ class Queue:
             max_size=12,
             open=False,
             configure=_autocommit,
-            kwargs={"options": f"-c statement_timeout={ANSWER_WITHIN}s"},
+            kwargs={"options": session.options(conninfo)},
         )
         self._worker: Worker | None = None
         self._rescue = Rescue(self._app)

@@ -22,6 +22,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from bot.queue import session
+
 with warnings.catch_warnings():
     # It says at import that a folder for sockets is missing, and takes another: nothing to act upon.
     warnings.simplefilter("ignore")
@@ -32,8 +34,6 @@ log = structlog.get_logger(__name__)
 START_TIMEOUT = 60.0
 """Seconds: after a crash PostgreSQL replays its log before it answers."""
 MIN_VERSION = 150000
-ANSWER_WITHIN = 60
-"""Seconds for one statement of the desk's, locks that it waits for included."""
 _NETWORK = {
     "connect_timeout": "10",
     # A network that swallows everything is noticed within half a minute; the system's own patience is two hours.
@@ -191,7 +191,7 @@ def create_engine(url: str) -> AsyncEngine:
         pool_size=10,
         max_overflow=10,
         pool_pre_ping=False,
-        connect_args={"options": f"-c statement_timeout={ANSWER_WITHIN}s"},
+        connect_args={"options": session.options(conninfo(url))},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from pathlib import Path
@@ -11,11 +12,12 @@ import psutil
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from bot.queue import session
 from bot.store import database
 from bot.store.database import conninfo, create_engine, embedded
-from bot.store.trouble import said
+from bot.store.trouble import is_trouble, said
 
 
 def answers(url: str) -> bool:
@@ -48,12 +50,33 @@ def test_a_postgresql_that_died_is_started_again(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_no_statement_of_the_desk_waits_for_ever(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "ANSWER_WITHIN", 1)
+    monkeypatch.setattr(session, "ANSWER_WITHIN", 1)
     engine = create_engine(postgres)
     with pytest.raises(OperationalError, match="statement timeout"):
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_sleep(30)"))
     await engine.dispose()
+
+
+async def test_who_is_frozen_in_a_transaction_holds_its_locks_no_longer_than_some_seconds(
+    postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "IDLE_WITHIN", 1)
+    engine = create_engine(postgres)
+    async with engine.connect() as frozen, engine.connect() as another:
+        await frozen.execute(text("SELECT pg_advisory_xact_lock(7)"))
+        # The connection is PostgreSQL's to end; the one that waited goes on.
+        await asyncio.wait_for(another.execute(text("SELECT pg_advisory_xact_lock(7)")), 10)
+        with pytest.raises(DBAPIError) as ended:
+            await frozen.execute(text("SELECT 1"))
+        assert is_trouble(ended.value)
+    await engine.dispose()
+
+
+def test_what_the_address_asks_of_the_session_is_kept() -> None:
+    assert session.options("postgresql://desk@db/desk?options=-csearch_path%3Dcare").startswith(
+        "-csearch_path=care -c statement_timeout=60s"
+    )
 
 
 def test_the_network_has_a_limit_unless_the_address_says_another() -> None:

@@ -167,7 +167,7 @@ def _queue(vitals: Vitals) -> Finding:
             "queue",
             Level.WARNING,
             f"{words}, {work.dead_workers} died or hang(s)",
-            "a desk that runs takes their work over within 20 seconds: start one, or look again in a minute",
+            "a desk that runs takes their work over within ten seconds: start one, or look again in two minutes",
         )
     if work.due and work.oldest_due > DUE_TOO_LONG:
         fix = "look at the desk's log for what fails, and at its load" if work.workers else "start the desk"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import inf
+from typing import Any
 
 import procrastinate
 import structlog
 
 from bot import ticks
-from bot.queue.worker import STALLED_AFTER, Worker
+from bot.queue.worker import FORGOTTEN_AFTER, STALLED_AFTER, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,11 @@ _RESCUE = """
         )
     )
     RETURNING job.id, job.task_name
+"""
+_FORGET = """
+    DELETE FROM procrastinate_workers worker USING unnest(%(dead)s::bigint[], %(beats)s::timestamptz[]) dead (id, beat)
+    WHERE dead.id = worker.id AND dead.beat = worker.last_heartbeat
+    RETURNING worker.id
 """
 _HEARTBEATS = """
     SELECT id, last_heartbeat, abs(extract(epoch FROM now() - last_heartbeat)) > %(seconds)s AS late
@@ -76,7 +82,8 @@ class Rescue:
         if now - self._looked_at > LOOKS_WITHIN:
             known = {}
         self._looked_at = now
-        dead = []
+        dead: list[tuple[int, datetime]] = []
+        forgotten: list[tuple[int, datetime]] = []
         for worker in await execute(_HEARTBEATS, seconds=STALLED_AFTER):
             beat = worker["last_heartbeat"]
             before, since = known.get(worker["id"], (beat, now))
@@ -84,7 +91,11 @@ class Rescue:
             self._beats[worker["id"]] = beat, since
             if now - since >= (STILL_FOR if worker["late"] else STALLED_AFTER):
                 dead.append((worker["id"], beat))
-        jobs = await execute(_RESCUE, dead=[worker_id for worker_id, _ in dead], beats=[beat for _, beat in dead])
+            if now - since >= FORGOTTEN_AFTER:
+                forgotten.append((worker["id"], beat))
+        jobs = await execute(_RESCUE, **_columns(dead))
+        if forgotten:
+            await execute(_FORGET, **_columns(forgotten))
         for job in jobs:
             log.warning("job of a dead worker is taken over", action="rescue", task=job["task_name"], job=job["id"])
         return len(jobs)
@@ -107,3 +118,7 @@ class Rescue:
         given = await self._app.connector.execute_query_all_async(_GIVE_BACK, worker=worker.worker_id, ids=sorted(lost))
         log.warning("jobs that nobody was at are begun again", action="rescue_lost", jobs=[job["id"] for job in given])
         return len(given)
+
+
+def _columns(workers: list[tuple[int, datetime]]) -> dict[str, list[Any]]:
+    return {"dead": [worker_id for worker_id, _ in workers], "beats": [beat for _, beat in workers]}

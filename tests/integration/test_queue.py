@@ -113,6 +113,22 @@ async def test_a_clock_that_is_set_makes_nobody_dead_and_nobody_live_for_ever(
     assert await sql(f"SELECT count(*) FROM procrastinate_jobs WHERE worker_id = {alive}") == [(0,)]
 
 
+async def test_a_worker_that_is_silent_for_long_is_struck_off(
+    queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(ticks, "seconds", lambda: now)
+    await sql("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now())")
+    alive, _ = [row[0] for row in await sql("SELECT id FROM procrastinate_workers ORDER BY id")]
+    while now < 100 + worker_module.FORGOTTEN_AFTER:
+        await queue.rescue_stalled()
+        assert await sql("SELECT count(*) FROM procrastinate_workers") == [(2,)]
+        now += rescue_module.LOOKS_WITHIN
+        await sql(f"UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat + '3 s' WHERE id = {alive}")
+    await queue.rescue_stalled()
+    assert await sql("SELECT id FROM procrastinate_workers") == [(alive,)]
+
+
 async def test_who_stood_still_itself_takes_nobody_for_dead(
     queue: Queue, database_url: str, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

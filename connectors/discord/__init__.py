@@ -9,17 +9,11 @@ longer ago than Discord remembers is looked for in the chat before it is sent ag
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import discord
 import structlog
 
-from bot.model import Attachment, Incoming, Outgoing
+from bot.model import Attachment, Outgoing
 from connectors.backoff import Backoff
 from connectors.base import (
     Capabilities,
@@ -32,25 +26,16 @@ from connectors.base import (
     TemporaryError,
     Unobserved,
 )
-from connectors.discord import interactions
-from connectors.discord.api import REFUSED, UNKNOWN_MESSAGE, UNREADABLE, Api, explain, explained, point_at
+from connectors.discord import messages
+from connectors.discord.api import REFUSED, UNREADABLE, Api, explained, point_at
 from connectors.discord.check import examine
 from connectors.discord.commands import commands
-from connectors.discord.events import (
-    NAME,
-    Interaction,
-    MalformedEvent,
-    author_id,
-    message_id,
-    partly_edited,
-    read_deletion,
-    read_edit,
-    read_interaction,
-    read_message,
-)
-from connectors.discord.gateway import Gateway, Session
-from connectors.discord.intake import PAGE, Event, Intake
-from connectors.discord.markdown import length, render
+from connectors.discord.connection import Connection
+from connectors.discord.errands import Errands
+from connectors.discord.events import NAME
+from connectors.discord.gateway import Session
+from connectors.discord.intake import Intake
+from connectors.discord.markdown import length
 from connectors.discord.settings import DiscordSettings
 
 __all__ = ["DiscordConnector", "DiscordSettings", "plugin"]
@@ -59,22 +44,8 @@ log = structlog.get_logger(__name__)
 
 MAX_LENGTH = 2000
 MAX_FILE = 10 * 1024 * 1024
-ANSWER_WITHIN = 2.0
-"""Seconds in which an event is committed, as a rule. Discord gives three; then the customer sees a failure."""
-WRITTEN_WITHIN = 10.0
-"""Seconds in which the first words reach a customer who opened the chat, as a rule."""
-CONNECTED_WITHIN = 15.0
-"""Seconds without a session after which operators are told."""
-KEEP_EVERY = 1.0
-"""Seconds between two writings of where the session can be resumed."""
-KEEP_WITHIN = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-
 _SESSION = "session"
-_SUPPRESS_PREVIEWS = 1 << 2
-_NO_MENTIONS: dict[str, Any] = {"parse": [], "replied_user": False}
-_STICKERS = "https://media.discordapp.net/stickers/{}.png"
-
 _CLOSED = {
     4004: REFUSED,
     4010: "Discord refused the shard. Run one desk with the newest version of Switchboard, and start it again.",
@@ -115,9 +86,7 @@ class DiscordConnector:
         self._records = records
         self._health = health or Unobserved()
         self._api = Api(settings.api_base, self._token)
-        self._errands: set[asyncio.Task[None]] = set()
-        self._opened: dict[str, asyncio.Future[str | None]] = {}
-        """Chats that a customer has just opened: what becomes of the first words there, None or the error."""
+        self._errands = Errands(self._api, self._health)
 
     async def run(self, receive: Receive) -> None:
         """Brings events until cancelled; the session is then left to the next start.
@@ -146,144 +115,26 @@ class DiscordConnector:
                     backoff.reset()
                 await backoff.pause(wait)
 
-    def _interrupted(self, error: Exception) -> float:
-        """Says what went wrong; the seconds to wait at least."""
-        told = explained(error)
-        self._health.connecting()
-        self._health.trouble(str(told))
-        log.warning("discord connection failed", action="discord_failed", error=str(told), kind=type(error).__name__)
-        return told.retry_after or 0.0 if isinstance(told, TemporaryError) else 0.0
-
     async def send(self, message: Outgoing) -> str:
-        opened = self._opened.pop(message.chat_id, None)
-        try:
-            sent = await self._send(message)
-        except Exception as error:
-            told = explained(error)
-            if opened is not None and not opened.done():
-                opened.set_result(str(told) if isinstance(told, PermanentError) else None)
-            raise told from None
-        if opened is not None and not opened.done():
-            opened.set_result(None)
-        return sent
-
-    async def _send(self, message: Outgoing) -> str:
-        body = self._body(message)
-        if message.repeated and (earlier := await self._sent_earlier(message, body)) is not None:
-            return earlier
-        # A nonce has at most 25 characters.
-        body["nonce"] = hashlib.blake2b(message.key.encode(), digest_size=12).hexdigest()
-        body["enforce_nonce"] = True
-        if message.reply_to is not None and message.reply_to.isdecimal():
-            body["message_reference"] = {"message_id": message.reply_to, "fail_if_not_exists": False}
-        sent = await self._call(
-            "POST", "/channels/{channel_id}/messages", message.chat_id, json=body, file=message.file
-        )
-        number = str(message_id(sent))
-        if number == "0":
-            raise TemporaryError(UNREADABLE)
-        if message.repeated and message.file is None and sent.get("content", "").strip() != body["content"].strip():
-            # The nonce found a try from before the message was edited.
-            await self.edit(message, number)
-        return number
-
-    def _body(self, message: Outgoing) -> dict[str, Any]:
-        body: dict[str, Any] = {"allowed_mentions": _NO_MENTIONS, "flags": _SUPPRESS_PREVIEWS}
-        if message.file is None:
-            body["content"] = render(message.text, message.format)
-            if not body["content"].strip():
-                raise PermanentError("The message is empty: Discord sends none without text.")
-            body["components"] = interactions.components(message.buttons)
-        return body
-
-    async def _sent_earlier(self, message: Outgoing, body: dict[str, Any]) -> str | None:
-        """The id of the message, if an earlier try reached the customer: Discord forgets a nonce within minutes."""
-        answered = re.fullmatch(r"(?:interaction:)?(\d+)", message.reply_to or "")
-        since = max(int(message.after or 0), int(answered[1]) if answered else 0)
-        if not since:
-            return None  # nothing tells this try's message from an older one
-        me = await self._api.me()
-        while True:
-            page = await self._call(
-                "GET", "/channels/{channel_id}/messages", message.chat_id, query={"after": str(since), "limit": PAGE}
-            )
-            if not isinstance(page, list):
-                raise TemporaryError(UNREADABLE)
-            for raw in sorted(page, key=message_id):
-                if author_id(raw) == me and _shows(raw, message, body):
-                    return str(message_id(raw))
-            latest = max(map(message_id, page), default=0)
-            if latest <= since:
-                return None
-            since = latest
+        with self._errands.sending(message.chat_id):
+            return await messages.send(self._api, message)
 
     async def edit(self, message: Outgoing, external_id: str) -> None:
-        try:
-            await self._call(
-                "PATCH",
-                "/channels/{channel_id}/messages/{message_id}",
-                message.chat_id,
-                json=self._body(message),
-                message_id=external_id,
-            )
-        except Exception as error:
-            explain(error)
+        await messages.edit(self._api, message, external_id)
 
     async def delete(self, chat_id: str, external_id: str) -> None:
-        try:
-            await self._call("DELETE", "/channels/{channel_id}/messages/{message_id}", chat_id, message_id=external_id)
-        except discord.NotFound as error:
-            if error.code != UNKNOWN_MESSAGE:
-                explain(error)
-        except Exception as error:
-            explain(error)
+        await messages.delete(self._api, chat_id, external_id)
 
     async def typing(self, chat_id: str) -> None:
-        try:
-            await self._call("POST", "/channels/{channel_id}/typing", chat_id)
-        except Exception as error:
-            log.debug("typing not shown", action="discord_typing_failed", error=type(error).__name__)
+        await messages.typing(self._api, chat_id)
 
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:
-        try:
-            if attachment.kind == "sticker":
-                return await self._api.download(_STICKERS.format(attachment.reference), limit)
-            try:
-                return await self._api.download(_checked(attachment.reference), limit)
-            except FileNotFoundError:
-                return await self._api.download(await self._fresh_link(attachment, chat_id, external_id), limit)
-        except FileNotFoundError:
-            raise PermanentError("The file is gone at Discord.") from None
-        except Exception as error:
-            explain(error)
-
-    async def _fresh_link(self, attachment: Attachment, chat_id: str, external_id: str) -> str:
-        """Discord's links expire within a day; the message has new ones."""
-        path = urlsplit(attachment.reference).path
-        try:
-            message = await self._call(
-                "GET", "/channels/{channel_id}/messages/{message_id}", chat_id, message_id=external_id
-            )
-        except discord.NotFound:
-            raise FileNotFoundError from None
-        shots = [shot["message"] for shot in message.get("message_snapshots") or ()]
-        for content in (message, *shots):
-            for file in content.get("attachments") or ():
-                if urlsplit(file["url"]).path == path:
-                    return _checked(file["url"])
-        raise FileNotFoundError
+        return await messages.fetch(self._api, attachment, chat_id, external_id, limit)
 
     async def close(self) -> None:
         """Closes the connections. Nothing can be sent afterwards."""
-        for errand in self._errands:
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._errands.close()
         await self._api.close()
-
-    async def _call(self, method: str, path: str, chat_id: str, **more: Any) -> Any:
-        if not chat_id.isascii() or not chat_id.isdecimal():
-            raise PermanentError("This is not a Discord channel.")
-        return await self._api.call(method, path, channel_id=chat_id, **more)
 
     # --- one connection to the gateway
 
@@ -294,12 +145,22 @@ class DiscordConnector:
         shards = await self._find_gateway()
         intake = Intake(self._api, self._records, receive, self.account, known)
         session = Session.recalled(await self._records.recall(NAME, self.account, _SESSION))
-        connection = _Connection(self, intake, self._health, shards, session)
+        connection = Connection(
+            self.account, intake, self._errands, self._health, self.keep, shards=shards, session=session
+        )
         intake.catch_up()
         try:
             await connection.run(self._token)
         finally:
             await intake.close()
+
+    def _interrupted(self, error: Exception) -> float:
+        """Says what went wrong; the seconds to wait at least."""
+        told = explained(error)
+        self._health.connecting()
+        self._health.trouble(str(told))
+        log.warning("discord connection failed", action="discord_failed", error=str(told), kind=type(error).__name__)
+        return told.retry_after or 0.0 if isinstance(told, TemporaryError) else 0.0
 
     async def _find_gateway(self) -> int:
         """Says to discord.py where it is; returns how many shards Discord wants."""
@@ -323,215 +184,6 @@ class DiscordConnector:
     async def keep(self, session: Session) -> None:
         """Remembers where a restart goes on."""
         await self._records.remember(NAME, self.account, _SESSION, session.kept())
-
-    # --- errands: what may fail without loss
-
-    def run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(errand)
-        self._errands.add(task)  # the event loop alone would let it be collected
-        task.add_done_callback(self._errands.discard)
-
-    async def announce_commands(self, application_id: int) -> None:
-        try:
-            await self._api.call(
-                "PUT",
-                "/applications/{application_id}/commands",
-                json=interactions.commands(),
-                application_id=str(application_id),
-            )
-        except Exception as error:
-            said = str(explained(error))
-            log.warning("commands not announced", action="discord_announce_commands_failed", error=said)
-            self._health.trouble(f"The slash commands could not be announced: {said}")
-
-    async def acknowledge(self, interaction: Interaction, event: Event) -> None:
-        """Answers what was done in the chat itself: when it is committed, or before the customer is shown a failure."""
-        answers = interactions.Answers(self._api, interaction)
-        try:
-            try:
-                async with asyncio.timeout(ANSWER_WITHIN):
-                    await event.committed.wait()
-            except TimeoutError:
-                pass  # it stays in line, and nobody else will bring it again
-            if interaction.command is None:
-                await answers.taken()
-            else:
-                await answers.said(interactions.words("here", interaction.locale))
-        except Exception as error:  # most often: done too long ago
-            log.debug("interaction not answered", action="discord_answer_failed", error=type(error).__name__)
-
-    async def open_chat(self, interaction: Interaction, connection: _Connection) -> None:
-        """Opens the direct messages for somebody who asked on a server, and tells them there where it goes on."""
-        answers = interactions.Answers(self._api, interaction)
-        try:
-            await answers.later()
-        except Exception as error:
-            log.info("interaction not answered", action="discord_answer_failed", error=type(error).__name__)
-        try:
-            said = await self._open(interaction, connection)
-        except Exception as error:
-            log.warning("chat not opened", action="discord_open_failed", error=str(explained(error)))
-            said = interactions.words("failed", interaction.locale)
-        try:
-            await answers.finally_said(said)
-        except Exception as error:
-            log.info("interaction not answered", action="discord_answer_failed", error=type(error).__name__)
-
-    async def _open(self, interaction: Interaction, connection: _Connection) -> str:
-        channel = await self._api.call(
-            "POST", "/users/@me/channels", json={"recipient_id": int(interaction.sender.external_id)}
-        )
-        chat_id = str(message_id(channel))
-        if chat_id == "0":
-            raise TemporaryError(UNREADABLE)
-        opened = self._opened.setdefault(chat_id, asyncio.get_running_loop().create_future())
-        event = connection.offer(interaction.incoming(self.account, chat_id))
-        problem, written = None, False
-        try:
-            async with asyncio.timeout(WRITTEN_WITHIN):
-                await event.committed.wait()
-                problem, written = await asyncio.shield(opened), True
-        except TimeoutError:
-            if not event.committed.is_set():
-                return interactions.words("failed", interaction.locale)
-        finally:
-            if self._opened.get(chat_id) is opened:
-                del self._opened[chat_id]
-        if problem is not None:
-            return interactions.words("closed", interaction.locale)
-        link = f"https://discord.com/channels/@me/{chat_id}"
-        # A person may have the conversation, and then nothing new is written there.
-        return interactions.words("there" if written else "continue", interaction.locale, link=link)
-
-
-class _Connection:
-    """One connection to the gateway. What it brings is handed on in the moment in which it comes."""
-
-    def __init__(
-        self, connector: DiscordConnector, intake: Intake, health: Health, shards: int, session: Session | None
-    ) -> None:
-        self._connector = connector
-        self._intake = intake
-        self._health = health
-        self._is_connected = False
-        self._is_announced = False
-        self._kept = session
-        self._gateway = Gateway(
-            {
-                "MESSAGE_CREATE": partial(self._take, read_message),
-                "MESSAGE_UPDATE": partial(self._take, read_edit),
-                "MESSAGE_DELETE": partial(self._take, read_deletion),
-                "INTERACTION_CREATE": self._take_interaction,
-            },
-            shards=shards,
-            resume=session,
-            begins=intake.begin_session,
-            connected=self._connected,
-            disconnected=self._disconnected,
-        )
-
-    async def run(self, token: str) -> None:
-        """Until it ends for good, which raises what discord.py raises; or until cancelled, resumable then."""
-        async with self._gateway:
-            await self._gateway.http.static_login(token)
-            beside = [asyncio.create_task(self._keep_session()), asyncio.create_task(self._watch())]
-            # A task of its own: while it reconnects, discord.py swallows a cancellation, and would wait for ever.
-            connecting = asyncio.create_task(self._gateway.connect())
-            try:
-                await asyncio.shield(connecting)
-            finally:
-                for task in beside:
-                    task.cancel()
-                await asyncio.gather(*beside, return_exceptions=True)
-                await self._keep_now()
-                connecting.cancel()
-                await self._gateway.leave()
-                await asyncio.gather(connecting, return_exceptions=True)
-
-    def offer(self, incoming: Incoming) -> Event:
-        return self._intake.offer(incoming, self._gateway.sequence)
-
-    def _take(self, read: Callable[[object, str], Incoming | None], raw: object) -> None:
-        if (chat_id := partly_edited(raw)) is not None:
-            self._intake.revisit(chat_id)
-            return
-        try:
-            incoming = read(raw, self._connector.account)
-        except MalformedEvent as error:
-            log.warning("event malformed", action="discord_event_malformed", error=str(error))
-            return
-        if incoming is not None:
-            self.offer(incoming)
-
-    def _take_interaction(self, raw: object) -> None:
-        try:
-            interaction = read_interaction(raw)
-        except MalformedEvent as error:
-            log.warning("interaction malformed", action="discord_event_malformed", error=str(error))
-            return
-        if interaction is None:
-            return
-        if interaction.chat_id is None:
-            self._connector.run_errand(self._connector.open_chat(interaction, self))
-        else:
-            event = self.offer(interaction.incoming(self._connector.account, interaction.chat_id))
-            self._connector.run_errand(self._connector.acknowledge(interaction, event))
-
-    async def _connected(self) -> None:
-        log.info("discord connected", action="discord_connected", account=self._connector.account)
-        self._is_connected = True
-        self._health.connected(self._connector.account)
-        if not self._is_announced:
-            self._is_announced = True
-            self._connector.run_errand(self._connector.announce_commands(self._application_id))
-
-    def _disconnected(self) -> None:
-        log.info("discord disconnected; reconnecting", action="discord_disconnected", account=self._connector.account)
-        self._is_connected = False
-        self._health.connecting()
-
-    @property
-    def _application_id(self) -> int:
-        # A resumed session does not say it again.
-        said = self._gateway.application_id or (self._kept.application_id if self._kept else 0)
-        return said or int(self._connector.account)
-
-    async def _watch(self) -> NoReturn:
-        """discord.py tries for ever to get a connection, and says so in the log alone."""
-        while True:
-            await asyncio.sleep(CONNECTED_WITHIN)
-            if not self._is_connected:
-                self._health.trouble("Discord's gateway has not let the bot in yet; the desk keeps trying.")
-
-    async def _keep_session(self) -> NoReturn:
-        while True:
-            await asyncio.sleep(KEEP_EVERY)
-            await self._keep_now()
-
-    async def _keep_now(self) -> None:
-        committed = self._intake.committed(self._gateway.sequence)
-        session = self._gateway.session(committed, self._application_id) if committed >= 0 else None
-        if session is None or session == self._kept:
-            return
-        try:
-            async with asyncio.timeout(KEEP_WITHIN):
-                await self._connector.keep(session)
-            self._kept = session
-        except Exception as error:
-            log.warning("session not kept", action="discord_keep_failed", error=type(error).__name__)
-
-
-def _shows(raw: Any, message: Outgoing, body: dict[str, Any]) -> bool:
-    """Whether a message of the chat's history is what ``body`` would make."""
-    if message.file is not None:
-        return [file.get("size") for file in raw.get("attachments") or ()] == [len(message.file.content)]
-    return bool(raw.get("content", "").strip() == body["content"].strip())
-
-
-def _checked(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
-        raise PermanentError("Discord named no address for the file.")
-    return url
 
 
 def _build(settings: DiscordSettings, surroundings: Surroundings) -> DiscordConnector:

@@ -27,10 +27,11 @@ from starlette.types import ASGIApp, Message
 
 from bot import guard, http, logs
 from bot.model import Incoming, Receipt
-from connectors import discord as discord_connector
 from connectors.base import Unobserved
-from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.discord import intake as discord_intake
+from connectors.discord.connection import Connection
+from connectors.discord.errands import Errands
+from connectors.discord.gateway import Session
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
 from connectors.web import WebConnector, WebSettings
@@ -228,12 +229,6 @@ class _History:
             return self.pages.pop(0) if self.pages else []
         return {"id": "1300000000000000900"} if path == "/users/@me/channels" else {}
 
-    async def me(self) -> str:
-        return BOT
-
-    async def close(self) -> None:
-        pass
-
 
 class Discord(Fuzzed):
     """The gateway's events and the history of chats, from where discord.py hands them over."""
@@ -253,10 +248,9 @@ class Discord(Fuzzed):
         events, pages = example
         person = self.begin()
         api = _History()
-        connector = DiscordConnector(DiscordSettings(), "token", MemoryRecords())
-        connector._api, connector.account = api, BOT  # type: ignore[assignment]
-        intake = discord_intake.Intake(api, connector._records, self.desk.receive, BOT, [])  # type: ignore[arg-type]
-        connection = discord_connector._Connection(connector, intake, Unobserved(), 1, None)
+        intake = discord_intake.Intake(api, MemoryRecords(), self.desk.receive, BOT, [])  # type: ignore[arg-type]
+        errands = Errands(api, Unobserved())  # type: ignore[arg-type]
+        connection = Connection(BOT, intake, errands, Unobserved(), _keep_nothing, shards=1, session=None)
         take = connection._gateway._connection.parsers
         api.pages = [_of(person, page) for page in pages]
         for name, data in events:
@@ -276,11 +270,13 @@ class Discord(Fuzzed):
             raise AssertionError(f"a chat is stuck: {self.logs[-2:]}") from None
         finally:
             await intake.close()
-            for errand in connector._errands:
-                errand.cancel()
-            await asyncio.gather(*connector._errands, return_exceptions=True)
+            await errands.close()
         assert not self.desk.faults, self.desk.faults
         self.check_logs()
+
+
+async def _keep_nothing(_: Session) -> None:
+    pass
 
 
 def _busy(intake: discord_intake.Intake) -> bool:

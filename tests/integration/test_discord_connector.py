@@ -28,7 +28,7 @@ from discord.utils import time_snowflake
 from bot.model import Attachment, Button, Chat, Command, File, Incoming, MessageFormat, Outgoing, Receipt, Sender
 from connectors import discord as connector_module
 from connectors.base import PermanentError, TemporaryError
-from connectors.discord import DiscordConnector, DiscordSettings, api, gateway, intake
+from connectors.discord import DiscordConnector, DiscordSettings, api, connection, errands, gateway, intake, messages
 from connectors.discord.interactions import words
 from tests.peers.desk import StandInDesk
 from tests.peers.discord import DiscordPeer, PeerUser
@@ -110,7 +110,7 @@ def _quick(peer: DiscordPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Route, "BASE", peer.api_base)
     monkeypatch.setattr(DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(peer.gateway_url))
     monkeypatch.setattr(gateway, "IDENTIFY_EVERY", 0.01)
-    monkeypatch.setattr(connector_module, "KEEP_EVERY", 0.02)
+    monkeypatch.setattr(connection, "KEEP_EVERY", 0.02)
     monkeypatch.setattr(connector_module, "_FIRST_PAUSE", 0.05)
     monkeypatch.setattr(connector_module, "_LONGEST_PAUSE", 0.2)
     monkeypatch.setattr(intake, "_FIRST_PAUSE", 0.01)
@@ -339,7 +339,7 @@ class _MortalRecords(MemoryRecords):
 async def test_the_desk_is_killed_in_the_middle_of_a_burst(
     peer: DiscordPeer, desk: Desk, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector_module, "KEEP_WITHIN", 0.1)
+    monkeypatch.setattr(connection, "KEEP_WITHIN", 0.1)
     people = [peer.user(f"user {number}") for number in range(4)]
     mortal = Mortal(desk)
     connector = DiscordConnector(settings(peer), peer.token, mortal.records)
@@ -1188,7 +1188,7 @@ async def test_stickers_and_a_failing_file_server(connector: DiscordConnector, m
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    monkeypatch.setattr(connector_module, "_STICKERS", base + "/stickers/{}.png")
+    monkeypatch.setattr(messages, "_STICKERS", base + "/stickers/{}.png")
     assert await connector.fetch(Attachment("sticker", "5"), "1", "2", 99) == b"png of /stickers/5.png"
     with pytest.raises(TemporaryError):
         await connector.fetch(Attachment("file", f"{base}/500"), "1", "2", 99)
@@ -1386,7 +1386,7 @@ async def test_closed_messages_are_said_honestly(
 async def test_a_chat_that_a_person_has_is_only_linked(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector_module, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(errands, "WRITTEN_WITHIN", 0.3)
     async with running(peer, connector, desk):
         ann = await acquainted(peer, desk)
         await peer.wait_until(lambda: len(peer.commands) == 2)
@@ -1398,7 +1398,7 @@ async def test_a_chat_that_a_person_has_is_only_linked(
 async def test_a_chat_that_cannot_be_opened_is_said(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector_module, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(errands, "WRITTEN_WITHIN", 0.3)
     async with running(peer, connector, desk):
         ann = peer.user("Ann", locale="zh-CN")
         await peer.wait_until(lambda: len(peer.commands) == 2)
@@ -1517,7 +1517,7 @@ async def test_a_gateway_that_is_down_at_the_start_is_told(peer: DiscordPeer, de
 async def test_a_gateway_that_says_nothing_is_told(
     peer: DiscordPeer, desk: Desk, doing: Doing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connector_module, "CONNECTED_WITHIN", 0.2)
+    monkeypatch.setattr(connection, "CONNECTED_WITHIN", 0.2)
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()

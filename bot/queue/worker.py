@@ -57,13 +57,14 @@ class WorkersClaim(Claim):
         # Counted by rescue.py.
         super().__init__(job.attempts, known, int(str(job.task_kwargs.get("interrupted", 0))))
         self._worker = worker
+        self._term = worker.term
         self.job_id = job.id
         self.over = False
         self.others_wait = True
 
     async def confirm(self) -> None:
-        """Asks nobody as long as nobody can have taken the worker for dead."""
-        if not self._worker.surely_alive:
+        """Asks nobody as long as nobody can have taken the worker for dead since the job was known to be its own."""
+        if not self._worker.surely_alive or self._worker.term != self._term:
             await self.ask()
 
     async def ask(self) -> None:
@@ -72,6 +73,7 @@ class WorkersClaim(Claim):
         execute = self._worker.app.connector.execute_query_all_async
         if not await execute(_OURS, id=self.job_id, attempts=self.attempts):
             raise ClaimLost(f"another worker has job {self.job_id}")
+        self._term = self._worker.term
 
     def ended(self, *, others_wait: bool) -> None:
         self.over, self.others_wait = True, others_wait
@@ -111,6 +113,9 @@ class Worker(ProcrastinatesWorker):
 
     _alive_at = -inf
     """When the last sign of life that was heard was given."""
+    term = 0
+    """Grows with every sign of life that came late: others may have taken the worker for dead before it, and the jobs
+    that it had then."""
     _slots_taken = 0
 
     def __init__(self, app: procrastinate.App) -> None:
@@ -186,6 +191,8 @@ class Worker(ProcrastinatesWorker):
         asked = ticks.seconds()
         if not await self.app.connector.execute_query_all_async(_BEAT, worker=self.worker_id):
             raise ClaimLost("this worker was taken for dead")
+        if ticks.seconds() - self._alive_at > TRUSTED:
+            self.term += 1
         self._alive_at = asked
 
     async def _update_heartbeat(self) -> None:

@@ -184,7 +184,9 @@ async def test_what_was_put_off_by_a_clock_since_set_back_is_due(database_url: s
 async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "TRUSTED", 0.0)
+    frozen_for = 0.0
+    now = ticks.seconds
+    monkeypatch.setattr(ticks, "seconds", lambda: now() + frozen_for)
     begun, going = asyncio.Event(), asyncio.Event()
     lost: list[str] = []
     done: list[int] = []
@@ -206,6 +208,7 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     async with working(queue):
         await asyncio.wait_for(begun.wait(), 10)
         # As if it had been frozen: another replica rescued the job, and is at work on it.
+        frozen_for = worker_module.STALLED_AFTER
         await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1, worker_id = NULL WHERE status = 'doing'")
         going.set()
         await until(lambda: bool(lost))
@@ -218,6 +221,38 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
         assert done == []
         assert await queue.rescue_stalled() == 1
         await until(lambda: done == [1, 2])
+
+
+async def test_a_sign_of_life_after_a_freeze_makes_no_old_claim_good(
+    database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who wakes up says so first; of two jobs that it had, it must ask about both."""
+    frozen_for = 0.0
+    now = ticks.seconds
+    monkeypatch.setattr(ticks, "seconds", lambda: now() + frozen_for)
+    claims: list[Claim] = []
+    going = asyncio.Event()
+
+    async def deliver(_: int, claim: Claim) -> None:
+        claims.append(claim)
+        await going.wait()
+
+    queue.serve(turn=idle, deliver=deliver, fetch=idle)
+    await deferred(database_url, queue, 1, contact_id=1)
+    await deferred(database_url, queue, 2, contact_id=2)
+    async with working(queue):
+        await until(lambda: len(claims) == 2)
+        frozen_for = worker_module.STALLED_AFTER
+        await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1 WHERE args->>'message_id' = '1'")
+        lost, kept = sorted(claims, key=lambda claim: claim.job_id or 0)
+        for _ in range(2):
+            with pytest.raises(ClaimLost, match="another worker"):
+                await lost.confirm()
+        await kept.confirm()
+        # Known to be its own again, and nobody is asked any more.
+        await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1 WHERE args->>'message_id' = '2'")
+        await kept.confirm()
+        going.set()
 
 
 async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound
@@ -58,6 +58,8 @@ class Base:
     async def ping(self) -> None:
         """Raises if the database does not answer, or takes no writes."""
         async with self._engine.begin() as connection:
+            # Changes nothing, and is refused where nothing may be changed: read-only, or without the right to.
+            await connection.execute(update(message).where(false()).values(text=message.c.text))
             # Writes to its log and nowhere else: on a replica, or without space for that, it fails.
             await connection.execute(select(func.pg_logical_emit_message(True, "switchboard", "")))
 

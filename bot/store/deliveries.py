@@ -19,6 +19,9 @@ from bot.store import rows, tables
 from bot.store.fastpath import FastPath
 from bot.store.tables import contact, delivery, failure, message, turn
 
+SWEEP_GOES_ON = 10.0
+"""Seconds after which PostgreSQL ends a sweep that has stopped between two statements."""
+
 
 class Deliveries(FastPath):
     async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
@@ -228,10 +231,19 @@ class Deliveries(FastPath):
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
         """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
 
-        Safe in any number of replicas: both tasks do nothing when their work is done already.
+        Replicas that sweep at the same moment would each find no job and make one: one sweeps, for the others there is
+        nothing to do. One that freezes in the middle of it holds them up for ``SWEEP_GOES_ON`` seconds.
         """
         before = datetime.now(UTC) - older_than
         async with self._engine.begin() as connection:
+            alone = await connection.execute(
+                select(
+                    func.pg_try_advisory_xact_lock(func.hashtext("switchboard.defer_forgotten")),
+                    func.set_config("idle_in_transaction_session_timeout", f"{SWEEP_GOES_ON * 1000:.0f}", True),
+                )
+            )
+            if not alone.scalar_one():
+                return 0
             turns = (
                 await connection.execute(
                     select(turn.c.message_id, turn.c.conversation_id).where(

@@ -1,0 +1,93 @@
+"""A replica of a desk, reduced to what sweeps and what works: ``python -m tests.integration.replica URL``.
+
+It does what it is told, a line each: ``sweep AT`` begins ``bot.clock.run`` over a ``Store`` and a ``Queue`` of its own,
+with every sweep at the time ``AT`` (seconds since 1970) and each ``EVERY`` seconds after it: so at the same moments in
+all replicas. ``work`` begins the queue: turns are skipped, and deliveries sent to nobody. It ends with its input.
+
+What it does it says, a line each: ``ready``, ``swept defer_forgotten 3`` (what the sweep returned), ``turn 7``,
+``deliver 7``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot import clock
+from bot.queue import Claim, Queue
+from bot.store import Store
+from bot.store.database import conninfo, create_engine
+
+EVERY = 1.0
+
+
+def say(*said: object) -> None:
+    sys.stdout.write(" ".join(map(str, said)) + "\n")
+    sys.stdout.flush()
+
+
+class Together(AsyncIOScheduler):  # type: ignore[misc]
+    """A scheduler whose jobs all begin at the same moments."""
+
+    at = datetime.now(UTC)
+
+    def add_job(self, sweep: Callable[[], Awaitable[Any]], *_: object, **__: object) -> None:
+        async def swept() -> None:
+            say("swept", sweep.__name__, await sweep())
+
+        super().add_job(swept, "interval", seconds=EVERY, start_date=self.at)
+
+
+@asynccontextmanager
+async def parts(url: str) -> AsyncIterator[tuple[Store, Queue]]:
+    queue = Queue(conninfo(url))
+    store = Store(create_engine(url), queue)
+    await queue.open()
+
+    async def turn(message_id: int, _: Claim) -> None:
+        say("turn", message_id)
+        taken = await store.begin_turn(message_id)
+        if taken is not None:
+            await store.skip_turn(taken)
+
+    async def deliver(message_id: int, _: Claim) -> None:
+        say("deliver", message_id)
+        begun = await store.begin_delivery(message_id)
+        if begun is not None:
+            await store.record_sent(begun, 0, str(message_id))
+
+    async def fetch(_: int, __: Claim) -> None: ...
+
+    queue.serve(turn=turn, deliver=deliver, fetch=fetch)
+    try:
+        yield store, queue
+    finally:
+        await queue.close()
+        await store.close()
+
+
+async def main(url: str) -> None:
+    clock.AsyncIOScheduler = Together
+    running: list[asyncio.Task[None]] = []
+    async with parts(url) as (store, queue):
+        say("ready")
+        while order := await asyncio.to_thread(sys.stdin.readline):
+            match order.split():
+                case ["sweep", at]:
+                    Together.at = datetime.fromtimestamp(float(at), UTC)
+                    running.append(asyncio.create_task(clock.run(store, queue)))
+                case ["work"]:
+                    running.append(asyncio.create_task(queue.run()))
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))

@@ -19,9 +19,6 @@ from bot.store import rows, tables
 from bot.store.fastpath import FastPath
 from bot.store.tables import contact, delivery, failure, message, turn
 
-SWEEP_GOES_ON = 10.0
-"""Seconds after which PostgreSQL ends a sweep that has stopped between two statements."""
-
 
 class Deliveries(FastPath):
     async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
@@ -232,15 +229,12 @@ class Deliveries(FastPath):
         """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
 
         Replicas that sweep at the same moment would each find no job and make one: one sweeps, for the others there is
-        nothing to do. One that freezes in the middle of it holds them up for ``SWEEP_GOES_ON`` seconds.
+        nothing to do.
         """
         before = datetime.now(UTC) - older_than
         async with self._engine.begin() as connection:
             alone = await connection.execute(
-                select(
-                    func.pg_try_advisory_xact_lock(func.hashtext("switchboard.defer_forgotten")),
-                    func.set_config("idle_in_transaction_session_timeout", f"{SWEEP_GOES_ON * 1000:.0f}", True),
-                )
+                select(func.pg_try_advisory_xact_lock(func.hashtext("switchboard.defer_forgotten")))
             )
             if not alone.scalar_one():
                 return 0

@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from bot.model import Incoming, Reply, Role, Sender
-from bot.queue import DELIVER, TURN, Queue
+from bot.queue import DELIVER, TURN, Queue, session
 from bot.settings import ROOT
-from bot.store import Store, deliveries
+from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from tests.integration.console_desk import ASKED
 
@@ -280,7 +280,7 @@ async def test_while_all_of_them_work_and_sweep_every_turn_is_taken_once(
 async def test_one_that_freezes_in_the_middle_of_its_sweep_holds_up_the_others_for_a_while_only(
     work: Work, store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "SWEEP_GOES_ON", 1.0)
+    monkeypatch.setattr(session, "IDLE_WITHIN", 1)
     await work.forgotten(3, 0)
     reached, thawed = asyncio.Event(), asyncio.Event()
 

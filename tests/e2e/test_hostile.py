@@ -1,4 +1,4 @@
-"""Conditions that a desk does not choose: an engine that is unwell, a disk that is full.
+"""Conditions that a desk does not choose: an engine that is unwell, a disk that is full, a clock that is set.
 
 Whole desks, their PostgreSQL and real sockets; only Rasa and Telegram are stood in for. docs/storms.md has what else
 was tried, and by hand.
@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
@@ -24,7 +25,7 @@ from tests.e2e.customers import WebCustomer, words
 from tests.e2e.desk import SWITCHBOARD, DeskProcess, config_file
 from tests.peers import engine as unwell
 from tests.peers.engine import Answer, RasaPeer
-from tests.peers.telegram import TelegramPeer
+from tests.peers.telegram import PeerUser, TelegramPeer
 
 QUESTION = "how do i reset my password"
 ANSWER = "Forgot password"
@@ -286,3 +287,94 @@ async def test_on_a_full_disk_platforms_keep_what_is_said_and_it_is_answered_onc
 def long() -> str:
     """Half a page of the database that cannot be pressed together; no more than Telegram takes."""
     return secrets.token_hex(2000)
+
+
+# --- a clock that is set
+
+FAKETIME = ("lib/*/faketime/libfaketimeMT.so.1", "lib*/faketime/libfaketimeMT.so.1")
+FAKED_BY = next((found for place in FAKETIME for found in Path("/usr").glob(place)), None)
+"""Debian's package ``libfaketime``, which ``make setup-tests`` installs, or another system's."""
+SLEEPING_OTHERWISE = "import threading, time; time.sleep = threading.Event().wait; from bot.cli import main; main()"
+"""``switchboard``, but for the system's call behind ``time.sleep``, which libfaketime 0.9.10 breaks."""
+HOUR = 3600
+
+
+class Clock:
+    """The time of day of a desk and its PostgreSQL. What only counts seconds goes on as before, as on a machine whose
+    clock is set."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set_by(0)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "LD_PRELOAD": str(FAKED_BY),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def set_by(self, seconds: int) -> None:
+        """So far from the machine's clock, from now on."""
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(f"{seconds:+d}")
+        unfinished.replace(self._file)
+
+
+@pytest.mark.skipif(FAKED_BY is None, reason="libfaketime is not here: apt-get install libfaketime")
+async def test_a_clock_set_back_and_forward_an_hour_delays_a_reply_that_waits_by_seconds_and_doubles_none(
+    well: RasaPeer, telegram: TelegramPeer, folders: Path
+) -> None:
+    folder = folders / "clock"
+    (folder / "var").mkdir(parents=True)
+    clock = Clock(folder / "clock")
+    config = config_file(folder / "config.yml", ON_TELEGRAM.format(telegram.base_url))
+    environment = {"TELEGRAM_BOT_TOKEN": telegram.token, **well.environment, **clock.environment}
+    desk = DeskProcess(folder / "var", config, environment, (sys.executable, "-c", SLEEPING_OTHERWISE))
+    users = [telegram.user(number, language_code="en") for number in range(100, 103)]
+
+    async def is_told_to_wait(user: PeerUser, seconds: int) -> None:
+        """Returns when the user's reply waits, so many seconds."""
+        telegram.fail_next("sendMessage", 429, "Too Many Requests", retry_after=seconds)
+        user.writes(QUESTION)
+        await until(lambda: waits(desk))
+
+    try:
+        await desk.start()
+        back, forward, forgotten = users
+        await is_told_to_wait(back, 5)
+        clock.set_by(-HOUR)
+        await telegram.wait_sent(back.id, 1, timeout=30)
+
+        # The clock strikes what it was put off until, before that time is over.
+        await is_told_to_wait(forward, HOUR // 2)
+        clock.set_by(0)
+        await telegram.wait_sent(forward.id, 1, timeout=30)
+
+        # Of a delivery without a job only a sweep knows.
+        await is_told_to_wait(forgotten, HOUR // 2)
+        async with await psycopg.AsyncConnection.connect(desk.database, autocommit=True) as connection:
+            await connection.execute("DELETE FROM procrastinate_jobs")
+        clock.set_by(HOUR)
+        await telegram.wait_sent(forgotten.id, 1, timeout=30)
+
+        for user in users:
+            user.writes(QUESTION)
+        for user in users:
+            assert [ANSWER in message["text"] for message in await telegram.wait_sent(user.id, 2)] == [True, True]
+        assert '"lease_lost"' not in desk.log
+        assert '"clock_set_back"' in desk.log
+    finally:
+        await end(desk)
+
+
+async def waits(desk: DeskProcess) -> bool:
+    """Whether something is put off."""
+    async with await psycopg.AsyncConnection.connect(desk.database) as connection:
+        cursor = await connection.execute(
+            "SELECT FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now() + interval '1 second'"
+        )
+        return bool(await cursor.fetchall())

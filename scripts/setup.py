@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
 BIN = "Scripts" if os.name == "nt" else "bin"
 UV = TOOLS / "uv" / BIN / "uv"
+MISSING = ROOT / ".missing"
+"""Where nothing is."""
+FAKETIME = ("lib/*/faketime/libfaketimeMT.so.1", "lib*/faketime/libfaketimeMT.so.1")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -118,6 +121,17 @@ def find_browser():
     return next((Path(found) for name in BROWSERS for found in [shutil.which(name)] if found), None)
 
 
+def install_faketime():
+    try:
+        system_packages("libfaketime", why="the tests that set the clock need libfaketime")
+    except SetupError as error:
+        print("    They are skipped: %s" % error, flush=True)
+
+
+def find_faketime():
+    return next((found for place in FAKETIME for found in Path("/usr").glob(place)), None)
+
+
 def system_packages(*names, why):
     """Installs Debian packages, or says how to."""
     needed = "%s: install %s" % (why, " ".join(names))
@@ -171,7 +185,8 @@ def steps(tests):
         install_browser_libraries,
     )
     if tests:
-        yield "Chromium for the browser tests", "chromium", (), find_browser() or ROOT / ".no-browser", install_browser
+        yield "Chromium for the browser tests", "chromium", (), find_browser() or MISSING, install_browser
+        yield "libfaketime for tests that set the clock", "faketime", (), find_faketime() or MISSING, install_faketime
 
 
 def main():
@@ -189,8 +204,8 @@ def main():
             build()
             print("  %s %d/%d  %s: %.0f s" % (bar, number, len(todo), title, time.monotonic() - started), flush=True)
 
-        if name == "chromium" and find_browser():
-            continue
+        if name in ("chromium", "faketime") and result != MISSING:
+            continue  # the system's own
         changed |= step(name, made_from, result, announced)
     if changed:
         print("  Set up in %.0f s" % (time.monotonic() - begun), flush=True)

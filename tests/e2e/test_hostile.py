@@ -1,0 +1,380 @@
+"""Conditions that a desk does not choose: an engine that is unwell, a disk that is full, a clock that is set.
+
+Whole desks, their PostgreSQL and real sockets; only Rasa and Telegram are stood in for. docs/storms.md has what else
+was tried, and by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from tests.e2e.console import signed_in
+from tests.e2e.customers import WebCustomer, words
+from tests.e2e.desk import SWITCHBOARD, DeskProcess, config_file
+from tests.peers import engine as unwell
+from tests.peers.engine import Answer, RasaPeer
+from tests.peers.telegram import PeerUser, TelegramPeer
+
+QUESTION = "how do i reset my password"
+ANSWER = "Forgot password"
+HONEST = "My automatic answers are unavailable right now, so a person will take over."
+ON_TELEGRAM = "channels:\n  telegram:\n    base_url: {}\n    poll_timeout: 1\n"
+MINUTE = 60.0
+AT_ONCE = 4.0
+"""Seconds: less than a desk waits for its engine, and room for a busy machine."""
+
+
+@pytest.fixture(scope="module")
+async def rasa() -> AsyncIterator[RasaPeer]:
+    async with RasaPeer({QUESTION: "password_reset", "open sesame": "an_intent_without_an_answer"}) as peer:
+        yield peer
+
+
+@pytest.fixture
+def well(rasa: RasaPeer) -> RasaPeer:
+    """It has no ills from the test before."""
+    rasa.latency, rasa.unwell = 0.0, None
+    return rasa
+
+
+async def end(desk: DeskProcess) -> None:
+    """Nothing of it is left, and it never failed in one of its parts."""
+    await desk.end()
+    assert '"part_failed"' not in desk.log
+    assert "Traceback" not in desk.log
+
+
+@pytest.fixture(scope="module")
+async def desk(rasa: RasaPeer, folders: Path) -> AsyncIterator[DeskProcess]:
+    folder = folders / "hostile"
+    (folder / "var").mkdir(parents=True)
+    desk = DeskProcess(folder / "var", config_file(folder / "config.yml"), rasa.environment)
+    try:
+        yield await desk.start()
+    finally:
+        await end(desk)
+
+
+async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not await holds():
+            await asyncio.sleep(0.1)
+
+
+async def answers_a_newcomer(desk: DeskProcess) -> bool:
+    """Whether the bot answers; a newcomer whom it cannot answer is told so."""
+    async with WebCustomer(desk.url) as customer:
+        reply = words(await customer.asks(QUESTION))
+    assert ANSWER in reply or HONEST in reply
+    return ANSWER in reply
+
+
+async def nothing_left(desk: DeskProcess) -> bool:
+    """All turns are taken, and no job of any kind waits."""
+    async with await psycopg.AsyncConnection.connect(desk.database) as connection:
+        cursor = await connection.execute(
+            "SELECT FROM turn WHERE NOT done UNION ALL SELECT FROM procrastinate_jobs LIMIT 1"
+        )
+        return not await cursor.fetchall()
+
+
+# --- Rasa
+
+
+async def test_a_rasa_that_takes_a_minute_costs_the_first_customers_seconds_and_the_next_nothing(
+    desk: DeskProcess, well: RasaPeer
+) -> None:
+    await until(lambda: answers_a_newcomer(desk))
+    well.latency = MINUTE
+    well.asked.clear()
+    async with AsyncExitStack() as stack:
+        customers = [await stack.enter_async_context(WebCustomer(desk.url)) for _ in range(9)]
+        first, later = customers[:6], customers[6:]
+        began = time.monotonic()
+        for reply in await asyncio.gather(*(customer.asks(f"{QUESTION}, please") for customer in first)):
+            assert HONEST in words(reply)
+            assert "place in the queue is" in words(reply)
+        assert time.monotonic() - began < MINUTE / 3
+        assert len(well.asked) == len(first)
+
+        began = time.monotonic()
+        for reply in await asyncio.gather(*(customer.asks(f"{QUESTION}, quickly") for customer in later)):
+            assert HONEST in words(reply)
+        assert time.monotonic() - began < AT_ONCE
+        assert len(well.asked) == len(first), "a circuit that is open asks nobody"
+    async with signed_in(desk) as mei:
+        queue = await mei.page("/console/")
+    assert queue.count(f"{QUESTION}, please") == len(first)
+    assert queue.count(f"{QUESTION}, quickly") == len(later)
+
+    well.latency = 0.0
+    await until(lambda: answers_a_newcomer(desk))
+    await until(lambda: nothing_left(desk))
+
+
+GREET = {"name": "greet", "confidence": 0.9}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(unwell.says("<html>Welcome to nginx!</html>", content_type="text/html"), id="html"),
+        pytest.param(unwell.says({"intent": "greet", "intent_ranking": {"greet": "0.9"}}), id="wrong types"),
+        pytest.param(unwell.says({"intent": GREET, "intent_ranking": []}), id="a ranking of nothing"),
+        pytest.param(unwell.says([[[["greet"]]]]), id="another shape"),
+        pytest.param(
+            unwell.says({"intent": {**GREET, "confidence": float("nan")}, "intent_ranking": [GREET]}), id="NaN"
+        ),
+        pytest.param(unwell.says("[" * 100_000), id="brackets in brackets"),
+        pytest.param(unwell.says({"intent": GREET, "intent_ranking": [GREET]}, status=500), id="500"),
+        pytest.param(unwell.goes_on, id="without an end"),
+        pytest.param(unwell.hangs_up, id="closed"),
+        pytest.param(unwell.breaks_off, id="half"),
+        pytest.param(None, id="gone"),
+    ],
+)
+async def test_whatever_rasa_answers_instead_of_a_prediction_the_customer_is_queued_for_a_person(
+    desk: DeskProcess, well: RasaPeer, answer: Answer | None
+) -> None:
+    await until(lambda: answers_a_newcomer(desk))
+    well.asked.clear()
+    async with WebCustomer(desk.url) as customer:
+        try:
+            if answer is None:
+                await well.stop()
+            well.unwell = answer
+            began = time.monotonic()
+            reply = words(await customer.asks(QUESTION))
+        finally:
+            well.unwell = None
+            if answer is None:
+                await well.start()
+        assert HONEST in reply
+        assert time.monotonic() - began < AT_ONCE
+        assert well.asked == ([] if answer is None else [QUESTION])
+        # One such answer opens no circuit: the next customer has the bot again.
+        assert await answers_a_newcomer(desk)
+        assert [message["author"] for message in await customer.transcript()] == ["customer", "bot"]
+    await until(lambda: nothing_left(desk))
+
+
+async def test_an_intent_that_nobody_wrote_an_answer_for_is_one_that_the_bot_did_not_understand(
+    desk: DeskProcess, well: RasaPeer
+) -> None:
+    await until(lambda: answers_a_newcomer(desk))
+    async with WebCustomer(desk.url) as customer:
+        assert "I am not sure of the right answer" in words(await customer.asks("open sesame"))
+    await until(lambda: nothing_left(desk))
+
+
+# --- a full disk
+
+ROOM = "96m"
+"""For PostgreSQL's files and what it logs before it works, and little more."""
+ON_A_DISK_OF_ITS_OWN = f'mount -t tmpfs -o size={ROOM} desk "$0" && exec "$@"'
+
+
+def on_a_disk_of_its_own(folder: Path, *command: str | Path) -> Sequence[str | Path]:
+    """Runs ``command`` with a small disk at ``folder`` that only it and its children see: whatever happens to it, or
+    to this process, the disk goes with the last of them."""
+    return ("unshare", "--mount", "sh", "-c", ON_A_DISK_OF_ITS_OWN, folder, *command)
+
+
+@pytest.fixture
+def mounting(tmp_path: Path) -> None:
+    try:
+        subprocess.run(on_a_disk_of_its_own(tmp_path, "true"), check=True, capture_output=True, text=True)
+    except OSError as error:
+        pytest.skip(f"a disk of its own needs unshare: {error}")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"nothing may be mounted here; a disk of its own needs root: {error.stderr.strip()}")
+
+
+class Ballast:
+    """A file that takes all the room on the disk of a process."""
+
+    def __init__(self, pid: int, folder: Path) -> None:
+        self._file = Path(f"/proc/{pid}/root{folder}/ballast")
+
+    def fill(self) -> None:
+        with self._file.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(64 * 1024))
+        assert not shutil.disk_usage(self._file).free
+
+    def throw_off(self) -> None:
+        self._file.unlink()
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramPeer]:
+    async with TelegramPeer() as peer:
+        yield peer
+
+
+@pytest.mark.usefixtures("mounting")
+async def test_on_a_full_disk_platforms_keep_what_is_said_and_it_is_answered_once_there_is_room(
+    well: RasaPeer, telegram: TelegramPeer, folders: Path
+) -> None:
+    folder = folders / "full"
+    disk = folder / "var" / "postgres"
+    disk.mkdir(parents=True)
+    config = config_file(folder / "config.yml", ON_TELEGRAM.format(telegram.base_url))
+    environment = {"TELEGRAM_BOT_TOKEN": telegram.token, **well.environment}
+    desk = DeskProcess(folder / "var", config, environment, on_a_disk_of_its_own(disk, SWITCHBOARD))
+    try:
+        await desk.start()
+        assert desk.process is not None
+        ballast = Ballast(desk.process.pid, disk)
+        async with AsyncExitStack() as stack:
+            ballast.fill()
+            taken: list[WebCustomer] = []
+            # A few still fit into files that are there already.
+            while True:
+                visitor = await stack.enter_async_context(WebCustomer(desk.url))
+                text, id = long(), str(uuid4())
+                refused = await visitor.tries(text, id)
+                if refused.status_code != 202:
+                    break
+                taken.append(visitor)
+                assert len(taken) < 50
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+            ready = await visitor.http.get("/readyz")
+            assert ready.status_code == 503
+            assert "No space left on device" in ready.json()["database"]
+
+            users = [telegram.user(number, language_code="en") for number in range(100, 104)]
+            for user in users:
+                user.writes(long())
+            # It asks for them again and again, and confirms none.
+            await telegram.wait_calls("getUpdates", len(telegram.called("getUpdates")) + 3)
+            assert len(telegram.pending) == len(users)
+
+            ballast.throw_off()
+            for _ in range(2):
+                assert (await visitor.tries(text, id)).status_code == 202
+            for customer in (*taken, visitor):
+                assert (await customer.hears())["author"] == "bot"
+                assert [message["author"] for message in await customer.transcript()] == ["customer", "bot"]
+            for user in users:
+                await telegram.wait_sent(user.id, 1, timeout=60)
+            # What would come a second time would come before the answer to the next.
+            for user in users:
+                user.writes(QUESTION)
+            for user in users:
+                first, second = await telegram.wait_sent(user.id, 2)
+                assert ANSWER not in first["text"]
+                assert ANSWER in second["text"]
+            await telegram.wait_until(lambda: not telegram.pending)
+            assert (await visitor.http.get("/readyz")).status_code == 200
+    finally:
+        await end(desk)
+
+
+def long() -> str:
+    """Half a page of the database that cannot be pressed together; no more than Telegram takes."""
+    return secrets.token_hex(2000)
+
+
+# --- a clock that is set
+
+FAKETIME = ("lib/*/faketime/libfaketimeMT.so.1", "lib*/faketime/libfaketimeMT.so.1")
+FAKED_BY = next((found for place in FAKETIME for found in Path("/usr").glob(place)), None)
+"""Debian's package ``libfaketime``, which ``make setup-tests`` installs, or another system's."""
+SLEEPING_OTHERWISE = "import threading, time; time.sleep = threading.Event().wait; from bot.cli import main; main()"
+"""``switchboard``, but for the system's call behind ``time.sleep``, which libfaketime 0.9.10 breaks."""
+HOUR = 3600
+
+
+class Clock:
+    """The time of day of a desk and its PostgreSQL. What only counts seconds goes on as before, as on a machine whose
+    clock is set."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.set_by(0)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "LD_PRELOAD": str(FAKED_BY),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+            "NO_FAKE_STAT": "1",
+        }
+
+    def set_by(self, seconds: int) -> None:
+        """So far from the machine's clock, from now on."""
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(f"{seconds:+d}")
+        unfinished.replace(self._file)
+
+
+@pytest.mark.skipif(FAKED_BY is None, reason="libfaketime is not here: apt-get install libfaketime")
+async def test_a_clock_set_back_and_forward_an_hour_delays_a_reply_that_waits_by_seconds_and_doubles_none(
+    well: RasaPeer, telegram: TelegramPeer, folders: Path
+) -> None:
+    folder = folders / "clock"
+    (folder / "var").mkdir(parents=True)
+    clock = Clock(folder / "clock")
+    config = config_file(folder / "config.yml", ON_TELEGRAM.format(telegram.base_url))
+    environment = {"TELEGRAM_BOT_TOKEN": telegram.token, **well.environment, **clock.environment}
+    desk = DeskProcess(folder / "var", config, environment, (sys.executable, "-c", SLEEPING_OTHERWISE))
+    users = [telegram.user(number, language_code="en") for number in range(100, 103)]
+
+    async def is_told_to_wait(user: PeerUser, seconds: int) -> None:
+        """Returns when the user's reply waits, so many seconds."""
+        telegram.fail_next("sendMessage", 429, "Too Many Requests", retry_after=seconds)
+        user.writes(QUESTION)
+        await until(lambda: waits(desk))
+
+    try:
+        await desk.start()
+        back, forward, forgotten = users
+        await is_told_to_wait(back, 5)
+        clock.set_by(-HOUR)
+        await telegram.wait_sent(back.id, 1, timeout=30)
+
+        # The clock strikes what it was put off until, before that time is over.
+        await is_told_to_wait(forward, HOUR // 2)
+        clock.set_by(0)
+        await telegram.wait_sent(forward.id, 1, timeout=30)
+
+        # Of a delivery without a job only a sweep knows.
+        await is_told_to_wait(forgotten, HOUR // 2)
+        async with await psycopg.AsyncConnection.connect(desk.database, autocommit=True) as connection:
+            await connection.execute("DELETE FROM procrastinate_jobs")
+        clock.set_by(HOUR)
+        await telegram.wait_sent(forgotten.id, 1, timeout=30)
+
+        for user in users:
+            user.writes(QUESTION)
+        for user in users:
+            assert [ANSWER in message["text"] for message in await telegram.wait_sent(user.id, 2)] == [True, True]
+        assert '"lease_lost"' not in desk.log
+        assert '"clock_set_back"' in desk.log
+    finally:
+        await end(desk)
+
+
+async def waits(desk: DeskProcess) -> bool:
+    """Whether something is put off."""
+    async with await psycopg.AsyncConnection.connect(desk.database) as connection:
+        cursor = await connection.execute(
+            "SELECT FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now() + interval '1 second'"
+        )
+        return bool(await cursor.fetchall())

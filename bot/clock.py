@@ -32,7 +32,7 @@ async def run(store: Store, queue: Queue) -> None:
     )
     scheduler.add_listener(_tell, EVENT_JOB_ERROR)
     scheduler.add_job(queue.rescue_stalled, "interval", seconds=2)
-    scheduler.add_job(queue.rescue_lost, "interval", seconds=3)
+    scheduler.add_job(queue.rescue_lost, "interval", seconds=2)
     scheduler.add_job(queue.catch_up_with_clock, "interval", seconds=15)
     scheduler.add_job(store.defer_forgotten, "interval", seconds=15)
     scheduler.add_job(store.forget_expired, "interval", hours=1)

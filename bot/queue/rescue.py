@@ -10,7 +10,7 @@ import procrastinate
 import structlog
 
 from bot import ticks
-from bot.queue.worker import FORGOTTEN_AFTER, STALLED_AFTER, Worker
+from bot.queue.worker import FORGOTTEN_AFTER, LOST_AFTER, STALLED_AFTER, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -67,8 +67,8 @@ class Rescue:
 
     def __init__(self, app: procrastinate.App) -> None:
         self._app = app
-        self._unknown: set[int] = set()
-        """Jobs that are this worker's by the database, and that it knew nothing of at the last look."""
+        self._unknown: dict[int, float] = {}
+        """Jobs that are this worker's by the database, and that it knows nothing of; since when."""
         self._beats: dict[int, tuple[datetime, float]] = {}
         """The last heartbeat of each worker, and since when it has been that."""
         self._looked_at = -inf
@@ -107,12 +107,14 @@ class Rescue:
         return len(jobs)
 
     async def of_nobody(self, worker: Worker) -> int:
-        """Known at two looks in a row, some seconds apart: what begins just now is not touched."""
+        """Found at every look for ``LOST_AFTER`` seconds: what begins just now is not touched."""
         if worker.worker_id is None:
             return 0
+        now = ticks.seconds()
         mine = await self._app.connector.execute_query_all_async(_MINE, worker=worker.worker_id)
         unknown = {job["id"] for job in mine} - worker.job_ids
-        lost, self._unknown = unknown & self._unknown, unknown
+        self._unknown = {job_id: self._unknown.get(job_id, now) for job_id in unknown}
+        lost = {job_id for job_id, since in self._unknown.items() if now - since >= LOST_AFTER}
         if not lost:
             return 0
         given = await self._app.connector.execute_query_all_async(_GIVE_BACK, worker=worker.worker_id, ids=sorted(lost))

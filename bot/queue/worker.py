@@ -27,6 +27,11 @@ FORGOTTEN_AFTER = 60.0
 """Seconds without a heartbeat until a worker's row is deleted; its jobs were taken over long before (rescue.py)."""
 POLL = 0.5
 """Seconds between looks for jobs that are due again; new ones are announced."""
+NEWS_WITHIN = 2.0
+"""Seconds in which a transaction that makes a job tells of it, or it may be this worker's no more."""
+LOST_AFTER = 3.0
+"""Seconds, more than ``NEWS_WITHIN``, after which a job that is the worker's by the database, and that it knows nothing
+of, is handed back."""
 CONCURRENCY = 30
 BORN_AT_MOST = 300
 """Jobs that a worker takes at their birth and has not done yet; more wait in the database and need no memory."""
@@ -53,11 +58,12 @@ class Retry(procrastinate.BaseRetryStrategy):
 
 
 class WorkersClaim(Claim):
-    def __init__(self, worker: Worker, job: Job, known: object = None) -> None:
+    def __init__(self, worker: Worker, job: Job, term: int | None, known: object = None) -> None:
+        """``term``: the worker's, in which the job was known to be its own; None: not known."""
         # Counted by rescue.py.
         super().__init__(job.attempts, known, int(str(job.task_kwargs.get("interrupted", 0))))
         self._worker = worker
-        self._term = worker.term
+        self._term = term
         self.job_id = job.id
         self.over = False
         self.others_wait = True
@@ -84,6 +90,8 @@ class Slot:
 
     def __init__(self, worker: Worker | None) -> None:
         self._worker = worker
+        self._term = 0 if worker is None else worker.term
+        self._taken_at = ticks.seconds()
 
     @property
     def worker_id(self) -> int | None:
@@ -91,9 +99,11 @@ class Slot:
         return None if self._worker is None else self._worker.worker_id
 
     def begin(self, job_id: int, task: str, message_id: int, known: object) -> None:
-        """The transaction is committed, and the job is this worker's."""
+        """The transaction is committed, and the job is this worker's: unless the news took long to come, and the job
+        was handed back as one that nobody is at."""
         assert self._worker is not None
-        self._worker.begin(job_id, task, message_id, known)
+        is_news = ticks.seconds() - self._taken_at < NEWS_WITHIN
+        self._worker.begin(job_id, task, message_id, self._term if is_news else None, known)
         self._worker = None
 
     def release(self) -> None:
@@ -149,7 +159,7 @@ class Worker(ProcrastinatesWorker):
     def leave_slot(self) -> None:
         self._slots_taken -= 1
 
-    def begin(self, job_id: int, task: str, message_id: int, known: object) -> None:
+    def begin(self, job_id: int, task: str, message_id: int, term: int | None, known: object) -> None:
         """Works on a job that is this worker's already, in a slot that was taken for it."""
         if self._stop_event.is_set():
             self.leave_slot()  # as with any that a worker leaves behind, others take it over
@@ -168,7 +178,7 @@ class Worker(ProcrastinatesWorker):
             app=self.app,
             worker_name=self.worker_name,
             job=job,
-            additional_context={CLAIM: WorkersClaim(self, job, known)},
+            additional_context={CLAIM: WorkersClaim(self, job, term, known)},
             abort_reason=lambda: self._job_ids_to_abort.get(job_id),
             start_timestamp=time(),
         )
@@ -207,7 +217,7 @@ class Worker(ProcrastinatesWorker):
     async def _process_job(self, context: procrastinate.JobContext) -> None:
         claim = context.additional_context.get(CLAIM)
         if claim is None:
-            claim = context.additional_context[CLAIM] = WorkersClaim(self, context.job)
+            claim = context.additional_context[CLAIM] = WorkersClaim(self, context.job, None)
         await super()._process_job(context)
         if claim.others_wait:
             self._new_job_event.set()

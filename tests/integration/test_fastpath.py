@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from bot import ticks
 from bot import turns as turns_module
 from bot.answers import Answers
 from bot.app import build_policy
@@ -191,10 +192,42 @@ async def test_a_claim_whose_news_was_lost_is_found(desk: Desk, sql: Sql, monkey
         await desk.brings("2")
     await asyncio.sleep(0.2)
     assert len(desk.platform.sent) == 1
-    assert await desk.queue.rescue_lost() == 0  # it may begin just now
+    for _ in range(2):
+        assert await desk.queue.rescue_lost() == 0  # it may begin just now
+    now = ticks.seconds
+    monkeypatch.setattr(ticks, "seconds", lambda: now() + worker_module.LOST_AFTER)
     assert await desk.queue.rescue_lost() == 1
     await until(lambda: len(desk.platform.sent) == 2)
     await idle(sql)
+
+
+async def test_a_claim_whose_news_comes_late_is_asked_about(
+    desk: Desk, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database stood still between the commit and its answer, and the job was handed on meanwhile."""
+    later = 0.0
+    now = ticks.seconds
+    monkeypatch.setattr(ticks, "seconds", lambda: now() + later)
+    await desk.brings("1")
+    await until(lambda: len(desk.platform.sent) == 1)
+    await idle(sql)
+    at_once = desk.queue.at_once
+    handed_on = asyncio.Event()
+
+    async def answers_late(*statements: Any) -> Any:
+        nonlocal later
+        row = await at_once(*statements)
+        if await sql("SELECT id FROM procrastinate_jobs WHERE task_name = 'deliver'"):
+            await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1")
+            later += worker_module.NEWS_WITHIN
+            handed_on.set()
+        return row
+
+    monkeypatch.setattr(desk.queue, "at_once", answers_late)
+    await desk.brings("2")
+    await asyncio.wait_for(handed_on.wait(), 10)
+    await asyncio.sleep(0.5)
+    assert len(desk.platform.sent) == 1
 
 
 async def test_recorded_is_shown_where_there_is_nothing_to_send(desk: Desk, sql: Sql) -> None:

@@ -266,6 +266,7 @@ async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead
 
     async def deliver(_: int, claim: Claim) -> None:
         nonlocal later
+        await claim.confirm()
         # The job is taken over by now, and a question would tell.
         await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1")
         await claim.confirm()

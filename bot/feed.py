@@ -70,7 +70,7 @@ class Feed:
         finally:
             self._forget(watch)
 
-    def turn(self, watch: Watch, to: Subject) -> None:
+    def move(self, watch: Watch, to: Subject) -> None:
         """Has it watch another's events from now on. As at the beginning: then read, then wait."""
         self._forget(watch)
         watch.of = to

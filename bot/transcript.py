@@ -52,7 +52,7 @@ class StoredTranscript:
                     known = await self._store.contact(channel, account, contact)
                     if known is not None:
                         contact_id = known.id
-                        self._feed.turn(watch, contact_id)
+                        self._feed.move(watch, contact_id)
                 news: list[Message] = []
                 if contact_id is not None:
                     news = await self._store.transcript(contact_id, after=after, limit=_AT_ONCE)

@@ -53,7 +53,7 @@ async def test_who_waits_for_a_contact_that_is_new_goes_on_with_it() -> None:
         assert not await woken(watch)
         feed.tell(about(7, opened_by="key"))
         assert await woken(watch)
-        feed.turn(watch, 7)
+        feed.move(watch, 7)
         feed.tell(about(7))
         assert await woken(watch)
         feed.tell(about(8, opened_by="key"))
@@ -90,13 +90,19 @@ class Transcript:
         )
 
 
-async def test_a_question_and_its_answer_are_read_at_once() -> None:
+async def asked() -> tuple[Feed, Transcript, asyncio.Future[list[Message]]]:
+    """A visitor with an open page, which shows nothing yet, has said something; what the page is given next."""
     feed, store = Feed(""), Transcript()
     news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
     reading = asyncio.ensure_future(anext(news))
     await asyncio.sleep(0.01)
     store.says(1, Author.CUSTOMER)
     feed.tell(about(7, "message"))
+    return feed, store, reading
+
+
+async def test_a_question_and_its_answer_are_read_at_once() -> None:
+    feed, store, reading = await asked()
     await asyncio.sleep(0.01)
     store.says(2, Author.BOT)
     feed.tell(about(7, "delivery"))
@@ -105,12 +111,7 @@ async def test_a_question_and_its_answer_are_read_at_once() -> None:
 
 
 async def test_a_question_without_an_answer_is_shown_a_moment_later() -> None:
-    feed, store = Feed(""), Transcript()
-    news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
-    reading = asyncio.ensure_future(anext(news))
-    await asyncio.sleep(0.01)
-    store.says(1, Author.CUSTOMER)
-    feed.tell(about(7, "message"))
+    _, _, reading = await asked()
     assert [message.id for message in await asyncio.wait_for(reading, 1)] == [1]
 
 

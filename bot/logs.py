@@ -30,7 +30,7 @@ def configure(level: str, secrets: Iterable[str] = (), to: Path | None = None) -
     """Sets up logging for the process, on standard error or in the file ``to``. Every value in
     ``secrets`` is blotted out wherever it turns up, tracebacks included."""
     if to is not None:
-        to.parent.mkdir(parents=True, exist_ok=True)
+        to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     stream: TextIO = sys.stderr if to is None else to.open("a", encoding="utf-8")
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -349,7 +349,7 @@ class _log_file:
         self._path = path
 
     def __enter__(self) -> logging.Logger:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._handler = RotatingFileHandler(self._path, maxBytes=500_000, backupCount=2, encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         # Not from the registry: its lines must not reach the desk's own log.

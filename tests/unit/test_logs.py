@@ -17,7 +17,7 @@ from bot import logs
 def lines(tmp_path: Path) -> Iterator[Path]:
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    path = tmp_path / "log"
+    path = tmp_path / "log" / "desk.log"
     logs.configure("info", ["hush-hush", ""], to=path)
     yield path
     root.handlers, root.level = before
@@ -50,3 +50,7 @@ def test_debug_lines_and_chatty_libraries_stay_out(lines: Path) -> None:
     logging.getLogger("httpx").info("GET https://api/bot123:abc/getUpdates")
     logging.getLogger("procrastinate.worker").info("Starting job turn")
     assert lines.read_text() == ""
+
+
+def test_nobody_else_on_the_machine_looks_into_the_folder_of_the_logs(lines: Path) -> None:
+    assert lines.parent.stat().st_mode & 0o077 == 0

@@ -24,6 +24,7 @@ PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "
 PHRASES = frozenset(
     {
         "agent_joined",
+        "agent_nameless",
         "already_queued",
         "ask_again",
         "ask_back",
@@ -41,6 +42,9 @@ PHRASES = frozenset(
         "queued_engine",
         "queued_unsure",
         "queued_urgent",
+        "put_back",
+        "reopened",
+        "reopened_queued",
         "resolved",
         "welcome",
         "what_else",

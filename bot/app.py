@@ -26,7 +26,7 @@ from bot.feed import Feed
 from bot.health import ChannelHealth, write_health
 from bot.intake import Intake
 from bot.metrics import Metrics
-from bot.model import Button, Conversation, Incoming, PermanentError, Receipt, Role
+from bot.model import Button, Conversation, Incoming, PermanentError, Receipt, Reopening, Role
 from bot.outbox import Outbox
 from bot.queue import Queue
 from bot.settings import ROOT, Settings, load
@@ -147,6 +147,7 @@ class Switchboard:
         leases: Mapping[str, str],
         metrics: Metrics,
         brand: str,
+        reopening: Reopening,
     ) -> None:
         """``leases`` by channel: the name under which replicas agree who runs it."""
         self.store = store
@@ -162,7 +163,8 @@ class Switchboard:
         self._refusal = ""
         self._refused_at = -math.inf
         self._turns = turns
-        self._intake = Intake(store.record_incoming)
+        self._intake = Intake(partial(store.record_incoming, reopening=reopening))
+        self._gone_after = reopening.agent_gone_after
         queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
 
     async def receive(self, incoming: Incoming) -> Receipt:
@@ -252,7 +254,10 @@ class Switchboard:
             await stack.enter_async_context(_background("http", lambda: http.serve(app, listening)))
             stack.callback(stopping.set)
             await first_engine_ready()
-            await stack.enter_async_context(_background("clock", lambda: clock.run(self.store, self._queue)))
+            sweeps = partial(
+                clock.run, self.store, self._queue, partial(self._desk.put_back_abandoned, self._gone_after)
+            )
+            await stack.enter_async_context(_background("clock", sweeps))
             await stack.enter_async_context(_background("queue", self._queue.run))
             for connector in self.connectors.values():
                 await stack.enter_async_context(_background(connector.name, partial(self._connect, connector)))
@@ -340,6 +345,12 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         leases={name: f"{name}:{_fingerprint(settings, plugin)}" for name, plugin in plugins().items()},
         metrics=metrics,
         brand=settings.config.brand.name,
+        reopening=Reopening(
+            within=timedelta(hours=settings.config.desk.reopen_hours),
+            agent_gone_after=timedelta(minutes=settings.config.desk.agent_gone_minutes),
+            to_agent=answers.phrase_by_locale("reopened"),
+            to_queue=answers.phrase_by_locale("reopened_queued"),
+        ),
     )
 
 

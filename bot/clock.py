@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -23,8 +24,10 @@ SET = 1.0
 """Seconds by which a clock that nobody sets and the machine's must come apart for that."""
 
 
-async def run(store: Store, queue: Queue) -> None:
-    """Sweeps until cancelled. Every sweep may run in any number of replicas, and late, and twice."""
+async def run(store: Store, queue: Queue, put_back_abandoned: Callable[[], Awaitable[object]] | None = None) -> None:
+    """Sweeps until cancelled. Every sweep may run in any number of replicas, and late, and twice.
+
+    ``put_back_abandoned`` puts back into the queue what waits for an agent who is gone."""
     # Its own lines ("job executed successfully") would be one every few seconds; what fails is said below.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     scheduler = AsyncIOScheduler(
@@ -34,6 +37,9 @@ async def run(store: Store, queue: Queue) -> None:
     scheduler.add_job(queue.rescue_stalled, "interval", seconds=2)
     scheduler.add_job(queue.rescue_lost, "interval", seconds=2)
     scheduler.add_job(queue.catch_up_with_clock, "interval", seconds=15)
+    scheduler.add_job(store.let_go, "interval", seconds=1)
+    if put_back_abandoned is not None:
+        scheduler.add_job(put_back_abandoned, "interval", seconds=5)
     scheduler.add_job(store.defer_forgotten, "interval", seconds=15)
     scheduler.add_job(store.forget_expired, "interval", hours=1)
     scheduler.start()

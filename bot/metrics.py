@@ -313,7 +313,11 @@ def _desk(figures: Figures) -> Iterator[Metric]:
     for state, count in figures.conversations.items():
         conversations.add_metric([state.value], count)
     yield conversations
-    yield _gauge("longest_wait_seconds", "How long the first customer in the queue has waited", figures.longest_wait)
+    yield _gauge(
+        "longest_wait_seconds",
+        "How long the customer has waited for a person's answer who has waited longest, in the queue or with an agent",
+        figures.longest_wait,
+    )
     yield _gauge("deliveries_pending", "Messages that their customers do not have yet", figures.deliveries_pending)
     set_aside = _gauges("set_aside", "Work that failed as often as it is tried, and waits for a person", "task")
     for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.set_aside)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -87,8 +87,23 @@ class Contact:
 class Agent:
     id: int
     name: str
+    """By which they sign in, and colleagues know them. Customers never see it."""
     role: Role
     has_password: bool
+    public_name: str | None = None
+    """By which customers know them; without one they are told of "a person"."""
+    disabled_at: datetime | None = None
+    """Since when they may not sign in."""
+    seen_at: datetime | None = None
+    """When they last did something at the desk; a page left open is nobody."""
+
+
+NO_PUBLIC_NAMES = frozenset({"admin", "administrator", "operator", "root", "superuser", "test"})
+
+
+def as_public_name(name: str) -> str | None:
+    """The name as customers may see it; None for one that says what somebody may do here and not who they are."""
+    return None if name.strip().casefold() in NO_PUBLIC_NAMES else name.strip() or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,8 @@ class Message:
     attachments: tuple[Attachment, ...] = ()
     agent_id: int | None = None
     agent_name: str | None = None
+    agent_public_name: str | None = None
+    """By which the customer knows the agent who wrote it."""
     external_id: str | None = None
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
@@ -158,6 +175,10 @@ class Message:
     """Grows in the order in which the customer gets to see messages; None until then."""
     revision: int | None = None
     """The cursor of the latest change that the customer gets to see: their own, an edit, a deletion."""
+    submission: str | None = None
+    """The id under which an agent's page sent it: sent again under the same one, it is the same message."""
+    held_until: datetime | None = None
+    """Held back until then: nothing of it reaches the customer before, and it may still be withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +207,28 @@ class Conversation:
     updated_at: datetime
     queued_at: datetime | None = None
     resolved_at: datetime | None = None
+    waiting_since: datetime | None = None
+    """Since when the customer waits for an answer of a person; None while nobody owes them one."""
+    last_agent_id: int | None = None
+    """The agent who had it last, or has it."""
     thread: Thread = Thread()
     generation: int = 0
     """Grows with every change of state: a turn's reply is written only if it is still the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopening:
+    """What becomes of a resolved conversation when its customer writes again. The texts are by locale, ``""`` being the
+    default."""
+
+    within: timedelta
+    """So long after it was resolved it goes on; after that a new conversation begins."""
+    agent_gone_after: timedelta
+    """An agent who did nothing for so long does not get it back: it goes into the queue."""
+    to_agent: Mapping[str, str]
+    """Tells the customer that their agent goes on with it."""
+    to_queue: Mapping[str, str]
+    """Tells the customer that they wait again; ``{position}`` is filled."""
 
 
 class StateConflict(Exception):
@@ -388,6 +428,8 @@ class EscalationReason(StrEnum):
     NOT_HELPED = "not_helped"
     ENGINE_UNAVAILABLE = "engine_unavailable"
     TURN_FAILED = "turn_failed"
+    RETURNED = "returned"
+    REOPENED = "reopened"
 
     @property
     def explanation(self) -> str:
@@ -402,6 +444,8 @@ _EXPLANATIONS = {
     EscalationReason.NOT_HELPED: "the answer did not help",
     EscalationReason.ENGINE_UNAVAILABLE: "the intent engine is unavailable",
     EscalationReason.TURN_FAILED: "the bot failed on this message; see the log",
+    EscalationReason.RETURNED: "an agent put it into the queue",
+    EscalationReason.REOPENED: "the customer wrote again after it was resolved",
 }
 
 

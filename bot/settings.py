@@ -65,6 +65,15 @@ class Engine(_Section):
     """Seconds for one classification; after that the customer goes to a human."""
 
 
+class DeskRules(_Section):
+    """How conversations move between customers and agents."""
+
+    reopen_hours: Annotated[float, Field(ge=0)] = 72.0
+    """So long after it was resolved, a conversation goes on when its customer writes again."""
+    agent_gone_minutes: Annotated[float, Field(gt=0)] = 15.0
+    """An agent who did nothing at the desk for so long is gone: who waits for them as long goes back to the queue."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -76,6 +85,7 @@ class Config(_Section):
     locales: Locales = Locales()
     promises: Promises = Promises()
     engine: Engine = Engine()
+    desk: DeskRules = DeskRules()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 
 from bot.feed import Feed
 from bot.model import Event, File, Message, NotFound, contact_key
@@ -27,7 +28,7 @@ class StoredTranscript:
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         known = await self._store.contact(channel, account, contact)
-        return [] if known is None else await self._store.transcript(known.id, after=after)
+        return [] if known is None else _public(await self._store.transcript(known.id, after=after))
 
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
         known = await self._store.contact(channel, account, contact)
@@ -58,7 +59,7 @@ class StoredTranscript:
                     news = await self._store.transcript(contact_id, after=after, limit=_AT_ONCE)
                 if news:
                     after = max(message.revision or 0 for message in news)
-                    yield news
+                    yield _public(news)
                 if len(news) == _AT_ONCE:
                     continue
                 if not await watch.changed(KEEPALIVE):
@@ -66,3 +67,11 @@ class StoredTranscript:
                 elif heard == {"message"}:
                     await watch.changed(_MOMENT)
                 heard.clear()
+
+
+def _public(messages: Iterable[Message]) -> list[Message]:
+    """As customers may read them: agents by their public names."""
+    return [
+        message if message.agent_name is None else replace(message, agent_name=message.agent_public_name)
+        for message in messages
+    ]

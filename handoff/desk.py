@@ -4,11 +4,15 @@ it to the customer (who joined, who left) are chosen here."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from bot.model import Agent, Attachment, Conversation, File, Message
 from bot.store import Store
 
 MAX_REPLY = 10_000
+MAX_REASON = 300
+UNDO = timedelta(seconds=10)
+"""So long after it the customer is told that their conversation was resolved."""
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What every browser shows and none executes."""
 
@@ -25,8 +29,30 @@ class Desk:
         self._phrase = phrase
 
     async def claim(self, conversation_id: int, agent: Agent) -> Conversation:
-        """Takes the conversation over, from the queue or from the bot, and tells the customer who joined."""
-        return await self._store.claim(conversation_id, agent.id, self._phrase("agent_joined", agent=agent.name))
+        """Takes the conversation from the queue or from the bot, and tells the customer who joined."""
+        return await self._store.claim(conversation_id, agent.id, self._joined(agent))
+
+    async def take_over(self, conversation_id: int, agent: Agent, from_id: int, why: str) -> Conversation:
+        """Takes a colleague's conversation, with a reason that both read."""
+        return await self._store.take_over(conversation_id, agent.id, from_id, self._joined(agent), _reason(why))
+
+    async def transfer(self, conversation_id: int, agent: Agent, to: Agent, why: str) -> Conversation:
+        """Gives the agent's conversation to a colleague, with a reason that both read."""
+        return await self._store.transfer(conversation_id, agent.id, to.id, self._joined(to), _reason(why))
+
+    async def put_back(self, conversation_id: int, agent: Agent, why: str) -> Conversation:
+        """Puts the agent's conversation back into the queue, at its old place."""
+        return await self._store.put_back(conversation_id, agent.id, self._phrase("put_back"), _reason(why))
+
+    async def put_back_abandoned(self, gone_after: timedelta) -> int:
+        """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
+        return await self._store.put_back_abandoned(gone_after, self._phrase("put_back"))
+
+    def _joined(self, agent: Agent) -> Mapping[str, str]:
+        if agent.public_name:
+            return self._phrase("agent_joined", agent=agent.public_name)
+        nameless = self._phrase("agent_nameless")
+        return {locale: self._phrase("agent_joined", agent=words)[locale] for locale, words in nameless.items()}
 
     async def reply(
         self,
@@ -36,11 +62,10 @@ class Desk:
         *,
         files: Sequence[File] = (),
         reply_to: int | None = None,
-        after: int | None = None,
+        submission: str | None = None,
     ) -> Message:
         """Sends the agent's words, files, or both. Only the agent who has the conversation may. ``reply_to`` is the
-        message of the customer that it answers, ``after`` the latest reply of theirs that the agent knew of: said
-        again with the same one, the same is sent once."""
+        message of the customer that it answers. What comes again under the same ``submission`` is sent once."""
         attachments = [
             Attachment(
                 "photo" if file.media_type in PICTURES else "file",
@@ -54,7 +79,7 @@ class Desk:
         ]
         words = _words(text, may_be_empty=bool(files))
         return await self._store.add_reply(
-            conversation_id, agent.id, words, attachments=attachments, reply_to=reply_to, after=after
+            conversation_id, agent.id, words, attachments=attachments, reply_to=reply_to, submission=submission
         )
 
     async def edit(self, message_id: int, agent: Agent, text: str) -> Message:
@@ -72,17 +97,30 @@ class Desk:
     async def undo_link(self, link_id: int, agent: Agent) -> None:
         await self._store.undo_link(link_id, agent.id)
 
-    async def note(self, conversation_id: int, agent: Agent, text: str) -> Message:
-        """Leaves a private note, which the customer never sees."""
-        return await self._store.add_note(conversation_id, agent.id, _words(text))
+    async def note(self, conversation_id: int, agent: Agent, text: str, *, submission: str | None = None) -> Message:
+        """Leaves a private note, which the customer never sees. ``submission`` as in ``reply``."""
+        return await self._store.add_note(conversation_id, agent.id, _words(text), submission=submission)
 
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
         return await self._store.hand_back(conversation_id, agent.id, self._phrase("handed_back"))
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
-        """Closes the conversation; the customer's next message opens a new one."""
-        return await self._store.resolve(conversation_id, agent.id, self._phrase("resolved"))
+        """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
+        return await self._store.resolve(conversation_id, agent.id, self._phrase("resolved"), UNDO)
+
+    async def reopen(self, conversation_id: int, agent: Agent) -> Conversation:
+        """Takes a resolved conversation up again."""
+        return await self._store.reopen(conversation_id, agent.id, self._joined(agent))
+
+
+def _reason(why: str) -> str:
+    why = " ".join(why.replace("\x00", "").split())
+    if not why:
+        raise ValueError("say why: the colleague and everybody after you will read it")
+    if len(why) > MAX_REASON:
+        raise ValueError(f"the reason has {len(why)} characters; at most {MAX_REASON} fit")
+    return why
 
 
 def _words(text: str, *, may_be_empty: bool = False) -> str:

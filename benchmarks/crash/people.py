@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 
@@ -344,8 +344,7 @@ class Agent:
     async def _reply(self, conversation: int, text: str) -> bool:
         """Sends the page's form, and the same one again as long as nobody says what became of it."""
         path = f"/console/conversations/{conversation}"
-        found = re.search(r'name="after" value="(\d+)"', await self._get(path))
-        form = {"text": text, "mode": "reply", "after": found[1] if found else ""}
+        form = {"text": text, "mode": "reply", "submission": str(uuid4())}
         while (status := await self._post(conversation, "messages", form)) is None:
             self.doubts += 1
             await asyncio.sleep(0.5)

@@ -52,7 +52,7 @@ POINTS = (
     Point("skip turn", "bot.store.turns:TurnTaking.skip_turn", often=False),
     # An agent.
     Point("claim", "bot.store.desk:DeskWork.claim", often=False),
-    Point("agent's reply", "bot.store.desk:DeskWork.add_reply", often=False),
+    Point("agent's reply", "bot.store.replies:Replies.add_reply", often=False),
     Point("hand back", "bot.store.desk:DeskWork.hand_back", often=False),
     # The reply goes out.
     Point("defer delivery", "bot.queue:Queue.defer_delivery", often=False),

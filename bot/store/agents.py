@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from bot.model import Agent, Role
+from bot.model import Agent, Role, as_public_name
 from bot.store import rows
 from bot.store.base import Base
 from bot.store.tables import agent, session, sign_in
+
+PRESENCE_EVERY = timedelta(seconds=15)
 
 
 class Agents(Base):
@@ -19,14 +21,24 @@ class Agents(Base):
         async with self._engine.connect() as connection:
             return [rows.agent(row) for row in await connection.execute(select(agent).order_by(agent.c.id))]
 
-    async def add_agent(self, name: str, role: Role, password_hash: str | None) -> Agent:
-        """Raises ``ValueError`` if there is an agent of that name (case does not matter)."""
+    async def add_agent(
+        self, name: str, role: Role, password_hash: str | None, public_name: str | None = None
+    ) -> Agent:
+        """Raises ``ValueError`` if there is an agent of that name (case does not matter). Without a ``public_name`` it
+        is the name, unless that only says what they may do (``as_public_name``)."""
         try:
             async with self._engine.begin() as connection:
                 return rows.agent(
                     (
                         await connection.execute(
-                            insert(agent).values(name=name, role=role, password_hash=password_hash).returning(agent)
+                            insert(agent)
+                            .values(
+                                name=name,
+                                role=role,
+                                password_hash=password_hash,
+                                public_name=public_name or as_public_name(name),
+                            )
+                            .returning(agent)
                         )
                     ).one()
                 )
@@ -68,9 +80,19 @@ class Agents(Base):
             )
 
     async def agent_of_session(self, token_hash: str) -> Agent | None:
-        return await self._agent_of(
-            select(session.c.agent_id).where(session.c.token_hash == token_hash, session.c.expires_at > func.now())
+        """Who is signed in by it; None once it has ended or the agent is disabled."""
+        query = (
+            select(agent)
+            .join(session, session.c.agent_id == agent.c.id)
+            .where(
+                session.c.token_hash == token_hash,
+                session.c.expires_at > func.now(),
+                agent.c.disabled_at.is_(None),
+            )
         )
+        async with self._reader.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else rows.agent(row)
 
     async def end_session(self, token_hash: str) -> None:
         async with self._engine.begin() as connection:
@@ -82,6 +104,13 @@ class Agents(Base):
             if agent_id is None:
                 return None
             return rows.agent((await connection.execute(select(agent).where(agent.c.id == agent_id))).one())
+
+    async def record_presence(self, who: Agent) -> None:
+        """The agent does something at the desk. Costs nothing where that is known of the last seconds."""
+        if who.seen_at is not None and datetime.now(UTC) - who.seen_at < PRESENCE_EVERY:
+            return
+        async with self._engine.begin() as connection:
+            await connection.execute(update(agent).where(agent.c.id == who.id).values(seen_at=func.now()))
 
     async def forget_expired(self) -> None:
         """Deletes sessions and one-time sign-ins whose time is over."""

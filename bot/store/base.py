@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, false, func, insert, or_, select, update
+from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound
+from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound, StateConflict
 from bot.queue import Queue
 from bot.store import rows
 from bot.store.tables import agent, contact, conversation, delivery, message
@@ -28,6 +30,7 @@ CONVERSATION = (
         agent.c.name.label("agent_name"),
         agent.c.role.label("agent_role"),
         agent.c.password_hash.is_not(None).label("agent_has_password"),
+        agent.c.public_name.label("agent_public_name"),
     )
     .join(_customer, _customer.c.id == conversation.c.contact_id)
     .outerjoin(agent, agent.c.id == conversation.c.agent_id)
@@ -36,6 +39,7 @@ MESSAGE = (
     select(
         message,
         agent.c.name.label("agent_name"),
+        agent.c.public_name.label("agent_public_name"),
         delivery.c.state.label("delivery_state"),
         delivery.c.error.label("delivery_error"),
     )
@@ -68,6 +72,19 @@ class Base:
         if row is None:
             raise NotFound(f"there is no conversation {conversation_id}")
         return rows.conversation(row)
+
+    async def _lock_conversation(self, connection: AsyncConnection, conversation_id: int) -> None:
+        await connection.execute(
+            select(conversation.c.id).where(conversation.c.id == conversation_id).with_for_update()
+        )
+
+    async def _assigned_to(self, connection: AsyncConnection, conversation_id: int, agent_id: int) -> Conversation:
+        """The conversation, its row locked, if the agent has it; ``StateConflict`` otherwise."""
+        await self._lock_conversation(connection, conversation_id)
+        now = await self._conversation(connection, conversation_id)
+        if now.agent is None or now.agent.id != agent_id:
+            raise StateConflict(taken_by(now), now)
+        return now
 
     async def _message(self, connection: AsyncConnection, message_id: int) -> Message:
         return rows.message((await connection.execute(MESSAGE.where(message.c.id == message_id))).one())
@@ -120,10 +137,48 @@ class Base:
         **values: Any,
     ) -> int:
         """A message to the customer: pending, and its delivery deferred."""
+        message_id = await self._add_pending(connection, to, author, body, format, **values)
+        await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
+        return message_id
+
+    async def _add_notice(
+        self, connection: AsyncConnection, to: Conversation, body: str, *, held_for: timedelta = timedelta()
+    ) -> None:
+        """The desk's own words to the customer. What is held back has no job: a sweep lets it go (``let_go``)."""
+        if held_for:
+            until = func.now() + held_for
+            await self._add_pending(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_until=until)
+        else:
+            await self._add_outgoing(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN)
+
+    async def _withdraw_held(self, connection: AsyncConnection, conversation_id: int) -> bool:
+        """Takes back what is held back in a conversation, as if it had never been written; whether there was any. The
+        caller holds the conversation's row."""
+        held = (
+            await connection.execute(
+                select(message.c.id)
+                .where(message.c.conversation_id == conversation_id, message.c.held_until.is_not(None))
+                .with_for_update()
+            )
+        ).scalars()
+        ids = list(held)
+        if ids:
+            await connection.execute(delete(delivery).where(delivery.c.message_id.in_(ids)))
+            await connection.execute(delete(message).where(message.c.id.in_(ids)))
+        return bool(ids)
+
+    async def _add_pending(
+        self,
+        connection: AsyncConnection,
+        to: Conversation,
+        author: Author,
+        body: str,
+        format: MessageFormat,
+        **values: Any,
+    ) -> int:
         message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
         await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
         await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
-        await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
         return message_id
 
     async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
@@ -145,3 +200,15 @@ class Base:
             {"kind": kind, "conversation_id": conversation_id, "contact_id": contact_id, "opened_by": opened_by}
         )
         await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, payload)))
+
+
+def in_language(texts: Mapping[str, str], language: str | None) -> str:
+    """The text in the language, else the default one."""
+    return texts.get(language or "") or texts[""]
+
+
+def taken_by(now: Conversation) -> str:
+    """Why somebody else cannot have it."""
+    if now.agent is not None:
+        return f"{now.agent.name} has this conversation"
+    return f"this conversation is {now.state.value}"

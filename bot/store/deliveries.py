@@ -22,13 +22,18 @@ from bot.store.tables import contact, delivery, failure, message, turn
 
 class Deliveries(FastPath):
     async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
-        """The delivery, if it is still pending; counts the attempt."""
+        """The delivery, if it is still pending and not held back; counts the attempt."""
         answered = message.alias("answered")
         async with self._engine.begin() as connection:
             before = (
                 select(delivery.c.message_id, delivery.c.in_doubt)
-                .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
-                .with_for_update()
+                .join(message, message.c.id == delivery.c.message_id)
+                .where(
+                    delivery.c.message_id == message_id,
+                    delivery.c.state == DeliveryState.PENDING,
+                    message.c.held_until.is_(None),
+                )
+                .with_for_update(of=delivery)
                 .subquery("before")
             )
             row = (
@@ -225,6 +230,25 @@ class Deliveries(FastPath):
             ).one()
             await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
 
+    async def let_go(self) -> int:
+        """Lets go what was held back until now: it is then delivered like anything else. Returns how many."""
+        due = (
+            select(message.c.id).where(message.c.held_until <= func.now()).with_for_update(skip_locked=True)
+        ).scalar_subquery()
+        async with self._engine.begin() as connection:
+            let_go = (
+                await connection.execute(
+                    update(message)
+                    .where(message.c.id.in_(due))
+                    .values(held_until=None)
+                    .returning(message.c.id, message.c.conversation_id, message.c.contact_id)
+                )
+            ).all()
+            for row in let_go:
+                await self._queue.defer_delivery(connection, row.id, row.contact_id, urgent=True)
+                await self._notify(connection, "message", row.conversation_id, row.contact_id)
+            return len(let_go)
+
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
         """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
 
@@ -259,6 +283,7 @@ class Deliveries(FastPath):
                     .where(
                         delivery.c.state == DeliveryState.PENDING,
                         delivery.c.next_attempt_at < before,
+                        message.c.held_until.is_(None),
                         ~_has_job(DELIVER, delivery.c.message_id),
                     )
                     .order_by(delivery.c.message_id)

@@ -1,39 +1,39 @@
-"""What agents do with conversations."""
+"""What agents do with conversations: who has them, and how they end. Each act is one transaction.
+
+``notice`` holds, by locale, the words that tell the customer of an act; the conversation's own locale is taken, else
+the key ``""``. ``{position}`` in it is filled with their place in the queue. ``why`` is what the agent gave as the
+reason; it stands in the thread as a private line that every agent sees.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import (
-    Attachment,
     Author,
     Conversation,
     ConversationState,
-    DeliveryState,
-    Message,
-    MessageFormat,
+    EscalationReason,
     NotFound,
     Priority,
     StateConflict,
     Visibility,
 )
-from bot.queue import DELIVER
-from bot.store import rows, tables
-from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, failure, message, message_version
+from bot.store.base import Base, in_language, taken_by
+from bot.store.tables import agent, contact, conversation
 
 
 class DeskWork(Base):
     async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
         """Gives the conversation to the agent, from the queue or from the bot.
 
-        ``notice`` holds, by locale, the words that tell the customer who joined; the conversation's own
-        locale is taken, else the key ``""``. Raises ``StateConflict`` when another agent was faster; an
-        agent who claims what is theirs already gets it as it is.
+        Raises ``StateConflict`` when another agent was faster; an agent who claims what is theirs already gets it as
+        it is.
         """
         async with self._engine.begin() as connection:
             claimed = await connection.execute(
@@ -42,228 +42,246 @@ class DeskWork(Base):
                     conversation.c.id == conversation_id,
                     conversation.c.state.in_([ConversationState.BOT, ConversationState.QUEUED]),
                 )
-                .values(
-                    state=ConversationState.ASSIGNED,
-                    agent_id=agent_id,
-                    generation=conversation.c.generation + 1,
-                    updated_at=func.now(),
-                    misses=0,
-                    last_answer=None,
-                    offered=[],
-                )
+                .values(_given_to(agent_id))
             )
             now = await self._conversation(connection, conversation_id)
             if claimed.rowcount == 0:
                 if now.agent is not None and now.agent.id == agent_id:
                     return now
-                raise StateConflict(_taken_by(now), now)
-            await self._add_outgoing(
-                connection, now, Author.SYSTEM, _in_language(notice, now.language), MessageFormat.MARKDOWN
-            )
+                raise StateConflict(taken_by(now), now)
+            await self._tell(connection, now, notice)
             await self._notify(connection, "state", now.id, now.contact.id)
             return now
 
-    async def add_reply(
-        self,
-        conversation_id: int,
-        agent_id: int,
-        body: str,
-        *,
-        attachments: Sequence[Attachment] = (),
-        reply_to: int | None = None,
-        after: int | None = None,
-    ) -> Message:
-        """Writes an agent's words to the customer. Only the agent who has the conversation may.
+    async def take_over(
+        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, str], why: str
+    ) -> Conversation:
+        """Gives a colleague's conversation to the agent. ``StateConflict`` if ``from_id`` does not have it any more."""
+        return await self._pass_on(conversation_id, from_id, agent_id, notice, "{to} took over from {from_}", why)
 
-        The content of ``attachments`` is stored (``add_file``); ``reply_to`` is a message of the same contact, and
-        ``NotFound`` if it is not. ``after`` is the latest reply of theirs that the agent knew of, 0 if none: the same
-        words behind it are the same reply, sent again by somebody who did not hear that it was written."""
-        async with self._engine.begin() as connection:
-            now = await self._held(connection, conversation_id, agent_id)
-            if after is not None:
-                written = await self._written(connection, now.id, agent_id, after, body, rows.to_json(attachments))
-                if written is not None:
-                    return await self._message(connection, written)
-            if reply_to is not None:
-                await self._check_answered(connection, reply_to, now.contact.id)
-            message_id = await self._add_outgoing(
-                connection,
-                now,
-                Author.AGENT,
-                body,
-                MessageFormat.TEXT,
-                agent_id=agent_id,
-                attachments=rows.to_json(attachments),
-                reply_to=reply_to,
-            )
-            await self._notify(connection, "message", now.id, now.contact.id)
-            return await self._message(connection, message_id)
+    async def transfer(
+        self, conversation_id: int, agent_id: int, to_id: int, notice: Mapping[str, str], why: str
+    ) -> Conversation:
+        """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague."""
+        return await self._pass_on(conversation_id, agent_id, to_id, notice, "{from_} passed this on to {to}", why)
 
-    async def _written(
-        self, connection: AsyncConnection, conversation_id: int, agent_id: int, after: int, body: str, attachments: Any
-    ) -> int | None:
-        found = await connection.execute(
-            select(message.c.id)
-            .where(
-                message.c.conversation_id == conversation_id,
-                message.c.id > after,
-                message.c.agent_id == agent_id,
-                message.c.visibility == Visibility.PUBLIC,
-                message.c.text == body,
-                message.c.attachments == attachments,
-            )
-            .limit(1)
-        )
-        return found.scalar_one_or_none()
-
-    async def _check_answered(self, connection: AsyncConnection, message_id: int, contact_id: int) -> None:
-        found = await connection.execute(
-            select(message.c.id).where(
-                message.c.id == message_id,
-                message.c.contact_id == contact_id,
-                message.c.visibility == Visibility.PUBLIC,
-            )
-        )
-        if found.one_or_none() is None:
-            raise NotFound(f"there is no message {message_id} in this conversation to answer")
-
-    async def edit_reply(self, message_id: int, agent_id: int, body: str) -> Message:
-        """Gives a reply other words; the customer's side follows. Only who wrote it may, and not once it is
-        deleted: ``NotFound`` otherwise. The words it had are kept as a version."""
-        async with self._engine.begin() as connection:
-            found = await self._own_reply(connection, message_id, agent_id)
-            if found.text != body:
-                await connection.execute(
-                    insert(message_version).values(
-                        message_id=message_id, external_id=f"desk:{found.version}", text=found.text
-                    )
-                )
-                await self._change(connection, found, {"text": body, "edited_at": func.now()})
-            return await self._message(connection, message_id)
-
-    async def delete_reply(self, message_id: int, agent_id: int) -> Message:
-        """Takes a reply back; it disappears at the customer's. As ``edit_reply``; the words are kept."""
-        async with self._engine.begin() as connection:
-            found = await self._own_reply(connection, message_id, agent_id)
-            await self._change(connection, found, {"deleted_at": func.now()})
-            return await self._message(connection, message_id)
-
-    async def _own_reply(self, connection: AsyncConnection, message_id: int, agent_id: int) -> Any:
-        found = (
-            await connection.execute(
-                select(message, delivery.c.version)
-                .join(contact, contact.c.id == message.c.contact_id)
-                .join(delivery, delivery.c.message_id == message.c.id)
-                .where(
-                    message.c.id == message_id,
-                    message.c.author == Author.AGENT,
-                    message.c.agent_id == agent_id,
-                    message.c.deleted_at.is_(None),
-                )
-                # All three: what is not locked would be read as it was before the wait for the lock.
-                .with_for_update(of=(contact, message, delivery))
-            )
-        ).one_or_none()
-        if found is None:
-            raise NotFound(f"there is no reply {message_id} of yours that can still be changed")
-        return found
-
-    async def _change(self, connection: AsyncConnection, found: Any, values: Mapping[str, Any]) -> None:
-        await connection.execute(
-            update(message)
-            .where(message.c.id == found.id)
-            .values({**values, "revision": None if found.cursor is None else tables.message_cursor.next_value()})
-        )
-        await connection.execute(
-            update(delivery)
-            .where(delivery.c.message_id == found.id)
-            .values(
-                state=DeliveryState.PENDING,
-                version=delivery.c.version + 1,
-                placed=0,
-                error=None,
-                next_attempt_at=func.now(),
-            )
-        )
-        # In other words it may well go out.
-        await connection.execute(delete(failure).where(failure.c.task == DELIVER, failure.c.message_id == found.id))
-        await self._queue.defer_delivery(connection, found.id, found.contact_id, urgent=True)
-        await self._notify(connection, "message", found.conversation_id, found.contact_id)
-
-    async def add_note(self, conversation_id: int, agent_id: int, body: str) -> Message:
-        """Writes a private note. Any agent may, at any time."""
-        async with self._engine.begin() as connection:
-            now = await self._conversation(connection, conversation_id)
-            message_id = await self._add_message(
-                connection,
-                now.id,
-                now.contact.id,
-                Author.AGENT,
-                body,
-                visibility=Visibility.PRIVATE,
-                agent_id=agent_id,
-            )
-            await self._notify(connection, "message", now.id, now.contact.id)
-            return await self._message(connection, message_id)
-
-    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
-        """Returns the conversation to the bot. ``notice`` as in ``claim``."""
-        return await self._release(conversation_id, agent_id, ConversationState.BOT, notice)
-
-    async def resolve(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
-        """Closes the conversation; the customer's next message opens a new one. ``notice`` as in ``claim``."""
-        return await self._release(conversation_id, agent_id, ConversationState.RESOLVED, notice)
-
-    async def _release(
-        self, conversation_id: int, agent_id: int, state: ConversationState, notice: Mapping[str, str]
+    async def _pass_on(
+        self, conversation_id: int, from_id: int, to_id: int, notice: Mapping[str, str], line: str, why: str
     ) -> Conversation:
         async with self._engine.begin() as connection:
-            held = await self._held(connection, conversation_id, agent_id)
-            await connection.execute(
-                update(conversation)
-                .where(conversation.c.id == held.id)
-                .values(
-                    state=state,
-                    agent_id=None,
-                    generation=conversation.c.generation + 1,
-                    updated_at=func.now(),
-                    resolved_at=func.now() if state is ConversationState.RESOLVED else None,
-                    queued_at=None,
-                    priority=int(Priority.NORMAL),
-                    reason=None,
-                )
-            )
-            await self._add_outgoing(
-                connection, held, Author.SYSTEM, _in_language(notice, held.language), MessageFormat.MARKDOWN
-            )
-            verb = "resolved" if state is ConversationState.RESOLVED else "handed back to the bot"
-            await self._add_message(
-                connection,
-                held.id,
-                held.contact.id,
-                Author.SYSTEM,
-                f"{held.agent.name if held.agent else 'An agent'} {verb}.",
-                visibility=Visibility.PRIVATE,
-            )
+            held = await self._assigned_to(connection, conversation_id, from_id)
+            if from_id == to_id:
+                return held
+            to = (
+                # Locked, so that nobody is disabled meanwhile and yet gets it.
+                await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
+            ).one_or_none()
+            if to is None or to.disabled_at is not None:
+                raise ValueError("there is no such colleague who works here any more")
+            await connection.execute(update(conversation).where(conversation.c.id == held.id).values(_given_to(to_id)))
+            assert held.agent is not None
+            await self._note(connection, held, line.format(from_=held.agent.name, to=to.name), why)
+            await self._tell(connection, held, notice)
             await self._notify(connection, "state", held.id, held.contact.id)
             return await self._conversation(connection, held.id)
 
-    async def _held(self, connection: AsyncConnection, conversation_id: int, agent_id: int) -> Conversation:
-        """The conversation, its row locked, if the agent has it; ``StateConflict`` otherwise."""
-        await connection.execute(
-            select(conversation.c.id).where(conversation.c.id == conversation_id).with_for_update()
+    async def put_back(
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = ""
+    ) -> Conversation:
+        """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
+        priority."""
+        async with self._engine.begin() as connection:
+            held = await self._assigned_to(connection, conversation_id, agent_id)
+            assert held.agent is not None
+            await self._put_back(connection, held, notice, f"{held.agent.name} put this back into the queue", why)
+            return await self._conversation(connection, held.id)
+
+    async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
+        """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
+        answer for as long. Returns how many."""
+        gone = func.now() - gone_after
+        abandoned = (
+            select(conversation.c.id)
+            .join(agent, agent.c.id == conversation.c.agent_id)
+            .where(
+                conversation.c.state == ConversationState.ASSIGNED,
+                conversation.c.waiting_since < gone,
+                or_(agent.c.seen_at.is_(None), agent.c.seen_at < gone),
+            )
+            .order_by(conversation.c.id)
+            .with_for_update(of=conversation, skip_locked=True)
         )
+        minutes = max(1, round(gone_after.total_seconds() / 60))
+        async with self._engine.begin() as connection:
+            found = (await connection.execute(abandoned)).scalars().all()
+            for conversation_id in found:
+                held = await self._conversation(connection, conversation_id)
+                assert held.agent is not None
+                line = f"{held.agent.name} has not been at the desk for {minutes} min: back into the queue"
+                await self._put_back(connection, held, notice, line)
+            return len(found)
+
+    async def _put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
+        """Puts back everything that the agent has."""
+        found = (
+            await connection.execute(
+                select(conversation.c.id)
+                .where(conversation.c.agent_id == agent_id)
+                .order_by(conversation.c.id)
+                .with_for_update()
+            )
+        ).scalars()
+        ids = list(found)
+        for conversation_id in ids:
+            held = await self._conversation(connection, conversation_id)
+            assert held.agent is not None
+            line = f"{held.agent.name} does not work at this desk any more: back into the queue"
+            await self._put_back(connection, held, notice, line)
+        return len(ids)
+
+    async def _put_back(
+        self, connection: AsyncConnection, held: Conversation, notice: Mapping[str, str], line: str, why: str = ""
+    ) -> None:
+        await connection.execute(
+            update(conversation)
+            .where(conversation.c.id == held.id)
+            .values(
+                state=ConversationState.QUEUED,
+                agent_id=None,
+                generation=conversation.c.generation + 1,
+                updated_at=func.now(),
+                queued_at=func.coalesce(conversation.c.queued_at, func.now()),
+                waiting_since=func.coalesce(conversation.c.waiting_since, func.now()),
+                reason=func.coalesce(conversation.c.reason, EscalationReason.RETURNED.value),
+            )
+        )
+        await self._note(connection, held, line, why)
+        await self._tell(connection, held, notice)
+        await self._notify(connection, "state", held.id, held.contact.id)
+
+    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+        """Returns the conversation to the bot, which begins anew."""
+        async with self._engine.begin() as connection:
+            held = await self._assigned_to(connection, conversation_id, agent_id)
+            await self._release(
+                connection, held, {"state": ConversationState.BOT, "priority": int(Priority.NORMAL), "reason": None}
+            )
+            await self._note(
+                connection, held, f"{held.agent.name if held.agent else 'An agent'} handed back to the bot"
+            )
+            await self._tell(connection, held, notice)
+            return await self._conversation(connection, held.id)
+
+    async def resolve(
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], undo_within: timedelta = timedelta()
+    ) -> Conversation:
+        """Closes the conversation. The customer is told after ``undo_within``; until then ``reopen`` undoes it without
+        a word to them."""
+        async with self._engine.begin() as connection:
+            held = await self._assigned_to(connection, conversation_id, agent_id)
+            await self._release(connection, held, {"state": ConversationState.RESOLVED, "resolved_at": func.now()})
+            await self._note(connection, held, f"{held.agent.name if held.agent else 'An agent'} resolved")
+            await self._tell(connection, held, notice, held_for=undo_within)
+            return await self._conversation(connection, held.id)
+
+    async def _release(self, connection: AsyncConnection, held: Conversation, values: Mapping[str, Any]) -> None:
+        await connection.execute(
+            update(conversation)
+            .where(conversation.c.id == held.id)
+            .values(
+                {
+                    "agent_id": None,
+                    "generation": conversation.c.generation + 1,
+                    "updated_at": func.now(),
+                    "queued_at": None,
+                    "waiting_since": None,
+                    **values,
+                }
+            )
+        )
+        await self._notify(connection, "state", held.id, held.contact.id)
+
+    async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+        """Takes a resolved conversation up again. Whose customer was not told yet that it is resolved, and has the same
+        agent again, is told nothing.
+
+        Raises ``StateConflict`` if it is not resolved, and ``ValueError`` if the customer has a newer one that is open.
+        """
+        async with self._engine.begin() as connection:
+            closed = await self._resolved(connection, conversation_id)
+            if closed.agent is not None and closed.agent.id == agent_id:
+                return closed  # pressed twice
+            if closed.state is not ConversationState.RESOLVED:
+                raise StateConflict(taken_by(closed), closed)
+            told = not await self._withdraw_held(connection, closed.id)
+            await connection.execute(
+                update(conversation)
+                .where(conversation.c.id == closed.id)
+                .values({**_given_to(agent_id), "resolved_at": None})
+            )
+            now = await self._conversation(connection, closed.id)
+            assert now.agent is not None
+            await self._note(connection, now, f"{now.agent.name} reopened")
+            if told or closed.last_agent_id != agent_id:
+                await self._tell(connection, now, notice)
+            await self._notify(connection, "state", now.id, now.contact.id)
+            return now
+
+    async def _resolved(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
+        """The conversation, locked, whose contact has no other one open, and gets none meanwhile."""
+        # The contact first, as whoever records their messages does.
+        of = await connection.execute(
+            select(contact.c.id)
+            .join(conversation, conversation.c.contact_id == contact.c.id)
+            .where(conversation.c.id == conversation_id)
+            .with_for_update(of=contact, key_share=True)
+        )
+        contact_id = of.scalar_one_or_none()
+        if contact_id is None:
+            raise NotFound(f"there is no conversation {conversation_id}")
+        await self._lock_conversation(connection, conversation_id)
         now = await self._conversation(connection, conversation_id)
-        if now.agent is None or now.agent.id != agent_id:
-            raise StateConflict(_taken_by(now), now)
+        if now.state is ConversationState.RESOLVED:
+            newer = await connection.execute(
+                select(conversation.c.id).where(
+                    conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+                )
+            )
+            if newer.one_or_none() is not None:
+                raise ValueError("the customer has a newer conversation, which is open: go on there")
         return now
 
+    async def _tell(
+        self,
+        connection: AsyncConnection,
+        to: Conversation,
+        notice: Mapping[str, str],
+        held_for: timedelta = timedelta(),
+    ) -> None:
+        text = in_language(notice, to.language)
+        if "{position}" in text:
+            text = text.replace("{position}", str(await self._position(connection, to.id)))
+        await self._add_notice(connection, to, text, held_for=held_for)
 
-def _in_language(texts: Mapping[str, str], language: str | None) -> str:
-    return texts.get(language or "") or texts[""]
+    async def _note(self, connection: AsyncConnection, of: Conversation, line: str, why: str = "") -> None:
+        await self._add_message(
+            connection,
+            of.id,
+            of.contact.id,
+            Author.SYSTEM,
+            f"{line}: {why}" if why else f"{line}.",
+            visibility=Visibility.PRIVATE,
+        )
 
 
-def _taken_by(now: Conversation) -> str:
-    if now.agent is not None:
-        return f"{now.agent.name} has this conversation"
-    return f"this conversation is {now.state.value}"
+def _given_to(agent_id: int) -> dict[str, Any]:
+    return {
+        "state": ConversationState.ASSIGNED,
+        "agent_id": agent_id,
+        "last_agent_id": agent_id,
+        "generation": conversation.c.generation + 1,
+        "updated_at": func.now(),
+        "misses": 0,
+        "last_answer": None,
+        "offered": [],
+    }

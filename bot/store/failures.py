@@ -98,6 +98,7 @@ class Failures(Base):
                     state=ConversationState.QUEUED,
                     generation=conversation.c.generation + 1,
                     queued_at=func.now(),
+                    waiting_since=func.coalesce(conversation.c.waiting_since, func.now()),
                     updated_at=func.now(),
                     reason=EscalationReason.TURN_FAILED,
                     misses=0,

@@ -56,9 +56,9 @@ _RECEIVE = f"""
             -- Taken by the statement before; not one that was new in that moment, and that another may have taken.
             AND xmax = pg_current_xact_id()::xid
     ), spoken AS (
-        UPDATE conversation SET updated_at = now() FROM customer
+        SELECT conversation.* FROM conversation, customer
         WHERE conversation.contact_id = customer.id AND conversation.state <> 'resolved'
-        RETURNING conversation.*
+        FOR NO KEY UPDATE OF conversation
     ), made AS (
         INSERT INTO message
             (conversation_id, contact_id, author, text, payload, external_id, cursor, sent_at, edited_at)
@@ -67,6 +67,11 @@ _RECEIVE = f"""
         FROM spoken
         ON CONFLICT (contact_id, external_id) DO NOTHING
         RETURNING id, conversation_id, contact_id, cursor
+    ), touched AS (
+        -- Not for a message that is known already: nobody waits anew for its answer.
+        UPDATE conversation SET updated_at = now(),
+            waiting_since = CASE WHEN state <> 'bot' THEN coalesce(waiting_since, now()) END
+        FROM made WHERE conversation.id = made.conversation_id
     ), told AS (
         UPDATE contact
         SET chat_id = %(chat_id)s, name = coalesce(nullif(%(name)s, ''), name),

@@ -50,7 +50,8 @@ class Figures:
     conversations: dict[ConversationState, int]
     """Open ones; of resolved ones there is no end."""
     longest_wait: float
-    """Seconds that the customer has waited for an agent who has waited longest; 0 if none waits."""
+    """Seconds that the customer has waited for an answer of a person who has waited longest, in the queue or with an
+    agent; 0 if none waits."""
     deliveries_pending: int
     set_aside: dict[str, int]
     """Work that waits for a person, by task; tasks without any are missing."""
@@ -81,11 +82,7 @@ class Measuring(Base):
             await connection.execute(
                 select(func.set_config("statement_timeout", str(int(within.total_seconds() * 1000)), True))
             )
-            longest_wait = await connection.execute(
-                select(_seconds_since(func.min(conversation.c.queued_at))).where(
-                    conversation.c.state == ConversationState.QUEUED
-                )
-            )
+            longest_wait = await connection.execute(select(_seconds_since(func.min(conversation.c.waiting_since))))
             pending = await connection.execute(
                 select(func.count()).select_from(delivery).where(delivery.c.state == DeliveryState.PENDING)
             )

@@ -53,7 +53,15 @@ def buttons(stored: list[dict[str, Any]]) -> tuple[Button, ...]:
 
 
 def agent(row: Row[Any]) -> Agent:
-    return Agent(row.id, row.name, Role(row.role), row.password_hash is not None)
+    return Agent(
+        row.id,
+        row.name,
+        Role(row.role),
+        row.password_hash is not None,
+        public_name=row.public_name,
+        disabled_at=row.disabled_at,
+        seen_at=row.seen_at,
+    )
 
 
 def contact(row: Row[Any]) -> Contact:
@@ -83,7 +91,7 @@ def conversation(row: Row[Any]) -> Conversation:
         priority=Priority(row.priority),
         agent=None
         if row.agent_id is None
-        else Agent(row.agent_id, row.agent_name, Role(row.agent_role), row.agent_has_password),
+        else Agent(row.agent_id, row.agent_name, Role(row.agent_role), row.agent_has_password, row.agent_public_name),
         language=row.language,
         reason=None if row.reason is None else EscalationReason(row.reason),
         topic=row.topic,
@@ -91,6 +99,8 @@ def conversation(row: Row[Any]) -> Conversation:
         updated_at=row.updated_at,
         queued_at=row.queued_at,
         resolved_at=row.resolved_at,
+        waiting_since=row.waiting_since,
+        last_agent_id=row.last_agent_id,
         thread=Thread(row.misses, row.last_answer, tuple(row.offered)),
         generation=row.generation,
     )
@@ -109,6 +119,7 @@ def message(row: Row[Any], versions: Iterable[MessageVersion] = ()) -> Message:
         attachments=tuple(Attachment(**attachment) for attachment in row.attachments),
         agent_id=row.agent_id,
         agent_name=row.agent_name,
+        agent_public_name=row.agent_public_name,
         external_id=row.external_id,
         edited_at=row.edited_at,
         deleted_at=row.deleted_at,
@@ -118,4 +129,6 @@ def message(row: Row[Any], versions: Iterable[MessageVersion] = ()) -> Message:
         cursor=row.cursor,
         revision=row.revision or row.cursor,
         reply_to=row.reply_to,
+        submission=row.submission,
+        held_until=row.held_until,
     )

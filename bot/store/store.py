@@ -12,11 +12,23 @@ from bot.store.files import Files
 from bot.store.measuring import Measuring
 from bot.store.reading import Reading
 from bot.store.receiving import Receiving
+from bot.store.replies import Replies
 from bot.store.turns import TurnTaking
 
 
 class Store(
-    Receiving, TurnTaking, DeskWork, Deliveries, Failures, Reading, Contacts, Files, Channels, Agents, Measuring
+    Receiving,
+    TurnTaking,
+    DeskWork,
+    Replies,
+    Deliveries,
+    Failures,
+    Reading,
+    Contacts,
+    Files,
+    Channels,
+    Agents,
+    Measuring,
 ):
     """All reads and writes. Methods raise ``NotFound`` for an unknown id and ``StateConflict`` where
     somebody else was faster; anything else that goes wrong leaves no trace in the database."""

@@ -53,6 +53,9 @@ agent = Table(
     Column("role", Text, nullable=False),
     Column("password_hash", Text),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("public_name", Text, comment="What customers see instead of the name."),
+    Column("disabled_at", Moment, comment="Since when they may not sign in."),
+    Column("seen_at", Moment, comment="When they last did something at the desk."),
     _one_of("role", Role),
 )
 Index("uq_agent_name", func.lower(agent.c.name), unique=True)
@@ -73,6 +76,11 @@ session = Table(
     Column("agent_id", ForeignKey("agent.id", ondelete="cascade"), nullable=False),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     Column("expires_at", Moment, nullable=False),
+    Column(
+        "by_link", Boolean, nullable=False, server_default="false", comment="May set a password without the old one."
+    ),
+    Column("address", Text, comment="From where they signed in."),
+    Column("browser", Text, comment="What the browser said it is."),
     comment="Signed-in browsers of agents: the cookie's SHA-256, never the cookie.",
 )
 
@@ -179,6 +187,8 @@ conversation = Table(
     Column("updated_at", Moment, nullable=False, server_default=func.now()),
     Column("queued_at", Moment),
     Column("resolved_at", Moment),
+    Column("waiting_since", Moment, comment="Since when the customer waits for an answer of a person."),
+    Column("last_agent_id", ForeignKey("agent.id"), comment="Who had it last, or has it."),
     _one_of("state", ConversationState),
     CheckConstraint("(state = 'assigned') = (agent_id is not null)", name="assigned_has_agent"),
 )
@@ -195,6 +205,8 @@ Index(
     conversation.c.id,
     postgresql_where=text("state = 'queued'"),
 )
+Index("ix_conversation_waiting", conversation.c.waiting_since, postgresql_where=text("waiting_since is not null"))
+Index("ix_conversation_agent", conversation.c.agent_id, postgresql_where=text("agent_id is not null"))
 Index("ix_conversation_updated", conversation.c.updated_at.desc(), conversation.c.id.desc())
 
 message_cursor = Sequence("message_cursor", metadata=metadata)
@@ -222,10 +234,19 @@ message = Table(
     Column("deleted_at", Moment, comment="Taken back by its author; the text is kept."),
     Column("reply_to", ForeignKey("message.id"), comment="The message that this one answers."),
     Column("revision", BigInteger, comment="The cursor of a later change that the customer gets to see."),
+    Column("submission", Text, comment="The id under which an agent's page sent it."),
+    Column("held_until", Moment, comment="Nothing of it reaches the customer before; null once it is let go."),
     _one_of("author", Author),
     _one_of("visibility", Visibility),
     _one_of("format", MessageFormat),
 )
+Index(
+    "uq_message_submission",
+    message.c.submission,
+    unique=True,
+    postgresql_where=text("submission is not null"),
+)
+Index("ix_message_held", message.c.held_until, postgresql_where=text("held_until is not null"))
 Index("ix_message_conversation", message.c.conversation_id, message.c.id)
 Index("uq_message_external", message.c.contact_id, message.c.external_id, unique=True)
 Index(

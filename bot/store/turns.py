@@ -120,6 +120,7 @@ class TurnTaking(FastPath):
                     "state": ConversationState.QUEUED,
                     "generation": now.generation + 1,
                     "queued_at": func.now(),
+                    "waiting_since": func.coalesce(conversation.c.waiting_since, func.now()),
                     "reason": decision.reason,
                     "priority": int(decision.priority),
                     "last_answer": None,

@@ -12,14 +12,14 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bot.feed import Feed
 from bot.model import Capabilities, NotFound
 from bot.store import Store
 from bot.store.trouble import is_trouble
 from handoff.console import aside, channels, contacts, conversations, files, replies, sign_in
-from handoff.console.context import Console, NotSignedIn, by_htmx, page_of
+from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
 from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
@@ -126,6 +126,8 @@ def _assets(files: Mapping[str, Path]) -> APIRouter:
 
 
 async def _ask_to_sign_in(request: Request, _: Exception) -> Response:
+    if wants_json(request):
+        return JSONResponse({"problem": "You are not signed in any more."}, 401)
     if by_htmx(request):
         shown = page_of(request)
         there = f"{shown.path}?{shown.query}" if shown.query else shown.path
@@ -158,6 +160,8 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 
 def _problem(request: Request, status: int, title: str, words: str) -> Response:
+    if wants_json(request):
+        return JSONResponse({"problem": words}, status)
     here: Console = request.app.state.console
     template = "problem_part.html" if by_htmx(request) else "problem.html"
     return here.pages.response(request, template, status=status, title=title, words=words)

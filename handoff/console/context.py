@@ -53,10 +53,17 @@ async def current_agent(request: Request, here: Here) -> Agent | None:
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
 
 
-def _signed_in(agent: MaybeSignedIn) -> Agent:
+async def _signed_in(request: Request, here: Here, agent: MaybeSignedIn) -> Agent:
     if agent is None:
         raise NotSignedIn
+    if request.method == "POST" or _is_page(request):
+        await here.store.record_presence(agent)
     return agent
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a person opens a page: what an open page fetches by itself says nothing of who sits before it."""
+    return not by_htmx(request) and not request.url.path.endswith("/events")
 
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]
@@ -65,6 +72,11 @@ SignedIn = Annotated[Agent, Depends(_signed_in)]
 def by_htmx(request: Request) -> bool:
     """Whether the page asks for a fragment of itself, rather than the browser for a page."""
     return request.headers.get("hx-request") == "true"
+
+
+def wants_json(request: Request) -> bool:
+    """Whether a script of the page asks, which shows what became of it by itself."""
+    return request.headers.get("accept", "").startswith("application/json")
 
 
 def page_of(request: Request) -> SplitResult:

@@ -6,7 +6,9 @@ act is a plain form, which answers with the conversation as it then stands.
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -15,6 +17,9 @@ from handoff.console.contacts import with_found
 from handoff.console.context import Console, Here, SignedIn, by_htmx, current_agent, page_of
 from handoff.console.live import signals
 from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing, read_view
+
+AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
+Why = Annotated[str, Form()]
 
 router = APIRouter()
 
@@ -81,3 +86,43 @@ async def hand_back(request: Request, here: Here, agent: SignedIn, conversation_
 @router.post("/conversations/{conversation_id}/resolve")
 async def resolve(request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId) -> Response:
     return await act(request, here, agent, conversation_id, here.desk.resolve(conversation_id, agent))
+
+
+@router.post("/conversations/{conversation_id}/reopen")
+async def reopen(request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId) -> Response:
+    return await act(request, here, agent, conversation_id, here.desk.reopen(conversation_id, agent))
+
+
+@router.post("/conversations/{conversation_id}/take-over")
+async def take_over(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, holder: AgentId, why: Why = ""
+) -> Response:
+    """``holder`` is the colleague who had it when the page was shown."""
+    return await act(request, here, agent, conversation_id, here.desk.take_over(conversation_id, agent, holder, why))
+
+
+@router.post("/conversations/{conversation_id}/transfer")
+async def transfer(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, to: AgentId, why: Why = ""
+) -> Response:
+    return await act(request, here, agent, conversation_id, _transfer(here, agent, conversation_id, to, why))
+
+
+async def _transfer(here: Console, agent: Agent, conversation_id: int, to: int, why: str) -> None:
+    colleague = next((one for one in await here.store.agents() if one.id == to), None)
+    if colleague is None:
+        raise ValueError("choose the colleague who shall have it")
+    await here.desk.transfer(conversation_id, agent, colleague, why)
+
+
+@router.post("/conversations/{conversation_id}/put-back")
+async def put_back(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, why: Why = ""
+) -> Response:
+    return await act(request, here, agent, conversation_id, here.desk.put_back(conversation_id, agent, why))
+
+
+@router.post("/presence", status_code=204, response_class=Response)
+async def presence(_: SignedIn) -> Response:
+    """The agent did something on an open page: that they may do it says so already."""
+    return Response(status_code=204)

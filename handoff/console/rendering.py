@@ -8,6 +8,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
@@ -144,7 +145,13 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals |= {"brand": brand, "verdict": verdict, "fold": fold, "limits": limits}
+        self._environment.globals |= {
+            "brand": brand,
+            "verdict": verdict,
+            "fold": fold,
+            "limits": limits,
+            "new_submission": lambda: str(uuid4()),
+        }
         self._environment.filters |= {
             "markdown": markdown,
             "preview": preview,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import Agent, Capabilities, File, NotFound
+from bot.model import Agent, Capabilities, File, Message, NotFound
 from handoff.console.context import Console, Here, SignedIn
 from handoff.console.media import media_type_of, safe_name
 from handoff.console.rendering import file_size
@@ -33,10 +34,11 @@ class Written:
     """What the box below a conversation was sent with."""
 
     text: str
-    note: bool
+    mode: str
+    """``reply`` or ``note``; anything else is refused: what is meant for colleagues never goes out by a guess."""
     reply_to: int | None
-    after: int | None
-    """The agent's latest reply that the page showed when this was written."""
+    submission: str | None
+    """The page's id of this very submission."""
     files: Sequence[UploadFile]
 
 
@@ -45,9 +47,10 @@ async def _written(request: Request, _: SignedIn) -> Written:
     form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
     return Written(
         text=_word(form, "text"),
-        note=_word(form, "mode") == "note",
+        # A form without any of the page's own fields comes from a program, and is a reply.
+        mode=_word(form, "mode") if "mode" in form or "submission" in form else "reply",
         reply_to=_number(form, "reply_to"),
-        after=_number(form, "after"),
+        submission=_submission(form),
         # A browser sends an empty one where nothing was chosen.
         files=[one for one in form.getlist("files") if isinstance(one, UploadFile) and (one.filename or one.size)],
     )
@@ -56,6 +59,14 @@ async def _written(request: Request, _: SignedIn) -> Written:
 def _number(form: FormData, name: str) -> int | None:
     value = _word(form, name)
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _submission(form: FormData) -> str | None:
+    value = _word(form, "submission")
+    return value if _SUBMISSION.fullmatch(value) else None
+
+
+_SUBMISSION = re.compile(r"[0-9A-Za-z-]{16,64}")
 
 
 def _word(form: FormData, name: str) -> str:
@@ -71,6 +82,7 @@ _FORM = {
                 "properties": {
                     "text": {"type": "string"},
                     "mode": {"type": "string", "enum": ["reply", "note"]},
+                    "submission": {"type": "string", "description": "The same one makes the same message, once."},
                     "reply_to": {"type": "string"},
                     "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
                 },
@@ -95,22 +107,33 @@ async def write(
         agent,
         conversation_id,
         _write(here, agent, conversation_id, written),
-        refused=Opened(quote=written.reply_to, text=written.text, files_lost=bool(written.files)),
+        refused=Opened(
+            quote=written.reply_to,
+            text=written.text,
+            mode=written.mode if written.mode in _MODES else None,
+            files_lost=bool(written.files),
+        ),
     )
 
 
-async def _write(here: Console, agent: Agent, conversation_id: int, written: Written) -> None:
-    if written.note:
+_MODES = ("reply", "note")
+
+
+async def _write(here: Console, agent: Agent, conversation_id: int, written: Written) -> Message:
+    if written.mode not in _MODES:
+        raise ValueError("choose whether this is a reply or a private note")
+    if written.mode == "note":
         if written.files:
             raise ValueError("files cannot be added to a private note; choose Reply")
-        await here.desk.note(conversation_id, agent, written.text)
-        return
+        return await here.desk.note(conversation_id, agent, written.text, submission=written.submission)
     channel, can = await _capabilities(here, conversation_id)
     files = [await _file(upload, channel, can) for upload in _admitted(written.files, channel, can)]
     # A quote is a courtesy.
     reply_to = written.reply_to if can.quotes else None
     try:
-        await here.desk.reply(conversation_id, agent, written.text, files=files, reply_to=reply_to, after=written.after)
+        return await here.desk.reply(
+            conversation_id, agent, written.text, files=files, reply_to=reply_to, submission=written.submission
+        )
     except NotFound as error:
         if reply_to is None:
             raise

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
 from bot.model import (
@@ -28,7 +28,7 @@ from bot.model import (
     Visibility,
 )
 from handoff.console.channels import read_signs
-from handoff.console.context import Console, by_htmx
+from handoff.console.context import Console, by_htmx, wants_json
 from handoff.console.media import HEAD, playable
 
 ROWS = 100
@@ -129,11 +129,6 @@ class View:
         """The message that an agent may answer as such."""
         return next((one for one in self.messages if one.id == message_id and self.may_quote(one)), None)
 
-    def latest_of(self, agent: Agent) -> int:
-        """The agent's latest reply, 0 if there is none."""
-        own = (one.id for one in self.messages if one.agent_id == agent.id and one.visibility is Visibility.PUBLIC)
-        return max(own, default=0)
-
     def may_quote(self, message: Message) -> bool:
         return (
             self.capabilities.quotes
@@ -179,6 +174,8 @@ class Opened:
     found: Sequence[Candidate] = ()
     text: str = ""
     """The words of something that was refused: what was written is never lost."""
+    mode: str | None = None
+    """What those words were meant to be, ``reply`` or ``note``: only the agent changes it."""
     files_lost: bool = False
 
     def text_of(self, message: Message) -> str:
@@ -295,13 +292,18 @@ async def act(
     """Does it and shows the conversation after it, and the contact that was ``linked``. Where it is refused: why, with
     the words that were written and what was open."""
     problem: Refusal | None = None
+    done: object = None
     try:
-        await deed
+        done = await deed
     except StateConflict as conflict:
         problem = Refusal(409, _taken(conflict.conversation))
     except ValueError as error:
         words = str(error)
         problem = Refusal(422, f"{words[:1].upper()}{words[1:]}.")
+    if wants_json(request):
+        if problem is not None:
+            return JSONResponse({"problem": problem.words}, problem.status)
+        return JSONResponse({"message_id": done.id if isinstance(done, Message) else None})
     tab = Tab(request.query_params.get("tab", Tab.QUEUE))
     if problem is None and not by_htmx(request):
         address = f"{request.scope['root_path']}/conversations/{conversation_id}"

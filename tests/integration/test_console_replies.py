@@ -355,9 +355,9 @@ async def test_a_form_that_is_sent_again_is_one_reply(browser: Browser, store: S
     client = await sign_in(browser())
 
     async def form(text: str) -> dict[str, str]:
-        found = re.search(r'name="after" value="(\d+)"', (await client.get(address)).text)
+        found = re.search(r'name="submission" value="([^"]+)"', (await client.get(address)).text)
         assert found is not None
-        return {"text": text, "mode": "reply", "after": found[1]}
+        return {"text": text, "mode": "reply", "submission": found[1]}
 
     async def replies() -> list[str]:
         return [one.text for one in await store.messages(id_in(address)) if one.author is Author.AGENT]
@@ -366,8 +366,12 @@ async def test_a_form_that_is_sent_again_is_one_reply(browser: Browser, store: S
     for _ in range(2):
         assert (await client.post(f"{address}/messages", data=first)).status_code == 303
     assert await replies() == ["Hello"]
-    # Other words, and the same words said anew by who sees that they are there.
-    assert (await client.post(f"{address}/messages", data={**first, "text": "Anna"})).status_code == 303
+    # Other words under the same number, by the browser's way back: they are kept, and sent under the page's next one.
+    refused = await client.post(f"{address}/messages", data={**first, "text": "Anna"})
+    assert refused.status_code == 422
+    assert "Anna</textarea>" in refused.text
+    assert (await client.post(f"{address}/messages", data=await form("Anna"))).status_code == 303
+    # The same words said anew by who sees that they are there.
     again = await form("Hello")
     assert (await client.post(f"{address}/messages", data=again)).status_code == 303
     assert await replies() == ["Hello", "Anna", "Hello"]

@@ -1,0 +1,186 @@
+"""What agents write: replies to the customer, other words for them, and private notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import (
+    Attachment,
+    Author,
+    DeliveryState,
+    Message,
+    MessageFormat,
+    NotFound,
+    Visibility,
+)
+from bot.queue import DELIVER
+from bot.store import rows, tables
+from bot.store.base import Base
+from bot.store.tables import contact, conversation, delivery, failure, message, message_version
+
+
+class Replies(Base):
+    async def add_reply(
+        self,
+        conversation_id: int,
+        agent_id: int,
+        body: str,
+        *,
+        attachments: Sequence[Attachment] = (),
+        reply_to: int | None = None,
+        submission: str | None = None,
+    ) -> Message:
+        """Writes an agent's words to the customer. Only the agent who has the conversation may.
+
+        The content of ``attachments`` is stored (``add_file``); ``reply_to`` is a message of the same contact, and
+        ``NotFound`` if it is not. What comes again under the same ``submission`` is written already, whatever became
+        of the conversation since: that message is returned. ``ValueError`` where that id names something else."""
+        said: dict[str, Any] = {
+            "author": Author.AGENT,
+            "agent_id": agent_id,
+            "visibility": Visibility.PUBLIC,
+            "text": body,
+            "attachments": rows.to_json(attachments),
+        }
+        async with self._engine.begin() as connection:
+            await self._lock_conversation(connection, conversation_id)
+            if known := await self._submitted(connection, conversation_id, submission, said):
+                return await self._message(connection, known)
+            now = await self._assigned_to(connection, conversation_id, agent_id)
+            if reply_to is not None:
+                await self._check_answered(connection, reply_to, now.contact.id)
+            message_id = await self._add_outgoing(
+                connection,
+                now,
+                Author.AGENT,
+                body,
+                MessageFormat.TEXT,
+                agent_id=agent_id,
+                attachments=said["attachments"],
+                reply_to=reply_to,
+                submission=submission,
+            )
+            # They have an answer of a person.
+            await connection.execute(update(conversation).where(conversation.c.id == now.id).values(waiting_since=None))
+            await self._notify(connection, "message", now.id, now.contact.id)
+            return await self._message(connection, message_id)
+
+    async def add_note(
+        self, conversation_id: int, agent_id: int, body: str, *, submission: str | None = None
+    ) -> Message:
+        """Writes a private note. Any agent may, at any time; ``submission`` as in ``add_reply``."""
+        said = {"author": Author.AGENT, "agent_id": agent_id, "visibility": Visibility.PRIVATE, "text": body}
+        async with self._engine.begin() as connection:
+            await self._lock_conversation(connection, conversation_id)
+            if known := await self._submitted(connection, conversation_id, submission, said):
+                return await self._message(connection, known)
+            now = await self._conversation(connection, conversation_id)
+            message_id = await self._add_message(
+                connection,
+                now.id,
+                now.contact.id,
+                Author.AGENT,
+                body,
+                visibility=Visibility.PRIVATE,
+                agent_id=agent_id,
+                submission=submission,
+            )
+            await self._notify(connection, "message", now.id, now.contact.id)
+            return await self._message(connection, message_id)
+
+    async def _submitted(
+        self, connection: AsyncConnection, conversation_id: int, submission: str | None, values: Mapping[str, Any]
+    ) -> int | None:
+        """The message that was written under this id; the caller holds the conversation's row, so none is under way.
+        ``values`` are what would be written now."""
+        if submission is None:
+            return None
+        found = (await connection.execute(select(message).where(message.c.submission == submission))).one_or_none()
+        if found is None:
+            return None
+        same = found.conversation_id == conversation_id and all(
+            # The words of a reply may have been changed since.
+            getattr(found, name) == value or (name == "text" and found.edited_at is not None)
+            for name, value in values.items()
+        )
+        if not same:
+            raise ValueError("the page sent something else under this number already; send it once more")
+        return int(found.id)
+
+    async def _check_answered(self, connection: AsyncConnection, message_id: int, contact_id: int) -> None:
+        found = await connection.execute(
+            select(message.c.id).where(
+                message.c.id == message_id,
+                message.c.contact_id == contact_id,
+                message.c.visibility == Visibility.PUBLIC,
+            )
+        )
+        if found.one_or_none() is None:
+            raise NotFound(f"there is no message {message_id} in this conversation to answer")
+
+    async def edit_reply(self, message_id: int, agent_id: int, body: str) -> Message:
+        """Gives a reply other words; the customer's side follows. Only who wrote it may, and not once it is
+        deleted: ``NotFound`` otherwise. The words it had are kept as a version."""
+        async with self._engine.begin() as connection:
+            found = await self._own_reply(connection, message_id, agent_id)
+            if found.text != body:
+                await connection.execute(
+                    insert(message_version).values(
+                        message_id=message_id, external_id=f"desk:{found.version}", text=found.text
+                    )
+                )
+                await self._change(connection, found, {"text": body, "edited_at": func.now()})
+            return await self._message(connection, message_id)
+
+    async def delete_reply(self, message_id: int, agent_id: int) -> Message:
+        """Takes a reply back; it disappears at the customer's. As ``edit_reply``; the words are kept."""
+        async with self._engine.begin() as connection:
+            found = await self._own_reply(connection, message_id, agent_id)
+            await self._change(connection, found, {"deleted_at": func.now()})
+            return await self._message(connection, message_id)
+
+    async def _own_reply(self, connection: AsyncConnection, message_id: int, agent_id: int) -> Any:
+        found = (
+            await connection.execute(
+                select(message, delivery.c.version)
+                .join(contact, contact.c.id == message.c.contact_id)
+                .join(delivery, delivery.c.message_id == message.c.id)
+                .where(
+                    message.c.id == message_id,
+                    message.c.author == Author.AGENT,
+                    message.c.agent_id == agent_id,
+                    message.c.deleted_at.is_(None),
+                )
+                # All three: what is not locked would be read as it was before the wait for the lock.
+                .with_for_update(of=(contact, message, delivery))
+            )
+        ).one_or_none()
+        if found is None:
+            raise NotFound(f"there is no reply {message_id} of yours that can still be changed")
+        return found
+
+    async def _change(self, connection: AsyncConnection, found: Any, values: Mapping[str, Any]) -> None:
+        await connection.execute(
+            update(message)
+            .where(message.c.id == found.id)
+            .values({**values, "revision": None if found.cursor is None else tables.message_cursor.next_value()})
+        )
+        await connection.execute(
+            update(delivery)
+            .where(delivery.c.message_id == found.id)
+            .values(
+                state=DeliveryState.PENDING,
+                version=delivery.c.version + 1,
+                placed=0,
+                error=None,
+                next_attempt_at=func.now(),
+            )
+        )
+        # In other words it may well go out.
+        await connection.execute(delete(failure).where(failure.c.task == DELIVER, failure.c.message_id == found.id))
+        await self._queue.defer_delivery(connection, found.id, found.contact_id, urgent=True)
+        await self._notify(connection, "message", found.conversation_id, found.contact_id)

@@ -1,0 +1,122 @@
+"""Agents, customers and sweeps do what they like with a few conversations, all at once: what was accepted is there,
+once, and as what it was said; nothing contradicts itself, and nobody blocks anybody for good."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from random import Random
+
+import psycopg
+import pytest
+
+from bot.answers import Answers
+from bot.model import Agent, Incoming, NotFound, Reopening, Role, Sender, StateConflict, Visibility
+from bot.store import Store
+from bot.store.database import conninfo
+from handoff.desk import Desk
+from tests.integration.console_desk import queued
+
+WORKERS, ACTS = 6, 50
+
+
+class Crowd:
+    def __init__(self, store: Store, desk: Desk, agents: list[Agent], reopening: Reopening, seed: int) -> None:
+        self.store, self.desk, self.agents, self.reopening = store, desk, agents, reopening
+        self.random = Random(seed)
+        self.accepted: dict[str, Visibility] = {}
+        self.refused: set[str] = set()
+        self.done: Counter[str] = Counter()
+        self.events = 0
+
+    async def work(self) -> None:
+        acts: dict[str, tuple[int, Callable[[int, Agent, Agent], Awaitable[object]]]] = {
+            "claim": (4, lambda at, me, _: self.desk.claim(at, me)),
+            "take over": (2, lambda at, me, other: self.desk.take_over(at, me, other.id, "why not")),
+            "pass on": (2, lambda at, me, other: self.desk.transfer(at, me, other, "yours")),
+            "put back": (1, lambda at, me, _: self.desk.put_back(at, me, "later")),
+            "hand back": (1, lambda at, me, _: self.desk.hand_back(at, me)),
+            "resolve": (2, lambda at, me, _: self.desk.resolve(at, me)),
+            "reopen": (2, lambda at, me, _: self.desk.reopen(at, me)),
+            "reply": (6, lambda at, me, _: self.says(at, me, Visibility.PUBLIC)),
+            "note": (3, lambda at, me, _: self.says(at, me, Visibility.PRIVATE)),
+            "customer": (5, lambda *_: self.customer()),
+            "sweep": (1, lambda *_: self.sweep()),
+        }
+        names, weights = list(acts), [weight for weight, _ in acts.values()]
+        for _ in range(ACTS):
+            name = self.random.choices(names, weights)[0]
+            me, other = self.random.sample(self.agents, 2)
+            try:
+                await acts[name][1](self.random.randint(1, 4), me, other)
+            except (StateConflict, ValueError, NotFound):
+                continue
+            self.done[name] += 1
+
+    async def says(self, at: int, me: Agent, visibility: Visibility) -> None:
+        self.events += 1
+        text = f"word{self.events}"
+        say = self.desk.reply if visibility is Visibility.PUBLIC else self.desk.note
+        # As a page that does not hear whether it was taken: several times, some of them at once.
+        tries = [say(at, me, text, submission=f"submission-{text}") for _ in range(self.random.randint(1, 3))]
+        ends = await asyncio.gather(*tries, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException) and not isinstance(end, StateConflict):
+                raise end
+        if all(isinstance(end, StateConflict) for end in ends):
+            self.refused.add(text)
+            raise ends[0]  # type: ignore[misc]
+        self.accepted[text] = visibility
+
+    async def customer(self) -> None:
+        self.events += 1
+        name = self.random.choice("ABCD")
+        sender = Sender(name, name, "en")
+        incoming = Incoming("web", "web", f"later-{self.events}", sender, chat_id=name, text="hello?")
+        await self.store.record_incoming(incoming, self.reopening)
+
+    async def sweep(self) -> None:
+        await self.store.let_go()
+        await self.desk.put_back_abandoned(timedelta(milliseconds=1))
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_they_do_at_once(
+    store: Store, desk: Desk, answers: Answers, database_url: str, seed: int
+) -> None:
+    agents = [await store.add_agent(name, Role.AGENT, None) for name in ("Mei", "Ada", "Tom")]
+    for name in "ABCD":
+        await queued(store, name=name)
+    reopening = Reopening(
+        timedelta(hours=1),
+        timedelta(hours=1),
+        answers.phrase_by_locale("reopened"),
+        answers.phrase_by_locale("reopened_queued"),
+    )
+    crowd = Crowd(store, desk, agents, reopening, seed)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(crowd.work() for _ in range(WORKERS)))
+    with psycopg.connect(conninfo(database_url)) as connection:
+        written = connection.execute("SELECT text, visibility FROM message WHERE author = 'agent'").fetchall()
+        assert Counter(text for text, _ in written) == Counter(crowd.accepted.keys())
+        assert dict(written) == {text: visibility.value for text, visibility in crowd.accepted.items()}
+        open_ones = connection.execute(
+            "SELECT contact_id, count(*) FROM conversation WHERE state <> 'resolved' GROUP BY 1"
+        ).fetchall()
+        assert all(many == 1 for _, many in open_ones)
+        wrong = connection.execute(
+            "SELECT id FROM conversation WHERE (state = 'queued') <> (queued_at IS NOT NULL) AND state <> 'assigned'"
+            " OR (state = 'resolved') <> (resolved_at IS NOT NULL)"
+            " OR (state = 'queued' AND (waiting_since IS NULL OR reason IS NULL))"
+            " OR (state IN ('bot', 'resolved') AND waiting_since IS NOT NULL)"
+        ).fetchall()
+        assert wrong == []
+        held = connection.execute(
+            "SELECT message.id FROM message JOIN conversation ON conversation.id = conversation_id"
+            " WHERE held_until IS NOT NULL AND conversation.state <> 'resolved'"
+        ).fetchall()
+        assert held == []
+    assert min(crowd.done.values()) > 0
+    assert {"claim", "reply", "note", "resolve", "reopen", "take over", "customer"} <= crowd.done.keys()

@@ -110,6 +110,10 @@ async def audit(
     return account
 
 
+_GOES_ON = ("with the same person as before", "由之前的客服继续")
+"""In the notice that a conversation goes on with its agent (``reopened`` in ``data/phrases``)."""
+
+
 class _States:
     """Who had a conversation when, from what was written in it: its notices and escalations."""
 
@@ -118,8 +122,9 @@ class _States:
         escalated = {row.id for row in rows if row.action == "escalate"}
         for row in rows:
             if row.author == "system":
-                # Only who joins is named.
-                self._changes[row.conversation_id].append(_Change(row.id, row.created_at, "**" in row.text))
+                # Only who joins is named, and a place in the queue; who goes on after a resolve is neither.
+                held = "**" in row.text or any(words in row.text for words in _GOES_ON)
+                self._changes[row.conversation_id].append(_Change(row.id, row.created_at, held))
             elif row.author == "bot" and row.reply_to in escalated:
                 self._changes[row.conversation_id].append(_Change(row.id, row.created_at, True))
 

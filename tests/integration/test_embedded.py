@@ -402,8 +402,12 @@ def test_programs_that_its_user_may_not_read_are_copied_and_nothing_is_opened(
         reach, "INSTALLED", closed / "packages" / anybodys_programs.relative_to(open_folder / "postgresql")
     )
     monkeypatch.setattr(reach, "COPIES", copies)
-    with embedded(closed / "var" / "postgres") as url:
-        assert says(url) == "it lets me in"
+    before = os.umask(0o077)
+    try:
+        with embedded(closed / "var" / "postgres") as url:
+            assert says(url) == "it lets me in"
+    finally:
+        os.umask(before)
     assert {path.stat().st_mode & 0o077 for path in (closed / "packages").rglob("*")} == {0}
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
     (copy,) = copies.iterdir()

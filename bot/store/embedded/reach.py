@@ -92,7 +92,9 @@ def _succeeds(account: Account, script: str, folder: Path) -> bool:
 def _copy(to: Path) -> None:
     """What a server needs: the rest of the wheel is for building against it."""
     log.info(f"PostgreSQL's user may not read {INSTALLED}: its programs are copied to {to}", action="postgres_copied")
-    COPIES.mkdir(mode=0o755, exist_ok=True)
+    if not COPIES.exists():
+        COPIES.mkdir()
+        COPIES.chmod(0o755)  # whatever root's umask is
     making = Path(mkdtemp(prefix=".making-", dir=COPIES))
     try:
         package = INSTALLED.parent

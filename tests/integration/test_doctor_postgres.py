@@ -53,7 +53,8 @@ def test_what_is_open_to_others_is_found_and_a_start_closes_it(tmp_path: Path) -
             assert Level.OK not in {it.level for it in found}
             with embedded(data):
                 assert [it.level for it in privacy(var)] == [Level.OK]
-            place = socket_folder(data) or place
+            before, place = place, socket_folder(data) or place
+            assert before in (place, data) or not before.exists(), "nothing is left of one that was open"
     assert [it.level for it in privacy(var)] == [Level.OK], "and after it has stopped"
 
 

@@ -7,6 +7,7 @@ import re
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from bot.store.embedded import files
@@ -45,6 +46,8 @@ def choose(data: Path, memory: Path, account: Account) -> Path:
         return before
     made = _make(account)
     files.write(memory, f"{made}\n")
+    if before is not None:
+        _remove(before, account)
     return made
 
 
@@ -88,6 +91,15 @@ def _made_again(folder: Path, account: Account) -> bool:
     except OSError:
         return False
     return private(folder, account)
+
+
+def _remove(folder: Path, account: Account) -> None:
+    """One of ours that was opened to others; anybody else's stays."""
+    with suppress(OSError):
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == account.uid:
+            clear(folder)
+            folder.rmdir()
 
 
 def _make(account: Account) -> Path:

@@ -198,21 +198,21 @@ class _Server:
         if sight.state is State.UNSEEN:
             return sight.why, _AGAIN
         account = account_for(self._folder)
+        if sight.process is not None and sight.ready and not self._private(account):
+            log.warning(
+                "PostgreSQL has not the socket that this desk gives it, as when another version of the desk started it:"
+                " it is started again",
+                action="postgres_opened",
+            )
+            launch.stop(self._folder, sight.process)
+            sight = look(self._folder)
         if sight.state is State.GONE:
             why = self._launch(sight, account)
             if why:
                 return why, _AGAIN
             sight, account = look(self._folder), account_for(self._folder)
-        if sight.process is None or not sight.ready:
+        if sight.process is None or not sight.ready or not self._private(account):
             return "it does not become ready", _POLL
-        if not self._private(account):
-            log.warning(
-                "PostgreSQL was started by another version of the desk, or by hand: it is started again, with a socket"
-                " that is its own user's alone",
-                action="postgres_opened",
-            )
-            launch.stop(self._folder, sight.process)
-            return "it does not stop", _POLL
         self._let_in(sight, account)
         self._port = sight.port
         self._socket = None if TCP else self._place.socket

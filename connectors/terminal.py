@@ -312,8 +312,8 @@ def _answers(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
-        except OSError:
-            return False
+        except OSError as error:  # only these two mean that nobody is there: any other may be a busy desk's
+            return path.exists() and not isinstance(error, ConnectionRefusedError)
     return True
 
 

@@ -69,7 +69,7 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of an empty, migrated database."""
-    # Not in pytest's folder: that is private to this user, and as root PostgreSQL runs as another.
+    # Not in pytest's folder, which keeps what was in it for three runs.
     with TemporaryDirectory(prefix="switchboard-") as folder, embedded(Path(folder) / "postgres") as url:
         with psycopg.connect(conninfo(url), autocommit=True) as connection:
             # No test here cuts the power, and a slow disk would pass for a slow desk.

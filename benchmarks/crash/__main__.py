@@ -35,7 +35,6 @@ def main(
     """Kill, freeze and cut everything while customers and agents write; then account for every message."""
     plan = Plan(seed, kills, messages, replicas, rate, opening)
     folder = Path(mkdtemp(prefix="switchboard-crash-"))
-    folder.chmod(0o755)
     began = time.monotonic()
 
     def tell(words: str) -> None:

@@ -148,8 +148,7 @@ class Campaign:
     def __init__(
         self, plan: Plan, model: Path, folder: Path, tell: Tell = lambda _: None, faults: list[Fault] | None = None
     ) -> None:
-        """``folder`` must be readable by everybody: as root, PostgreSQL runs as another user. ``faults`` come in place
-        of those of the plan's seed."""
+        """``faults`` come in place of those of the plan's seed."""
         self.plan = plan
         self._faults = faults or schedule(
             plan.seed,

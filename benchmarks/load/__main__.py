@@ -78,7 +78,6 @@ def _folder() -> Iterator[Path]:
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # as root, PostgreSQL runs as another
         yield folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot import app as desk_app
-from bot import content, doctor, topics
+from bot import content, doctor, doctor_postgres, topics
 from bot.answers import ContentError
 from bot.cli.shared import ConfigOption, cli, load_settings, run_until_signal
 from bot.doctor import Check
@@ -73,7 +74,8 @@ async def _examine(settings: Settings, tell: Callable[[Finding], None]) -> None:
 
 def _checks(settings: Settings) -> list[Check]:
     environment = settings.environment
-    vitals = _Once(partial(asyncio.to_thread, _vitals, settings))
+    privacy = _Once(partial(asyncio.to_thread, _privacy, settings))
+    vitals = _Once(partial(_vitals_after, privacy, settings))
     platforms = {
         name: _Once(partial(plugin.check, settings.channel(name), secret))
         for name, plugin in desk_app.plugins().items()
@@ -101,6 +103,7 @@ def _checks(settings: Settings) -> list[Check]:
         Check("clock", partial(_clock, vitals, list(platforms.values())), _DATABASE_WITHIN),
         Check("disk", partial(asyncio.to_thread, doctor.disk, folders), _SHORT),
         Check("files", partial(asyncio.to_thread, doctor.rights, settings.var), _SHORT),
+        Check("postgres", privacy.get, _SHORT),
         Check("host", _at_once(partial(doctor.exposure, environment.host)), _SHORT),
         Check("desk", partial(doctor.desk, environment.host, environment.port), _SHORT),
     ]
@@ -170,6 +173,17 @@ def _content(settings: Settings) -> list[Finding]:
     drafts = topics.drafts(settings.data)
     words = f"in order: {len(list(answers.topics))} topics in {', '.join(answers.locales)}"
     return [Finding("content", Level.OK, words + (f"; drafts: {', '.join(drafts)}" if drafts else ""))]
+
+
+def _privacy(settings: Settings) -> list[Finding]:
+    return [] if settings.environment.database_url else doctor_postgres.privacy(settings.var)
+
+
+async def _vitals_after(privacy: _Once, settings: Settings) -> Vitals | None:
+    """Once it is seen how things stand: a server that is started for the look closes what was open."""
+    with suppress(OSError):
+        await privacy.get()
+    return await asyncio.to_thread(_vitals, settings)
 
 
 def _vitals(settings: Settings) -> Vitals | None:

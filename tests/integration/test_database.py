@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 import psycopg
@@ -15,8 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.queue import session
-from bot.store import database
 from bot.store.database import conninfo, create_engine, embedded
+from bot.store.embedded import launch, server
 from bot.store.trouble import is_trouble, said
 
 
@@ -28,25 +27,23 @@ def answers(url: str) -> bool:
         return False
 
 
-def test_a_postgresql_that_died_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LOOK", 0.1)
-    monkeypatch.setattr(database, "MAX_LOG", 10)
-    # Not in pytest's folder: as root PostgreSQL runs as another user.
-    with TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as parent:
-        folder = Path(parent) / "postgres"
-        with embedded(folder) as url:
-            assert answers(url)
-            postmaster = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
-            postmaster.send_signal(signal.SIGQUIT)
-            postmaster.wait(20)
-            deadline = time.monotonic() + 30
-            while not answers(url):
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            assert (folder / "log.old").is_file()
-        # Left on purpose, it stays as it is.
-        time.sleep(0.5)
-        assert not (folder / "postmaster.pid").exists()
+def test_a_postgresql_that_died_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOOK", 0.1)
+    monkeypatch.setattr(launch, "MAX_LOG", 10)
+    folder = tmp_path / "postgres"
+    with embedded(folder) as url:
+        assert answers(url)
+        postmaster = psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
+        postmaster.send_signal(signal.SIGQUIT)
+        postmaster.wait(20)
+        deadline = time.monotonic() + 30
+        while not answers(url):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert (folder / "log.old").is_file()
+    # Left on purpose, it stays as it is.
+    time.sleep(0.5)
+    assert not (folder / "postmaster.pid").exists()
 
 
 async def test_no_statement_of_the_desk_waits_for_ever(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:

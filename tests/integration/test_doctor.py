@@ -481,11 +481,9 @@ async def test_the_command_with_a_broken_configuration(tmp_path: Path) -> None:
 
 
 async def test_the_command_with_the_embedded_database() -> None:
-    # Not in pytest's folder: that is private to this user, and as root PostgreSQL runs as another.
     with TemporaryDirectory(prefix="switchboard-") as folder:
         variables = deployment(Path(folder))
         cluster = Path(folder) / "var" / "postgres"
-        Path(folder).chmod(0o755)
         status, out, err = await run_doctor(**variables)
         assert (status, "there is none yet" in out, cluster.exists()) == (0, True, False), out + err
         with embedded(cluster):  # a desk runs

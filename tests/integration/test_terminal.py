@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import getpass
 import io
@@ -197,6 +198,20 @@ async def test_the_socket_is_the_users_own_and_replaces_a_dead_one(var: Path) ->
             await client.get("ready")
         with pytest.raises(PermanentError, match="another desk"):
             await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+
+
+async def test_a_desk_that_cannot_be_asked_keeps_its_socket(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with listening(StandInDesk(), var):
+        with monkeypatch.context() as patch:
+
+            def refuse(*_: object) -> None:
+                raise BlockingIOError(errno.EAGAIN, "its queue is full")
+
+            patch.setattr(socket.socket, "connect", refuse)
+            with pytest.raises(PermanentError, match="another desk"):
+                await asyncio.wait_for(TerminalConnector(StandInDesk(), var).run(StandInDesk().receive), 5)
+        async with connected(var) as client:
+            await client.get("ready")
 
 
 async def test_a_path_too_long_for_a_socket_moves_to_a_private_folder(tmp_path: Path) -> None:

@@ -68,9 +68,12 @@ class Agents(Base):
             )
 
     async def agent_of_session(self, token_hash: str) -> Agent | None:
-        return await self._agent_of(
-            select(session.c.agent_id).where(session.c.token_hash == token_hash, session.c.expires_at > func.now())
-        )
+        """One statement outside any transaction: every open event stream asks every few seconds."""
+        valid = (session.c.token_hash == token_hash) & (session.c.expires_at > func.now())
+        query = select(agent).join(session, session.c.agent_id == agent.c.id).where(valid)
+        async with self._reader.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else rows.agent(row)
 
     async def end_session(self, token_hash: str) -> None:
         async with self._engine.begin() as connection:

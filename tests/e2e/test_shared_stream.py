@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
 
 from bot import http
 from bot.feed import Feed
@@ -23,10 +23,15 @@ from tests.e2e.test_console_browser import PASSWORD, queued
 from tests.peers.desk import Site, StandInDesk, message
 from tests.peers.wire import Wire
 
+CONSOLE, CHAT = "console", "chat"
 TABS = 9
 """More than a browser has connections for a site."""
 NO_LOCKS = "delete Navigator.prototype.locks"
 NO_WORKERS = "delete window.SharedWorker"
+TURN = """state => {
+  Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 
 class Place:
@@ -125,6 +130,19 @@ async def browser(place: Place, chromium: Browser) -> AsyncIterator[Browsers]:
     assert not errors
 
 
+class Holding:
+    """The tabs of a browser that opened a stream last."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.of: dict[str, Page] = {}
+        context.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        path = request.url.partition("?")[0].rpartition("/events")[0].rpartition("/")[2]
+        if path:
+            self.of[path] = request.frame.page
+
+
 async def say(pages: Sequence[Page], texts: Sequence[str]) -> None:
     """Every chat shows these messages, each once and in this order."""
     await asyncio.gather(
@@ -143,45 +161,62 @@ def lost(pages: Sequence[Page]) -> list[Locator]:
 
 async def test_nine_tabs_of_both_pages_share_a_stream_each(place: Place, browser: Browsers) -> None:
     context = await browser()
+    holding = Holding(context)
     await place.enter(context)
     consoles = await place.tabs(context, "/console/", TABS)
     chats = await place.tabs(context, "/chat", TABS)
-    await place.tell_visitor(context, "one")
-    title = await place.tell_agents()
-    await say(chats, ["one"])
+    told: list[str] = []
+
+    async def hears(consoles: Sequence[Page], chats: Sequence[Page], text: str, within: float = 10) -> None:
+        """News come to these tabs, in time; and no tab shows any twice."""
+        told.append(text)
+        await place.tell_visitor(context, text)
+        title = await place.tell_agents()
+        async with asyncio.timeout(within):
+            await asyncio.gather(say(chats, told), are_called(consoles, title))
+
+    await hears(consoles, chats, "one")
     await chats[4].get_by_role("textbox").fill("my own")
     await chats[4].get_by_role("textbox").press("Enter")
-    await say(chats, ["one", "my own"])
-    await are_called(consoles, title)
+    told.append("my own")
+    await say(chats, told)
     assert place.streams == (1, 1)
 
     # The tabs that hold the streams end, and others take over.
-    await asyncio.gather(consoles.pop(0).close(), chats.pop(0).close())
-    await place.tell_visitor(context, "two")
-    title = await place.tell_agents()
-    async with asyncio.timeout(4):
-        await say(chats, ["one", "my own", "two"])
-        await are_called(consoles, title)
+    for tabs, path in ((consoles, CONSOLE), (chats, CHAT)):
+        tabs.remove(holding.of[path])
+        await holding.of.pop(path).close()
+    await hears(consoles, chats, "two", within=5)
+    await place.has_streams(1, 1)
+
+    # Those that hold them now hang.
+    hanging = [holding.of[CONSOLE], holding.of[CHAT]]
+    hang = "for (const end = Date.now() + 5000; Date.now() < end; );"
+    hangs = [asyncio.ensure_future(page.evaluate(hang)) for page in hanging]
+    others = [[tab for tab in tabs if tab not in hanging] for tabs in (consoles, chats)]
+    await hears(*others, "three", within=6)
+    await asyncio.gather(*hangs)
+    await hears(consoles, chats, "four")
     await place.has_streams(1, 1)
 
     # The line goes dead without a word.
-    began = time.monotonic()
     place.wire.dead = True
+    began = time.monotonic()
     words = lost([*consoles, *chats])
     await asyncio.gather(*(expect(word).to_be_visible() for word in words))
     assert time.monotonic() - began < 10
-    await place.tell_visitor(context, "three")
-    title = await place.tell_agents()
+    told.append("five")
+    await place.tell_visitor(context, "five")
     place.wire.dead = False
-    await say(chats, ["one", "my own", "two", "three"])
-    await are_called(consoles, title)
+    await hears(consoles, chats, "six", within=15)
     await asyncio.gather(*(expect(word).to_be_hidden() for word in words))
     await place.has_streams(1, 1)
 
 
 async def test_two_agents_are_apart_and_a_session_that_ends_leads_to_the_sign_in(
-    place: Place, browser: Browsers
+    place: Place, browser: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("handoff.console.live.KEEPALIVE", 1.0)
     of_mei, of_ada = await browser(), await browser()
     await place.enter(of_mei)
     await place.enter(of_ada, "Ada")
@@ -192,28 +227,28 @@ async def test_two_agents_are_apart_and_a_session_that_ends_leads_to_the_sign_in
     # Ada signs in in Mei's browser, too: its tabs are hers now.
     mei = await tabs[0].locator("body").get_attribute("data-agent")
     await place.enter(of_mei, "Ada")
-    await asyncio.gather(*(expect(tab.locator("body")).not_to_have_attribute("data-agent", mei) for tab in tabs))
+    async with asyncio.timeout(8):
+        await asyncio.gather(*(expect(tab.locator("body")).not_to_have_attribute("data-agent", mei) for tab in tabs))
+    await place.has_streams(2, 0)
+    await of_mei.request.post(f"{place.address}/console/sign-out")
+    async with asyncio.timeout(8):
+        await asyncio.gather(*(tab.wait_for_url("**/console/sign-in?next=/console/") for tab in tabs))
+    await are_called([other], await place.tell_agents())
+    await place.has_streams(1, 0)
 
 
-async def test_a_tab_that_hangs_with_the_stream_is_relieved_of_it(place: Place, browser: Browsers) -> None:
+async def test_all_tabs_of_a_visitor_begin_anew_with_the_cookie(place: Place, browser: Browsers) -> None:
     context = await browser()
-    await place.enter(context)
-    consoles = await place.tabs(context, "/console/", 2)
-    chats = await place.tabs(context, "/chat", 2)
-    await place.tell_visitor(context, "one")
-    await say(chats, ["one"])
-    hang = "for (const end = Date.now() + 7000; Date.now() < end; );"
-    hanging = [asyncio.ensure_future(page.evaluate(hang)) for page in (consoles[0], chats[0])]
-    await place.tell_visitor(context, "two")
-    title = await place.tell_agents()
-    async with asyncio.timeout(6):
-        await say(chats[1:], ["one", "two"])
-        await are_called(consoles[1:], title)
-    await asyncio.gather(*hanging)
-    await place.tell_visitor(context, "three")
-    await say(chats, ["one", "two", "three"])
-    await are_called(consoles, await place.tell_agents())
-    await place.has_streams(1, 1)
+    chats = await place.tabs(context, "/chat", 3)
+    await place.tell_visitor(context, "to the former one")
+    await say(chats, ["to the former one"])
+    await context.clear_cookies()
+    await chats[1].get_by_role("textbox").fill("new")
+    await chats[1].get_by_role("textbox").press("Enter")
+    await say(chats, ["new"])
+    await place.tell_visitor(context, "to the new one")
+    await say(chats, ["new", "to the new one"])
+    await place.has_streams(0, 1)
 
 
 async def test_pages_that_are_refused_a_stream_read_instead(place: Place, browser: Browsers) -> None:
@@ -253,8 +288,19 @@ async def test_pages_without_locks_share_by_a_worker_or_not_at_all(
     await are_called(consoles, await place.tell_agents())
     await say(chats, ["one"])
     await place.has_streams(streams, streams)
+    if streams > 1:
+        # Hidden tabs leave the few connections to those that are seen, and catch up when they are.
+        hidden = [consoles[1], chats[1]]
+        await asyncio.gather(*(page.evaluate(TURN, "hidden") for page in hidden))
+        await place.has_streams(1, 1)
+        await place.tell_visitor(context, "between")
+        title = await place.tell_agents()
+        await asyncio.gather(*(page.evaluate(TURN, "visible") for page in hidden))
+        await say(chats, ["one", "between"])
+        await are_called(consoles, title)
+        await place.has_streams(2, 2)
     await asyncio.gather(consoles.pop(0).close(), chats.pop(0).close())
     await place.tell_visitor(context, "two")
     await are_called(consoles, await place.tell_agents())
-    await say(chats, ["one", "two"])
+    await say(chats, ["one", "between", "two"] if streams > 1 else ["one", "two"])
     await place.has_streams(1, 1)

@@ -46,8 +46,9 @@ function parse(block) {
  * Holds the stream at `address` and passes on what it hears, until it is ended. Opens it again after every break,
  * behind the last event that had an id.
  *
- * What it posts to the tabs: {from, count, live, age, held, events}. `count` grows by one with every post that has
- * events, by which a tab sees a gap; `age` are the milliseconds since the desk was heard, `held` since it began.
+ * What it posts to the tabs: {from, count, live, refused, age, held, events}. `count` grows by one with every post that
+ * has events, by which a tab sees a gap; `age` are the milliseconds since the desk was heard, `held` since it began;
+ * `refused` says that the desk gave no stream.
  * What tabs may post to it: {ask} for such a word, {again} when the desk can be reached.
  */
 export class Holder {
@@ -60,6 +61,7 @@ export class Holder {
     this.heard = this.began;
     this.count = 0;
     this.live = false;
+    this.refused = false;
     this.failures = 0;
     this.retry = 1000;
     this.wake = () => {};
@@ -120,6 +122,7 @@ export class Holder {
       if (this.ended) return 0;
       this.heard = performance.now();
       this.live = true;
+      this.refused = false;
       for (const { id, retry } of events) {
         if (id != null) this.last = id;
         if (retry != null) this.retry = Math.max(100, Math.min(retry, LONGEST_WISH));
@@ -133,8 +136,8 @@ export class Holder {
     if (this.ended) return;
     if (events.length) this.count += 1;
     const now = performance.now();
-    const { id: from, count, live } = this;
-    this.port.postMessage({ from, count, live, age: now - this.heard, held: now - this.began, events });
+    const { id: from, count, live, refused } = this;
+    this.port.postMessage({ from, count, live, refused, age: now - this.heard, held: now - this.began, events });
   }
 
   #sleep(milliseconds) {

@@ -24,9 +24,13 @@ const POLL_HIDDEN = 30_000;
 /** Between two looks at all this. */
 const TICK = 500;
 /** After which a visible and a hidden tab ask a silent holder whether it is there, and how long they wait for its word. */
-const ASK = 2_000;
+const ASK = 1_000;
 const ASK_HIDDEN = 6_000;
 const ANSWER = 1_500;
+/** In which a holder must get a stream that the desk does not refuse, or another tab tries. */
+const TRY = 10_000;
+/** How long a tab that took the stream is slower to do so again: perhaps it is the whole computer that is slow. */
+const CALM = 30_000;
 
 /** The holder lives in the tab that has the lock. Whoever waits for it gets it in the moment that tab ends. */
 class Locked {
@@ -202,8 +206,8 @@ export class Stream {
   #enter() {
     if (this.place || this.closed) return;
     const now = performance.now();
-    Object.assign(this, { from: null, count: 0, live: false, behind: true, held: null, asked: null, began: -Infinity });
-    Object.assign(this, { heard: now, fresh: now, answered: now, ticked: now, shown: now, due: now });
+    Object.assign(this, { from: null, count: 0, live: false, behind: true, held: null, asked: null, began: -Infinity, took: -Infinity });
+    Object.assign(this, { heard: now, fresh: now, answered: now, ticked: now, trying: now, shown: now, due: now });
     let begin;
     this.ready = new Promise((resolve) => { begin = resolve; });
     this.settle(bestPlace());
@@ -220,7 +224,7 @@ export class Stream {
     this.place = this.port = null;
   }
 
-  #hear({ from, count, live, age, held, events, stir }) {
+  #hear({ from, count, live, refused, age, held, events, stir }) {
     if (stir) this.#miss();
     if (!from) return; // a tab said it, not the holder
     const now = performance.now();
@@ -228,6 +232,7 @@ export class Stream {
     this.asked = null;
     // Another holder: what the one before told the others and not this tab, it will not tell again.
     const gap = from === this.from ? count !== this.count + (events.length ? 1 : 0) : from !== this.own && this.began < now - held;
+    if (live || refused || from !== this.from) this.trying = now;
     Object.assign(this, { from, count, live });
     if (live) this.heard = Math.max(this.heard, now - age);
     if (gap || (live && this.behind)) this.#miss();
@@ -261,7 +266,8 @@ export class Stream {
       this.fresh = now;
       this.due = now + (this.behind ? 0 : later(this.#visible ? POLL : POLL_HIDDEN));
       if (!this.behind) held.forEach(this.received);
-      if (!this.live) this.#post({ again: true });
+      if (!this.live && now - this.trying > TRY && this.from !== this.own) this.#take();
+      else if (!this.live) this.#post({ again: true });
     } else {
       this.failures += 1;
       this.behind = true;
@@ -277,16 +283,20 @@ export class Stream {
     this.ticked = now;
     if (stood) this.asked = null;
     if (this.asked != null && now > this.asked) {
-      this.asked = null;
-      this.answered = now;
-      this.place.take();
+      this.#take();
     } else if (this.asked == null && now - this.answered > (this.#visible ? ASK : ASK_HIDDEN)) {
-      this.asked = now + later(ANSWER);
+      this.asked = now + later(now - this.took < CALM ? 3 * ANSWER : ANSWER);
       this.#post({ ask: true });
     }
     const silent = !this.live || now - this.heard > SILENCE;
     if ((this.behind || silent) && now >= this.due) this.#read();
     if (!stood) this.#say();
+  }
+
+  #take() {
+    this.asked = null;
+    this.answered = this.took = this.trying = performance.now();
+    this.place.take();
   }
 
   #say() {

@@ -137,6 +137,13 @@ class Holding:
         self.of: dict[str, Page] = {}
         context.on("request", self._note)
 
+    async def known(self) -> list[Page]:
+        """Of the console, and of the chat."""
+        async with asyncio.timeout(10):
+            while len(self.of) < 2:
+                await asyncio.sleep(0.05)
+        return [self.of[CONSOLE], self.of[CHAT]]
+
     def _note(self, request: Request) -> None:
         path = request.url.partition("?")[0].rpartition("/events")[0].rpartition("/")[2]
         if path:
@@ -183,14 +190,15 @@ async def test_nine_tabs_of_both_pages_share_a_stream_each(place: Place, browser
     assert place.streams == (1, 1)
 
     # The tabs that hold the streams end, and others take over.
-    for tabs, path in ((consoles, CONSOLE), (chats, CHAT)):
-        tabs.remove(holding.of[path])
-        await holding.of.pop(path).close()
+    ending = await holding.known()
+    holding.of.clear()
+    await asyncio.gather(*(tab.close() for tab in ending))
+    consoles, chats = ([tab for tab in tabs if tab not in ending] for tabs in (consoles, chats))
     await hears(consoles, chats, "two", within=5)
     await place.has_streams(1, 1)
 
     # Those that hold them now hang.
-    hanging = [holding.of[CONSOLE], holding.of[CHAT]]
+    hanging = await holding.known()
     hang = "for (const end = Date.now() + 5000; Date.now() < end; );"
     hangs = [asyncio.ensure_future(page.evaluate(hang)) for page in hanging]
     others = [[tab for tab in tabs if tab not in hanging] for tabs in (consoles, chats)]
@@ -237,8 +245,11 @@ async def test_two_agents_are_apart_and_a_session_that_ends_leads_to_the_sign_in
     await place.has_streams(1, 0)
 
 
-async def test_all_tabs_of_a_visitor_begin_anew_with_the_cookie(place: Place, browser: Browsers) -> None:
-    context = await browser()
+@pytest.mark.parametrize("without", [[], [NO_LOCKS]])
+async def test_all_tabs_of_a_visitor_begin_anew_with_the_cookie(
+    place: Place, browser: Browsers, without: list[str]
+) -> None:
+    context = await browser(*without)
     chats = await place.tabs(context, "/chat", 3)
     await place.tell_visitor(context, "to the former one")
     await say(chats, ["to the former one"])

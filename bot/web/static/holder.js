@@ -149,8 +149,15 @@ export class Holder {
 }
 
 if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWorkerGlobalScope) {
+  /** The tabs that want the stream. The worker lives on while they show something else. */
+  const tabs = new Set();
   let holder;
   self.onconnect = ({ ports: [port] }) => {
-    port.onmessage = ({ data }) => { holder ??= new Holder(new BroadcastChannel(self.name), data); };
+    port.onmessage = ({ data: { source } }) => {
+      if (source) tabs.add(port);
+      else tabs.delete(port);
+      if (source) holder ??= new Holder(new BroadcastChannel(self.name), source);
+      else if (!tabs.size) holder = holder?.end();
+    };
   };
 }

@@ -84,6 +84,7 @@ class Working {
 
   leave() {
     this.gone = true;
+    this.worker?.port.postMessage({ source: null });
     this.worker?.port.close();
   }
 
@@ -93,7 +94,7 @@ class Working {
     try {
       this.worker = new SharedWorker(new URL(`holder.js${VERSION}`, import.meta.url), { type: "module", name: stream.name });
       this.worker.onerror = () => this.gone || stream.settle(Alone);
-      this.worker.port.postMessage(stream.source());
+      this.worker.port.postMessage({ source: stream.source() });
     } catch {
       stream.settle(Alone);
     }

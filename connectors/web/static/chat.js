@@ -51,10 +51,10 @@ function newId() {
 }
 
 /** The answer, or null where none comes within some seconds. */
-async function ask(address) {
+async function ask(address, headers = {}) {
   const giveUp = new AbortController();
   const timer = setTimeout(() => giveUp.abort(), SEND_TIMEOUT);
-  return fetch(address, { signal: giveUp.signal }).catch(() => null).finally(() => clearTimeout(timer));
+  return fetch(address, { headers, cache: "no-store", signal: giveUp.signal }).catch(() => null).finally(() => clearTimeout(timer));
 }
 
 /** Does it in one tab after the other, where the browser can: or each would get a cookie of its own. */
@@ -519,7 +519,8 @@ export function mount(root, options) {
     renewing ??= inTurn(async () => {
       const opened = await ask(BASE);
       if (!opened?.ok) return false;
-      const known = await ask(`${BASE}/messages`);
+      const visitor = opened.headers.get(VISITOR);
+      const known = await ask(`${BASE}/messages`, { [VISITOR]: visitor });
       cookiesRefused = known?.status === 401;
       showConnection();
       if (!known?.ok) return false;
@@ -528,7 +529,7 @@ export function mount(root, options) {
       revision = 0;
       last = null;
       greet();
-      line.open(opened.headers.get(VISITOR));
+      line.open(visitor);
       return true;
     }).finally(() => { renewing = null; });
     return renewing;

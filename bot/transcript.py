@@ -9,7 +9,10 @@ from bot.feed import Feed
 from bot.model import Event, File, Message, NotFound, contact_key
 from bot.store import Store
 
-KEEPALIVE = 15.0
+KEEPALIVE = 4.0
+"""Seconds within which a follower hears something, so that a page tells a dead line from a silent desk."""
+_LOOK_AGAIN = 4
+"""Silences in a row after which it is read once more, whatever was or was not heard."""
 _SHOWN = ("message", "delivery")
 """What changes what a customer sees."""
 _AT_ONCE = 200
@@ -62,9 +65,11 @@ class StoredTranscript:
                     yield _public(news)
                 if len(news) == _AT_ONCE:
                     continue
-                if not await watch.changed(KEEPALIVE):
+                silent = 0
+                while silent < _LOOK_AGAIN and not await watch.changed(KEEPALIVE):
+                    silent += 1
                     yield []
-                elif heard == {"message"}:
+                if heard == {"message"}:
                     await watch.changed(_MOMENT)
                 heard.clear()
 

@@ -237,7 +237,7 @@ class Transcript(Protocol):
         ...
 
     def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
-        """The same, without end: yields what is new as it comes, and an empty list every 15 seconds
+        """The same, without end: yields what is new as it comes, and an empty list every 4 seconds
         without news, by which a caller can tell that the line is alive."""
         ...
 

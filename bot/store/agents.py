@@ -80,7 +80,8 @@ class Agents(Base):
             )
 
     async def agent_of_session(self, token_hash: str) -> Agent | None:
-        """Who is signed in by it; None once it has ended or the agent is disabled."""
+        """Who is signed in by it; None once it has ended or the agent is disabled. One statement
+        outside any transaction: every open event stream asks every few seconds."""
         query = (
             select(agent)
             .join(session, session.c.agent_id == agent.c.id)

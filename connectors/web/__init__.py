@@ -42,7 +42,7 @@ from connectors.web.description import FILE, SAID, STATIC, EventStream, Shown, T
 from connectors.web.files import file_response
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
-from connectors.web.visitors import Throttle, contact_of, is_same_origin, token_of, welcome
+from connectors.web.visitors import Throttle, contact_of, is_same_origin, mark_of, token_for, token_of, welcome
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -130,8 +130,9 @@ class WebConnector:
 
         @router.get("", response_class=HTMLResponse)
         async def page(request: Request) -> Response:
-            response = self._page.render(self._page.locale(request))
-            welcome(request, response)
+            token = token_for(request)
+            response = self._page.render(self._page.locale(request), mark_of(token))
+            welcome(request, response, token)
             return response
 
         @router.get("/static/{name}", response_class=Response, responses=STATIC)

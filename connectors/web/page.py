@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bot.model import Button
+from bot.web import STREAM
 
 _HERE = Path(__file__).parent
 _PHRASES: Mapping[str, Mapping[str, str]] = json.loads((_HERE / "phrases.json").read_text(encoding="utf-8"))
 _FALLBACK = "en"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_FILES = {path.name: path.read_bytes() for path in sorted((_HERE / "static").iterdir()) if path.suffix in _TYPES}
+_OWN = (path for path in sorted((_HERE / "static").iterdir()) if path.suffix in _TYPES)
+_FILES = {path.name: path.read_bytes() for path in (*_OWN, *STREAM)}
 _VERSION = hashlib.sha256(b"".join(_FILES.values())).hexdigest()[:12]
 """Changes with any file, and is part of their addresses: browsers may keep them for good."""
 
@@ -75,11 +77,13 @@ class Page:
             for key, text in _PHRASES[locale].items()
         }
 
-    def render(self, locale: str) -> Response:
+    def render(self, locale: str, visitor: str) -> Response:
+        """The page, which shows the transcript of ``visitor``."""
         phrases = self.phrases(locale)
         options = {
             "brand": self._brand,
             "locale": locale,
+            "visitor": visitor,
             "languages": {other: _PHRASES[other]["language"] for other in self.locales},
             "phrases": phrases,
             "suggestions": [

@@ -13,14 +13,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 COOKIE = "switchboard_visitor"
+VISITOR = "Switchboard-Visitor"
+"""The header in which a page says whose transcript it shows, and the desk whose the cookie is: by ``mark_of``."""
 _LIFETIME = 180 * 24 * 3600
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 
 
 def token_of(request: Request) -> str | None:
-    """The visitor's token; None without a cookie, or with one that this desk never set."""
+    """The visitor's token; None without a cookie, with one that this desk never set, or with another's than the page
+    shows: the browser got a new cookie meanwhile, in another tab."""
     token = request.cookies.get(COOKIE, "")
-    return token if _TOKEN.fullmatch(token) else None
+    if not _TOKEN.fullmatch(token):
+        return None
+    shown = request.headers.get(VISITOR)
+    return token if shown is None or shown == mark_of(token) else None
+
+
+def mark_of(token: str) -> str:
+    """By what a page knows its visitor from another, and nobody else does."""
+    return hashlib.sha256(f"mark of {token}".encode()).hexdigest()[:16]
 
 
 def contact_of(token: str) -> str:
@@ -28,11 +39,18 @@ def contact_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
-def welcome(request: Request, response: Response) -> None:
-    """Gives a new visitor a token, and a known one another 180 days."""
+def token_for(request: Request) -> str:
+    """The visitor's token, or a new one."""
+    return token_of(request) or secrets.token_urlsafe(32)
+
+
+def welcome(request: Request, response: Response, token: str | None = None) -> None:
+    """Gives a new visitor their token (``token_for``), and a known one another 180 days."""
+    token = token or token_for(request)
+    response.headers[VISITOR] = mark_of(token)
     response.set_cookie(
         COOKIE,
-        token_of(request) or secrets.token_urlsafe(32),
+        token,
         max_age=_LIFETIME,
         path="/",
         secure=request.url.scheme == "https",

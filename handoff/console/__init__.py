@@ -18,7 +18,8 @@ from bot.feed import Feed
 from bot.model import Capabilities, NotFound
 from bot.store import Store
 from bot.store.trouble import is_trouble
-from handoff.console import aside, channels, contacts, conversations, files, replies, sign_in
+from bot.web import STREAM
+from handoff.console import aside, channels, contacts, conversations, files, live, replies, sign_in
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
 from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
@@ -88,7 +89,7 @@ def console(
         },
     )
     app.state.console = Console(store, desk, feed, pages, Throttle(), stopping, capabilities)
-    for part in (sign_in, conversations, replies, contacts, files, channels, aside):
+    for part in (sign_in, conversations, live, replies, contacts, files, channels, aside):
         app.include_router(part.router)
     app.include_router(_assets(assets))
     mounted = APIRouter()
@@ -98,9 +99,9 @@ def console(
 
 def _files(vendor: Path) -> dict[str, Path]:
     """What pages load, by path below the console."""
-    files = {f"static/{name}": _STATIC / name for name in ("console.css", "console.js", "icon.svg")}
+    files = {f"static/{name}": _STATIC / name for name in ("console.css", "console.js", "live.js", "icon.svg")}
+    files |= {f"static/{file.name}": file for file in STREAM}
     files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
-    files["vendor/sse.js"] = vendor / "htmx-ext-sse/dist/sse.min.js"
     for path, file in files.items():
         if not file.is_file():
             log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=path)

@@ -10,12 +10,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from bot.model import Agent
 from handoff.console.contacts import with_found
-from handoff.console.context import Console, Here, SignedIn, by_htmx, current_agent, page_of
-from handoff.console.live import signals
+from handoff.console.context import Console, Here, SignedIn, by_htmx, page_of
 from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing, read_view
 
 AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
@@ -43,19 +42,6 @@ async def refreshed_list(request: Request, here: Here, agent: SignedIn, tab: str
 async def _list(request: Request, here: Console, agent: Agent, tab: Tab) -> Response:
     listing = await read_listing(here, agent, tab)
     return here.pages.response(request, "list.html", agent=agent, listing=listing, open_id=None)
-
-
-@router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(request: Request, here: Here, _: SignedIn) -> Response:
-    async def still_signed_in() -> bool:
-        return await current_agent(request, here) is not None
-
-    return StreamingResponse(
-        signals(here.feed, still_signed_in, here.stopping),
-        media_type="text/event-stream",
-        # Proxies must not wait for the end of a stream that has none.
-        headers={"X-Accel-Buffering": "no"},
-    )
 
 
 @router.get("/conversations/{conversation_id}")

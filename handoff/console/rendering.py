@@ -135,9 +135,9 @@ class Pages:
     what can be sent at once: ``most`` files of ``total`` bytes."""
 
     def __init__(self, brand: str, assets: Mapping[str, Path], limits: Mapping[str, int]) -> None:
-        self._versions = {
-            path: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for path, file in assets.items() if file.is_file()
-        }
+        files = [file.read_bytes() for file in assets.values() if file.is_file()]
+        self._version = hashlib.sha256(b"".join(files)).hexdigest()[:12]
+        """Of all of them: scripts load one another by the version in their own address."""
         self._environment = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
@@ -171,6 +171,6 @@ class Pages:
     ) -> HTMLResponse:
         root = str(request.scope["root_path"])
         body = self._environment.get_template(template).render(
-            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._versions.get(path, '')}", **values
+            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._version}", **values
         )
         return HTMLResponse(body, status)

@@ -96,6 +96,9 @@ async def set_password(
 
 
 async def _welcome(request: Request, here: Console, agent: Agent, destination: str) -> Response:
+    # The browser forgets its former session; so does the desk, and that session's event stream ends.
+    if former := request.cookies.get(SESSION_COOKIE):
+        await here.store.end_session(token_hash(former))
     token = new_token()
     await here.store.add_session(agent.id, token_hash(token), datetime.now(UTC) + SESSION)
     response = RedirectResponse(destination, 303)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
-import httpx
 import pytest
 
-from bot import http
-from bot.feed import Feed
 from bot.model import (
     Action,
     Agent,
@@ -29,12 +24,10 @@ from bot.model import (
     Role,
     Visibility,
 )
-from bot.settings import ROOT
 from bot.store import Store
-from handoff.console import console
 from handoff.console.throttle import TRIES, WINDOW, Throttle
 from handoff.desk import Desk
-from handoff.passwords import hash_password, new_token, token_hash
+from handoff.passwords import new_token, token_hash
 from tests.integration.console_desk import ASKED, HOSTILE, HTMX, PASSWORD, Browser, queued, said, sign_in
 
 
@@ -461,70 +454,3 @@ async def test_another_list_is_shown_beside_the_open_conversation(browser: Brows
     answer = await client.get("/console/?tab=mine", headers=HTMX | shown)
     assert answer.headers["hx-replace-url"] == "/console/conversations/7?tab=mine"
     assert "<html" not in answer.text
-
-
-# --- live ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stopping() -> asyncio.Event:
-    return asyncio.Event()
-
-
-@pytest.fixture
-async def address(store: Store, desk: Desk, feed: Feed, stopping: asyncio.Event) -> AsyncIterator[str]:
-    """A console on a socket: streams need one."""
-    vendor = ROOT / "node_modules"
-    router = console(store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
-    app = http.application([router], {})
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(app, listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-
-
-async def test_the_stream_names_what_changed(store: Store, mei: Agent, address: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as client:
-        await sign_in(client)
-        async with client.stream("GET", "/console/events") as stream:
-            assert stream.headers["content-type"].startswith("text/event-stream")
-            names = (line.removeprefix("event: ") async for line in stream.aiter_lines() if line.startswith("event: "))
-            assert await anext(names) == "refresh"
-            conversation_id = await said(store)
-            async with asyncio.timeout(5):
-                assert {await anext(names), await anext(names)} == {"list", f"conversation-{conversation_id}"}
-
-
-async def test_a_stream_ends_with_its_reader(feed: Feed, mei: Agent, address: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as client:
-        await sign_in(client)
-        async with client.stream("GET", "/console/events") as stream:
-            await anext(stream.aiter_lines())
-            assert len(feed._watches) == 1
-    async with asyncio.timeout(5):
-        while feed._watches:
-            await asyncio.sleep(0.05)
-
-
-async def test_a_stream_ends_with_the_desk(stopping: asyncio.Event, mei: Agent, address: str) -> None:
-    async with httpx.AsyncClient(base_url=address) as client:
-        await sign_in(client)
-        async with asyncio.timeout(5), client.stream("GET", "/console/events") as stream:
-            lines = stream.aiter_lines()
-            await anext(lines)
-            stopping.set()
-            assert [line async for line in lines if line.startswith("event: ")] == ["event: refresh"]
-
-
-async def test_a_stream_ends_with_the_session(
-    store: Store, mei: Agent, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("handoff.console.live.KEEPALIVE", 0.5)
-    async with httpx.AsyncClient(base_url=address) as client:
-        await sign_in(client)
-        async with asyncio.timeout(10), client.stream("GET", "/console/events") as stream:
-            lines = stream.aiter_lines()
-            assert ": keep-alive" in [await anext(lines) for _ in range(7)]
-            await store.set_password(mei.id, await hash_password(PASSWORD))
-            assert "event: list" not in [line async for line in lines]

@@ -184,6 +184,20 @@ async def test_without_a_cookie_nobody_speaks_or_reads(site: Site) -> None:
             assert (answer.status_code, answer.json()["error"]) == (401, "no_visitor")
 
 
+async def test_a_page_that_shows_another_visitor_must_renew(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
+    own = {"Switchboard-Visitor": (await visitor.get("/chat")).headers["Switchboard-Visitor"]}
+    former = {"Switchboard-Visitor": "0" * 16}
+    assert (await visitor.get("/chat/messages", headers=own)).status_code == 200
+    assert (await visitor.post("/chat/messages", json=said("x"), headers=own)).status_code == 202
+    for answer in (
+        await visitor.get("/chat/messages", headers=former),
+        await visitor.get("/chat/events", headers=former),
+        await visitor.post("/chat/messages", json=said("y"), headers=former),
+    ):
+        assert (answer.status_code, answer.json()["error"]) == (401, "no_visitor")
+    assert [incoming.text for incoming in desk.received] == ["x"]
+
+
 async def test_what_was_not_recorded_is_not_acknowledged(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
     desk.failures = 1
     body = said("hello")

@@ -42,7 +42,7 @@ class StandInDesk:
     answer: Answer = lambda incoming: ()
     failures: int = 0
     """How many calls of ``receive`` fail from now on."""
-    keepalive: float = 15.0
+    keepalive: float = 4.0
     received: list[Incoming] = field(default_factory=list)
     followers: int = 0
     """Open ``follow`` calls."""

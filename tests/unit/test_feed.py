@@ -122,3 +122,13 @@ async def test_who_was_away_for_long_is_shown_everything() -> None:
     news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
     shown = [message.id for _ in range(3) for message in await asyncio.wait_for(anext(news), 1)]
     assert shown == list(range(1, 451))
+
+
+async def test_a_silence_is_told_often_and_read_behind_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.transcript.KEEPALIVE", 0.01)
+    store = Transcript()
+    news = StoredTranscript(cast(Store, store), Feed("")).follow("web", "web", "visitor", 0)
+    assert [await anext(news) for _ in range(8)] == [[]] * 8
+    assert store.reads == 2
+    store.says(1, Author.BOT)  # which nobody was told of
+    assert [message.id for message in await anext(news)] == [1]

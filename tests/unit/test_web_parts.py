@@ -267,7 +267,7 @@ def test_every_locale_has_every_phrase_with_the_same_placeholders() -> None:
 
 
 def test_a_brand_cannot_break_out_of_the_page() -> None:
-    html = bytes(Page('"><script>alert(1)</script>', ["en"], {}, 10_000).render("en").body).decode()
+    html = bytes(Page('"><script>alert(1)</script>', ["en"], {}, 10_000).render("en", "v").body).decode()
     assert "<script>alert" not in html
 
 

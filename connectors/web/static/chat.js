@@ -4,12 +4,11 @@
 // id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
-const BASE = "/chat";
+const { BASE, Line, VISITOR } = await import(`./line.js${new URL(import.meta.url).search}`);
+
 const TYPING_AT_MOST = 20_000;
 const SEND_TIMEOUT = 15_000;
 const LONGEST_PAUSE = 30_000;
-/** The desk says something every 15 seconds; a line silent for longer than this is dead. */
-const SILENCE = 40_000;
 const GROUPED_WITHIN = 5 * 60_000;
 
 const ICONS = {
@@ -51,6 +50,16 @@ function newId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
+/** The answer, or null where none comes within some seconds. */
+async function ask(address, headers = {}) {
+  const giveUp = new AbortController();
+  const timer = setTimeout(() => giveUp.abort(), SEND_TIMEOUT);
+  return fetch(address, { headers, cache: "no-store", signal: giveUp.signal }).catch(() => null).finally(() => clearTimeout(timer));
+}
+
+/** Does it in one tab after the other, where the browser can: or each would get a cookie of its own. */
+const inTurn = (work) => (navigator.locks ? navigator.locks.request("switchboard chat renewal", work) : work());
+
 /** Characters as the desk counts them. */
 const lengthOf = (text) => Array.from(text).length;
 
@@ -81,10 +90,8 @@ const storage = {
  * new `item.state`: sending, waiting (tried, will be tried again), sent, refused (with `item.why`), gone.
  */
 class Outbox {
-  constructor({ locale, changed, renew }) {
-    this.locale = locale;
-    this.changed = changed;
-    this.renew = renew;
+  constructor({ locale, changed, renew, headers }) {
+    Object.assign(this, { locale, changed, renew, headers });
     this.items = storage.under("unsent:").flatMap((kept) => {
       try { return [JSON.parse(kept)]; } catch { return []; }
     });
@@ -142,7 +149,7 @@ class Outbox {
       const { id, text, button } = item;
       const response = await fetch(`${BASE}/messages`, {
         method: "POST",
-        headers: { "Content-Type": "application/json", "Accept-Language": this.locale },
+        headers: { "Content-Type": "application/json", "Accept-Language": this.locale, ...this.headers() },
         body: JSON.stringify({ id, text, button }),
         signal: timeout.signal,
       });
@@ -187,69 +194,6 @@ class Outbox {
   }
 }
 
-/**
- * The line on which messages come. EventSource reconnects by itself after most breaks; this adds those it gives up
- * on, those it cannot notice (a phone that slept), and the visitor whose cookie is gone.
- */
-class Line {
-  constructor({ after, received, alive, renew }) {
-    this.after = after;
-    this.received = received;
-    this.alive = alive;
-    this.renew = renew;
-    this.failures = 0;
-    this.heard = Date.now();
-    setInterval(() => this.check(SILENCE), 5000);
-    addEventListener("online", () => this.open());
-    addEventListener("pageshow", () => this.check(SILENCE));
-    addEventListener("pagehide", () => this.source?.close());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible") this.check(SILENCE / 2);
-    });
-  }
-
-  open() {
-    clearTimeout(this.timer);
-    this.timer = null;
-    this.source?.close();
-    this.heard = Date.now();
-    const source = new EventSource(`${BASE}/events?after=${this.after()}`);
-    this.source = source;
-    const hear = () => {
-      this.heard = Date.now();
-      this.failures = 0;
-      this.alive(true);
-    };
-    source.onopen = hear;
-    source.addEventListener("alive", hear);
-    source.onmessage = (event) => {
-      hear();
-      this.received(JSON.parse(event.data), Number(event.lastEventId));
-    };
-    source.onerror = () => {
-      this.alive(false);
-      if (source.readyState === EventSource.CLOSED) this.#recover();
-    };
-  }
-
-  /** Opens anew where nothing was heard for so long. */
-  check(silence) {
-    const closed = this.source?.readyState === EventSource.CLOSED && !this.timer;
-    if (closed || Date.now() - this.heard > silence) {
-      this.alive(false);
-      this.open();
-    }
-  }
-
-  /** EventSource gave up, and cannot say why. */
-  async #recover() {
-    const pause = Math.min(1000 * 2 ** this.failures++, LONGEST_PAUSE / 2) * (0.75 + Math.random() / 2);
-    this.timer = setTimeout(() => this.open(), pause);
-    const answer = await fetch(`${BASE}/messages?after=${this.after()}`).catch(() => null);
-    if (answer?.status === 401) await this.renew();
-  }
-}
-
 /** Puts the chat into `root`. `options` are what the desk wrote into its attribute `data-switchboard-chat`. */
 export function mount(root, options) {
   const { phrases, locale, maxLength } = options;
@@ -262,9 +206,8 @@ export function mount(root, options) {
   let following = true; // the newest message stays in view
   let scrollTop = 0;
   let renewing = null;
-  let connected = true;
+  let late = false; // messages do not come at present
   let cookiesRefused = false;
-  let bannerTimer = null;
   const entries = new Map(); // {message, element} by cursor
   const sending = new Map(); // unsent messages' elements by id
   const title = document.title;
@@ -565,48 +508,44 @@ export function mount(root, options) {
     document.title = unread ? `(${unread}) ${title}` : title;
   }
 
-  function showConnection(alive) {
-    connected = alive;
-    clearTimeout(bannerTimer);
-    const said = cookiesRefused ? phrases.cookies : !navigator.onLine ? phrases.offline : alive ? "" : phrases.reconnecting;
-    // A break that heals at once is not worth a word.
-    bannerTimer = setTimeout(() => {
-      banner.textContent = said;
-      banner.hidden = !said;
-    }, said === phrases.reconnecting ? 1500 : 0);
+  function showConnection() {
+    const said = cookiesRefused ? phrases.cookies : !navigator.onLine ? phrases.offline : late ? phrases.reconnecting : "";
+    banner.textContent = said;
+    banner.hidden = !said;
   }
 
   /** The desk does not know this visitor (any more). Fetching the page brings a new cookie, and an empty history. */
   function renew() {
-    renewing ??= (async () => {
-      const opened = await fetch(BASE).catch(() => null);
+    renewing ??= inTurn(async () => {
+      const opened = await ask(BASE);
       if (!opened?.ok) return false;
-      const known = await fetch(`${BASE}/messages`).catch(() => null);
+      const visitor = opened.headers.get(VISITOR);
+      const known = await ask(`${BASE}/messages`, { [VISITOR]: visitor });
       cookiesRefused = known?.status === 401;
-      showConnection(connected);
+      showConnection();
       if (!known?.ok) return false;
       messages.replaceChildren();
       entries.clear();
       revision = 0;
       last = null;
       greet();
-      line.open();
+      line.open(visitor);
       return true;
-    })().finally(() => { renewing = null; });
+    }).finally(() => { renewing = null; });
     return renewing;
   }
 
   // --- start ---------------------------------------------------------------------------------------------------
 
-  const outbox = new Outbox({ locale, changed: showUnsent, renew });
-  const line = new Line({ after: () => revision, received: receive, alive: showConnection, renew });
+  const line = new Line({ after: () => revision, received: receive, late: (so) => { late = so; showConnection(); }, renew });
+  const outbox = new Outbox({ locale, changed: showUnsent, renew, headers: () => line.headers });
 
   greet();
   field.value = storage.get("draft") ?? "";
   typed();
   outbox.items.forEach(showUnsent);
+  line.open(options.visitor);
   outbox.flush();
-  line.open();
   setTimeout(() => scroller.removeAttribute("aria-busy"), 1500); // the history is not news to be read out
 
   scroller.addEventListener("scroll", scrolled, { passive: true });
@@ -614,8 +553,8 @@ export function mount(root, options) {
   sizes.observe(scroller);
   sizes.observe(column);
   addEventListener("resize", fit);
-  addEventListener("online", () => outbox.flush());
-  addEventListener("offline", () => showConnection(false));
+  addEventListener("online", () => { showConnection(); outbox.flush(); });
+  addEventListener("offline", showConnection);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") count(0);
   });

@@ -416,8 +416,8 @@ function connect(htmx) {
   });
 
   document.body.addEventListener("htmx:afterSwap", refreshed);
-  document.body.addEventListener("htmx:sseError", () => trouble("Reconnecting …"));
-  document.body.addEventListener("htmx:sseOpen", () => trouble(""));
+  document.body.addEventListener("live:late", () => trouble("Reconnecting …"));
+  document.body.addEventListener("live:back", () => trouble(""));
 }
 
 for (const container of document.querySelectorAll("[data-live]")) remember(container);

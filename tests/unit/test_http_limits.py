@@ -1,0 +1,505 @@
+"""What one client, and many, may ask of the HTTP server: by raw sockets, with limits that are soon reached."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+import pytest
+from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, StreamingResponse
+
+from bot import http
+from bot.http import Limits
+from bot.http.connections import Connections, State
+from bot.http.server import Server
+
+KB = 1024
+LIMITS = Limits(
+    connections=8,
+    head_within=0.3,
+    body=256 * KB,
+    window=0.4,
+    long_window=0.8,
+    linger=0.3,
+    linger_bytes=64 * KB,
+    held=1024 * KB,
+    unread=1024 * KB,
+    sweep=0.05,
+)
+GET = b"GET /quick HTTP/1.1\r\nHost: desk\r\n\r\n"
+SOON = 5.0
+"""Seconds that a test waits for what comes at once."""
+
+
+@dataclass
+class Site:
+    """A server with an application that can be slow in every way."""
+
+    port: int = 0
+    limits: Limits = LIMITS
+    connections: Connections = field(init=False)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: int = 0
+    """Event streams that are open, as the application sees it."""
+    read: int = 0
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    def application(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.get("/quick")
+        async def quick() -> PlainTextResponse:
+            return PlainTextResponse("here")
+
+        @app.post("/body")
+        async def body(request: Request) -> PlainTextResponse:
+            with suppress(ClientDisconnect):
+                async for chunk in request.stream():
+                    self.read += len(chunk)
+            return PlainTextResponse(f"read {self.read}")
+
+        @app.post("/vouched")
+        async def vouched(request: Request) -> PlainTextResponse:
+            http.vouch(request.scope)
+            return await body(request)
+
+        @app.post("/late")
+        async def late(request: Request) -> PlainTextResponse:
+            await self.go_on.wait()
+            return await body(request)
+
+        @app.get("/stream")
+        async def stream() -> StreamingResponse:
+            return StreamingResponse(self._forever(b"data: x\n\n", 0.02), media_type="text/event-stream")
+
+        @app.get("/flood")
+        async def flood() -> StreamingResponse:
+            return StreamingResponse(self._forever(bytes(64 * KB), 0))
+
+        return app
+
+    async def _forever(self, chunk: bytes, pause: float) -> AsyncIterator[bytes]:
+        self.streams += 1
+        try:
+            while True:
+                yield chunk
+                await asyncio.sleep(pause)
+        finally:
+            self.streams -= 1
+
+    async def many(self, number: int, *said: bytes, receives: int | None = None) -> list[Line]:
+        """So many clients, one after the other; they stay until the end."""
+        lines = []
+        for _ in range(number):
+            lines.append(await self.closing.enter_async_context(self.line(*said, receives=receives)))
+            await asyncio.sleep(0.01)
+        return lines
+
+    @asynccontextmanager
+    async def line(self, *said: bytes, receives: int | None = None) -> AsyncIterator[Line]:
+        opened = socket.socket()
+        if receives is not None:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+        opened.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(opened, ("127.0.0.1", self.port))
+        with opened:
+            line = Line(opened)
+            for part in said:
+                await line.say(part)
+            yield line
+
+
+@dataclass
+class Line:
+    """A client, as rude as can be."""
+
+    socket: socket.socket
+
+    async def say(self, words: bytes) -> None:
+        async with asyncio.timeout(SOON):
+            await asyncio.get_running_loop().sock_sendall(self.socket, words)
+
+    async def hears(self, until: bytes) -> bytes:
+        heard = b""
+        async with asyncio.timeout(SOON):
+            while until not in heard:
+                more = await asyncio.get_running_loop().sock_recv(self.socket, 64 * KB)
+                assert more, f"closed after {heard!r}"
+                heard += more
+        return heard
+
+    async def rest(self) -> bytes:
+        """All that comes until the server closes."""
+        heard = b""
+        async with asyncio.timeout(SOON):
+            while True:
+                try:
+                    more = await asyncio.get_running_loop().sock_recv(self.socket, 64 * KB)
+                except ConnectionResetError:
+                    return heard
+                if not more:
+                    return heard
+                heard += more
+
+
+@asynccontextmanager
+async def serving(limits: Limits = LIMITS) -> AsyncIterator[Site]:
+    site = Site(limits=limits)
+    listening = http.bind("127.0.0.1", 0)
+    site.port = listening.getsockname()[1]
+    made: list[Connections] = []
+
+    class Watched(Server):
+        def __init__(self, config, connections) -> None:
+            made.append(connections)
+            super().__init__(config, connections)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.http.server.Server", Watched)
+        running = asyncio.create_task(http.serve(site.application(), listening, limits))
+        await asyncio.sleep(0)
+    site.connections = made[0]
+    try:
+        yield site
+    finally:
+        await site.closing.aclose()
+        site.go_on.set()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    # Nothing that is counted is forgotten.
+    assert (len(site.connections), site.connections.held, site.connections.unread) == (0, 0, 0)
+    assert not any(site.connections._by_state.values())
+
+
+@pytest.fixture(scope="module")
+async def shared() -> AsyncIterator[Site]:
+    async with serving() as site:
+        yield site
+
+
+@pytest.fixture
+async def site(shared: Site) -> AsyncIterator[Site]:
+    """As new; and whatever a test does, nothing stays behind."""
+    shared.go_on.clear()
+    shared.read = 0
+    shared.connections.refused.clear()
+    yield shared
+    await shared.closing.aclose()
+    shared.go_on.set()
+    await until(lambda: not (len(shared.connections) or shared.streams))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+async def answers(site: Site) -> bool:
+    """Whether a client that behaves is served, and soon."""
+    async with asyncio.timeout(1), site.line(GET) as line:
+        return b"here" in await line.hears(b"here")
+
+
+def head(*headers: bytes, line: bytes = b"GET /quick HTTP/1.1") -> bytes:
+    return b"\r\n".join([line, b"Host: desk", *headers, b"", b""])
+
+
+# --- the head
+
+
+@pytest.fixture(scope="module")
+async def patient() -> AsyncIterator[Site]:
+    """Has time for what a busy machine sends in pieces."""
+    async with serving(replace(LIMITS, head_within=5)) as site:
+        yield site
+
+
+@pytest.mark.parametrize("piece", [1, 1000, 300 * KB])
+@pytest.mark.parametrize(
+    ("start", "endless", "status"),
+    [
+        (b"GET /", b"a", 414),
+        (b"GET /quick HTTP/1.1\r\nCookie: ", b"a", 431),
+        (b"GET /quick HTTP/1.1\r\n", b"a", 431),
+        (b"GET /quick HTTP/1.1\r\n", b"a: b\r\n", 431),
+        (b"GET /quick HTTP/1.1\r\nCookie: a\r\n", b"\tb", 0),
+        (b"", b"\r\n", 431),
+        (b"GET /quick HTTP/1.1\r\nA:", b" ", 431),
+    ],
+    ids=["line", "value", "name", "headers", "folded", "nothing", "spaces"],
+)
+async def test_a_head_without_end_is_refused_and_costs_nothing(
+    patient: Site, start: bytes, endless: bytes, status: int, piece: int
+) -> None:
+    async with patient.line(start) as line:
+
+        async def goes_on() -> None:
+            sent = 0
+            while sent < 400 * KB:
+                words = endless * max(1, piece // len(endless)) if piece > 1 else endless * 50
+                try:
+                    await line.say(words)
+                except (BrokenPipeError, ConnectionResetError):
+                    return
+                sent += len(words)
+                if piece == 1:
+                    await asyncio.sleep(0)
+
+        going_on = asyncio.create_task(goes_on())
+        heard = await line.rest()
+        await going_on
+    assert heard.startswith(b"HTTP/1.1 %d " % status if status else b"HTTP/1.1 4"), heard[:100]
+    assert heard.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in heard
+    assert patient.connections.held < 40 * KB
+    assert await answers(patient)
+
+
+async def test_what_browsers_and_proxies_send_fits(patient: Site) -> None:
+    for words in (
+        head(*(b"X-%d: %s" % (number, b"v" * 300) for number in range(99))),
+        head(b"Cookie: " + b"c" * 30 * KB),
+        head(line=b"GET /quick?%s HTTP/1.1" % (b"q" * 8000)),
+    ):
+        async with patient.line() as line:
+            for start in range(0, len(words), 1000):
+                await line.say(words[start : start + 1000])
+            assert b" 200 OK" in await line.hears(b"here")
+    for words, status in (
+        (head(*(b"X-%d: v" % number for number in range(100))), b"431"),
+        (head(b"Cookie: " + b"c" * 33 * KB), b"431"),
+        (head(line=b"GET /quick?%s HTTP/1.1" % (b"q" * 8200)), b"414"),
+    ):
+        async with patient.line(words) as line:
+            assert (await line.rest()).startswith(b"HTTP/1.1 " + status)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        (b"", b""),
+        (b"G", b"HTTP/1.1 408 "),
+        (b"\r\n\r\n", b"HTTP/1.1 408 "),
+        (GET[:-2], b"HTTP/1.1 408 "),
+        (b"POST /body HTTP/1.1\r\nHost: desk\r\nContent-Length: 10\r\n\r\nhalf", b"HTTP/1.1 408 "),
+        (b"POST /body HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhalf", b"HTTP/1.1 408 "),
+    ],
+    ids=["silent", "a letter", "line ends", "head", "body", "chunk"],
+)
+async def test_who_does_not_go_on_is_let_go(site: Site, said: bytes, heard: bytes) -> None:
+    async with site.line(said) as line:
+        rest = await line.rest()
+    assert rest.startswith(heard)
+    assert bool(rest) == bool(heard)
+
+
+async def test_a_later_request_has_its_own_time(site: Site) -> None:
+    async with site.line(GET) as line:
+        await line.hears(b"here")
+        await asyncio.sleep(0.4)  # idle, and longer than a head may take
+        await line.say(GET[:10])
+        await asyncio.sleep(0.1)
+        await line.say(GET[10:])
+        await line.hears(b"here")
+        await line.say(GET[:10])
+        assert (await line.rest()).startswith(b"HTTP/1.1 408 ")
+
+
+# --- the body
+
+
+POST = b"POST %s HTTP/1.1\r\nHost: desk\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("path", [b"/body", b"/quick", b"/nowhere"])
+async def test_a_body_that_only_drips_is_refused(site: Site, path: bytes) -> None:
+    async with site.line(POST % (path, 5000)) as line:
+
+        async def drips() -> None:
+            for _ in range(100):
+                try:
+                    await line.say(b"x")
+                except (BrokenPipeError, ConnectionResetError):
+                    return
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drips())
+        heard = await line.rest()
+        dripping.cancel()
+    # Who was answered before the body was there is only let go.
+    assert heard.startswith(b"HTTP/1.1 408 " if path == b"/body" else b"HTTP/1.1 40")
+    assert heard.count(b"HTTP/1.1") == 1
+
+
+async def test_a_body_takes_as_long_as_it_takes_while_it_comes_on(site: Site) -> None:
+    async with site.line(POST % (b"/body", 30 * 50)) as line:
+        for _ in range(30):  # longer than three windows, at 1000 bytes a second
+            await line.say(b"x" * 50)
+            await asyncio.sleep(0.05)
+        assert b"read 1500" in await line.hears(b"read 1500")
+
+
+async def test_a_handler_that_reads_late_is_not_the_clients_fault(site: Site) -> None:
+    async with site.line(POST % (b"/late", 200 * KB)) as line:
+        saying = asyncio.create_task(line.say(b"x" * 200 * KB))
+        await asyncio.sleep(1.0)
+        site.go_on.set()
+        assert b"read 204800" in await line.hears(b"read 204800")
+        await saying
+
+
+@pytest.mark.parametrize(
+    ("start", "endless", "status"),
+    [
+        (POST % (b"/body", 10**12), b"x" * 1000, b"413"),
+        (POST % (b"/quick", 10**12), b"x" * 1000, b"405"),
+        (b"POST /body HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"x" * KB + b"\r\n", b"413"),
+        (b"POST /body HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;a=", b"x" * 1000, b"400"),
+        (b"POST /body HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"1;a=xxxxxxxxxxxxxx\r\nx\r\n" * 50, b"400"),
+        (b"POST /body HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"A: b\r\n" * 100, b"400"),
+    ],
+    ids=["declared", "unwanted", "chunked", "extension", "extensions", "trailers"],
+)
+async def test_a_body_without_end_is_refused(site: Site, start: bytes, endless: bytes, status: bytes) -> None:
+    async with site.line(start) as line:
+
+        async def goes_on() -> None:
+            for _ in range(2000):
+                try:
+                    await line.say(endless)
+                except (BrokenPipeError, ConnectionResetError):
+                    return
+
+        going_on = asyncio.create_task(goes_on())
+        heard = await line.rest()
+        going_on.cancel()
+    assert heard.startswith(b"HTTP/1.1 " + status), heard[:100]
+    assert heard.count(b"HTTP/1.1") == 1
+    assert await answers(site)
+
+
+async def test_bodies_of_many_hold_only_so_much_together() -> None:
+    async with serving(replace(LIMITS, held=128 * KB, window=30)) as site:
+        lines = await site.many(7, POST % (b"/late", 50 * KB), b"x" * 40 * KB)
+        await until(lambda: len(site.connections) <= 4)
+        assert site.connections.held <= 128 * KB
+        # The first to wait are the first to go.
+        assert (await lines[0].rest()).startswith(b"HTTP/1.1 503 ")
+        site.go_on.set()
+        await lines[-1].say(b"x" * 10 * KB)
+        assert b" 200 OK" in await lines[-1].hears(b"read")
+
+
+# --- the order of requests
+
+
+async def test_requests_sent_ahead_are_answered_in_order_and_few(site: Site) -> None:
+    async with site.line(GET * 5) as line:
+        heard = b""
+        while heard.count(b"here") < 5:
+            heard += await line.hears(b"here")
+    async with site.line(GET * 1000) as line:
+        assert (await line.rest()).count(b"here") < 20
+    assert await answers(site)
+
+
+async def test_a_stream_ends_with_its_connection_though_more_was_asked_behind_it(site: Site) -> None:
+    async with site.line(GET.replace(b"quick", b"stream") + GET) as line:
+        await line.hears(b"data: x")
+        assert site.streams == 1
+    await until(lambda: not site.streams)
+
+
+async def test_a_stream_is_not_kept_open_by_half_a_request_behind_it(site: Site) -> None:
+    async with site.line(GET.replace(b"quick", b"stream"), GET[:10]) as line:
+        heard = await line.rest()
+    assert heard.count(b"HTTP/1.1") == 1
+    await until(lambda: not site.streams)
+
+
+# --- who does not read
+
+
+async def test_who_does_not_read_is_let_go(site: Site) -> None:
+    async with site.line(GET.replace(b"quick", b"flood"), receives=4096):
+        await until(lambda: site.streams == 1)
+        await until(lambda: not site.streams)
+
+
+async def test_who_reads_too_slowly_is_let_go() -> None:
+    async with serving(replace(LIMITS, least_rate=10_000 * KB)) as site:
+        async with site.line(GET.replace(b"quick", b"flood"), receives=4096) as line:
+            with suppress(AssertionError, ConnectionResetError):
+                for _ in range(100):
+                    await line.hears(b"\0" * KB)
+                    await asyncio.sleep(0.05)
+        assert site.connections.refused["answer_unread"] == 1
+        await until(lambda: not site.streams)
+
+
+async def test_who_reads_slowly_but_reads_is_served(site: Site) -> None:
+    async with site.line(GET.replace(b"quick", b"flood"), receives=4096) as line:
+        for _ in range(30):
+            await line.hears(b"\0" * 2 * KB)
+            await asyncio.sleep(0.05)
+        assert site.streams == 1
+
+
+async def test_answers_that_nobody_reads_hold_only_so_much_together() -> None:
+    async with serving(replace(LIMITS, unread=200 * KB, long_window=30)) as site:
+        await site.many(5, GET.replace(b"quick", b"flood"), receives=4096)
+        await until(lambda: site.connections.refused["unread"] >= 1)
+        assert site.connections.unread <= 200 * KB
+        assert await answers(site)
+
+
+# --- many
+
+
+async def test_who_waits_longest_makes_room(site: Site) -> None:
+    lines = await site.many(8, GET[:20])
+    await until(lambda: len(site.connections) == 8)
+    assert await answers(site)
+    assert (await lines[0].rest()).startswith(b"HTTP/1.1 503 ")
+    await lines[-1].say(GET[20:])
+    assert b" 200 OK" in await lines[-1].hears(b"here")
+
+
+async def test_where_nobody_can_go_the_next_is_told_to_come_again(site: Site) -> None:
+    lines = await site.many(8, GET.replace(b"quick", b"stream"))
+    await until(lambda: site.streams == 8)
+    async with site.line(GET) as line:
+        heard = await line.rest()
+    assert heard.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"retry-after: 5\r\n" in heard
+    assert site.streams == 8
+    lines[0].socket.close()
+    await until(lambda: len(site.connections) == 7)
+    assert await answers(site)
+
+
+async def test_whom_somebody_vouches_for_keeps_the_place(site: Site) -> None:
+    slow = replace(LIMITS, window=30, long_window=30)
+    async with serving(slow) as site, site.line(POST % (b"/vouched", 100 * KB), b"x" * 90 * KB) as agent:
+        await until(lambda: site.read == 90 * KB)
+        assert site.connections.held == 0
+        await site.many(20, POST % (b"/body", 5), b"x")
+        assert await answers(site)
+        assert len(site.connections) <= 8
+        await agent.say(b"x" * 10 * KB)
+        assert b" 200 OK" in await agent.hears(b"read")
+
+
+async def test_states_are_left_behind_with_every_answer(site: Site) -> None:
+    async with site.line(GET) as line:
+        for _ in range(3):
+            await line.hears(b"here")
+            assert [len(those) for those in site.connections._by_state.values()] == [0, 1, 0, 0, 0]
+            await line.say(GET)
+    assert list(State) == sorted(State)

@@ -65,6 +65,11 @@ class Engine(_Section):
     """Seconds for one classification; after that the customer goes to a human."""
 
 
+class Server(_Section):
+    connections: Annotated[int, Field(ge=64, le=60_000)] = 10_000
+    """HTTP connections at once, if the system gives handles for so many."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -76,6 +81,7 @@ class Config(_Section):
     locales: Locales = Locales()
     promises: Promises = Promises()
     engine: Engine = Engine()
+    server: Server = Server()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""

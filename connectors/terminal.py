@@ -276,7 +276,7 @@ def socket_path(var: Path) -> Path:
     """Where a desk that keeps its state in ``var`` listens."""
     try:
         return Path((var / "terminal.path").read_text(encoding="utf-8"))
-    except OSError:
+    except FileNotFoundError:
         return var / "terminal.sock"
 
 
@@ -309,10 +309,11 @@ def _listening(var: Path) -> Iterator[socket.socket]:
 
 
 def _answers(path: Path) -> bool:
+    """False only where certainly nobody listens: any other error says nothing of that, and is raised."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
-        except OSError:
+        except (FileNotFoundError, ConnectionRefusedError):
             return False
     return True
 

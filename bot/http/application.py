@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.http.protocol import started
 from bot.metrics import CONTENT_TYPE, Metrics
 
 Check = Callable[[], Awaitable[str | None]]
@@ -59,6 +60,7 @@ class _Nosniff:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start":
+                started(scope)
                 MutableHeaders(scope=message).setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 

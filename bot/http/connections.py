@@ -6,6 +6,7 @@ Knows nothing of uvicorn: ``bot.http.protocol`` is what a connection really is.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from enum import IntEnum
 from typing import Protocol
@@ -34,6 +35,10 @@ class State(IntEnum):
     """For the desk, with the answer."""
     OVER = 4
     """For its client, to read why it was refused."""
+
+
+_FOR_CLIENT = (State.OVER, State.HEAD, State.REST, State.BODY)
+"""Those may be closed for others, in this order."""
 
 
 class Connection(Protocol):
@@ -85,6 +90,8 @@ class Connections:
         self.limits = limits
         self.held = 0
         self.unread = 0
+        self.starting = 0
+        """Requests whose answer has not begun."""
         self.refused: Counter[str] = Counter()
         """How often, by reason, since the start."""
         self._count = 0
@@ -100,11 +107,17 @@ class Connections:
 
     # --- one comes, changes, goes
 
-    def make_room(self) -> bool:
+    async def make_room(self) -> bool:
         """Whether one more connection may be taken: there is room, or another was closed for it. It then counts until
-        ``left``."""
-        if self._count - len(self._leaving) >= self.limits.connections and not self._evict("connections"):
-            return False
+        ``left``. Waits a moment where all that could be closed are too young."""
+        while self._count - len(self._leaving) >= self.limits.connections:
+            if self._evict("connections", asyncio.get_running_loop().time() - self.limits.young):
+                break
+            if self._least() is None:
+                if not self._evict_slow("connections"):
+                    return False
+                break
+            await asyncio.sleep(self.limits.young / 10)
         self._count += 1
         return True
 
@@ -113,7 +126,8 @@ class Connections:
 
     def shrink(self) -> None:
         """Closes one, if there is one to close."""
-        self._evict("handles")
+        if not self._evict("handles"):
+            self._evict_slow("handles")
 
     def add(self, connection: Connection) -> None:
         self._by_state[connection.state][connection] = None
@@ -134,9 +148,11 @@ class Connections:
         connection.held += size
         self.held += size
         while self.held > self.limits.held:
-            if not self._evict("memory"):
+            first = self._least(holding=True)
+            if first is None:
                 connection.refuse(503, "memory")
                 return
+            self._leave(first, "memory")
 
     def release(self, connection: Connection) -> None:
         """What was kept of its requests is kept no more, or somebody vouches for it."""
@@ -150,10 +166,8 @@ class Connections:
         self._slow[connection] = None
         self.unread += unread
         while self.unread > self.limits.unread:
-            slowest = next((one for one in self._slow if not one.vouched), None)
-            if slowest is None:
+            if not self._evict_slow("unread"):
                 return
-            self._cut(slowest, "unread")
 
     def flows(self, connection: Connection) -> None:
         """Its client has caught up."""
@@ -166,26 +180,36 @@ class Connections:
     def note(self, reason: str) -> None:
         self.refused[reason] += 1
 
-    def _evict(self, reason: str) -> bool:
-        """Closes the connection that is worth least; False if each is worth more than a new one."""
-        for state in (State.OVER, State.HEAD, State.REST, State.BODY):
+    def _evict(self, reason: str, before: float = math.inf) -> bool:
+        """Closes the connection that is worth least, if it has waited since ``before``; False if there is none."""
+        least = self._least(before)
+        if least is not None:
+            self._leave(least, reason)
+        return least is not None
+
+    def _evict_slow(self, reason: str) -> bool:
+        """Closes the connection whose client has lagged behind for the longest time; False if there is none."""
+        slowest = next((one for one in self._slow if not one.vouched and one not in self._leaving), None)
+        if slowest is not None:
+            self._cut(slowest, reason)
+        return slowest is not None
+
+    def _least(self, before: float = math.inf, *, holding: bool = False) -> Connection | None:
+        for state in _FOR_CLIENT:
             for connection in self._by_state[state]:
-                if connection in self._leaving or connection.vouched:
+                if connection.since > before:
+                    break
+                if connection in self._leaving or connection.vouched or (holding and not connection.held):
                     continue
                 if state is State.REST and not connection.is_flushed():
                     continue  # slow, but about to have its answer
-                self._leave(connection, state, reason)
-                return True
-        slowest = next((one for one in self._slow if not one.vouched and one not in self._leaving), None)
-        if slowest is None:
-            return False
-        self._cut(slowest, reason)
-        return True
+                return connection
+        return None
 
-    def _leave(self, connection: Connection, state: State, reason: str) -> None:
+    def _leave(self, connection: Connection, reason: str) -> None:
         self._leaving.add(connection)
         self.release(connection)
-        if state is not State.REST:
+        if connection.state is not State.REST:
             self.note(f"evicted_{reason}")
         connection.turn_away()
 
@@ -202,8 +226,12 @@ class Connections:
         """Closes what takes too long, until cancelled."""
         while True:
             await asyncio.sleep(self.limits.sweep)
-            self.sweep(asyncio.get_running_loop().time())
-            self._tell()
+            try:
+                self.sweep(asyncio.get_running_loop().time())
+                self._tell()
+            except Exception as error:
+                # Whatever one connection is like, the others are still looked after.
+                log.exception("looking after connections failed", action="http_watch_failed", error=str(error))
 
     def sweep(self, now: float) -> None:
         for connection in self._expired(State.HEAD, now - self.limits.head_within):

@@ -28,6 +28,8 @@ class Limits:
     """Their number. Beyond it: 431."""
     head_within: float = 10.0
     """From connecting, or from the first byte of a later request, until the headers are complete. Beyond it: 408."""
+    wait_for: int = 32 * KB
+    """Of a body, until the request goes to the application before it is complete."""
     body: int = 66 * MB
     """A little more than the most that any route takes. Beyond it: 413."""
     chunking: int = 16 * KB
@@ -49,6 +51,13 @@ class Limits:
     """How long a refused client is listened to, so that it reads why instead of finding its line cut."""
     linger_bytes: int = 256 * KB
 
+    starting: int = 48
+    """Requests whose answer has not begun; while there are more, connections are taken slowly, lest a crowd of new ones
+    hold up those that are served."""
+    slowly: float = 0.05
+    """Until the next connections are taken all the same."""
+    young: float = 0.2
+    """A connection is not closed for another before: its request may be here, and only not read."""
     sweep: float = 0.5
     """Between two looks at what takes too long."""
 
@@ -56,7 +65,7 @@ class Limits:
 
     held: int = 64 * MB
     """Parts of requests that are not yet answered. Beyond it, those that wait longest for their client are closed."""
-    unread: int = 64 * MB
+    unread: int = 128 * MB
     """Answers that their clients do not read. Beyond it, the slowest are closed."""
 
     # --- event streams, as shares of all connections

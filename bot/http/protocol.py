@@ -31,7 +31,7 @@ SEND_BUFFER = 256 * 1024
 """Bytes that the system takes off us for one client; by itself it takes megabytes for one that does not read."""
 RETRY_AFTER = 5
 """Seconds after which a client that found no room may come again."""
-VOUCH = "switchboard.vouch"
+OURS = "switchboard.connection"
 """Among the extensions of a request's scope."""
 
 
@@ -47,9 +47,18 @@ class _Refused(Exception):
 def vouch(scope: Scope) -> None:
     """Says that the request comes from one of the desk's own people. It then keeps its place when there is no room, may
     hold as much as its route allows, and may be as slow as the lines of trains are."""
-    extension = scope.get("extensions", {}).get(VOUCH)
-    if extension is not None:
-        extension["vouch"]()
+    _tell(scope, "vouch")
+
+
+def started(scope: Scope) -> None:
+    """Says that the answer to the request begins."""
+    _tell(scope, "started")
+
+
+def _tell(scope: Scope, what: str) -> None:
+    ours = scope.get("extensions", {}).get(OURS)
+    if ours is not None:
+        ours[what]()
 
 
 def refusal(status: int, *, date: list[tuple[bytes, bytes]] | None = None) -> bytes:
@@ -119,6 +128,10 @@ class LimitedProtocol(HttpToolsProtocol):
         """When the window of the least rate began, and the bytes there were."""
         self._stalled: tuple[float, int] = (0.0, 0)
         self._running: RequestResponseCycle | None = None
+        self._starting = False
+        """Whether the application has a request of which no answer has begun."""
+        self._waiting: tuple[RequestResponseCycle, Any] | None = None
+        """A request that the application has not got yet, as its body is still coming."""
 
     # --- the connection's life
 
@@ -133,6 +146,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.pipeline.clear()
         super().connection_lost(exc)
         self.state = self._was
+        self._started()
         self._others.remove(self)
         self._others.left()
 
@@ -141,6 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if cycle is not None and not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
+        self._waiting = None
 
     def _settle(self, state: State) -> None:
         """Tells the others of the state, once a chunk is done with rather than for every part of it."""
@@ -212,7 +227,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._others.release(self)
         self._fed = self._body = 0
         self.vouched = False
-        self.scope["extensions"] = {VOUCH: {"vouch": self._vouch}}
+        self.scope["extensions"] = {OURS: {"vouch": self._vouch, "started": self._started}}
         super().on_headers_complete()
         self.state = State.BODY
 
@@ -226,9 +241,12 @@ class LimitedProtocol(HttpToolsProtocol):
             self._others.hold(self, len(body))
             if self.state is State.OVER:
                 raise _Refused(503, "memory")
+        if self._waiting is not None and len(self.cycle.body) > self._limits.wait_for:
+            self._start_waiting()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._start_waiting()
         self._fed = 0
         self.state = State.REST if self.cycle.response_complete and not self.pipeline else State.BUSY
 
@@ -239,15 +257,35 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- out
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        if cycle.more_body and not cycle.waiting_for_100_continue:
+            self._waiting = (cycle, app)
+        else:
+            self._start(cycle, app)
+
+    def _start(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        self._others.starting += not self._starting
+        self._starting = True
         super()._start_asgi_task(cycle, app)
+
+    def _started(self) -> None:
+        """Its answer has begun, or never will."""
+        self._others.starting -= self._starting
+        self._starting = False
+
+    def _start_waiting(self) -> None:
+        """Whoever is slow to say what they want takes none of the application's time until they have."""
+        if self._waiting is not None:
+            cycle, app = self._waiting
+            self._waiting = None
+            self._start(cycle, app)
 
     def on_response_complete(self) -> None:
         ended = self._running
+        self._started()
         super().on_response_complete()
         if self._running is not ended or self.state is State.OVER:
             return  # the next of the pipeline has begun
-        self.vouched = False
         self._others.release(self)
         if self.state is State.BUSY:
             self._settle(State.REST)
@@ -304,7 +342,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def turn_away(self) -> None:
-        if self.state in (State.HEAD, State.BODY) and self._say(503):
+        # Where something is unread, closing waits for the client.
+        if self.state in (State.HEAD, State.BODY) and self.is_flushed() and self._say(503):
             self.transport.close()
         else:
             self.cut()
@@ -313,7 +352,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Answers so; False where nothing can be said: in the middle of an answer, or behind one that is owed."""
         running = self._running
         if self.state is State.BODY:
-            said = running is not None and running is self.cycle and not running.response_started
+            reading = running is self.cycle and running is not None and not running.response_started
+            said = reading or self._waiting is not None
         else:
             said = self.state is not State.BUSY and (running is None or running.response_complete)
         said = said and not self.transport.is_closing()

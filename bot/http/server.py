@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ log = structlog.get_logger(__name__)
 
 CLOSE_AFTER = 2
 """Seconds that open event streams get at shutdown; browsers reconnect by themselves."""
-BACKLOG = 512
-"""Connections that the system keeps until they are taken."""
+BACKLOG = 2048
+"""Connections that the system keeps until they are taken, if it keeps so many."""
 AT_ONCE = 32
 """Connections taken before anything else goes on: so many more than allowed may be open for a moment."""
 BREATH = 0.05
@@ -71,22 +72,40 @@ class Server(uvicorn.Server):
         while True:
             try:
                 accepted, _ = await loop.sock_accept(listening)
-                self._take(accepted)
+                await self._take(accepted)
                 with contextlib.suppress(BlockingIOError):
                     for _ in range(AT_ONCE - 1):
-                        self._take(listening.accept()[0])
+                        await self._take(listening.accept()[0])
+                await self._wait_for_those_taken()
             except ConnectionError:
                 continue  # gone before it was taken
             except OSError as error:
-                if not handles.are_used_up(error):
-                    raise
-                # Never seen while the reserve holds; then one of ours goes, and the others wait in the system's queue.
-                self._connections.note("out_of_handles")
-                self._connections.shrink()
+                if handles.are_used_up(error):
+                    # Not while the reserve holds. One of ours goes, and the others wait in the system's queue.
+                    self._connections.note("out_of_handles")
+                    self._connections.shrink()
+                else:
+                    # Of the network: the next may be well.
+                    self._connections.note(f"accept_{errno.errorcode.get(error.errno or 0, 'failed')}")
                 await asyncio.sleep(BREATH)
 
-    def _take(self, accepted: socket.socket) -> None:
-        if not self._connections.make_room():
+    async def _wait_for_those_taken(self) -> None:
+        """A crowd is taken in groups: each that is served takes its turn beside a few others, and not beside all."""
+        limits = self._connections.limits
+        until = asyncio.get_running_loop().time() + limits.slowly
+        while asyncio.get_running_loop().time() < until:
+            # What was just taken needs a moment to be read.
+            await asyncio.sleep(0.001)
+            if self._connections.starting < limits.starting:
+                return
+
+    async def _take(self, accepted: socket.socket) -> None:
+        try:
+            room = await self._connections.make_room()
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+        if not room:
             self._connections.note("full")
             _turn_away(accepted)
             return

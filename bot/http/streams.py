@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 
-from bot.http.limits import Limits
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from bot import handles
+from bot.http.limits import Limits, connections_for
 
 
 class Audience(StrEnum):
@@ -22,7 +26,9 @@ class Streams:
     """Counts the open event streams of one process. Every audience has places of its own, so that strangers, however
     many, keep no customer out, and nobody keeps an agent out; and nobody alone can take them all."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
+        """Without ``limits``, by the file handles that this process may have."""
+        self.limits = limits = limits or Limits(connections_for(handles.limit()))
         self._places = {
             Audience.AGENT: int(limits.connections * limits.agents),
             Audience.CUSTOMER: int(limits.connections * limits.customers),
@@ -37,18 +43,14 @@ class Streams:
         self._of: dict[str, list[Audience]] = {}
         """By whose they are. What one has open at a time counts in one audience."""
 
-    @contextmanager
-    def of_agent(self, session: str) -> Iterator[bool]:
-        """Takes a place while entered; False if there is none."""
-        with self._place(Audience.AGENT, f"agent {session}") as taken:
-            yield taken
+    def to_agent(self, session: str, *, stream: Response, refusal: Response) -> Response:
+        """``stream`` to one who is signed in, or ``refusal`` where there is no place for it when it is sent."""
+        return _Placed(self._place(Audience.AGENT, f"agent {session}"), stream, refusal)
 
-    @contextmanager
-    def of_visitor(self, visitor: str, *, known: bool) -> Iterator[bool]:
-        """Takes a place while entered; False if there is none. ``known`` is who has written to the desk."""
+    def to_visitor(self, visitor: str, *, known: bool, stream: Response, refusal: Response) -> Response:
+        """The same to a visitor; ``known`` is who has written to the desk."""
         audience = Audience.CUSTOMER if known else Audience.STRANGER
-        with self._place(audience, f"visitor {visitor}") as taken:
-            yield taken
+        return _Placed(self._place(audience, f"visitor {visitor}"), stream, refusal)
 
     def wrote(self, visitor: str) -> None:
         """A visitor who has written is a stranger no more: their streams count among the customers', where there is
@@ -76,3 +78,15 @@ class Streams:
             self.open[theirs.pop()] -= 1
             if not theirs:
                 del self._of[key]
+
+
+class _Placed(Response):
+    """Takes the place when it is sent and not when it is made: what is never sent would never give it back."""
+
+    def __init__(self, place: AbstractContextManager[bool], stream: Response, refusal: Response) -> None:
+        super().__init__()
+        self._place, self._stream, self._refusal = place, stream, refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place as taken:
+            await (self._stream if taken else self._refusal)(scope, receive, send)

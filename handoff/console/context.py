@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from bot.feed import Feed
+from bot.http import Streams, vouch
 from bot.model import Agent, Capabilities
 from bot.store import Store
 from handoff.console.rendering import Pages
@@ -28,6 +29,7 @@ class Console:
     feed: Feed
     pages: Pages
     throttle: Throttle
+    streams: Streams
     stopping: Callable[[], bool]
     capabilities: Mapping[str, Capabilities]
     """Of the channels that this desk runs."""
@@ -53,9 +55,10 @@ async def current_agent(request: Request, here: Here) -> Agent | None:
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
 
 
-def _signed_in(agent: MaybeSignedIn) -> Agent:
+def _signed_in(request: Request, agent: MaybeSignedIn) -> Agent:
     if agent is None:
         raise NotSignedIn
+    vouch(request.scope)
     return agent
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bot.model import Agent
 from handoff.console.contacts import with_found
-from handoff.console.context import Console, Here, SignedIn, by_htmx, current_agent, page_of
+from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn, by_htmx, current_agent, page_of
 from handoff.console.live import signals
 from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing, read_view
+from handoff.passwords import token_hash
 
 router = APIRouter()
 
@@ -45,12 +46,17 @@ async def events(request: Request, here: Here, _: SignedIn) -> Response:
     async def still_signed_in() -> bool:
         return await current_agent(request, here) is not None
 
-    return StreamingResponse(
+    stream = StreamingResponse(
         signals(here.feed, still_signed_in, here.stopping),
         media_type="text/event-stream",
         # Proxies must not wait for the end of a stream that has none.
         headers={"X-Accel-Buffering": "no"},
     )
+    session = token_hash(request.cookies[SESSION_COOKIE])
+    refusal = PlainTextResponse(
+        "Too many pages of the console are open.", 503, {"Retry-After": "15", "Connection": "close"}
+    )
+    return here.streams.to_agent(session, stream=stream, refusal=refusal)
 
 
 @router.get("/conversations/{conversation_id}")

@@ -1,4 +1,5 @@
-"""Conditions that a desk does not choose: an engine that is unwell, a disk that is full, a clock that is set.
+"""Conditions that a desk does not choose: an engine that is unwell, strangers who take all the connections, a
+disk that is full, a clock that is set.
 
 Whole desks, their PostgreSQL and real sockets; only Rasa and Telegram are stood in for. docs/storms.md has what else
 was tried, and by hand.
@@ -17,12 +18,15 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 
-from tests.e2e.console import signed_in
+from bot import handles
+from tests.e2e.console import AgentBrowser, signed_in
 from tests.e2e.customers import WebCustomer, words
 from tests.e2e.desk import SWITCHBOARD, DeskProcess, config_file
+from tests.e2e.floods import HANDLES, WITH_FEW_HANDLES, events, first_lines, flood, longest_wait
 from tests.peers import engine as unwell
 from tests.peers.engine import Answer, RasaPeer
 from tests.peers.telegram import PeerUser, TelegramPeer
@@ -52,15 +56,15 @@ def well(rasa: RasaPeer) -> RasaPeer:
 async def end(desk: DeskProcess) -> None:
     """Nothing of it is left, and it never failed in one of its parts."""
     await desk.end()
-    assert '"part_failed"' not in desk.log
-    assert "Traceback" not in desk.log
+    for sign in ('"part_failed"', "Traceback", "Too many open files", "out_of_handles"):
+        assert sign not in desk.log
 
 
 @pytest.fixture(scope="module")
 async def desk(rasa: RasaPeer, folders: Path) -> AsyncIterator[DeskProcess]:
     folder = folders / "hostile"
     (folder / "var").mkdir(parents=True)
-    desk = DeskProcess(folder / "var", config_file(folder / "config.yml"), rasa.environment)
+    desk = DeskProcess(folder / "var", config_file(folder / "config.yml"), rasa.environment, WITH_FEW_HANDLES)
     try:
         yield await desk.start()
     finally:
@@ -176,6 +180,70 @@ async def test_an_intent_that_nobody_wrote_an_answer_for_is_one_that_the_bot_did
     await until(lambda: answers_a_newcomer(desk))
     async with WebCustomer(desk.url) as customer:
         assert "I am not sure of the right answer" in words(await customer.asks("open sesame"))
+    await until(lambda: nothing_left(desk))
+
+
+# --- strangers who take all the connections
+
+
+AT_MOST = 2.0
+"""Seconds that somebody may wait whom the desk serves already; on a busy machine, more."""
+
+
+@pytest.fixture(scope="module")
+async def mei(desk: DeskProcess) -> AsyncIterator[AgentBrowser]:
+    if handles.raise_limit() < 4 * HANDLES:
+        pytest.skip(f"the tests themselves need {4 * HANDLES} file handles")
+    async with signed_in(desk) as mei:
+        yield mei
+
+
+async def test_a_thousand_event_streams_of_strangers_keep_nobody_waiting(
+    desk: DeskProcess, well: RasaPeer, mei: AgentBrowser
+) -> None:
+    async with WebCustomer(desk.url) as customer, AsyncExitStack() as stack:
+        at_most = AT_MOST + 3 * await longest_wait(desk, customer, mei, QUESTION)
+        requests = [events() for _ in range(1000)]
+        flooding = asyncio.ensure_future(flood(desk, requests, stack))
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        lines = await flooding
+        heard = await first_lines(lines)
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        served = heard["HTTP/1.1 200 OK"]
+        assert 0 < served < HANDLES * 0.1
+        assert heard["HTTP/1.1 503 Service Unavailable later"] == 1000 - served
+
+        # Who has written has a place all the same, and so has an agent; but not any number.
+        for client, path in ((customer.http, "/chat/events"), (mei.http, "/console/events")):
+            async with client.stream("GET", path) as stream:
+                assert stream.status_code == 200
+        cookie = customer.http.cookies["switchboard_visitor"]
+        assert (await first_lines(await flood(desk, [events(cookie)] * 20, stack)))["HTTP/1.1 200 OK"] == 8
+    await until(lambda: nothing_left(desk))
+
+
+HALF_A_HEAD = b"GET /chat HTTP/1.1\r\nHost: de"
+HALF_A_BODY = (
+    b"POST /chat/messages HTTP/1.1\r\nHost: desk\r\nCookie: switchboard_visitor=%s\r\nContent-Length: 1000\r\n\r\nhalf"
+) % (b"x" * 43)
+
+
+@pytest.mark.parametrize("said", [HALF_A_HEAD, HALF_A_BODY], ids=["head", "body"])
+async def test_more_half_open_connections_than_there_are_file_handles_keep_nobody_waiting(
+    desk: DeskProcess, well: RasaPeer, mei: AgentBrowser, said: bytes
+) -> None:
+    async with WebCustomer(desk.url) as customer, AsyncExitStack() as stack:
+        at_most = AT_MOST + 3 * await longest_wait(desk, customer, mei, QUESTION)
+        flooding = asyncio.ensure_future(flood(desk, [said] * 1100, stack))
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        lines = await flooding
+        assert desk.process is not None
+        assert HANDLES / 2 < psutil.Process(desk.process.pid).num_fds() < HANDLES * 0.9
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        # Those that came first made room, and were told so.
+        heard = await first_lines(lines)
+        assert heard["HTTP/1.1 503 Service Unavailable later"] + heard["HTTP/1.1 408 Request Timeout"] >= 1100 - HANDLES
+        assert heard["silence"] + heard["HTTP/1.1 503 Service Unavailable later"] > 1000
     await until(lambda: nothing_left(desk))
 
 

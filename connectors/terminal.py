@@ -287,7 +287,7 @@ def _listening(var: Path) -> Iterator[socket.socket]:
         raise PermanentError("this system has no Unix sockets, which the terminal channel needs")
     var.mkdir(parents=True, exist_ok=True)
     left = socket_path(var)
-    if _answers(left):
+    if len(os.fsencode(left)) <= _LONGEST_PATH and _answers(left):
         raise PermanentError(f"another desk listens at {left}: stop it, or set SWITCHBOARD_VAR to another folder")
     _remove(left, var)
     path = var / "terminal.sock"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import getpass
 import io
@@ -197,6 +198,21 @@ async def test_the_socket_is_the_users_own_and_replaces_a_dead_one(var: Path) ->
             await client.get("ready")
         with pytest.raises(PermanentError, match="another desk"):
             await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+
+
+async def test_a_socket_that_cannot_be_tried_is_not_taken_for_a_dead_one(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_handles(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with listening(StandInDesk(), var):
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "connect", out_of_handles)
+            with pytest.raises(OSError, match="Too many open files"):
+                await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+        async with connected(var) as client:
+            await client.get("ready")
 
 
 async def test_a_path_too_long_for_a_socket_moves_to_a_private_folder(tmp_path: Path) -> None:

@@ -93,11 +93,8 @@ class Server(uvicorn.Server):
         """A crowd is taken in groups: each that is served takes its turn beside a few others, and not beside all."""
         limits = self._connections.limits
         until = asyncio.get_running_loop().time() + limits.slowly
-        while asyncio.get_running_loop().time() < until:
-            # What was just taken needs a moment to be read.
+        while self._connections.starting >= limits.starting and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(0.001)
-            if self._connections.starting < limits.starting:
-                return
 
     async def _take(self, accepted: socket.socket) -> None:
         try:

@@ -26,6 +26,8 @@ BACKLOG = 2048
 """Connections that the system keeps until they are taken, if it keeps so many."""
 AT_ONCE = 32
 """Connections taken before anything else goes on: so many more than allowed may be open for a moment."""
+LOOK = 0.002
+"""Seconds between two looks whether those that were taken are served."""
 BREATH = 0.05
 """Seconds until the next try where no handle was left."""
 
@@ -92,9 +94,10 @@ class Server(uvicorn.Server):
     async def _wait_for_those_taken(self) -> None:
         """A crowd is taken in groups: each that is served takes its turn beside a few others, and not beside all."""
         limits = self._connections.limits
-        until = asyncio.get_running_loop().time() + limits.slowly
-        while self._connections.starting >= limits.starting and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0.001)
+        for _ in range(round(limits.slowly / LOOK)):
+            if self._connections.starting < limits.starting:
+                return
+            await asyncio.sleep(LOOK)
 
     async def _take(self, accepted: socket.socket) -> None:
         try:

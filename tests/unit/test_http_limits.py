@@ -220,7 +220,7 @@ async def patient() -> AsyncIterator[Site]:
         yield site
 
 
-@pytest.mark.parametrize("piece", [1, 1000, 300 * KB])
+@pytest.mark.parametrize("piece", [1, 300 * KB])
 @pytest.mark.parametrize(
     ("start", "endless", "status"),
     [
@@ -436,7 +436,7 @@ async def test_who_reads_too_slowly_is_let_go() -> None:
     async with serving(replace(LIMITS, least_rate=10_000 * KB)) as site:
         async with site.line(GET.replace(b"quick", b"flood"), receives=4096) as line:
             with suppress(AssertionError, ConnectionResetError):
-                for _ in range(100):
+                while not site.connections.refused["answer_unread"]:
                     await line.hears(b"\0" * KB)
                     await asyncio.sleep(0.05)
         assert site.connections.refused["answer_unread"] == 1

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ import psycopg
 import pytest
 
 from bot import handles
+from tests.e2e.conditions import FAKED_BY, HOUR, SLEEPING_OTHERWISE, Ballast, Clock, on_a_disk_of_its_own
 from tests.e2e.console import AgentBrowser, signed_in
 from tests.e2e.customers import WebCustomer, words
 from tests.e2e.desk import SWITCHBOARD, DeskProcess, config_file
@@ -249,16 +249,6 @@ async def test_more_half_open_connections_than_there_are_file_handles_keep_nobod
 
 # --- a full disk
 
-ROOM = "96m"
-"""For PostgreSQL's files and what it logs before it works, and little more."""
-ON_A_DISK_OF_ITS_OWN = f'mount -t tmpfs -o size={ROOM} desk "$0" && exec "$@"'
-
-
-def on_a_disk_of_its_own(folder: Path, *command: str | Path) -> Sequence[str | Path]:
-    """Runs ``command`` with a small disk at ``folder`` that only it and its children see: whatever happens to it, or
-    to this process, the disk goes with the last of them."""
-    return ("unshare", "--mount", "sh", "-c", ON_A_DISK_OF_ITS_OWN, folder, *command)
-
 
 @pytest.fixture
 def mounting(tmp_path: Path) -> None:
@@ -268,22 +258,6 @@ def mounting(tmp_path: Path) -> None:
         pytest.skip(f"a disk of its own needs unshare: {error}")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"nothing may be mounted here; a disk of its own needs root: {error.stderr.strip()}")
-
-
-class Ballast:
-    """A file that takes all the room on the disk of a process."""
-
-    def __init__(self, pid: int, folder: Path) -> None:
-        self._file = Path(f"/proc/{pid}/root{folder}/ballast")
-
-    def fill(self) -> None:
-        with self._file.open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(64 * 1024))
-        assert not shutil.disk_usage(self._file).free
-
-    def throw_off(self) -> None:
-        self._file.unlink()
 
 
 @pytest.fixture
@@ -358,38 +332,6 @@ def long() -> str:
 
 
 # --- a clock that is set
-
-FAKETIME = ("lib/*/faketime/libfaketimeMT.so.1", "lib*/faketime/libfaketimeMT.so.1")
-FAKED_BY = next((found for place in FAKETIME for found in Path("/usr").glob(place)), None)
-"""Debian's package ``libfaketime``, which ``make setup-tests`` installs, or another system's."""
-SLEEPING_OTHERWISE = "import threading, time; time.sleep = threading.Event().wait; from bot.cli import main; main()"
-"""``switchboard``, but for the system's call behind ``time.sleep``, which libfaketime 0.9.10 breaks."""
-HOUR = 3600
-
-
-class Clock:
-    """The time of day of a desk and its PostgreSQL. What only counts seconds goes on as before, as on a machine whose
-    clock is set."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.set_by(0)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(FAKED_BY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
-
-    def set_by(self, seconds: int) -> None:
-        """So far from the machine's clock, from now on."""
-        unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(f"{seconds:+d}")
-        unfinished.replace(self._file)
 
 
 @pytest.mark.skipif(FAKED_BY is None, reason="libfaketime is not here: apt-get install libfaketime")

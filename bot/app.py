@@ -19,7 +19,7 @@ from typing import Protocol
 import structlog
 from fastapi import FastAPI
 
-from bot import clock, guard, http, lease, ticks
+from bot import clock, guard, handles, http, lease, ticks
 from bot.answers import Answers
 from bot.attachments import Attachments
 from bot.feed import Feed
@@ -146,6 +146,7 @@ class Switchboard:
         health: Mapping[str, ChannelHealth],
         leases: Mapping[str, str],
         metrics: Metrics,
+        streams: http.Streams,
         brand: str,
         reopening: Reopening,
     ) -> None:
@@ -156,6 +157,7 @@ class Switchboard:
         self._leases = leases
         self._conninfo = conninfo
         self._metrics = metrics
+        self._streams = streams
         self._queue = queue
         self._feed = feed
         self._desk = desk
@@ -219,6 +221,7 @@ class Switchboard:
                 vendor=VENDOR,
                 brand=self._brand,
                 stopping=stopping,
+                streams=self._streams,
             )
         ]
         routers += [part.routes(self.receive) for part in self.connectors.values() if isinstance(part, Routes)]
@@ -251,7 +254,9 @@ class Switchboard:
             )
             stopping = asyncio.Event()
             app = self.application(engine_ready, stopping.is_set)
-            await stack.enter_async_context(_background("http", lambda: http.serve(app, listening)))
+            await stack.enter_async_context(
+                _background("http", lambda: http.serve(app, listening, self._streams.limits))
+            )
             stack.callback(stopping.set)
             await first_engine_ready()
             sweeps = partial(
@@ -315,7 +320,8 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     store = Store(create_engine(url), queue)
     feed = Feed(conninfo(url))
     health = {name: ChannelHealth(name) for name in plugins()}
-    connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health)
+    streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
+    connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health, streams)
     metrics = Metrics(store.figures, connectors)
     outbox = Outbox(store, connectors, health, metrics)
     turns = Turns(
@@ -344,6 +350,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         health=health,
         leases={name: f"{name}:{_fingerprint(settings, plugin)}" for name, plugin in plugins().items()},
         metrics=metrics,
+        streams=streams,
         brand=settings.config.brand.name,
         reopening=Reopening(
             within=timedelta(hours=settings.config.desk.reopen_hours),
@@ -365,6 +372,7 @@ def build_connectors(
     store: Store,
     transcript: StoredTranscript,
     health: Mapping[str, ChannelHealth],
+    streams: http.Streams,
 ) -> dict[str, Connector]:
     """The channels that are enabled and, where they need a token, have one."""
     built = {}
@@ -383,6 +391,7 @@ def build_connectors(
                 transcript=transcript,
                 records=store,
                 health=health[name],
+                streams=streams,
                 suggestions=_suggestions(settings, answers),
             ),
         )

@@ -74,6 +74,11 @@ class DeskRules(_Section):
     """An agent who did nothing at the desk for so long is gone: who waits for them as long goes back to the queue."""
 
 
+class Server(_Section):
+    connections: Annotated[int, Field(ge=64, le=60_000)] = 10_000
+    """HTTP connections at once, if the system gives handles for so many."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -86,6 +91,7 @@ class Config(_Section):
     promises: Promises = Promises()
     engine: Engine = Engine()
     desk: DeskRules = DeskRules()
+    server: Server = Server()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""

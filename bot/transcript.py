@@ -29,6 +29,9 @@ class StoredTranscript:
         self._store = store
         self._feed = feed
 
+    async def knows(self, channel: str, account: str, contact: str) -> bool:
+        return await self._store.contact(channel, account, contact) is not None
+
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         known = await self._store.contact(channel, account, contact)
         return [] if known is None else _public(await self._store.transcript(known.id, after=after))

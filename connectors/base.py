@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.responses import Response
 from typer import Typer
 
 from bot.model import (
@@ -43,6 +44,7 @@ __all__ = [
     "Receive",
     "Records",
     "Routes",
+    "Streams",
     "Surroundings",
     "TemporaryError",
     "Transcript",
@@ -147,6 +149,19 @@ class Health(Protocol):
         ...
 
 
+class Streams(Protocol):
+    """How many event streams may be open at once. Strangers, however many, keep no customer out."""
+
+    def to_visitor(self, visitor: str, *, known: bool, stream: Response, refusal: Response) -> Response:
+        """``stream``, or ``refusal`` where there is no place for it when it is sent. ``known`` is who has written to
+        the desk; one ``visitor`` has only a few places."""
+        ...
+
+    def wrote(self, visitor: str) -> None:
+        """From now on the visitor is known."""
+        ...
+
+
 class Unobserved:
     """A ``Health`` that nobody reads."""
 
@@ -171,6 +186,7 @@ class Surroundings:
     transcript: Transcript
     records: Records
     health: Health
+    streams: Streams
     suggestions: Mapping[str, Sequence[Button]]
     """By locale: topics that a page may offer before the first word."""
 
@@ -229,6 +245,10 @@ class Closing(Protocol):
 
 class Transcript(Protocol):
     """What a customer may see of their own conversation, for channels that have no memory of their own."""
+
+    async def knows(self, channel: str, account: str, contact: str) -> bool:
+        """Whether the contact with that external id has ever written."""
+        ...
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         """What the contact with that external id got to see behind ``after``, in the order of ``Message.revision``:

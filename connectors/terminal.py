@@ -276,7 +276,7 @@ def socket_path(var: Path) -> Path:
     """Where a desk that keeps its state in ``var`` listens."""
     try:
         return Path((var / "terminal.path").read_text(encoding="utf-8"))
-    except OSError:
+    except FileNotFoundError:
         return var / "terminal.sock"
 
 
@@ -287,7 +287,7 @@ def _listening(var: Path) -> Iterator[socket.socket]:
         raise PermanentError("this system has no Unix sockets, which the terminal channel needs")
     var.mkdir(parents=True, exist_ok=True)
     left = socket_path(var)
-    if _answers(left):
+    if len(os.fsencode(left)) <= _LONGEST_PATH and _answers(left):
         raise PermanentError(f"another desk listens at {left}: stop it, or set SWITCHBOARD_VAR to another folder")
     _remove(left, var)
     path = var / "terminal.sock"
@@ -309,11 +309,14 @@ def _listening(var: Path) -> Iterator[socket.socket]:
 
 
 def _answers(path: Path) -> bool:
+    """False only where certainly nobody listens: any other error says nothing of that, and is raised."""
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
-        except OSError as error:  # only these two mean that nobody is there: any other may be a busy desk's
-            return path.exists() and not isinstance(error, ConnectionRefusedError)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except BlockingIOError:  # its queue is full: it is busy, and alive
+            return True
     return True
 
 

@@ -131,7 +131,10 @@ class ModelStore:
             return Live.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError):
+        except OSError as error:
+            # Too many open files, a disk that fails: what it says may be as good as ever.
+            raise ModelError(f"{path} cannot be read right now: {error.strerror}.") from None
+        except ValidationError:
             raise ModelError(
                 f"{path} cannot be read. `switchboard models use <hash>` writes it anew; without it, the next start"
                 " makes the model of the content live."

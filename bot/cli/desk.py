@@ -10,17 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
+import structlog
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from bot import app as desk_app
+from bot import handles
 from bot.cli.shared import Bars, ConfigOption, bars, cli, err, fail, load_settings, mention_drafts, run_until_signal
-from bot.http import bind
+from bot.http import bind, connections_for
 from bot.model import Role
 from bot.settings import Settings
 from connectors import terminal
 from handoff import passwords
+
+log = structlog.get_logger(__name__)
 
 agents = typer.Typer(help="The people who answer.", no_args_is_help=True)
 cli.add_typer(agents, name="agent")
@@ -30,6 +34,7 @@ cli.add_typer(agents, name="agent")
 def run(config: ConfigOption = None) -> None:
     """Start the desk; Ctrl-C stops it."""
     settings = load_settings(config)
+    _raise_handles()
     mention_drafts(settings)
     with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
 
@@ -50,6 +55,7 @@ def chat(config: ConfigOption = None) -> None:
     with contextlib.suppress(terminal.NotRunning):
         run_until_signal(terminal.chat(settings.var))
         return
+    _raise_handles()
     with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
 
         async def serve_and_chat() -> None:
@@ -90,6 +96,12 @@ def add_agent(
         except ValueError as error:
             fail(str(error))
     err.print(f"Added {role.value} {name}.")
+
+
+def _raise_handles() -> None:
+    """Before anything is started that inherits the limit."""
+    before, now = handles.limit(), handles.raise_limit()
+    log.info("file handles", action="handles", before=before, now=now, connections=connections_for(now))
 
 
 @contextmanager

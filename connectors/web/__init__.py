@@ -17,6 +17,7 @@ import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Annotated
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ from connectors.base import (
     Health,
     Plugin,
     Receive,
+    Streams,
     Surroundings,
     Transcript,
     Unobserved,
@@ -42,7 +44,16 @@ from connectors.web.description import FILE, SAID, STATIC, EventStream, Shown, T
 from connectors.web.files import file_response
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
-from connectors.web.visitors import Throttle, contact_of, is_same_origin, mark_of, token_for, token_of, welcome
+from connectors.web.visitors import (
+    Known,
+    Throttle,
+    contact_of,
+    is_same_origin,
+    mark_of,
+    token_for,
+    token_of,
+    welcome,
+)
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -51,6 +62,8 @@ _MAX_BODY = 64 * 1024
 _BURST = 20
 _WINDOW = 10.0
 """A visitor may send ``_BURST`` messages in ``_WINDOW`` seconds."""
+_FULL = 15
+"""Seconds after which a page may ask again for an event stream; meanwhile it can read the transcript."""
 _PRIVATE = {"Cache-Control": "no-store"}
 _OPENING = "retry: 2000\n\n"
 _ALIVE = "event: alive\ndata: {}\n\n"
@@ -93,12 +106,15 @@ class WebConnector:
         transcript: Transcript,
         brand: str,
         *,
+        streams: Streams,
         locales: Sequence[str] = ("en", "zh"),
         suggestions: Mapping[str, Sequence[Button]] | None = None,
         health: Health | None = None,
     ) -> None:
         self._max_length = settings.max_length
         self._transcript = transcript
+        self._streams = streams
+        self._known = Known(partial(transcript.knows, self.name, self.account))
         self._page = Page(brand, locales, suggestions or {}, settings.max_length)
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or Unobserved()
@@ -161,15 +177,21 @@ class WebConnector:
             found = await self._transcript.read(self.name, self.account, contact_of(token), after)
             return JSONResponse({"messages": [shown(message) for message in found]}, headers=_PRIVATE)
 
-        @router.get("/events", response_class=EventStream, responses=refusals(401))
+        @router.get("/events", response_class=EventStream, responses=refusals(401, 503))
         async def stream(request: Request, after: After = 0) -> Response:
             token = token_of(request)
             if token is None:
                 return self._refusal(request, _Refused(401, "no_visitor"))
-            return StreamingResponse(
-                self._events(contact_of(token), max(after, _last_event_id(request))),
-                headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
-                media_type="text/event-stream",
+            contact = contact_of(token)
+            return self._streams.to_visitor(
+                contact,
+                known=await self._known.has(contact),
+                stream=StreamingResponse(
+                    self._events(contact, max(after, _last_event_id(request))),
+                    headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+                    media_type="text/event-stream",
+                ),
+                refusal=self._refusal(request, _Refused(503, "too_many_open", retry_after=_FULL)),
             )
 
         @router.get("/files/{cursor}/{index}", response_class=Response, responses=FILE | refusals(401, 404))
@@ -199,13 +221,16 @@ class WebConnector:
             raise _Refused(429, "too_fast", retry_after=math.ceil(wait))
         incoming = self._incoming(await _body(request), contact, self._page.locale(request))
         try:
-            return await receive(incoming)
+            receipt = await receive(incoming)
         except Exception as error:
             # Its words may hold the customer's, which never reach a log.
             kind = type(error).__name__
             log.error("not recorded; the page will retry", action="web_receive_failed", error=kind)
             self._health.trouble(f"a message could not be recorded ({kind}); the page sends it again. See the log.")
             raise _Refused(503, "unavailable", retry_after=2) from error
+        self._known.add(contact)
+        self._streams.wrote(contact)
+        return receipt
 
     def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
         try:
@@ -240,6 +265,8 @@ class WebConnector:
         headers = dict(_PRIVATE)
         if refused.retry_after is not None:
             headers["Retry-After"] = str(refused.retry_after)
+        if refused.error == "too_many_open":
+            headers["Connection"] = "close"
         return JSONResponse({"error": refused.error, "message": said}, refused.status, headers)
 
     # --- out -------------------------------------------------------------------------------------
@@ -310,6 +337,7 @@ def _build(settings: WebSettings, surroundings: Surroundings) -> WebConnector:
         settings,
         surroundings.transcript,
         surroundings.brand,
+        streams=surroundings.streams,
         locales=surroundings.locales,
         suggestions=surroundings.suggestions,
         health=surroundings.health,

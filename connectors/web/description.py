@@ -98,7 +98,7 @@ _REFUSED = {
     413: "The body is too large.",
     422: "The body is no message.",
     429: "Too many messages; Retry-After says when to come again.",
-    503: "It could not be recorded; Retry-After says when to come again.",
+    503: "There is no room, or it could not be recorded; Retry-After says when to come again.",
 }
 
 

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -73,6 +73,41 @@ def is_same_origin(request: Request) -> bool:
     return origin is None or origin.partition("://")[2] == request.headers.get("host")
 
 
+class Known:
+    """Which visitors have written to the desk: who did lately is remembered, others are looked for.
+
+    Only a few at once, so that strangers who come by the thousand keep nobody from the database; whoever comes
+    meanwhile counts as a stranger.
+    """
+
+    def __init__(self, look: Callable[[str], Awaitable[bool]], *, at_once: int = 4, remembered: int = 10_000) -> None:
+        self._look = look
+        self._at_once = at_once
+        self._remembered = remembered
+        self._looking = 0
+        self._lately: dict[str, None] = {}
+        """The one heard of last at the end."""
+
+    def add(self, contact: str) -> None:
+        self._lately.pop(contact, None)
+        self._lately[contact] = None
+        if len(self._lately) > self._remembered:
+            del self._lately[next(iter(self._lately))]
+
+    async def has(self, contact: str) -> bool:
+        if contact not in self._lately:
+            if self._looking >= self._at_once:
+                return False
+            self._looking += 1
+            try:
+                if not await self._look(contact):
+                    return False
+            finally:
+                self._looking -= 1
+        self.add(contact)
+        return True
+
+
 class Throttle:
     """At most ``limit`` messages a visitor in ``window`` seconds.
 
@@ -80,8 +115,12 @@ class Throttle:
     against a page gone wild; a crowd of cookies is for the proxy in front to stop.
     """
 
-    def __init__(self, limit: int, window: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limit: int, window: float, clock: Callable[[], float] = time.monotonic, *, remembered: int = 10_000
+    ) -> None:
+        """Of more visitors than are ``remembered``, who wrote longest ago is forgotten."""
         self._limit = limit
+        self._remembered = remembered
         self._window = window
         self._clock = clock
         self._taken: dict[str, deque[float]] = {}
@@ -101,6 +140,6 @@ class Throttle:
     def _forget(self, now: float) -> None:
         while self._taken:
             contact, taken = next(iter(self._taken.items()))
-            if taken[-1] + self._window > now:
+            if taken[-1] + self._window > now and len(self._taken) <= self._remembered:
                 return
             del self._taken[contact]

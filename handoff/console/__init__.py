@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bot.feed import Feed
+from bot.http import Streams
 from bot.model import Capabilities, NotFound
 from bot.store import Store
 from bot.store.trouble import is_trouble
@@ -25,6 +26,7 @@ from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
+from handoff.passwords import Busy
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +48,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
             413: "Too large.",
             422: "That cannot be sent or saved; the page says why.",
             429: "Too many wrong passwords.",
-            503: "The database is away.",
+            503: "The database is away, or too much is going on at once.",
         }.items()
     },
 }
@@ -64,11 +66,13 @@ def console(
     vendor: Path,
     brand: str,
     stopping: Callable[[], bool] = lambda: False,
+    streams: Streams | None = None,
 ) -> APIRouter:
     """The console as one router, at ``/console``. ``capabilities`` of the channels say what agents are offered.
 
     ``vendor`` is the ``node_modules`` folder with htmx; without it the console works, but its pages must be
-    reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so.
+    reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so, and are counted in
+    ``streams``, where others count theirs.
     """
     assets = _files(vendor)
     pages = Pages(brand, assets, {"most": replies.MAX_FILES, "total": replies.MAX_UPLOAD})
@@ -85,10 +89,11 @@ def console(
             NotFound: _not_found,
             RequestValidationError: _not_found,
             HTTPException: _refused,
+            Busy: _busy,
             Exception: _failed,
         },
     )
-    app.state.console = Console(store, desk, feed, pages, Throttle(), stopping, capabilities)
+    app.state.console = Console(store, desk, feed, pages, Throttle(), streams or Streams(), stopping, capabilities)
     for part in (sign_in, conversations, live, replies, contacts, files, channels, aside):
         app.include_router(part.router)
     app.include_router(_assets(assets))
@@ -151,6 +156,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return await _not_found(request, error)
     return _problem(request, error.status_code, "That did not work", error.detail)
+
+
+async def _busy(request: Request, _: Exception) -> Response:
+    words = "Too many people are signing in right now, so nothing was changed. Go back, and send it again."
+    response = _problem(request, 503, "Try again in a few seconds", words)
+    response.headers["Retry-After"] = "3"
+    return response
 
 
 async def _failed(request: Request, error: Exception) -> Response:

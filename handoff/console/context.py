@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from bot.feed import Feed
+from bot.http import Streams, vouch
 from bot.model import Agent, Capabilities
 from bot.store import Store
 from handoff.console.rendering import Pages
@@ -28,6 +29,7 @@ class Console:
     feed: Feed
     pages: Pages
     throttle: Throttle
+    streams: Streams
     stopping: Callable[[], bool]
     capabilities: Mapping[str, Capabilities]
     """Of the channels that this desk runs."""
@@ -58,12 +60,13 @@ async def _signed_in(request: Request, here: Here, agent: MaybeSignedIn) -> Agen
         raise NotSignedIn
     if request.method == "POST" or _is_page(request):
         await here.store.record_presence(agent)
+    vouch(request.scope)
     return agent
 
 
 def _is_page(request: Request) -> bool:
     """Whether a person opens a page: what an open page fetches by itself says nothing of who sits before it."""
-    return not by_htmx(request) and not request.url.path.endswith("/events")
+    return not by_htmx(request) and not request.url.path.endswith(("/events", "/alive"))
 
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]

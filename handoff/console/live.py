@@ -10,12 +10,13 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bot.feed import Feed
 from bot.model import Agent, Event
 from bot.store.trouble import is_trouble
-from handoff.console.context import Here, SignedIn, current_agent
+from handoff.console.context import SESSION_COOKIE, Here, SignedIn, current_agent
+from handoff.passwords import token_hash
 
 log = structlog.get_logger(__name__)
 
@@ -53,12 +54,16 @@ async def events(request: Request, here: Here, _: OfThePage) -> Response:
             log.warning("event stream ended", action="console_events_ended", error=type(error).__name__)
             return False
 
-    return StreamingResponse(
+    stream = StreamingResponse(
         signals(here.feed, still_signed_in, here.stopping),
         media_type="text/event-stream",
         # Proxies must not wait for the end of a stream that has none.
         headers={"X-Accel-Buffering": "no"},
     )
+    session = token_hash(request.cookies[SESSION_COOKIE])
+    headers = {"Retry-After": "15", "Connection": "close"}
+    refusal = PlainTextResponse("Too many pages of the console are open.", 503, headers)
+    return here.streams.to_agent(session, stream=stream, refusal=refusal)
 
 
 @router.get("/alive", status_code=204, response_class=Response)

@@ -11,10 +11,13 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.model import Agent
 from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn, SignedIn
-from handoff.console.throttle import WINDOW
-from handoff.passwords import MIN_LENGTH, hash_password, new_token, token_hash, verify_password
+from handoff.console.throttle import MAX_NAME, WINDOW
+from handoff.passwords import MIN_LENGTH, Busy, hash_password, new_token, token_hash, verify_password
 
 SESSION = timedelta(hours=12)
+WRONG = "The name or the password is wrong."
+MAX_SIGN_IN = 16 * 1024
+"""Bytes of the form that anybody may send."""
 
 router = APIRouter()
 
@@ -26,7 +29,7 @@ async def ask(request: Request, here: Here, agent: MaybeSignedIn, next: str = ""
     return here.pages.response(request, "sign_in.html", name="", next=next, problem=None)
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", max_body_size=MAX_SIGN_IN)
 async def sign_in(
     request: Request,
     here: Here,
@@ -41,11 +44,21 @@ async def sign_in(
     def refused(status: int, problem: str) -> Response:
         return here.pages.response(request, "sign_in.html", status=status, name=name, next=next, problem=problem)
 
+    if len(name) > MAX_NAME:
+        name = ""
+        return refused(403, WRONG)
     if not here.throttle.admit(*attempt):
         return refused(429, f"Too many wrong tries. Wait {WINDOW / 60:.0f} minutes, then try again.")
     known = await here.store.password_of(name)
-    if not await verify_password(known and known[1], password) or known is None:
-        return refused(403, "The name or the password is wrong.")
+    try:
+        right = await verify_password(known and known[1], password)
+    except Busy:
+        here.throttle.take_back(*attempt)
+        busy = refused(503, "Too many people are signing in right now. Wait a few seconds, then sign in again.")
+        busy.headers["Retry-After"] = "3"
+        return busy
+    if not right or known is None:
+        return refused(403, WRONG)
     here.throttle.forget(*attempt)
     return await _welcome(request, here, known[0], _destination(request, next))
 

@@ -1,4 +1,5 @@
-"""Conditions that a desk does not choose: an engine that is unwell, a disk that is full, a clock that is set.
+"""Conditions that a desk does not choose: an engine that is unwell, strangers who take all the connections, a
+disk that is full, a clock that is set.
 
 Whole desks, their PostgreSQL and real sockets; only Rasa and Telegram are stood in for. docs/storms.md has what else
 was tried, and by hand.
@@ -8,21 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 
-from tests.e2e.console import signed_in
+from bot import handles
+from tests.e2e.conditions import FAKED_BY, HOUR, SLEEPING_OTHERWISE, Ballast, Clock, on_a_disk_of_its_own
+from tests.e2e.console import AgentBrowser, signed_in
 from tests.e2e.customers import WebCustomer, words
 from tests.e2e.desk import SWITCHBOARD, DeskProcess, config_file
+from tests.e2e.floods import HANDLES, WITH_FEW_HANDLES, events, first_lines, flood, longest_wait
 from tests.peers import engine as unwell
 from tests.peers.engine import Answer, RasaPeer
 from tests.peers.telegram import PeerUser, TelegramPeer
@@ -52,15 +56,15 @@ def well(rasa: RasaPeer) -> RasaPeer:
 async def end(desk: DeskProcess) -> None:
     """Nothing of it is left, and it never failed in one of its parts."""
     await desk.end()
-    assert '"part_failed"' not in desk.log
-    assert "Traceback" not in desk.log
+    for sign in ('"part_failed"', "Traceback", "Too many open files", "out_of_handles"):
+        assert sign not in desk.log
 
 
 @pytest.fixture(scope="module")
 async def desk(rasa: RasaPeer, folders: Path) -> AsyncIterator[DeskProcess]:
     folder = folders / "hostile"
     (folder / "var").mkdir(parents=True)
-    desk = DeskProcess(folder / "var", config_file(folder / "config.yml"), rasa.environment)
+    desk = DeskProcess(folder / "var", config_file(folder / "config.yml"), rasa.environment, WITH_FEW_HANDLES)
     try:
         yield await desk.start()
     finally:
@@ -179,17 +183,71 @@ async def test_an_intent_that_nobody_wrote_an_answer_for_is_one_that_the_bot_did
     await until(lambda: nothing_left(desk))
 
 
+# --- strangers who take all the connections
+
+
+AT_MOST = 2.0
+"""Seconds that somebody may wait whom the desk serves already; on a busy machine, more."""
+
+
+@pytest.fixture(scope="module")
+async def mei(desk: DeskProcess) -> AsyncIterator[AgentBrowser]:
+    if handles.raise_limit() < 4 * HANDLES:
+        pytest.skip(f"the tests themselves need {4 * HANDLES} file handles")
+    async with signed_in(desk) as mei:
+        yield mei
+
+
+async def test_a_thousand_event_streams_of_strangers_keep_nobody_waiting(
+    desk: DeskProcess, well: RasaPeer, mei: AgentBrowser
+) -> None:
+    async with WebCustomer(desk.url) as customer, AsyncExitStack() as stack:
+        at_most = AT_MOST + 3 * await longest_wait(desk, customer, mei, QUESTION)
+        requests = [events() for _ in range(1000)]
+        flooding = asyncio.ensure_future(flood(desk, requests, stack))
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        lines = await flooding
+        heard = await first_lines(lines)
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        served = heard["HTTP/1.1 200 OK"]
+        assert 0 < served < HANDLES * 0.1
+        assert heard["HTTP/1.1 503 Service Unavailable later"] == 1000 - served
+
+        # Who has written has a place all the same, and so has an agent; but not any number.
+        for client, path in ((customer.http, "/chat/events"), (mei.http, "/console/events")):
+            async with client.stream("GET", path) as stream:
+                assert stream.status_code == 200
+        cookie = customer.http.cookies["switchboard_visitor"]
+        assert (await first_lines(await flood(desk, [events(cookie)] * 20, stack)))["HTTP/1.1 200 OK"] == 8
+    await until(lambda: nothing_left(desk))
+
+
+HALF_A_HEAD = b"GET /chat HTTP/1.1\r\nHost: de"
+HALF_A_BODY = (
+    b"POST /chat/messages HTTP/1.1\r\nHost: desk\r\nCookie: switchboard_visitor=%s\r\nContent-Length: 1000\r\n\r\nhalf"
+) % (b"x" * 43)
+
+
+@pytest.mark.parametrize("said", [HALF_A_HEAD, HALF_A_BODY], ids=["head", "body"])
+async def test_more_half_open_connections_than_there_are_file_handles_keep_nobody_waiting(
+    desk: DeskProcess, well: RasaPeer, mei: AgentBrowser, said: bytes
+) -> None:
+    async with WebCustomer(desk.url) as customer, AsyncExitStack() as stack:
+        at_most = AT_MOST + 3 * await longest_wait(desk, customer, mei, QUESTION)
+        flooding = asyncio.ensure_future(flood(desk, [said] * 1100, stack))
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        lines = await flooding
+        assert desk.process is not None
+        assert HANDLES / 2 < psutil.Process(desk.process.pid).num_fds() < HANDLES * 0.9
+        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        # Those that came first made room, and were told so.
+        heard = await first_lines(lines)
+        assert heard["HTTP/1.1 503 Service Unavailable later"] + heard["HTTP/1.1 408 Request Timeout"] >= 1100 - HANDLES
+        assert heard["silence"] + heard["HTTP/1.1 503 Service Unavailable later"] > 1000
+    await until(lambda: nothing_left(desk))
+
+
 # --- a full disk
-
-ROOM = "96m"
-"""For PostgreSQL's files and what it logs before it works, and little more."""
-ON_A_DISK_OF_ITS_OWN = f'mount -t tmpfs -o size={ROOM} desk "$0" && exec "$@"'
-
-
-def on_a_disk_of_its_own(folder: Path, *command: str | Path) -> Sequence[str | Path]:
-    """Runs ``command`` with a small disk at ``folder`` that only it and its children see: whatever happens to it, or
-    to this process, the disk goes with the last of them."""
-    return ("unshare", "--mount", "sh", "-c", ON_A_DISK_OF_ITS_OWN, folder, *command)
 
 
 @pytest.fixture
@@ -200,22 +258,6 @@ def mounting(tmp_path: Path) -> None:
         pytest.skip(f"a disk of its own needs unshare: {error}")
     except subprocess.CalledProcessError as error:
         pytest.skip(f"nothing may be mounted here; a disk of its own needs root: {error.stderr.strip()}")
-
-
-class Ballast:
-    """A file that takes all the room on the disk of a process."""
-
-    def __init__(self, pid: int, folder: Path) -> None:
-        self._file = Path(f"/proc/{pid}/root{folder}/ballast")
-
-    def fill(self) -> None:
-        with self._file.open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(64 * 1024))
-        assert not shutil.disk_usage(self._file).free
-
-    def throw_off(self) -> None:
-        self._file.unlink()
 
 
 @pytest.fixture
@@ -290,38 +332,6 @@ def long() -> str:
 
 
 # --- a clock that is set
-
-FAKETIME = ("lib/*/faketime/libfaketimeMT.so.1", "lib*/faketime/libfaketimeMT.so.1")
-FAKED_BY = next((found for place in FAKETIME for found in Path("/usr").glob(place)), None)
-"""Debian's package ``libfaketime``, which ``make setup-tests`` installs, or another system's."""
-SLEEPING_OTHERWISE = "import threading, time; time.sleep = threading.Event().wait; from bot.cli import main; main()"
-"""``switchboard``, but for the system's call behind ``time.sleep``, which libfaketime 0.9.10 breaks."""
-HOUR = 3600
-
-
-class Clock:
-    """The time of day of a desk and its PostgreSQL. What only counts seconds goes on as before, as on a machine whose
-    clock is set."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.set_by(0)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(FAKED_BY),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_NO_CACHE": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
-
-    def set_by(self, seconds: int) -> None:
-        """So far from the machine's clock, from now on."""
-        unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(f"{seconds:+d}")
-        unfinished.replace(self._file)
 
 
 @pytest.mark.skipif(FAKED_BY is None, reason="libfaketime is not here: apt-get install libfaketime")

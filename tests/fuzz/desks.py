@@ -295,7 +295,7 @@ class Web(Fuzzed):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        connector = WebConnector(WebSettings(), self.desk, "BitPie")
+        connector = WebConnector(WebSettings(), self.desk, "BitPie", streams=http.Streams())
         connector._throttle.wait = lambda _: 0.0  # type: ignore[method-assign]
         self._app = http.application([connector.routes(self.desk.receive)], {})
         with logs_watched() as self.logs:

@@ -210,7 +210,7 @@ class WebStage:
 @staged("web")
 @asynccontextmanager
 async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
-    connector = WebConnector(WebSettings(), desk, "BitPie")
+    connector = WebConnector(WebSettings(), desk, "BitPie", streams=http.Streams())
     listening = http.bind("127.0.0.1", 0)
     async with (
         served(connector, desk, listening),

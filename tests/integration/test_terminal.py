@@ -214,6 +214,21 @@ async def test_a_desk_that_cannot_be_asked_keeps_its_socket(var: Path, monkeypat
             await client.get("ready")
 
 
+async def test_a_socket_that_cannot_be_tried_is_not_taken_for_a_dead_one(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_handles(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with listening(StandInDesk(), var):
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "connect", out_of_handles)
+            with pytest.raises(OSError, match="Too many open files"):
+                await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+        async with connected(var) as client:
+            await client.get("ready")
+
+
 async def test_a_path_too_long_for_a_socket_moves_to_a_private_folder(tmp_path: Path) -> None:
     var = tmp_path / ("v" * 120)
     async with listening(StandInDesk(), var):

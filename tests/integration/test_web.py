@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from bot.http import Streams
 from bot.model import Author, Button, Command, File, Incoming, Message, Outgoing
 from connectors.base import Connector, Editing, Routes, Unobserved
 from connectors.web import WebConnector, WebSettings
@@ -67,14 +68,14 @@ async def next_message(stream: AsyncIterator[tuple[str, Any]]) -> Any:
 
 
 def test_it_is_a_connector_with_routes() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie")
+    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams())
     assert isinstance(connector, Connector)
     assert isinstance(connector, Routes)
     assert isinstance(connector, Editing)
 
 
 async def test_a_send_is_done_at_once() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie")
+    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams())
     assert await connector.send(Outgoing("web", "web", "visitor", "hello"))
     assert await connector.send(Outgoing("web", "web", "visitor", "", file=File("a.png", "image/png", PNG)))
 

@@ -111,6 +111,9 @@ class StandInDesk:
                 return File(attachment.name, attachment.media_type, self._files[attachment.sha256])
         raise NotFound("there is no such file in this conversation")
 
+    async def knows(self, channel: str, account: str, contact: str) -> bool:
+        return contact in self._seen
+
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         self.followers += 1
         try:
@@ -147,7 +150,12 @@ class Site:
     def __init__(self, desk: StandInDesk, suggestions: Iterable[Button] = (), health: Health | None = None) -> None:
         self.desk = desk
         self.connector = WebConnector(
-            WebSettings(), desk, "BitPie", suggestions={"en": list(suggestions)}, health=health
+            WebSettings(),
+            desk,
+            "BitPie",
+            streams=http.Streams(),
+            suggestions={"en": list(suggestions)},
+            health=health,
         )
         self._port = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from connectors.pictures import picture_type
 from connectors.web import WebSettings, page
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
-from connectors.web.visitors import COOKIE, Throttle, contact_of, is_same_origin, token_of, welcome
+from connectors.web.visitors import COOKIE, Known, Throttle, contact_of, is_same_origin, token_of, welcome
 
 TOKEN = "A" * 43
 
@@ -231,6 +232,39 @@ def test_the_throttle_lets_pass_again_when_the_window_has_moved_on() -> None:
     now = 30.0
     assert throttle.wait("carl") == 0
     assert set(throttle._taken) == {"carl"}, "who is quiet is forgotten"
+
+
+def test_of_a_crowd_of_cookies_only_some_are_remembered() -> None:
+    throttle = Throttle(2, 10.0, clock=lambda: 0.0, remembered=100)
+    for number in range(1000):
+        assert throttle.wait(f"visitor {number}") == 0
+    assert len(throttle._taken) <= 101
+    throttle.wait("visitor 999")
+    assert throttle.wait("visitor 999") == 10.0
+
+
+async def test_who_has_written_is_remembered_and_few_are_looked_for_at_once() -> None:
+    looked: list[str] = []
+    go_on = asyncio.Event()
+
+    async def look(contact: str) -> bool:
+        looked.append(contact)
+        await go_on.wait()
+        return contact.startswith("customer")
+
+    known = Known(look, at_once=2, remembered=3)
+    known.add("customer 0")
+    asked = [asyncio.create_task(known.has(who)) for who in ("customer 1", "stranger", "customer 2", "customer 0")]
+    await asyncio.sleep(0)
+    assert looked == ["customer 1", "stranger"], "the others are not looked for"
+    go_on.set()
+    assert await asyncio.gather(*asked) == [True, False, False, True]
+    assert await known.has("customer 1")
+    assert await known.has("customer 2")
+    assert looked == ["customer 1", "stranger", "customer 2"]
+    for number in range(10):
+        known.add(f"customer {number}")
+    assert list(known._lately) == ["customer 7", "customer 8", "customer 9"]
 
 
 # --- the page -------------------------------------------------------------------------------------

@@ -1,31 +1,20 @@
-"""The desk's HTTP server: routes of connectors and console, health, readiness and measures."""
+"""What the desk's HTTP server serves: routes of connectors and console, health, readiness and measures."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
-import uvicorn
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.http.protocol import started
 from bot.metrics import CONTENT_TYPE, Metrics
 
 Check = Callable[[], Awaitable[str | None]]
 """Looks at one part: None when it is well, else what is wrong."""
-
-CLOSE_AFTER = 2
-"""Seconds that open event streams get at shutdown; browsers reconnect by themselves."""
-
-
-class AddressInUse(Exception):
-    """Another program listens there."""
 
 
 def application(routers: Iterable[APIRouter], checks: Mapping[str, Check], metrics: Metrics | None = None) -> FastAPI:
@@ -71,43 +60,8 @@ class _Nosniff:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start":
+                started(scope)
                 MutableHeaders(scope=message).setdefault("X-Content-Type-Options", "nosniff")
             await send(message)
 
         await self._app(scope, receive, send_with_header)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; ``AddressInUse`` or another ``OSError`` before anything else is started."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=512)
-    except OSError as error:
-        raise AddressInUse(
-            f"cannot listen on {host}:{port}: {os.strerror(error.errno) if error.errno else error}. "
-            "Is another desk running? Set PORT (and HOST) to listen elsewhere"
-        ) from error
-
-
-class Server(uvicorn.Server):
-    """Uvicorn, leaving the process's signals to the desk."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-async def serve(app: FastAPI, listening: socket.socket) -> None:
-    """Serves until cancelled, then closes within ``CLOSE_AFTER`` seconds."""
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=CLOSE_AFTER, lifespan="off", ws="none"
-    )
-    server = Server(config)
-    # A cancelled ``serve`` would drop its connections; told to stop, it closes them.
-    serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-    try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await serving
-        raise

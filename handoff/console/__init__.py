@@ -16,14 +16,16 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 
 from bot.feed import Feed
 from bot.model import Capabilities, NotFound
+from bot.staff import NotAllowed
 from bot.store import Store
 from bot.store.trouble import is_trouble
-from handoff.console import aside, channels, contacts, conversations, files, replies, sign_in
+from handoff.console import agents, aside, channels, contacts, conversations, files, passwords, replies, sign_in
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
 from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
+from handoff.staff import Staff
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +40,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         status: {"description": words} | _PAGE
         for status, words in {
             400: "The form cannot be read.",
-            403: "Another site's page made the browser send it, or the name or password is wrong.",
+            403: "Another site's page made the browser send it, the name or password is wrong, or only admins may.",
             404: "There is nothing at this address.",
             409: "Somebody else was faster.",
             410: "The link was used already.",
@@ -52,6 +54,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 """What any route may answer, for the OpenAPI description."""
 
 _STATIC = Path(__file__).parent / "static"
+_STATIC_FILES = ("console.css", "console.js", "agents.css", "agents.js", "icon.svg")
 
 
 def console(
@@ -82,13 +85,14 @@ def console(
         exception_handlers={
             NotSignedIn: _ask_to_sign_in,
             NotFound: _not_found,
+            NotAllowed: _not_allowed,
             RequestValidationError: _not_found,
             HTTPException: _refused,
             Exception: _failed,
         },
     )
-    app.state.console = Console(store, desk, feed, pages, Throttle(), stopping, capabilities)
-    for part in (sign_in, conversations, replies, contacts, files, channels, aside):
+    app.state.console = Console(store, desk, feed, pages, Throttle(), Staff(store, desk, brand), stopping, capabilities)
+    for part in (sign_in, passwords, agents, conversations, replies, contacts, files, channels, aside):
         app.include_router(part.router)
     app.include_router(_assets(assets))
     mounted = APIRouter()
@@ -98,7 +102,7 @@ def console(
 
 def _files(vendor: Path) -> dict[str, Path]:
     """What pages load, by path below the console."""
-    files = {f"static/{name}": _STATIC / name for name in ("console.css", "console.js", "icon.svg")}
+    files = {f"static/{name}": _STATIC / name for name in _STATIC_FILES}
     files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
     files["vendor/sse.js"] = vendor / "htmx-ext-sse/dist/sse.min.js"
     for path, file in files.items():
@@ -143,6 +147,10 @@ def _sign_in_address(request: Request, then: str) -> str:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
+
+
+async def _not_allowed(request: Request, _: Exception) -> Response:
+    return _problem(request, 403, "This is for admins", "Only admins may manage agents. Ask one of them.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -22,8 +22,13 @@ async def signals(
     """Server-sent events without content: ``list``, ``conversation-<id>``, ``signs``, and ``refresh`` for a page that
     may have missed some. Ends when the desk stops, and when ``still_welcome`` no longer holds."""
     names: set[str] = set()
+    doubted = False
 
     def wants(event: Event) -> bool:
+        nonlocal doubted
+        if event.kind == "agent":
+            doubted = True
+            return True
         names.add(f"conversation-{event.conversation_id}")
         if event.kind == "aside":
             names.add("signs")
@@ -38,6 +43,10 @@ async def signals(
         while not stopping():
             if await watch.changed(timeout=LOOK):
                 # The feed wakes without an event after a gap of its own.
+                if doubted:
+                    doubted = False
+                    if not await still_welcome():
+                        return
                 changed = sorted(names) or ["refresh"]
                 names.clear()
                 yield b"".join(map(_event, changed))

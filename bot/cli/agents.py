@@ -94,6 +94,9 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             )
         )
         return
+    if not found:
+        _say("Nobody yet: `switchboard agent add NAME` adds somebody; `switchboard run` makes the first admin.")
+        return
     rows = [
         (
             one.agent.name,

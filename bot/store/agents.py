@@ -109,12 +109,13 @@ class Agents(Base):
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else rows.session(row)
 
-    async def sessions(self, agent_id: int) -> list[Session]:
+    async def sessions(self, agent_id: int, *, limit: int = 100) -> list[Session]:
         """The browsers in which the agent is signed in, the latest first."""
         query = (
             select(session)
             .where(session.c.agent_id == agent_id, session.c.expires_at > func.now())
             .order_by(session.c.created_at.desc())
+            .limit(limit)
         )
         async with self._engine.connect() as connection:
             return [rows.session(row) for row in await connection.execute(query)]

@@ -113,7 +113,7 @@ class DeskWork(Base):
                     ),
                 ),
             )
-            .order_by(conversation.c.id)
+            .order_by(*_AS_SERVED)
             .with_for_update(of=conversation, skip_locked=True)
         )
         minutes = max(1, round(gone_after.total_seconds() / 60))
@@ -132,7 +132,7 @@ class DeskWork(Base):
             await connection.execute(
                 select(conversation.c.id)
                 .where(conversation.c.agent_id == agent_id)
-                .order_by(conversation.c.id)
+                .order_by(*_AS_SERVED)
                 .with_for_update()
             )
         ).scalars()
@@ -278,6 +278,8 @@ class DeskWork(Base):
         )
 
 
+_AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
+"""The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
 _GONE = "{} does not work at this desk any more: back into the queue"
 
 

@@ -88,6 +88,8 @@ def refused(result: Result) -> str:
 
 
 def test_from_adding_to_enabling(run: Run, database_url: str, tmp_path: Path) -> None:
+    assert "Nobody yet: `switchboard agent add NAME`" in run("list").stderr
+    assert listed(run) == []
     added = run("add", "Mei", "--role", "admin", "--password-stdin", typed=PASSWORD + "\n")
     assert added.exit_code == 0, added.output
     assert "Added admin Mei. Customers see Mei." in added.stderr

@@ -228,6 +228,21 @@ async def test_reason_topic_and_priority_stay(store: Store, desk: Desk, staff: S
     )
 
 
+async def test_each_is_told_the_place_that_they_have_in_the_end(
+    store: Store, desk: Desk, staff: Staff, mei: Agent, ada: Agent
+) -> None:
+    from_the_bot = await said(store, name="Zoe")
+    held = [await queued(store, name=name) for name in ("Ann", "Bob")]
+    held.append(await queued(store, name="Cid", decision=replace(ASKED, priority=Priority.URGENT)))
+    for one in (from_the_bot, *held):
+        await desk.claim(one, ada)
+    await staff.disable(ada)
+    queue = await store.conversations(ConversationState.QUEUED)
+    assert [one.id for one in queue] == [held[2], held[0], held[1], from_the_bot]
+    for place, one in enumerate(queue, 1):
+        assert f"at place **{place}**" in (await told(store, one.id))[-1]
+
+
 async def test_what_comes_to_an_agent_while_they_are_disabled_is_put_back_by_the_sweep(
     store: Store, desk: Desk, staff: Staff, mei: Agent, ada: Agent
 ) -> None:

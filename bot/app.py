@@ -41,6 +41,7 @@ from handoff import passwords
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.policy import Policy, Topic
+from handoff.staff import LINK_VALID
 from intents import language
 from intents.breaker import Breaker
 from intents.datasets import DatasetError
@@ -55,7 +56,6 @@ from intents.training import TrainingFailed, ensure_model
 
 log = structlog.get_logger(__name__)
 
-SIGN_IN_VALID = timedelta(hours=24)
 VENDOR = ROOT / "node_modules"
 FIRST_AGENT = "admin"
 TURN_FAILED = "queued_unsure"
@@ -304,12 +304,12 @@ class Switchboard:
     async def first_sign_in(self) -> str | None:
         """The path of a fresh one-time sign-in for the first agent, whom it makes; None once any agent
         has a password."""
-        agents = await self.store.agents()
+        agents = [agent for agent in await self.store.agents() if agent.disabled_at is None]
         if any(agent.has_password for agent in agents):
             return None
         agent = agents[0] if agents else await self.store.add_agent(FIRST_AGENT, Role.ADMIN, None)
         token = passwords.new_token()
-        await self.store.add_sign_in(agent.id, passwords.token_hash(token), datetime.now(UTC) + SIGN_IN_VALID)
+        await self.store.add_sign_in(agent.id, passwords.token_hash(token), datetime.now(UTC) + LINK_VALID)
         return f"/console/sign-in/{token}"
 
 
@@ -582,11 +582,15 @@ async def running_desk(
             yield desk, await _ready(desk, listening, running.notice)
 
 
-async def _ready(desk: Switchboard, listening: socket.socket, notice: str | None) -> Ready:
-    host, port = listening.getsockname()[:2]
+def base_address(host: str, port: int) -> str:
+    """Where a desk that listens there is reached from this machine."""
     # An address that means "every interface" is none that a browser can open.
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
-    base = f"http://{host}:{port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _ready(desk: Switchboard, listening: socket.socket, notice: str | None) -> Ready:
+    base = base_address(*listening.getsockname()[:2])
     try:
         sign_in = await desk.first_sign_in()
     except Exception as error:
@@ -608,13 +612,3 @@ def engine_paths(settings: Settings) -> EnginePaths:
 async def train(settings: Settings, report: Report, *, accept: bool = False) -> Release:
     """Makes the model of the content live, unless it is worse than the live one and not accepted all the same."""
     return await release(engine_paths(settings), report.step, accept=accept)
-
-
-async def add_agent(url: str, name: str, role: Role, password: str) -> None:
-    """Adds an agent to the database at ``url``. Raises ``ValueError`` for a name that is taken."""
-    await migrate(url)
-    store = Store(create_engine(url), Queue(conninfo(url)))
-    try:
-        await store.add_agent(name, role, await passwords.hash_password(password))
-    finally:
-        await store.close()

@@ -98,14 +98,6 @@ class Agent:
     """When they last did something at the desk; a page left open is nobody."""
 
 
-NO_PUBLIC_NAMES = frozenset({"admin", "administrator", "operator", "root", "superuser", "test"})
-
-
-def as_public_name(name: str) -> str | None:
-    """The name as customers may see it; None for one that says what somebody may do here and not who they are."""
-    return None if name.strip().casefold() in NO_PUBLIC_NAMES else name.strip() or None
-
-
 @dataclass(frozen=True, slots=True)
 class Button:
     label: str
@@ -590,7 +582,8 @@ class Event:
     """Something changed; whoever shows it reads it anew. Carries no content."""
 
     kind: str
-    """``message``, ``state``, ``delivery``, ``aside``, or ``reply``: a message that its customer does not have yet."""
+    """``message``, ``state``, ``delivery``, ``aside``, ``reply``: a message that its customer does not have yet, or
+    ``agent``: who may sign in, or do what (both ids are 0)."""
     conversation_id: int
     contact_id: int
     opened_by: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -98,6 +99,14 @@ def _inside(text: str, at: int) -> bool:
 def _regional(character: str) -> bool:
     """One of the letters whose pairs are flags."""
     return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+
+
+def as_markdown(text: str) -> str:
+    """Plain text of one line as Markdown that shows it as it stands, whatever it is put into."""
+    return _PUNCTUATION.sub(r"\\\g<0>", text)
 
 
 def plain(markdown: str) -> str:

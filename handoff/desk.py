@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from bot.model import Agent, Attachment, Conversation, File, Message
+from bot.rendering import as_markdown
 from bot.store import Store
 
 MAX_REPLY = 10_000
@@ -48,9 +49,13 @@ class Desk:
         """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
         return await self._store.put_back_abandoned(gone_after, self._phrase("put_back"))
 
+    async def let_go(self, agent: Agent, *, by: int | None = None) -> int:
+        """Disables an agent and puts back what they have (``Store.disable``)."""
+        return await self._store.disable(agent.id, self._phrase("put_back"), by=by)
+
     def _joined(self, agent: Agent) -> Mapping[str, str]:
         if agent.public_name:
-            return self._phrase("agent_joined", agent=agent.public_name)
+            return self._phrase("agent_joined", agent=as_markdown(agent.public_name))
         nameless = self._phrase("agent_nameless")
         return {locale: self._phrase("agent_joined", agent=words)[locale] for locale, words in nameless.items()}
 

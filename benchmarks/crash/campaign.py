@@ -47,7 +47,8 @@ from benchmarks.crash.schedule import (
     Fault,
     schedule,
 )
-from bot.app import add_agent
+from bot.app import load_settings
+from bot.cli.agents import staffing
 from bot.model import Role
 from bot.store.database import conninfo
 from tests.e2e.test_takeover import PASSWORD
@@ -197,8 +198,9 @@ class Campaign:
         stack.push_async_callback(self._database.stop)
         self._rasa = Rasa(self._model, self._folder / "var")
         stack.push_async_callback(self._rasa.stop)
-        for name in AGENTS:
-            await add_agent(self._database.url, name, Role.AGENT, PASSWORD)
+        async with staffing(load_settings(), self._database.url) as (_, staff):
+            for name in AGENTS:
+                await staff.add(name, Role.AGENT, password=PASSWORD)
         await self._rasa.start()
         config = (
             f"channels:\n  discord:\n    api_base: {self._discord.api_base}\n"

@@ -7,7 +7,7 @@ import sys
 from rich.markup import escape
 
 from bot.answers import ContentError
-from bot.cli import channels, desk, doctor, engine, evaluate, models, topic  # noqa: F401  (each registers its commands)
+from bot.cli import agents, channels, desk, doctor, engine, evaluate, models, topic  # noqa: F401  (each registers its commands)
 from bot.cli.shared import cli, err
 from bot.http import AddressInUse
 from bot.model import PermanentError, TemporaryError

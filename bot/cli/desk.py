@@ -1,33 +1,26 @@
-"""The commands that run the desk, and those about its people."""
+"""The commands that run the desk."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-import typer
 from rich.console import Console
 from rich.markup import escape
 
 from bot import app as desk_app
 from bot import handles
-from bot.cli.shared import Bars, ConfigOption, bars, cli, err, fail, load_settings, mention_drafts, run_until_signal
+from bot.cli.shared import ConfigOption, bars, cli, database, err, load_settings, mention_drafts, run_until_signal
 from bot.http import bind, connections_for
-from bot.model import Role
 from bot.settings import Settings
 from connectors import terminal
-from handoff import passwords
 
 log = structlog.get_logger(__name__)
-
-agents = typer.Typer(help="The people who answer.", no_args_is_help=True)
-cli.add_typer(agents, name="agent")
 
 
 @cli.command()
@@ -36,7 +29,7 @@ def run(config: ConfigOption = None) -> None:
     settings = load_settings(config)
     _raise_handles()
     mention_drafts(settings)
-    with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
+    with _listening(settings) as listening, bars() as report, database(settings, report) as url:
 
         async def serve() -> None:
             async with desk_app.running_desk(settings, url, listening, report) as (_, ready):
@@ -56,7 +49,7 @@ def chat(config: ConfigOption = None) -> None:
         run_until_signal(terminal.chat(settings.var))
         return
     _raise_handles()
-    with _listening(settings) as listening, bars() as report, _database(settings, report) as url:
+    with _listening(settings) as listening, bars() as report, database(settings, report) as url:
 
         async def serve_and_chat() -> None:
             async with desk_app.running_desk(settings, url, listening, report) as (_, ready):
@@ -66,36 +59,6 @@ def chat(config: ConfigOption = None) -> None:
                 await terminal.chat(settings.var)
 
         run_until_signal(serve_and_chat())
-
-
-@agents.command("add")
-def add_agent(
-    name: str,
-    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.AGENT,
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
-    ] = False,
-    config: ConfigOption = None,
-) -> None:
-    """Add an agent, who can then sign in to the console."""
-    settings = load_settings(config)
-    name = name.strip()
-    if not name or len(name) > 80:
-        fail("a name has 1 to 80 characters")
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = getpass.getpass(f"Password for {name}: ")
-        if password != getpass.getpass("Again: "):
-            fail("the two passwords differ")
-    if len(password) < passwords.MIN_LENGTH:
-        fail(f"a password has at least {passwords.MIN_LENGTH} characters")
-    with bars() as report, _database(settings, report) as url:
-        try:
-            run_until_signal(desk_app.add_agent(url, name, role, password))
-        except ValueError as error:
-            fail(str(error))
-    err.print(f"Added {role.value} {name}.")
 
 
 def _raise_handles() -> None:
@@ -109,14 +72,6 @@ def _listening(settings: Settings) -> Iterator[Any]:
     # Before anything slow: a port that is taken is said at once.
     with bind(settings.environment.host, settings.environment.port) as listening:
         yield listening
-
-
-@contextmanager
-def _database(settings: Settings, report: Bars) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        with report.step("Starting PostgreSQL", 2):
-            url = stack.enter_context(desk_app.database(settings))
-        yield url
 
 
 def _welcome(ready: desk_app.Ready, settings: Settings) -> None:

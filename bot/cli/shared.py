@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -35,7 +35,7 @@ ConfigOption = Annotated[
 ]
 
 
-def fail(message: str) -> None:
+def fail(message: str) -> NoReturn:
     err.print(f"[red]{escape(message)}[/]", soft_wrap=True)
     raise typer.Exit(2)
 
@@ -150,3 +150,12 @@ def bars() -> Iterator[Bars]:
         yield bars
     finally:
         bars.close()
+
+
+@contextmanager
+def database(settings: Settings, report: Bars) -> Iterator[str]:
+    """The URL of the desk's database, started if it does not run."""
+    with contextlib.ExitStack() as stack:
+        with report.step("Starting PostgreSQL", 2):
+            url = stack.enter_context(desk_app.database(settings))
+        yield url

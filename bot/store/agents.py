@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Agent, Role, as_public_name
+from bot.model import Agent
+from bot.staff import Session
 from bot.store import rows
 from bot.store.base import Base
 from bot.store.tables import agent, session, sign_in
@@ -21,33 +21,9 @@ class Agents(Base):
         async with self._engine.connect() as connection:
             return [rows.agent(row) for row in await connection.execute(select(agent).order_by(agent.c.id))]
 
-    async def add_agent(
-        self, name: str, role: Role, password_hash: str | None, public_name: str | None = None
-    ) -> Agent:
-        """Raises ``ValueError`` if there is an agent of that name (case does not matter). Without a ``public_name`` it
-        is the name, unless that only says what they may do (``as_public_name``)."""
-        try:
-            async with self._engine.begin() as connection:
-                return rows.agent(
-                    (
-                        await connection.execute(
-                            insert(agent)
-                            .values(
-                                name=name,
-                                role=role,
-                                password_hash=password_hash,
-                                public_name=public_name or as_public_name(name),
-                            )
-                            .returning(agent)
-                        )
-                    ).one()
-                )
-        except IntegrityError as error:
-            raise ValueError(f"there is already an agent named {name}") from error
-
     async def password_of(self, name: str) -> tuple[Agent, str | None] | None:
-        """The agent of that name (case does not matter) and their password's hash, if they set one."""
-        query = select(agent).where(func.lower(agent.c.name) == func.lower(name))
+        """The agent of that name (case does not matter) who may sign in, and their password's hash, if they set one."""
+        query = select(agent).where(func.lower(agent.c.name) == func.lower(name), agent.c.disabled_at.is_(None))
         async with self._engine.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else (rows.agent(row), row.password_hash)
@@ -56,28 +32,93 @@ class Agents(Base):
         """Sets it, and ends every other way in: the agent's sessions and one-time links."""
         async with self._engine.begin() as connection:
             await connection.execute(update(agent).where(agent.c.id == agent_id).values(password_hash=password_hash))
-            await connection.execute(delete(session).where(session.c.agent_id == agent_id))
-            await connection.execute(delete(sign_in).where(sign_in.c.agent_id == agent_id))
+            await self._end_ways_in(connection, agent_id)
+
+    async def _end_ways_in(self, connection: AsyncConnection, agent_id: int) -> int:
+        """Deletes the agent's sessions and one-time links; how many sessions there were."""
+        ended = await connection.execute(
+            delete(session).where(session.c.agent_id == agent_id, session.c.expires_at > func.now())
+        )
+        await connection.execute(delete(session).where(session.c.agent_id == agent_id))
+        await connection.execute(delete(sign_in).where(sign_in.c.agent_id == agent_id))
+        # Event streams look at once whether they are still welcome.
+        await self._notify(connection, "agent", 0, 0)
+        return ended.rowcount
 
     async def add_sign_in(self, agent_id: int, token_hash: str, expires_at: datetime) -> None:
+        """Makes a one-time sign-in, and ends the agent's older ones."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                insert(sign_in).values(token_hash=token_hash, agent_id=agent_id, expires_at=expires_at)
-            )
+            await self._add_sign_in(connection, agent_id, token_hash, expires_at)
+
+    async def _add_sign_in(
+        self, connection: AsyncConnection, agent_id: int, token_hash: str, expires_at: datetime
+    ) -> None:
+        # One after the other, so that the last one alone is left.
+        await connection.execute(select(agent.c.id).where(agent.c.id == agent_id).with_for_update(key_share=True))
+        await connection.execute(delete(sign_in).where(sign_in.c.agent_id == agent_id))
+        await connection.execute(
+            insert(sign_in).values(token_hash=token_hash, agent_id=agent_id, expires_at=expires_at)
+        )
 
     async def redeem_sign_in(self, token_hash: str) -> Agent | None:
-        """Uses up a one-time sign-in: of two who try, one gets the agent."""
-        return await self._agent_of(
+        """Uses up a one-time sign-in: of two who try, one gets the agent. None for one that is over, or whose agent is
+        disabled."""
+        used = (
             delete(sign_in)
             .where(sign_in.c.token_hash == token_hash, sign_in.c.expires_at > func.now())
             .returning(sign_in.c.agent_id)
         )
-
-    async def add_session(self, agent_id: int, token_hash: str, expires_at: datetime) -> None:
         async with self._engine.begin() as connection:
+            agent_id = (await connection.execute(used)).scalar_one_or_none()
+            found = await connection.execute(select(agent).where(agent.c.id == agent_id, agent.c.disabled_at.is_(None)))
+            row = found.one_or_none()
+            return None if row is None else rows.agent(row)
+
+    async def add_session(
+        self,
+        agent_id: int,
+        token_hash: str,
+        expires_at: datetime,
+        *,
+        by_link: bool = False,
+        address: str | None = None,
+        browser: str | None = None,
+    ) -> bool:
+        """Signs a browser in; False if the agent was disabled meanwhile."""
+        async with self._engine.begin() as connection:
+            # Locked, so that nobody is disabled meanwhile, keeps this one, and is signed in again when enabled.
+            welcome = select(agent.c.id).where(agent.c.id == agent_id, agent.c.disabled_at.is_(None))
+            if (await connection.execute(welcome.with_for_update(read=True))).one_or_none() is None:
+                return False
             await connection.execute(
-                insert(session).values(token_hash=token_hash, agent_id=agent_id, expires_at=expires_at)
+                insert(session).values(
+                    token_hash=token_hash,
+                    agent_id=agent_id,
+                    expires_at=expires_at,
+                    by_link=by_link,
+                    address=address,
+                    browser=browser,
+                )
             )
+            return True
+
+    async def session(self, token_hash: str) -> Session | None:
+        """The session, while it lasts."""
+        query = select(session).where(session.c.token_hash == token_hash, session.c.expires_at > func.now())
+        async with self._reader.connect() as connection:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else rows.session(row)
+
+    async def sessions(self, agent_id: int, *, limit: int = 100) -> list[Session]:
+        """The browsers in which the agent is signed in, the latest first."""
+        query = (
+            select(session)
+            .where(session.c.agent_id == agent_id, session.c.expires_at > func.now())
+            .order_by(session.c.created_at.desc())
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return [rows.session(row) for row in await connection.execute(query)]
 
     async def agent_of_session(self, token_hash: str) -> Agent | None:
         """Who is signed in by it; None once it has ended or the agent is disabled. One statement
@@ -98,13 +139,6 @@ class Agents(Base):
     async def end_session(self, token_hash: str) -> None:
         async with self._engine.begin() as connection:
             await connection.execute(delete(session).where(session.c.token_hash == token_hash))
-
-    async def _agent_of(self, statement: Any) -> Agent | None:
-        async with self._engine.begin() as connection:
-            agent_id = (await connection.execute(statement)).scalar_one_or_none()
-            if agent_id is None:
-                return None
-            return rows.agent((await connection.execute(select(agent).where(agent.c.id == agent_id))).one())
 
     async def record_presence(self, who: Agent) -> None:
         """The agent does something at the desk. Costs nothing where that is known of the last seconds."""

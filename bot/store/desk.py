@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import (
@@ -98,27 +98,32 @@ class DeskWork(Base):
 
     async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
-        answer for as long. Returns how many."""
+        answer for as long; and what came to an agent while they were being disabled. Returns how many."""
         gone = func.now() - gone_after
         abandoned = (
-            select(conversation.c.id)
+            select(conversation.c.id, agent.c.disabled_at)
             .join(agent, agent.c.id == conversation.c.agent_id)
             .where(
                 conversation.c.state == ConversationState.ASSIGNED,
-                conversation.c.waiting_since < gone,
-                or_(agent.c.seen_at.is_(None), agent.c.seen_at < gone),
+                or_(
+                    agent.c.disabled_at.is_not(None),
+                    and_(
+                        conversation.c.waiting_since < gone,
+                        or_(agent.c.seen_at.is_(None), agent.c.seen_at < gone),
+                    ),
+                ),
             )
-            .order_by(conversation.c.id)
+            .order_by(*_AS_SERVED)
             .with_for_update(of=conversation, skip_locked=True)
         )
         minutes = max(1, round(gone_after.total_seconds() / 60))
         async with self._engine.begin() as connection:
-            found = (await connection.execute(abandoned)).scalars().all()
-            for conversation_id in found:
+            found = (await connection.execute(abandoned)).all()
+            for conversation_id, disabled_at in found:
                 held = await self._conversation(connection, conversation_id)
                 assert held.agent is not None
                 line = f"{held.agent.name} has not been at the desk for {minutes} min: back into the queue"
-                await self._put_back(connection, held, notice, line)
+                await self._put_back(connection, held, notice, _GONE.format(held.agent.name) if disabled_at else line)
             return len(found)
 
     async def _put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
@@ -127,7 +132,7 @@ class DeskWork(Base):
             await connection.execute(
                 select(conversation.c.id)
                 .where(conversation.c.agent_id == agent_id)
-                .order_by(conversation.c.id)
+                .order_by(*_AS_SERVED)
                 .with_for_update()
             )
         ).scalars()
@@ -135,8 +140,7 @@ class DeskWork(Base):
         for conversation_id in ids:
             held = await self._conversation(connection, conversation_id)
             assert held.agent is not None
-            line = f"{held.agent.name} does not work at this desk any more: back into the queue"
-            await self._put_back(connection, held, notice, line)
+            await self._put_back(connection, held, notice, _GONE.format(held.agent.name))
         return len(ids)
 
     async def _put_back(
@@ -272,6 +276,11 @@ class DeskWork(Base):
             f"{line}: {why}" if why else f"{line}.",
             visibility=Visibility.PRIVATE,
         )
+
+
+_AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
+"""The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
+_GONE = "{} does not work at this desk any more: back into the queue"
 
 
 def _given_to(agent_id: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from bot.model import (
     Thread,
     Visibility,
 )
+from bot.staff import Session
 
 
 def to_json(parts: Iterable[Button | Attachment]) -> list[dict[str, Any]]:
@@ -62,6 +63,10 @@ def agent(row: Row[Any]) -> Agent:
         disabled_at=row.disabled_at,
         seen_at=row.seen_at,
     )
+
+
+def session(row: Row[Any]) -> Session:
+    return Session(row.created_at, row.expires_at, row.by_link, row.address, row.browser)
 
 
 def contact(row: Row[Any]) -> Contact:

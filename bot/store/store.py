@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from bot.store.agents import Agents
 from bot.store.channels import Channels
 from bot.store.contacts import Contacts
 from bot.store.deliveries import Deliveries
-from bot.store.desk import DeskWork
 from bot.store.failures import Failures
 from bot.store.files import Files
 from bot.store.measuring import Measuring
 from bot.store.reading import Reading
 from bot.store.receiving import Receiving
 from bot.store.replies import Replies
+from bot.store.staffing import Staffing
 from bot.store.turns import TurnTaking
 
 
 class Store(
     Receiving,
     TurnTaking,
-    DeskWork,
+    Staffing,
     Replies,
     Deliveries,
     Failures,
@@ -27,7 +26,6 @@ class Store(
     Contacts,
     Files,
     Channels,
-    Agents,
     Measuring,
 ):
     """All reads and writes. Methods raise ``NotFound`` for an unknown id and ``StateConflict`` where

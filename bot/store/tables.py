@@ -59,6 +59,9 @@ agent = Table(
     _one_of("role", Role),
 )
 Index("uq_agent_name", func.lower(agent.c.name), unique=True)
+Index(
+    "uq_agent_public_name", func.lower(agent.c.public_name), unique=True, postgresql_where=text("disabled_at is null")
+)
 
 sign_in = Table(
     "sign_in",

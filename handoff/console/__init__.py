@@ -17,16 +17,29 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Redire
 from bot.feed import Feed
 from bot.http import Streams
 from bot.model import Capabilities, NotFound
+from bot.staff import NotAllowed
 from bot.store import Store
 from bot.store.trouble import is_trouble
 from bot.web import STREAM
-from handoff.console import aside, channels, contacts, conversations, files, live, replies, sign_in
+from handoff.console import (
+    agents,
+    aside,
+    channels,
+    contacts,
+    conversations,
+    files,
+    live,
+    passwords,
+    replies,
+    sign_in,
+)
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
 from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import Busy
+from handoff.staff import Staff
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +54,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         status: {"description": words} | _PAGE
         for status, words in {
             400: "The form cannot be read.",
-            403: "Another site's page made the browser send it, or the name or password is wrong.",
+            403: "Another site's page made the browser send it, the name or password is wrong, or only admins may.",
             404: "There is nothing at this address.",
             409: "Somebody else was faster.",
             410: "The link was used already.",
@@ -55,6 +68,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 """What any route may answer, for the OpenAPI description."""
 
 _STATIC = Path(__file__).parent / "static"
+_STATIC_FILES = ("console.css", "console.js", "live.js", "agents.css", "agents.js", "icon.svg")
 
 
 def console(
@@ -87,14 +101,17 @@ def console(
         exception_handlers={
             NotSignedIn: _ask_to_sign_in,
             NotFound: _not_found,
+            NotAllowed: _not_allowed,
             RequestValidationError: _not_found,
             HTTPException: _refused,
             Busy: _busy,
             Exception: _failed,
         },
     )
-    app.state.console = Console(store, desk, feed, pages, Throttle(), streams or Streams(), stopping, capabilities)
-    for part in (sign_in, conversations, live, replies, contacts, files, channels, aside):
+    app.state.console = Console(
+        store, desk, feed, pages, Throttle(), streams or Streams(), Staff(store, desk, brand), stopping, capabilities
+    )
+    for part in (sign_in, passwords, agents, conversations, live, replies, contacts, files, channels, aside):
         app.include_router(part.router)
     app.include_router(_assets(assets))
     mounted = APIRouter()
@@ -104,7 +121,7 @@ def console(
 
 def _files(vendor: Path) -> dict[str, Path]:
     """What pages load, by path below the console."""
-    files = {f"static/{name}": _STATIC / name for name in ("console.css", "console.js", "live.js", "icon.svg")}
+    files = {f"static/{name}": _STATIC / name for name in _STATIC_FILES}
     files |= {f"static/{file.name}": file for file in STREAM}
     files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
     for path, file in files.items():
@@ -149,6 +166,10 @@ def _sign_in_address(request: Request, then: str) -> str:
 
 async def _not_found(request: Request, _: Exception) -> Response:
     return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
+
+
+async def _not_allowed(request: Request, _: Exception) -> Response:
+    return _problem(request, 403, "This is for admins", "Only admins may manage agents. Ask one of them.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:

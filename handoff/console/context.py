@@ -13,11 +13,13 @@ from starlette.requests import Request
 from bot.feed import Feed
 from bot.http import Streams, vouch
 from bot.model import Agent, Capabilities
+from bot.staff import NotAllowed, Right, may
 from bot.store import Store
 from handoff.console.rendering import Pages
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import token_hash
+from handoff.staff import Staff
 
 SESSION_COOKIE = "switchboard_session"
 
@@ -30,6 +32,7 @@ class Console:
     pages: Pages
     throttle: Throttle
     streams: Streams
+    staff: Staff
     stopping: Callable[[], bool]
     capabilities: Mapping[str, Capabilities]
     """Of the channels that this desk runs."""
@@ -70,6 +73,16 @@ def _is_page(request: Request) -> bool:
 
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]
+
+
+def _manager(agent: SignedIn) -> Agent:
+    if not may(agent, Right.MANAGE_AGENTS):
+        raise NotAllowed("only admins may manage agents")
+    return agent
+
+
+Manager = Annotated[Agent, Depends(_manager)]
+"""Who is signed in and may manage agents."""
 
 
 def by_htmx(request: Request) -> bool:

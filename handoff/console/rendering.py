@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse
 
 from bot.model import Agent, Message, MessageFormat, Turn
 from bot.rendering import plain
+from bot.staff import may
 
 FOLD_AT = 2_000
 """Characters of a message that are shown at once."""
@@ -150,6 +151,7 @@ class Pages:
             "verdict": verdict,
             "fold": fold,
             "limits": limits,
+            "may": may,
             "new_submission": lambda: str(uuid4()),
         }
         self._environment.filters |= {

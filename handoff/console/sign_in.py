@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.model import Agent
-from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn, SignedIn
-from handoff.console.throttle import MAX_NAME, WINDOW
-from handoff.passwords import MIN_LENGTH, Busy, hash_password, new_token, token_hash, verify_password
+from handoff.console.browsers import browser_of
+from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn
+from handoff.console.throttle import MAX_NAME, TRIES, WINDOW
+from handoff.passwords import Busy, new_token, token_hash, verify_password
 
 SESSION = timedelta(hours=12)
 WRONG = "The name or the password is wrong."
+TOO_MANY = f"Too many wrong tries. Wait {WINDOW / 60:.0f} minutes, then try again."
+AFTER_TRIES = f"After {TRIES} wrong tries you wait {WINDOW / 60:.0f} minutes."
 MAX_SIGN_IN = 16 * 1024
 """Bytes of the form that anybody may send."""
 
@@ -25,7 +28,7 @@ router = APIRouter()
 @router.get("/sign-in")
 async def ask(request: Request, here: Here, agent: MaybeSignedIn, next: str = "") -> Response:
     if agent is not None:
-        return RedirectResponse(_destination(request, next), 303)
+        return RedirectResponse(destination(request, next), 303)
     return here.pages.response(request, "sign_in.html", name="", next=next, problem=None)
 
 
@@ -39,7 +42,7 @@ async def sign_in(
 ) -> Response:
     # PostgreSQL cannot hold NUL.
     name = name.replace("\x00", "").strip()
-    attempt = (name.casefold(), request.client.host if request.client else "")
+    tries = attempt(request, name)
 
     def refused(status: int, problem: str) -> Response:
         return here.pages.response(request, "sign_in.html", status=status, name=name, next=next, problem=problem)
@@ -47,20 +50,20 @@ async def sign_in(
     if len(name) > MAX_NAME:
         name = ""
         return refused(403, WRONG)
-    if not here.throttle.admit(*attempt):
-        return refused(429, f"Too many wrong tries. Wait {WINDOW / 60:.0f} minutes, then try again.")
+    if not here.throttle.admit(*tries):
+        return refused(429, TOO_MANY)
     known = await here.store.password_of(name)
     try:
         right = await verify_password(known and known[1], password)
     except Busy:
-        here.throttle.take_back(*attempt)
+        here.throttle.take_back(*tries)
         busy = refused(503, "Too many people are signing in right now. Wait a few seconds, then sign in again.")
         busy.headers["Retry-After"] = "3"
         return busy
     if not right or known is None:
         return refused(403, WRONG)
-    here.throttle.forget(*attempt)
-    return await _welcome(request, here, known[0], _destination(request, next))
+    here.throttle.forget(*tries)
+    return await welcome(request, here, known[0], destination(request, next))
 
 
 @router.get("/sign-in/{token}")
@@ -75,8 +78,16 @@ async def redeem(request: Request, here: Here, token: str) -> Response:
     if agent is None:
         problem = "This link was used already, or its time is over. Ask for a new one."
         return here.pages.response(request, "sign_in_link.html", status=410, problem=problem)
-    home = _destination(request, "")
-    return await _welcome(request, here, agent, home if agent.has_password else home + "password")
+    return await welcome(request, here, agent, destination(request, "") + "password", by_link=True)
+
+
+def attempt(request: Request, name: str) -> tuple[str, str]:
+    """Under what the throttle counts a wrong password: the name, and where it came from."""
+    return name.casefold(), _address(request)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 @router.post("/sign-out")
@@ -89,32 +100,21 @@ async def sign_out(request: Request, here: Here) -> Response:
     return response
 
 
-@router.get("/password")
-async def ask_for_password(request: Request, here: Here, agent: SignedIn) -> Response:
-    return here.pages.response(request, "password.html", agent=agent, least=MIN_LENGTH, problem=None)
-
-
-@router.post("/password")
-async def set_password(
-    request: Request, here: Here, agent: SignedIn, password: Annotated[str, Form()] = ""
-) -> Response:
-    try:
-        password_hash = await hash_password(password)
-    except ValueError as refused:
-        problem = f"{str(refused).capitalize()}."
-        return here.pages.response(request, "password.html", status=422, agent=agent, least=MIN_LENGTH, problem=problem)
-    # Ends every session of the agent, this one too: whoever else was signed in is out.
-    await here.store.set_password(agent.id, password_hash)
-    return await _welcome(request, here, agent, _destination(request, ""))
-
-
-async def _welcome(request: Request, here: Console, agent: Agent, destination: str) -> Response:
+async def welcome(request: Request, here: Console, agent: Agent, then: str, *, by_link: bool = False) -> Response:
+    """Signs the browser in, and leads it on to ``then``."""
     # The browser forgets its former session; so does the desk, and that session's event stream ends.
     if former := request.cookies.get(SESSION_COOKIE):
         await here.store.end_session(token_hash(former))
     token = new_token()
-    await here.store.add_session(agent.id, token_hash(token), datetime.now(UTC) + SESSION)
-    response = RedirectResponse(destination, 303)
+    await here.store.add_session(
+        agent.id,
+        token_hash(token),
+        datetime.now(UTC) + SESSION,
+        by_link=by_link,
+        address=_address(request)[:64] or None,
+        browser=browser_of(request.headers.get("user-agent", "")),
+    )
+    response = RedirectResponse(then, 303)
     response.set_cookie(
         SESSION_COOKIE,
         token,
@@ -127,7 +127,7 @@ async def _welcome(request: Request, here: Console, agent: Agent, destination: s
     return response
 
 
-def _destination(request: Request, wanted: str) -> str:
+def destination(request: Request, wanted: str) -> str:
     """Where to go after signing in: a page of the console, whatever the address asked for."""
     home = f"{request.scope['root_path']}/"
     return wanted if wanted.startswith(home) else home

@@ -146,7 +146,7 @@ def chat_requests(draw: st.DrawFn) -> Request:
 
 _ASKED = (
     "", "/", "/list", "/sign-in", "/sign-in/{}", "/password", "/channels", "/channels/sign", "/static/{}", "/vendor/{}",
-    "/conversations/{}", "/conversations/{}/contacts", "/files/{}/{}",
+    "/conversations/{}", "/conversations/{}/contacts", "/files/{}/{}", "/agents", "/agents/{}", "/public-name",
 )  # fmt: skip
 _TOLD = (
     ("/conversations/{}/messages", ("text", "mode", "reply_to")),
@@ -159,7 +159,13 @@ _TOLD = (
     ("/conversations/{}/resolve", ()),
     ("/sign-in", ("name", "password", "next")),
     ("/sign-in/{}", ()),
-    ("/password", ("password",)),
+    ("/password", ("old", "password")),
+    ("/public-name", ("name",)),
+    ("/agents", ("name", "public_name", "role")),
+    ("/agents/{}/name", ("name",)),
+    ("/agents/{}/public-name", ("name",)),
+    ("/agents/{}/role", ("role",)),
+    ("/agents/{}/link", ()),
 )
 _CHARSETS = st.sampled_from(
     (None,) * 3

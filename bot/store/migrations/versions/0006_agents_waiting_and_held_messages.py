@@ -20,6 +20,13 @@ def upgrade() -> None:
         "UPDATE agent SET seen_at = now(), public_name = CASE"
         " WHEN lower(name) IN ('admin', 'administrator', 'root', 'operator', 'superuser', 'test') THEN NULL ELSE name END"
     )
+    op.create_index(
+        "uq_agent_public_name",
+        "agent",
+        [sa.text("lower(public_name)")],
+        unique=True,
+        postgresql_where=sa.text("disabled_at is null"),
+    )
     op.add_column(
         "session",
         sa.Column(

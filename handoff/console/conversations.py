@@ -16,7 +16,8 @@ from bot.model import Agent
 from handoff.console.contacts import with_found
 from handoff.console.context import Console, Here, SignedIn, by_htmx, current_agent, page_of
 from handoff.console.live import signals
-from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing, read_view
+from handoff.console.view import read_view
+from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing
 
 AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 Why = Annotated[str, Form()]

@@ -175,12 +175,17 @@ async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Sto
     await row.click()
     messages = page.get_by_role("region", name="Messages")
     await expect(messages).to_contain_text("You are number 1.")
-    await expect(page.get_by_role("radio", name="Reply")).to_be_disabled()
+    await expect(page.get_by_role("radio", name="Private note")).to_be_checked()
+    await page.get_by_role("radio", name="Reply").check()
+    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    await page.get_by_role("radio", name="Private note").check()
 
     await page.get_by_role("button", name="Claim").click()
     await expect(page.get_by_role("button", name="Resolve")).to_be_visible()
     await expect(page.locator("#tab-mine")).to_have_attribute("aria-current", "true")
     await expect(page).to_have_title("BitPie desk")
+    # The mode was chosen by hand, and so stays.
+    await page.get_by_role("radio", name="Reply").check()
     await said(store, "are you there?", id="2")
     await expect(messages).to_contain_text("are you there?")
 
@@ -287,7 +292,7 @@ async def test_the_slower_of_two_agents_is_told_who_was_faster(
     await expect(alert).to_have_count(0)
 
 
-async def test_a_reply_that_was_refused_is_back_in_the_box(
+async def test_a_reply_that_cannot_be_sent_waits_in_the_thread(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
     conversation_id = await queued(store)
@@ -299,15 +304,17 @@ async def test_a_reply_that_was_refused_is_back_in_the_box(
     await box.fill("one more thing")
     await page.route("**/messages*", lambda route: route.abort())
     await box.press("Enter")
-    await expect(page.locator("#trouble")).to_have_text("The desk cannot be reached")
-    await expect(box).to_have_value("one more thing")
+    waiting = page.locator(".outgoing")
+    await expect(waiting).to_contain_text("one more thing")
+    await expect(waiting).to_contain_text("Not sent yet, trying again")
+    await expect(box).to_have_value("")
     await page.unroute("**/messages*")
-    await box.press("Enter")
-    await expect(page.locator(".message.agent")).to_contain_text("one more thing")
-    await expect(page.locator("#trouble")).to_be_empty()
+    await waiting.get_by_role("button", name="Try now").click()
+    await expect(page.locator("li.message.agent")).to_contain_text("one more thing")
+    await expect(waiting).to_have_count(0)
 
 
-async def test_who_was_signed_out_is_asked_to_sign_in_and_comes_back_to_the_draft(
+async def test_what_was_sent_by_who_was_signed_out_is_sent_once_they_signed_in(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
     conversation_id = await queued(store)
@@ -323,7 +330,9 @@ async def test_who_was_signed_out_is_asked_to_sign_in_and_comes_back_to_the_draf
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page).to_have_url(re.compile(f"/conversations/{conversation_id}"))
-    await expect(box).to_have_value("a long answer")
+    await expect(page.locator("li.message.agent")).to_contain_text("a long answer")
+    await expect(box).to_have_value("")
+    assert [one.text for one in await store.messages(conversation_id)].count("a long answer") == 1
 
 
 async def test_after_an_outage_the_page_catches_up_by_itself(store: Store, app: FastAPI, sign_in: Open) -> None:
@@ -554,14 +563,17 @@ async def test_a_message_is_quoted_and_found_again(
     await first.hover()
     await first.get_by_role("link", name="Quote").click()
 
-    await page.route("**/messages*", lambda route: route.abort())
+    # The message that it quotes is refused, and so is back with its quote.
+    refused = {"status": 422, "json": {"problem": "The message that you quote is not there any more."}}
+    await page.route("**/messages*", lambda route: route.fulfill(**refused))
     await box.press("Enter")
+    await expect(page.locator(".refused")).to_have_text("Not sent. The message that you quote is not there any more.")
     await expect(box).to_have_value("Yes")
     await expect(chip).to_contain_text("is it the fee?")
     await page.unroute("**/messages*")
     await box.press("Enter")
     await expect(chip).to_have_count(0)
-    sent = page.locator(".message.agent").last
+    sent = page.locator("li.message.agent").last
     await expect(sent.locator(".quote")).to_have_text("Ann is it the fee?")
     assert (await latest(store, conversation_id)).reply_to == question.id
     await page.locator("[data-scroll]").evaluate("element => (element.scrollTop = 0)")
@@ -618,14 +630,14 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await box.press("Enter")
     await expect(page.locator(".message.note")).to_contain_text("a note")
     await page.get_by_role("radio", name="Reply").check()
-    await page.route("**/messages*", lambda route: route.abort())
+    await page.route("**/messages*", lambda route: route.fulfill(status=413, body="too large"))
     await page.get_by_role("button", name="Send").click()
-    await expect(page.locator("#trouble")).to_have_text("The desk cannot be reached")
+    await expect(page.locator(".refused")).to_contain_text("takes no files that large")
     await expect(chosen).to_have_count(2)
     await page.unroute("**/messages*")
 
     await page.get_by_role("button", name="Send").click()
-    sent = page.locator(".message.agent").last
+    sent = page.locator("li.message.agent").last
     await expect(sent.locator("a.attachment")).to_contain_text("pasted <b>.txt")
     picture = sent.get_by_role("img", name="how.png")
     await expect(picture).to_be_visible()

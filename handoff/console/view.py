@@ -76,9 +76,11 @@ class View:
 
     @property
     def line(self) -> Message | None:
-        """The latest of the desk's own lines for agents: who took it over or put it back, and why."""
+        """The desk's line for agents of who took it over, passed it on or put it back, and why: the latest of its
+        lines, if that is one of these and not why the bot gave it to people."""
         lines = (one for one in reversed(self.messages) if one.author is Author.SYSTEM)
-        return next((one for one in lines if one.visibility is Visibility.PRIVATE), None)
+        latest = next((one for one in lines if one.visibility is Visibility.PRIVATE), None)
+        return None if latest is None or latest.text.startswith("Escalated: ") else latest
 
     @property
     def told_in(self) -> tuple[Message, float] | None:

@@ -5,38 +5,16 @@
 
 import { boxOf, composer, conversationOf, forget, readyToReply } from "./boxes.js";
 import { chosenFor } from "./files.js";
+import { guard, guarding } from "./guard.js";
 import { h } from "./keep.js";
 import { unsettled } from "./sending.js";
 
-const WAIT = 1000;
 /** So long after the keyboard brought the agent into a box, Enter may still be meant for what they pressed before. */
 const ENTER_WAIT = 800;
 
-const finals = () => [...document.querySelectorAll("button[data-final]")];
-
-/** Changes the page; what is final and came or moved by it waits. */
-export function guarding(change) {
-  const before = new Map(finals().map((button) => [button, button.getBoundingClientRect()]));
-  const result = change();
-  for (const button of finals()) {
-    const [was, is] = [before.get(button), button.getBoundingClientRect()];
-    if (!was || Math.abs(was.x - is.x) > 4 || Math.abs(was.y - is.y) > 4) guard(button);
-  }
-  return result;
-}
-
-function guard(button) {
-  if (button.dataset.waiting) clearTimeout(Number(button.dataset.waiting));
-  button.disabled = true;
-  button.dataset.waiting = setTimeout(() => {
-    button.disabled = false;
-    delete button.dataset.waiting;
-  }, WAIT);
-}
-
 // --- the keyboard ---
 
-let pressed = 0; // when Enter or the space bar last did something outside a box
+let pressed = -Infinity; // when Enter or the space bar last did something outside a box
 const moved = new WeakMap();
 
 /** Moves the keyboard into a box for the agent. */
@@ -99,9 +77,15 @@ export function acted(elt) {
 
 /** Before the desk is asked for what `elt` does. */
 export function acting(elt) {
-  const [, conversation] = elt.id.match(/^(?:transfer|put-back|hand-back|resolve)-(\d+)/) ?? [];
-  if (conversation) givenAway.add(conversation);
+  if (given(elt)) givenAway.add(given(elt));
 }
+
+/** It did not come to it. */
+export function failed(elt) {
+  if (given(elt)) givenAway.delete(given(elt));
+}
+
+const given = (elt) => elt.id.match(/^(?:transfer|put-back|hand-back|resolve)-(\d+)/)?.[1];
 
 const yours = new Map();
 
@@ -112,9 +96,9 @@ function tellFormerAgent() {
   if (!form) return;
   const conversation = conversationOf(form);
   const mine = standing.dataset.yours === "yes";
-  const lost = yours.get(conversation) && !mine && ["assigned", "queued"].includes(standing.dataset.state);
+  const gone = yours.get(conversation) && !mine;
   yours.set(conversation, mine);
-  if (lost && !givenAway.has(conversation)) {
+  if (gone && !givenAway.delete(conversation) && ["assigned", "queued"].includes(standing.dataset.state)) {
     const words = standing.querySelector(".why")?.textContent ?? "You do not have this conversation any more.";
     document.querySelector(".former")?.remove();
     const alert = h("div", { id: `former-${conversation}`, class: "alert former", role: "alert", "data-stay": true },
@@ -122,10 +106,7 @@ function tellFormerAgent() {
       h("button", { type: "button", class: "plain", "data-dismiss": true, "aria-label": "Dismiss" }, "×"));
     document.querySelector(".alerts").prepend(alert);
   }
-  if (mine) {
-    givenAway.delete(conversation);
-    document.querySelector(`.former`)?.remove();
-  }
+  if (mine) document.querySelector(".former")?.remove();
 }
 
 // --- the ten seconds after resolving ---
@@ -161,8 +142,9 @@ export function startActs() {
   setInterval(countDown, 250);
   document.body.addEventListener("htmx:confirm", beforeRequest);
   document.addEventListener("keydown", (event) => {
-    if (["Enter", " "].includes(event.key) && !event.target.matches("textarea, input")) pressed = performance.now();
-    if (event.target.matches("textarea") && event.key !== "Enter") moved.delete(event.target);
+    const typing = event.target instanceof Element && event.target.matches("textarea, input");
+    if (["Enter", " "].includes(event.key) && !typing) pressed = performance.now();
+    if (typing && event.key !== "Enter") moved.delete(event.target);
     if (event.key !== "Escape") return;
     const open = document.querySelector("details.sheet-of[open]");
     if (!open) return;

@@ -49,7 +49,8 @@ export function follow(form) {
   const box = boxOf(form);
   box.placeholder = reply ? "Write to the customer…" : "Write a note for colleagues…";
   box.required = !reply || !form.querySelector(".chosen li");
-  form.querySelector(".send").disabled = reply && !maySend(form);
+  const send = form.querySelector(".send");
+  send.disabled = "waiting" in send.dataset || (reply && !maySend(form));
 }
 
 /** Takes over what other windows wrote in this box's draft. */
@@ -63,11 +64,10 @@ function sync(box, theirs) {
 
 function fill(box) {
   filled.add(box);
+  // What the server gave back, to a page whose scripts did not run.
+  if (box.value && composerOf(box)) return keep(box);
   const draft = taken(box.dataset.draft);
-  const own = box.value && composerOf(box);
-  if (draft.words && !own) show(box, draft);
-  // What the server gave back, to a page without scripts.
-  else if (own) keep(box);
+  if (draft.words) show(box, draft);
 }
 
 function keep(box) {

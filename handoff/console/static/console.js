@@ -1,18 +1,19 @@
 // The agents' pages: what htmx cannot do by itself. This one wires the others.
 
-import { acted, acting, focusOn, guarding, showActs, startActs, tooSoon } from "./acts.js";
+import { acted, acting, failed, focusOn, showActs, startActs, tooSoon } from "./acts.js";
 import { composer, fillBoxes, forget, startBoxes } from "./boxes.js";
 import { tidyDrafts } from "./drafts.js";
 import { showChosen, startFiles } from "./files.js";
-import { AGENT } from "./keep.js";
+import { guarding } from "./guard.js";
+import { AGENT, h, ROOT } from "./keep.js";
 import { keepingPlace, merge, remember } from "./merge.js";
 import { startPresence } from "./presence.js";
-import { flush, settle, showUnsent, standAside, startSending } from "./sending.js";
+import { flush, settle, showUnsent, standAside, startSending, wouldLose } from "./sending.js";
 import { localize } from "./time.js";
 
 document.addEventListener("keydown", (event) => {
   // While an input method composes, Enter chooses a word and Escape gives one up.
-  if (event.isComposing || event.keyCode === 229) return;
+  if (event.isComposing || event.keyCode === 229 || !(event.target instanceof Element)) return;
   if (event.key === "Escape") event.target.closest(".changing")?.querySelector("[data-cancel]").click();
   if (event.key !== "Enter" || event.shiftKey || !event.target.matches(".composer textarea, .changing textarea")) return;
   event.preventDefault();
@@ -44,6 +45,7 @@ document.addEventListener("click", (event) => {
 
 /** The id of what failed last: the words about it stay until it works, whatever else works meanwhile. */
 let troubled;
+const SIGNED_OUT = "signed out";
 
 function trouble(words, id) {
   document.getElementById("trouble").textContent = words;
@@ -89,9 +91,9 @@ function refreshConversation() {
 
 /** After a request of `elt`, answered or not. */
 function answered({ elt, successful }) {
-  if (!successful) return;
+  if (!successful) return failed(elt);
   flush();
-  if (elt.id === troubled || elt.matches(".row")) trouble("");
+  if ([elt.id, SIGNED_OUT].includes(troubled) || elt.matches(".row")) trouble("");
   acted(elt);
   if (elt.matches(".row") && matchMedia("(pointer: fine)").matches) focusOn(composer()?.querySelector("textarea"));
   if (elt.matches(".link-with")) {
@@ -145,6 +147,15 @@ function connect(htmx) {
     if (detail.verb === "get") return;
     document.querySelector(".alert:not(.told, .former)")?.remove();
     acting(detail.elt);
+  });
+
+  // Signed out, with files that only this page has: it stays, and its agent signs in beside it.
+  document.body.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr.status !== 401 || !wouldLose()) return;
+    event.preventDefault();
+    trouble("", SIGNED_OUT);
+    const link = h("a", { href: `${ROOT}sign-in`, target: "_blank", rel: "noopener" }, "Sign in again");
+    document.getElementById("trouble").replaceChildren("You are signed out. ", link);
   });
 
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {

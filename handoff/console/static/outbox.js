@@ -45,7 +45,7 @@ export class Outbox {
       if (!key?.startsWith(prefix)) return;
       const item = parsed(newValue);
       if (item) this.#found(item);
-      else this.#gone(key.slice(prefix.length));
+      else this.#settledElsewhere(key.slice(prefix.length));
     });
     addEventListener("online", () => this.flush());
     addEventListener("pagehide", () => this.#leave());
@@ -114,6 +114,13 @@ export class Outbox {
     if (item) this.#become(item, "gone", true);
   }
 
+  /** Another window saw it in its thread, or gave up what was refused. */
+  #settledElsewhere(id) {
+    const item = this.#items.get(id);
+    if (item?.owner === TAB && !["refused", "sent"].includes(item.state)) this.#become(item, "sent", true);
+    else if (item?.state !== "sent") this.#gone(id);
+  }
+
   /** An item that another window wrote, or this one before it was opened anew. */
   #found(item) {
     if (!valid(item)) return;
@@ -170,7 +177,7 @@ export class Outbox {
   async #try(item, failures) {
     const backoff = Math.min(1000 * 2 ** failures, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
     const { status, said, retryAfter } = await this.#post(item);
-    if (!this.#items.has(item.id)) return null;
+    if (!this.#items.has(item.id) || item.state === "sent") return null;
     if (status === 200 && said?.message_id) {
       kept.remove(prefix + item.id);
       this.#become(item, "sent", true);

@@ -2,6 +2,7 @@
 
 import { boxOf, conversationOf, empty, maySend, modeOf, putBack } from "./boxes.js";
 import { anyChosen, chosenFor, giveBackFiles, refuse, takeChosen } from "./files.js";
+import { guarding } from "./guard.js";
 import { h, ROOT } from "./keep.js";
 import { keepingPlace } from "./merge.js";
 import { Outbox } from "./outbox.js";
@@ -53,18 +54,20 @@ function pointOut(form) {
 }
 
 function changed(item) {
-  keepingPlace(() => {
-    if (item.state === "gone") {
-      shown.get(item.id)?.remove();
-      shown.delete(item.id);
-      quotes.delete(item.id);
-    } else if (!(item.state === "refused" && givenBack(item))) {
-      show(item);
-    }
-  });
+  guarding(() => keepingPlace(() => place(item)));
   if (item.state === "sent") arrived(item);
   if (item.state === "signed-out") askToSignIn();
   showElsewhere();
+}
+
+function place(item) {
+  if (item.state === "gone") {
+    shown.get(item.id)?.remove();
+    shown.delete(item.id);
+    quotes.delete(item.id);
+  } else if (!(item.state === "refused" && givenBack(item))) {
+    show(item);
+  }
 }
 
 /** The desk has it. The thread is asked to show it, and usually does already. */
@@ -191,9 +194,12 @@ export function showUnsent() {
 
 let asked = false;
 
+/** Whether leaving the page would lose what only it has. */
+export const wouldLose = () => anyChosen() || outbox.losesByLeaving;
+
 /** Where nothing would be lost, the page goes to the sign-in; else the agent signs in beside it. */
 function askToSignIn() {
-  if (asked || anyChosen() || outbox.losesByLeaving) return;
+  if (asked || wouldLose()) return;
   asked = true;
   location.assign(`${ROOT}sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
@@ -206,7 +212,7 @@ export function startSending(refreshing) {
     submit(event.target);
   });
   addEventListener("beforeunload", (event) => {
-    if (anyChosen() || outbox.losesByLeaving) event.preventDefault();
+    if (wouldLose()) event.preventDefault();
   });
   outbox.start();
 }

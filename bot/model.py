@@ -94,8 +94,8 @@ class Agent:
     """By which customers know them; without one they are told of "a person"."""
     disabled_at: datetime | None = None
     """Since when they may not sign in."""
-    seen_at: datetime | None = None
-    """When they last did something at the desk; a page left open is nobody."""
+    seen_at: datetime | None = field(default=None, compare=False)
+    """When they last did something at the desk; a page left open is nobody. They are the same agent all day long."""
 
 
 @dataclass(frozen=True, slots=True)

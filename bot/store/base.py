@@ -31,6 +31,8 @@ CONVERSATION = (
         agent.c.role.label("agent_role"),
         agent.c.password_hash.is_not(None).label("agent_has_password"),
         agent.c.public_name.label("agent_public_name"),
+        agent.c.disabled_at.label("agent_disabled_at"),
+        agent.c.seen_at.label("agent_seen_at"),
     )
     .join(_customer, _customer.c.id == conversation.c.contact_id)
     .outerjoin(agent, agent.c.id == conversation.c.agent_id)

@@ -112,6 +112,21 @@ class Reading(Base):
                     versions.setdefault(row.message_id, []).append(MessageVersion(row.text, row.replaced_at))
             return [rows.message(row, versions.get(row.id, ())) for row in found]
 
+    async def histories(self, conversation_ids: Iterable[int], *, limit: int) -> dict[int, list[Message]]:
+        """The last ``limit`` messages of each conversation, notes included, oldest first, without their versions."""
+        place = func.row_number().over(partition_by=message.c.conversation_id, order_by=message.c.id.desc())
+        newest = (
+            select(message.c.id, place.label("place"))
+            .where(message.c.conversation_id.in_(list(conversation_ids)))
+            .subquery()
+        )
+        query = MESSAGE.join(newest, newest.c.id == message.c.id).where(newest.c.place <= limit).order_by(message.c.id)
+        found: dict[int, list[Message]] = {}
+        async with self._engine.connect() as connection:
+            for row in await connection.execute(query):
+                found.setdefault(row.conversation_id, []).append(rows.message(row))
+        return found
+
     async def some_messages(self, message_ids: Iterable[int]) -> dict[int, Message]:
         """The messages of these ids, of whatever conversation, without their versions."""
         async with self._engine.connect() as connection:

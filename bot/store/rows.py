@@ -96,7 +96,15 @@ def conversation(row: Row[Any]) -> Conversation:
         priority=Priority(row.priority),
         agent=None
         if row.agent_id is None
-        else Agent(row.agent_id, row.agent_name, Role(row.agent_role), row.agent_has_password, row.agent_public_name),
+        else Agent(
+            row.agent_id,
+            row.agent_name,
+            Role(row.agent_role),
+            row.agent_has_password,
+            public_name=row.agent_public_name,
+            disabled_at=row.agent_disabled_at,
+            seen_at=row.agent_seen_at,
+        ),
         language=row.language,
         reason=None if row.reason is None else EscalationReason(row.reason),
         topic=row.topic,

@@ -34,7 +34,7 @@ from handoff.console import (
     sign_in,
 )
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
-from handoff.console.rendering import Pages
+from handoff.console.rendering import Pages, modules_version
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
@@ -68,7 +68,6 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 """What any route may answer, for the OpenAPI description."""
 
 _STATIC = Path(__file__).parent / "static"
-_STATIC_FILES = ("console.css", "console.js", "live.js", "agents.css", "agents.js", "icon.svg")
 
 
 def console(
@@ -121,7 +120,7 @@ def console(
 
 def _files(vendor: Path) -> dict[str, Path]:
     """What pages load, by path below the console."""
-    files = {f"static/{name}": _STATIC / name for name in _STATIC_FILES}
+    files = {f"static/{file.name}": file for file in sorted(_STATIC.iterdir())}
     files |= {f"static/{file.name}": file for file in STREAM}
     files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
     for path, file in files.items():
@@ -132,20 +131,32 @@ def _files(vendor: Path) -> dict[str, Path]:
 
 def _assets(files: Mapping[str, Path]) -> APIRouter:
     router = APIRouter()
+    version = modules_version(files)
 
-    @router.get(
-        "/{folder}/{name}",
-        response_class=Response,
-        responses={200: {"content": {kind: {} for kind in ("text/css", "text/javascript", "image/svg+xml")}}},
-    )
-    async def asset(folder: str, name: str) -> Response:
-        file = files.get(f"{folder}/{name}")
+    def answer(path: str, cached: str) -> Response:
+        file = files.get(path)
         if file is None or not file.is_file():
             raise HTTPException(404)
+        return FileResponse(file, headers={"Cache-Control": cached})
+
+    @router.get("/{folder}/{name}", response_class=Response, responses=_ASSET)
+    async def asset(folder: str, name: str) -> Response:
         # Addresses carry the content's hash, so what they name never changes.
-        return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
+        return answer(f"{folder}/{name}", _FOR_EVER)
+
+    @router.get("/static/{of}/{name}", response_class=Response, responses=_ASSET)
+    async def module(of: str, name: str) -> Response:
+        """A script of the page. Scripts name one another by relative addresses, in the folder of their version."""
+        # While replicas are replaced, a page of one may ask another: what that has is not kept under this address.
+        return answer(f"static/{name}", _FOR_EVER if of == version else "no-store")
 
     return router
+
+
+_ASSET: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {} for kind in ("text/css", "text/javascript", "image/svg+xml")}}
+}
+_FOR_EVER = "public, max-age=31536000, immutable"
 
 
 async def _ask_to_sign_in(request: Request, _: Exception) -> Response:

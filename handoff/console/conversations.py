@@ -15,7 +15,8 @@ from starlette.responses import Response
 from bot.model import Agent
 from handoff.console.contacts import with_found
 from handoff.console.context import Console, Here, SignedIn, by_htmx, page_of
-from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing, read_view
+from handoff.console.view import read_view
+from handoff.console.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing
 
 AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 Why = Annotated[str, Form()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,11 +22,14 @@ from starlette.responses import HTMLResponse
 from bot.model import Agent, Message, MessageFormat, Turn
 from bot.rendering import plain
 from bot.staff import may
+from handoff.desk import MAX_REASON, UNDO
 
 FOLD_AT = 2_000
 """Characters of a message that are shown at once."""
 PREVIEW = 160
 BRIEF = 500
+AT_DESK = timedelta(minutes=15)
+"""An agent who did something within this time is at the desk."""
 
 _FOLDER = Path(__file__).parent
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -113,6 +116,10 @@ def ago(moment: datetime) -> str:
     return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 60 // 24} d ago"
 
 
+def at_desk(agent: Agent) -> bool:
+    return agent.seen_at is not None and datetime.now(UTC) - agent.seen_at < AT_DESK
+
+
 def display_name(name: str, otherwise: str = "Visitor") -> str:
     """Without the marks that would turn letters around: nobody looks like somebody else."""
     return _DIRECTIONS.sub("", name).strip() or otherwise
@@ -131,14 +138,22 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%d %b, %H:%M UTC")
 
 
+def modules_version(assets: Mapping[str, Path]) -> str:
+    """Names the page's scripts as they are together: one that changes gives all of them another address."""
+    scripts = [file for path, file in sorted(assets.items()) if path.startswith("static/") and path.endswith(".js")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in scripts)).hexdigest()[:12]
+
+
 class Pages:
     """Renders the console's templates. ``assets`` are the files they refer to, by path below the console; ``limits``
     what can be sent at once: ``most`` files of ``total`` bytes."""
 
     def __init__(self, brand: str, assets: Mapping[str, Path], limits: Mapping[str, int]) -> None:
-        files = [file.read_bytes() for file in assets.values() if file.is_file()]
-        self._version = hashlib.sha256(b"".join(files)).hexdigest()[:12]
-        """Of all of them: scripts load one another by the version in their own address."""
+        self._versions = {
+            path: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for path, file in assets.items() if file.is_file()
+        }
+        version = modules_version(assets)
+        scripts = [path.removeprefix("static/") for path in sorted(assets) if path.startswith("static/")]
         self._environment = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
@@ -152,7 +167,11 @@ class Pages:
             "fold": fold,
             "limits": limits,
             "may": may,
+            "undo_within": round(UNDO.total_seconds()),
+            "most_reason": MAX_REASON,
             "new_submission": lambda: str(uuid4()),
+            "scripts": [f"static/{version}/{name}" for name in scripts if name.endswith(".js")],
+            "at_desk": at_desk,
         }
         self._environment.filters |= {
             "markdown": markdown,
@@ -173,6 +192,6 @@ class Pages:
     ) -> HTMLResponse:
         root = str(request.scope["root_path"])
         body = self._environment.get_template(template).render(
-            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._version}", **values
+            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._versions.get(path, '')}", **values
         )
         return HTMLResponse(body, status)

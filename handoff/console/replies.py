@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.model import Agent, Capabilities, File, Message, NotFound
-from handoff.console.context import Console, Here, SignedIn
+from handoff.console.context import Console, Here, NotSignedIn, SignedIn
 from handoff.console.media import media_type_of, safe_name
 from handoff.console.rendering import file_size
 from handoff.console.views import ConversationId, Opened, act
@@ -42,9 +42,12 @@ class Written:
     files: Sequence[UploadFile]
 
 
-async def _written(request: Request, _: SignedIn) -> Written:
+async def _written(request: Request, agent: SignedIn) -> Written:
     """Read by hand, and so only once it is known who sends it: nobody else makes the desk take in files."""
     form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
+    if "agent" in form and _number(form, "agent") != agent.id:
+        # A page stayed open while somebody else signed in: its words are not theirs.
+        raise NotSignedIn
     return Written(
         text=_word(form, "text"),
         # A form without any of the page's own fields comes from a program, and is a reply.
@@ -82,6 +85,7 @@ _FORM = {
                 "properties": {
                     "text": {"type": "string"},
                     "mode": {"type": "string", "enum": ["reply", "note"]},
+                    "agent": {"type": "string", "description": "Whose page sends it: refused for anybody else."},
                     "submission": {"type": "string", "description": "The same one makes the same message, once."},
                     "reply_to": {"type": "string"},
                     "files": {"type": "array", "items": {"type": "string", "format": "binary"}},

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -12,29 +12,20 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
 from bot.model import (
     Agent,
-    Attachment,
     Author,
-    Capabilities,
     Contact,
     Conversation,
     ConversationState,
-    Link,
     Message,
     StateConflict,
-    Turn,
-    Visibility,
 )
 from handoff.console.channels import read_signs
 from handoff.console.context import Console, by_htmx, wants_json
-from handoff.console.media import HEAD, playable
+from handoff.console.view import View, read_view
 
 ROWS = 100
-MESSAGES = 500
-HISTORY = 50
-"""Messages shown of a contact that is the same person."""
 
 ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -78,83 +69,12 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Another contact of the same person, with what was said there."""
-
-    link: Link
-    messages: Sequence[Message]
-    conversations: Sequence[Conversation]
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A contact that an agent may link with, or has."""
 
     contact: Contact
     active_at: datetime | None
     linked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A conversation as an agent sees it."""
-
-    conversation: Conversation
-    messages: Sequence[Message]
-    turns: Mapping[int, Turn]
-    capabilities: Capabilities
-    """Of the conversation's channel."""
-    quotes: Mapping[int, Message]
-    """What messages are shown to answer, by their own id."""
-    media: Mapping[str, str]
-    """The media types of the attached files that can be shown, by SHA-256."""
-    people: Sequence[Person]
-
-    @property
-    def cut(self) -> bool:
-        """Whether there may be earlier messages than these."""
-        return len(self.messages) == MESSAGES
-
-    @property
-    def classified(self) -> Turn | None:
-        """The latest turn in which the engine ranked topics."""
-        found = (self.turns.get(message.id) for message in reversed(self.messages))
-        return next((turn for turn in found if turn is not None and turn.ranking), None)
-
-    def has(self, message_id: int) -> bool:
-        """Whether the message is one of those shown."""
-        return any(message.id == message_id for message in self.messages)
-
-    def quotable(self, message_id: int | None) -> Message | None:
-        """The message that an agent may answer as such."""
-        return next((one for one in self.messages if one.id == message_id and self.may_quote(one)), None)
-
-    def may_quote(self, message: Message) -> bool:
-        return (
-            self.capabilities.quotes
-            and message.author is Author.CUSTOMER
-            and message.visibility is Visibility.PUBLIC
-            and message.deleted_at is None
-        )
-
-    def may_change(self, message: Message, agent: Agent) -> bool:
-        """Whether the agent may edit the message and take it back."""
-        return (
-            self.capabilities.edits
-            and message.author is Author.AGENT
-            and message.visibility is Visibility.PUBLIC
-            and message.agent_id == agent.id
-            and message.deleted_at is None
-        )
-
-    def awaits(self, message: Message, attachment: Attachment) -> bool:
-        """Whether the content of an attachment is still to come."""
-        return (
-            not attachment.sha256
-            and not attachment.problem
-            and attachment.kind not in WITHOUT_CONTENT
-            and datetime.now(UTC) - message.created_at < GIVE_UP_AFTER
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,54 +122,6 @@ class Refusal:
 
 
 NOTHING_OPEN = Opened()
-
-
-async def read_view(here: Console, conversation_id: int) -> View:
-    now = await here.store.conversation(conversation_id)
-    messages = await here.store.messages(conversation_id, limit=MESSAGES)
-    return View(
-        conversation=now,
-        messages=messages,
-        turns=await here.store.turns(conversation_id),
-        capabilities=here.capabilities.get(now.contact.channel, Capabilities()),
-        quotes=await _quotes(here, messages),
-        media=await _media(here, messages),
-        people=[
-            Person(
-                link,
-                await here.store.transcript(link.contact.id, limit=HISTORY),
-                await here.store.conversations_of(link.contact.id),
-            )
-            for link in await here.store.links(now.contact.id)
-        ],
-    )
-
-
-async def _quotes(here: Console, messages: Iterable[Message]) -> dict[int, Message]:
-    shown = {message.id: message for message in messages}
-    answers: dict[int, int] = {}
-    last: int | None = None
-    for message in shown.values():
-        # The bot answers the customer's last message without saying so.
-        by_itself = message.reply_to == last and message.author in (Author.BOT, Author.SYSTEM)
-        if message.reply_to is not None and not by_itself:
-            answers[message.id] = message.reply_to
-        if message.author is Author.CUSTOMER:
-            last = message.id
-    earlier = set(answers.values()) - shown.keys()
-    if earlier:
-        # Of another conversation, or too long ago.
-        shown |= await here.store.some_messages(earlier)
-    return {message_id: shown[answered] for message_id, answered in answers.items()}
-
-
-async def _media(here: Console, messages: Iterable[Message]) -> dict[str, str]:
-    names = {attachment.sha256 for message in messages for attachment in message.attachments if attachment.sha256}
-    if not names:
-        return {}
-    heads = await here.store.beginnings(names, HEAD)
-    found = {name: playable(head) for name, head in heads.items()}
-    return {name: media_type for name, media_type in found.items() if media_type is not None}
 
 
 async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
@@ -319,7 +191,7 @@ def _taken(now: Conversation) -> str:
     if now.agent is not None:
         return f"{now.agent.name} has this conversation."
     if now.state is ConversationState.RESOLVED:
-        return "This conversation is resolved. It opens anew when the customer writes."
+        return "This conversation is resolved. Reopen it to go on."
     return "You do not have this conversation. Claim it first."
 
 

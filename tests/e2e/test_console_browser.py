@@ -3,143 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from fastapi import FastAPI
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
-from bot import http
-from bot.feed import Feed
 from bot.model import (
-    Action,
     Agent,
     Attachment,
-    Capabilities,
     ChannelState,
     ChannelStatus,
     ConversationState,
-    Decision,
-    EscalationReason,
     File,
-    Incoming,
-    Message,
-    Reply,
-    Role,
-    Sender,
 )
 from bot.queue import TURN
-from bot.settings import ROOT
 from bot.store import Store
-from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-
-PASSWORD = "correct horse"
-ASKED = Decision(Action.ESCALATE, reason=EscalationReason.ASKED)
-CAPABILITIES = {
-    "web": Capabilities(),
-    "discord": Capabilities(edits=True, attachments=True, quotes=True, max_file=100_000),
-}
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGP4z8CAFWEXxSkBVFn+H8EZ1h2FAAAAAElFTkSuQmCC"
+from tests.e2e.console_pages import (
+    PASSWORD,
+    PHONE,
+    PNG,
+    Open,
+    delivered,
+    held,
+    latest,
+    opened,
+    queued,
+    said,
+    served,
 )
-WIDE = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
-
-Open = Callable[..., Awaitable[Page]]
-
-
-@pytest.fixture
-async def agents(store: Store) -> dict[str, Agent]:
-    password_hash = await hash_password(PASSWORD)
-    return {name: await store.add_agent(name, Role.AGENT, password_hash) for name in ("Mei", "Ada")}
-
-
-@asynccontextmanager
-async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
-    """The console's address while entered."""
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        serving = asyncio.create_task(http.serve(app, listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/console"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-
-
-@pytest.fixture
-def app(store: Store, desk: Desk, feed: Feed) -> FastAPI:
-    router = console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")
-    return http.application([router], {})
-
-
-@pytest.fixture
-async def sign_in(agents: dict[str, Agent], chromium: Browser) -> AsyncIterator[Open]:
-    """Signs Mei in, in a browser of her own. A script error or a breach of the policy fails the test."""
-    contexts = []
-    errors: list[str] = []
-
-    async def sign_in(address: str, viewport: dict[str, int] = WIDE) -> Page:
-        context = await chromium.new_context(viewport=viewport, has_touch=viewport is PHONE)
-        contexts.append(context)
-        page = await context.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: "Security Policy" in line.text and errors.append(line.text))
-        await page.goto(f"{address}/sign-in")
-        await page.get_by_label("Name").fill("Mei")
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.get_by_role("button", name="Sign in").click()
-        await page.wait_for_url(f"{address}/")
-        return page
-
-    yield sign_in
-    for context in contexts:
-        await context.close()
-    assert not errors
-
-
-@pytest.fixture
-async def address(app: FastAPI) -> AsyncIterator[str]:
-    async with served(app) as address:
-        yield address
-
-
-@pytest.fixture
-def open_console(address: str, sign_in: Open) -> Open:
-    """The fixtures in this order: a server that ends before the browsers waits for their event streams."""
-
-    async def open_console(viewport: dict[str, int] = WIDE) -> Page:
-        return await sign_in(address, viewport)
-
-    return open_console
-
-
-async def said(
-    store: Store, text: str, *, id: str = "1", name: str = "Ann", channel: str = "web", **fields: object
-) -> int:
-    incoming = Incoming(channel, channel, f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
-    receipt = await store.record_incoming(replace(incoming, **fields))
-    assert receipt.conversation_id is not None
-    return receipt.conversation_id
-
-
-async def queued(store: Store, text: str = "my transfer is gone", **said_: object) -> int:
-    conversation_id = await said(store, text, **said_)
-    taken = await store.begin_turn((await store.messages(conversation_id))[-1].id)
-    await store.finish_turn(taken, ASKED, [Reply("You are number **{position}**.")], language="en")
-    return conversation_id
-
-
-async def delivered(store: Store, message_id: int, external_id: str) -> None:
-    begun = await store.begin_delivery(message_id)
-    assert begun is not None
-    await store.record_sent(begun, 0, external_id)
 
 
 async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(store: Store, open_console: Open) -> None:
@@ -175,12 +69,17 @@ async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Sto
     await row.click()
     messages = page.get_by_role("region", name="Messages")
     await expect(messages).to_contain_text("You are number 1.")
-    await expect(page.get_by_role("radio", name="Reply")).to_be_disabled()
+    await expect(page.get_by_role("radio", name="Private note")).to_be_checked()
+    await page.get_by_role("radio", name="Reply").check()
+    await expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    await page.get_by_role("radio", name="Private note").check()
 
     await page.get_by_role("button", name="Claim").click()
     await expect(page.get_by_role("button", name="Resolve")).to_be_visible()
     await expect(page.locator("#tab-mine")).to_have_attribute("aria-current", "true")
     await expect(page).to_have_title("BitPie desk")
+    # The mode was chosen by hand, and so stays.
+    await page.get_by_role("radio", name="Reply").check()
     await said(store, "are you there?", id="2")
     await expect(messages).to_contain_text("are you there?")
 
@@ -288,7 +187,7 @@ async def test_the_slower_of_two_agents_is_told_who_was_faster(
     await expect(alert).to_have_count(0)
 
 
-async def test_a_reply_that_was_refused_is_back_in_the_box(
+async def test_a_reply_that_cannot_be_sent_waits_in_the_thread(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
     conversation_id = await queued(store)
@@ -300,15 +199,17 @@ async def test_a_reply_that_was_refused_is_back_in_the_box(
     await box.fill("one more thing")
     await page.route("**/messages*", lambda route: route.abort())
     await box.press("Enter")
-    await expect(page.locator("#trouble")).to_have_text("The desk cannot be reached")
-    await expect(box).to_have_value("one more thing")
+    waiting = page.locator(".outgoing")
+    await expect(waiting).to_contain_text("one more thing")
+    await expect(waiting).to_contain_text("Not sent yet, trying again")
+    await expect(box).to_have_value("")
     await page.unroute("**/messages*")
-    await box.press("Enter")
-    await expect(page.locator(".message.agent")).to_contain_text("one more thing")
-    await expect(page.locator("#trouble")).to_be_empty()
+    await waiting.get_by_role("button", name="Try now").click()
+    await expect(page.locator("li.message.agent")).to_contain_text("one more thing")
+    await expect(waiting).to_have_count(0)
 
 
-async def test_who_was_signed_out_is_asked_to_sign_in_and_comes_back_to_the_draft(
+async def test_what_was_sent_by_who_was_signed_out_is_sent_once_they_signed_in(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
     conversation_id = await queued(store)
@@ -324,7 +225,9 @@ async def test_who_was_signed_out_is_asked_to_sign_in_and_comes_back_to_the_draf
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page).to_have_url(re.compile(f"/conversations/{conversation_id}"))
-    await expect(box).to_have_value("a long answer")
+    await expect(page.locator("li.message.agent")).to_contain_text("a long answer")
+    await expect(box).to_have_value("")
+    assert [one.text for one in await store.messages(conversation_id)].count("a long answer") == 1
 
 
 async def test_after_an_outage_the_page_catches_up_by_itself(store: Store, app: FastAPI, sign_in: Open) -> None:
@@ -434,23 +337,6 @@ async def test_an_answer_that_comes_after_the_news_of_it_loses_nothing(store: St
 # --- replies that are changed, quotes, files ----------------------------------------------------
 
 
-async def held(store: Store, desk: Desk, agent: Agent, text: str = "my transfer is gone") -> int:
-    """A conversation on a channel that can do everything, in the agent's hands."""
-    conversation_id = await queued(store, text, channel="discord")
-    await desk.claim(conversation_id, agent)
-    return conversation_id
-
-
-async def opened(page: Page, conversation_id: int) -> None:
-    await page.locator("#tab-mine").click()
-    await page.locator(f"#row-{conversation_id} a").click()
-    await expect(page.get_by_role("button", name="Resolve")).to_be_visible()
-
-
-async def latest(store: Store, conversation_id: int) -> Message:
-    return (await store.messages(conversation_id))[-1]
-
-
 async def test_a_reply_is_edited_in_its_place_whatever_happens_meanwhile(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
@@ -555,14 +441,17 @@ async def test_a_message_is_quoted_and_found_again(
     await first.hover()
     await first.get_by_role("link", name="Quote").click()
 
-    await page.route("**/messages*", lambda route: route.abort())
+    # The message that it quotes is refused, and so is back with its quote.
+    refused = {"status": 422, "json": {"problem": "The message that you quote is not there any more."}}
+    await page.route("**/messages*", lambda route: route.fulfill(**refused))
     await box.press("Enter")
+    await expect(page.locator(".refused")).to_have_text("Not sent. The message that you quote is not there any more.")
     await expect(box).to_have_value("Yes")
     await expect(chip).to_contain_text("is it the fee?")
     await page.unroute("**/messages*")
     await box.press("Enter")
     await expect(chip).to_have_count(0)
-    sent = page.locator(".message.agent").last
+    sent = page.locator("li.message.agent").last
     await expect(sent.locator(".quote")).to_have_text("Ann is it the fee?")
     assert (await latest(store, conversation_id)).reply_to == question.id
     await page.locator("[data-scroll]").evaluate("element => (element.scrollTop = 0)")
@@ -619,14 +508,14 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await box.press("Enter")
     await expect(page.locator(".message.note")).to_contain_text("a note")
     await page.get_by_role("radio", name="Reply").check()
-    await page.route("**/messages*", lambda route: route.abort())
+    await page.route("**/messages*", lambda route: route.fulfill(status=413, body="too large"))
     await page.get_by_role("button", name="Send").click()
-    await expect(page.locator("#trouble")).to_have_text("The desk cannot be reached")
+    await expect(page.locator(".refused")).to_contain_text("takes no files that large")
     await expect(chosen).to_have_count(2)
     await page.unroute("**/messages*")
 
     await page.get_by_role("button", name="Send").click()
-    sent = page.locator(".message.agent").last
+    sent = page.locator("li.message.agent").last
     await expect(sent.locator("a.attachment")).to_contain_text("pasted <b>.txt")
     picture = sent.get_by_role("img", name="how.png")
     await expect(picture).to_be_visible()

@@ -1,7 +1,8 @@
 // The desk's news, which come on the one stream of this browser (stream.js): for htmx, as events of the page. Of a tab
 // that has no stream the news are that everything may have changed.
 
-const { Stream } = await import(`./stream.js${new URL(import.meta.url).search}`);
+import { Stream } from "./stream.js";
+
 const { root, agent } = document.body.dataset;
 
 /** As whose page this asks; with the address to which the agent comes back after signing in. */

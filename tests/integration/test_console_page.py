@@ -1,0 +1,179 @@
+"""What the console's page is made of, and what its scripts ask the desk for."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from bot.model import Agent, Incoming, Sender, Visibility
+from bot.store import Store
+from handoff.desk import Desk
+from tests.integration.console_desk import HTMX, Browser, queued, said, sign_in
+
+JSON = {"Accept": "application/json"}
+
+
+async def test_scripts_find_one_another_in_the_folder_of_their_version(browser: Browser, mei: Agent) -> None:
+    client = await sign_in(browser())
+    page = (await client.get("/console/")).text
+    entries = re.findall(r'<script src="(/console/static/\w+/\w+\.js)" type="module">', page)
+    assert [entry.rpartition("/")[2] for entry in entries] == ["console.js", "live.js"]
+    found: set[str] = set()
+    unread = list(entries)
+    while unread:
+        address = unread.pop()
+        found.add(address)
+        script = await client.get(address)
+        assert (script.status_code, script.headers["cache-control"]) == (200, "public, max-age=31536000, immutable")
+        folder = address.rpartition("/")[0]
+        # The stream's scripts serve the chat page, too, which has the version behind the address.
+        named = {f"{folder}/{name}" for name in re.findall(r'(?:from|import\()\s?["`]\./([\w.]+?\.js)', script.text)}
+        unread += named - found - set(unread)
+    assert len(found) > 5
+    preloaded = set(re.findall(r'"modulepreload" href="([^"]+)"', page))
+    assert preloaded == found - set(entries)
+    # While replicas are replaced: what another version has is not kept under this one's address.
+    other = await client.get(re.sub(r"static/\w+/", "static/0123456789ab/", entries[0]))
+    assert (other.status_code, other.headers["cache-control"]) == (200, "no-store")
+    for missing in ("static/x/nothing.js", "static/x/..%2fconsole.js", "static/x/%00"):
+        assert (await client.get(f"/console/{missing}")).status_code == 404
+
+
+async def test_a_script_is_told_what_became_of_what_it_sent(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent
+) -> None:
+    conversation_id = await queued(store)
+    await desk.claim(conversation_id, mei)
+    address = f"/console/conversations/{conversation_id}/messages"
+    client = await sign_in(browser())
+    form = {
+        "text": "Hello",
+        "mode": "reply",
+        "submission": "5b9d3f60-0000-4000-8000-000000000001",
+        "agent": str(mei.id),
+    }
+    first = await client.post(address, data=form, headers=JSON)
+    again = await client.post(address, data=form, headers=JSON)
+    assert first.status_code == again.status_code == 200
+    assert first.json() == again.json() == {"message_id": (await store.messages(conversation_id))[-1].id}
+    page = (await client.get(f"/console/conversations/{conversation_id}")).text
+    assert f'data-submission="{form["submission"]}"' in page
+    for changed, status, words in (
+        ({"mode": "letter"}, 422, "Choose whether this is a reply or a private note."),
+        ({"text": " "}, 422, "There is nothing to send"),
+        ({"text": "Other"}, 422, "something else under this number"),
+    ):
+        answer = await client.post(address, data={**form, **changed}, headers=JSON)
+        assert answer.status_code == status
+        assert words in answer.json()["problem"]
+    assert (await client.post(address.replace(str(conversation_id), "99"), data=form, headers=JSON)).status_code == 404
+    await desk.take_over(conversation_id, ada, mei.id, "I know her")
+    taken = await client.post(address, data={**form, "submission": form["submission"][:-1] + "2"}, headers=JSON)
+    assert (taken.status_code, taken.json()) == (409, {"problem": "Ada has this conversation."})
+
+
+async def test_a_page_sends_nothing_in_the_name_of_who_signed_in_after_its_agent(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent
+) -> None:
+    conversation_id = await queued(store)
+    await desk.claim(conversation_id, ada)
+    client = await sign_in(browser(), "Ada")
+    address = f"/console/conversations/{conversation_id}/messages"
+    for agent in (str(mei.id), "", "x", "9" * 30):
+        for mode in ("reply", "note"):
+            form = {"text": "from Mei", "mode": mode, "agent": agent}
+            assert (await client.post(address, data=form, headers=JSON)).status_code == 401
+    assert all(one.text != "from Mei" for one in await store.messages(conversation_id))
+
+
+async def test_presence_is_told_by_who_is_signed_in(browser: Browser, store: Store, mei: Agent) -> None:
+    client = browser()
+    assert (await client.post("/console/presence", headers=HTMX)).status_code == 401
+    await sign_in(client)
+    assert (await client.post("/console/presence")).status_code == 204
+    assert (await store.agents())[0].seen_at is not None
+    # Another site's page tells nothing.
+    assert (await client.post("/console/presence", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
+
+
+async def test_who_waits_is_seen_in_the_lists_and_whose_agent_is_away(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent
+) -> None:
+    conversation_id = await queued(store)
+    client = await sign_in(browser())
+    assert "waits <time" in (await client.get("/console/")).text
+    await desk.claim(conversation_id, ada)
+    mine = (await client.get("/console/?tab=mine")).text
+    assert "waits <time" in mine
+    assert "with <bdi>Ada</bdi>, not here yet" in mine
+    page = (await client.get(f"/console/conversations/{conversation_id}")).text
+    assert "never here yet" in page
+    assert "Take over from <bdi>Ada</bdi>" in page
+    assert f'name="holder" value="{ada.id}"' in page
+    await desk.reply(conversation_id, ada, "Hello")
+    assert "waits <time" not in (await client.get("/console/?tab=mine")).text
+
+
+async def test_acts_ask_why_and_say_who_was_faster(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent
+) -> None:
+    conversation_id = await queued(store)
+    await desk.claim(conversation_id, ada)
+    client = await sign_in(browser())
+    here = f"/console/conversations/{conversation_id}"
+    for why in ("", "  ", "x" * 301):
+        assert (await client.post(f"{here}/take-over", data={"holder": ada.id, "why": why})).status_code == 422
+    # Somebody else has it by now.
+    taken = await client.post(f"{here}/take-over", data={"holder": mei.id, "why": "she is ill"}, headers=HTMX)
+    assert taken.status_code == 409
+    assert "Ada has this conversation." in taken.text
+    assert (await client.post(f"{here}/take-over", data={"holder": ada.id, "why": "<b>ill</b>"})).status_code == 303
+    page = (await client.get(here)).text
+    assert "Mei took over from Ada: &lt;b&gt;ill&lt;/b&gt;" in page
+    assert re.search(rf'<option value="{ada.id}">Ada</option>', page)
+    assert not re.search(rf'<option value="{mei.id}">', page)
+    assert (await client.post(f"{here}/transfer", data={"to": 99, "why": "x"})).status_code == 422
+    assert (await client.post(f"{here}/put-back", data={"why": "lunch"})).status_code == 303
+    assert "Mei put this back into the queue: lunch" in (await client.get(here)).text
+
+
+async def test_a_resolved_conversation_says_until_when_it_can_be_undone(
+    browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent
+) -> None:
+    conversation_id = await queued(store)
+    await desk.claim(conversation_id, mei)
+    client, other = await sign_in(browser()), await sign_in(browser(), "Ada")
+    here = f"/console/conversations/{conversation_id}"
+    await client.post(f"{here}/resolve")
+    page = (await client.get(here)).text
+    assert re.search(r"Resolved. The customer is told in (10|9) s.", page)
+    assert "held back until <time" in page
+    # Who did not resolve it may take it up again; undoing it is not theirs.
+    others = (await other.get(here)).text
+    assert "The customer is told in" not in others
+    assert f'action="{here}/reopen?tab=mine"' in others
+    await client.post(f"{here}/reopen")
+    now = await store.messages(conversation_id)
+    assert [one for one in now if one.held_until is not None or "marked as resolved" in one.text] == []
+
+
+async def test_the_panel_tells_of_earlier_conversations(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
+    first = await queued(store, "the first one")
+    await desk.claim(first, mei)
+    await desk.note(first, mei, "a secret")
+    await store.resolve(first, mei.id, {"": "Done."}, timedelta())
+    sender = Sender("Ann", "Ann", "en")
+    again = await store.record_incoming(Incoming("web", "web", "Ann-again", sender, chat_id="Ann", text="me again"))
+    assert again.conversation_id not in (None, first)
+    other = await said(store, "somebody else", name="Ben")
+    page = (await (client := await sign_in(browser())).get(f"/console/conversations/{again.conversation_id}")).text
+    panel = page[page.index("Earlier conversations") :]
+    assert f"/console/conversations/{first}?tab=queue" in panel
+    assert "the first one" in panel
+    assert "a secret" in panel
+    assert "somebody else" not in panel
+    assert "Earlier conversations" not in (await client.get(f"/console/conversations/{other}")).text
+    told = await store.histories([first, other], limit=2)
+    assert [one.text for one in told[first]][-1] == "Done."
+    assert {key: len(messages) for key, messages in told.items()} == {first: 2, other: 1}
+    assert {one.visibility for one in told[first]} == {Visibility.PRIVATE, Visibility.PUBLIC}

@@ -127,7 +127,7 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
     await row.locator("a").click()
     await expect(page.locator(".who")).to_contain_text("last here just now")
     await expect(page.locator(".who")).to_contain_text("waits under 1 min")
-    await page.get_by_text("Take over", exact=True).click()
+    await page.get_by_role("button", name="Take over").click()
     why = page.get_by_label("Why? Ada will read it.")
     await why.press_sequentially("she is ")
     # What is being written is not replaced by what customers do meanwhile.
@@ -135,12 +135,12 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
     await store.record_incoming(Incoming("web", "web", "Ann-2", sender, chat_id="Ann", text="hello?"))
     await expect(page.get_by_role("heading", name="Anna")).to_be_visible()
     await why.press_sequentially("ill")
-    await page.get_by_role("button", name="Take over now").click()
+    await page.get_by_role("button", name="Take it over").click()
     await expect(page.locator(".state")).to_have_text("Yours")
     await expect(page.get_by_text("Mei took over from Ada: she is ill")).to_be_visible()
     await expect(page.get_by_role("radio", name="Reply")).to_be_checked()
 
-    await page.locator("summary", has_text="More").press("Enter")
+    await page.get_by_role("button", name="More").press("Enter")
     await page.get_by_label("Colleague", exact=True).select_option(label="Ada")
     await page.get_by_label("Why? Both of you will read it.").fill("well again")
     await page.get_by_role("button", name="Pass on").click()
@@ -149,9 +149,9 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
     await expect(page.locator(".former")).to_have_count(0)
 
     await desk.transfer(conversation_id, agents["Ada"], agents["Mei"], "no, yours")
-    await page.locator("summary", has_text="More").click()
+    await page.get_by_role("button", name="More").click()
     await page.get_by_label("Why? Whoever takes it next").fill("shift is over")
-    await page.get_by_role("button", name="Put back").click()
+    await page.get_by_role("button", name="Back to the queue").click()
     await expect(page.locator(".state")).to_have_text("Waiting")
     await expect(page.locator(".thread").get_by_text("Mei put this back into the queue: shift is over")).to_be_visible()
     assert (await store.conversation(conversation_id)).state is ConversationState.QUEUED

@@ -151,6 +151,9 @@ export function startActs() {
     open.open = false;
     open.querySelector("summary").focus();
   });
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches?.(".sheet-of")) target.querySelector("summary").setAttribute("aria-expanded", target.open);
+  }, true);
   document.addEventListener("input", ({ target }) => moved.delete(target));
   document.addEventListener("pointerdown", ({ target }) => {
     for (const open of document.querySelectorAll("details.sheet-of[open]")) if (!open.contains(target)) open.open = false;

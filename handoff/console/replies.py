@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Path
+from fastapi import APIRouter, Depends, Form, HTTPException, Path
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bot.model import Agent, Capabilities, File, Message, NotFound
@@ -44,7 +44,11 @@ class Written:
 
 async def _written(request: Request, agent: SignedIn) -> Written:
     """Read by hand, and so only once it is known who sends it: nobody else makes the desk take in files."""
-    form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
+    try:
+        form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
+    except ClientDisconnect as error:
+        # The page was left, or its line broke: it sends this again under the same number.
+        raise HTTPException(400, "The message broke off before all of it was here.") from error
     if "agent" in form and _number(form, "agent") != agent.id:
         # A page stayed open while somebody else signed in: its words are not theirs.
         raise NotSignedIn

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 from bot.model import Agent, Incoming, Sender, Visibility
 from bot.store import Store
@@ -84,6 +85,41 @@ async def test_a_page_sends_nothing_in_the_name_of_who_signed_in_after_its_agent
             form = {"text": "from Mei", "mode": mode, "agent": agent}
             assert (await client.post(address, data=form, headers=JSON)).status_code == 401
     assert all(one.text != "from Mei" for one in await store.messages(conversation_id))
+
+
+async def test_a_message_that_breaks_off_is_nothing(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
+    """As whenever a page is left while it sends: nothing is recorded, and nothing breaks."""
+    conversation_id = await queued(store)
+    await desk.claim(conversation_id, mei)
+    client = await sign_in(browser())
+    path = f"/console/conversations/{conversation_id}/messages"
+    request = client.build_request("POST", path, data={"text": "half of", "mode": "reply"})
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("10.0.0.9", 1),
+        "server": ("desk", 80),
+    }
+    received = iter([{"type": "http.request", "body": b"text=half", "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return next(received)
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await client._transport.app(scope, receive, send)  # type: ignore[attr-defined]
+    assert sent[0]["status"] == 400
+    assert "half" not in "".join(one.text for one in await store.messages(conversation_id))
 
 
 async def test_presence_is_told_by_who_is_signed_in(browser: Browser, store: Store, mei: Agent) -> None:

@@ -43,8 +43,8 @@ class Limits:
     """At which a body comes in and an answer goes out, on average over the window. Below it: 408, or closed."""
     window: float = 10.0
     """For bodies of whom nobody vouches."""
-    rest_within: float = 30.0
-    """Until an answered client has another request. Uvicorn closes after five; this is for where it sets no timer."""
+    rest_within: float = 40.0
+    """Until an answered client has another request. Uvicorn closes earlier; this is for where it sets no timer."""
     long_window: float = 30.0
     """For bodies that somebody vouches for, and for answers: lines of trains and tunnels."""
     linger: float = 2.0

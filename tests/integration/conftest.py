@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from bot import http
@@ -12,10 +14,12 @@ from bot.feed import Feed
 from bot.model import Agent, Role
 from bot.settings import ROOT
 from bot.store import Store
+from bot.store.database import conninfo
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
 from tests.integration.console_desk import CAPABILITIES, PASSWORD, Browser
+from tests.integration.lifecycle import Sql
 
 
 @pytest.fixture
@@ -26,6 +30,18 @@ async def mei(store: Store) -> Agent:
 @pytest.fixture
 async def ada(store: Store) -> Agent:
     return await store.add_agent("Ada", Role.AGENT, await hash_password(PASSWORD))
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[Sql]:
+    """Looks, and changes things, behind the desk's back."""
+    with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
+
+        def execute(query: str, *values: object) -> list[Any]:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+        yield execute
 
 
 @pytest.fixture

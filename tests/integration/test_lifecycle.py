@@ -3,49 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import psycopg
 import pytest
 
 from bot.answers import Answers
 from bot.model import (
     Action,
     Agent,
-    Author,
     Conversation,
     ConversationState,
     Decision,
     EscalationReason,
     Incoming,
-    Message,
     Priority,
     Reopening,
     Sender,
     StateConflict,
-    Visibility,
 )
 from bot.store import Store
-from bot.store.database import conninfo
 from handoff.desk import UNDO, Desk
 from tests.integration.console_desk import queued, said
+from tests.integration.lifecycle import Sql, is_here, lines, messages, told, writes
 
 URGENT = Decision(Action.ESCALATE, topic="funds_stolen", reason=EscalationReason.TOPIC, priority=Priority.URGENT)
-Sql = Callable[..., list[Any]]
-
-
-@pytest.fixture
-def sql(database_url: str) -> Iterable[Sql]:
-    with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
-
-        def execute(query: str, *values: object) -> list[Any]:
-            cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
-
-        yield execute
 
 
 @pytest.fixture
@@ -56,32 +37,6 @@ def reopening(answers: Answers) -> Reopening:
         to_agent=answers.phrase_by_locale("reopened"),
         to_queue=answers.phrase_by_locale("reopened_queued"),
     )
-
-
-async def told(store: Store, conversation_id: int) -> list[str]:
-    """What the customer is told or will be, by the desk itself."""
-    return [one.text for one in await messages(store, conversation_id) if one.author is Author.SYSTEM]
-
-
-async def messages(store: Store, conversation_id: int, visibility: Visibility = Visibility.PUBLIC) -> list[Message]:
-    return [one for one in await store.messages(conversation_id) if one.visibility is visibility]
-
-
-async def lines(store: Store, conversation_id: int) -> list[str]:
-    """The private lines of the desk."""
-    private = await messages(store, conversation_id, Visibility.PRIVATE)
-    return [one.text for one in private if one.author is Author.SYSTEM]
-
-
-async def writes(store: Store, text: str, id: str, reopening: Reopening | None = None) -> int:
-    incoming = Incoming("web", "web", f"Ann-{id}", Sender("Ann", "Ann", "en"), chat_id="Ann", text=text)
-    receipt = await store.record_incoming(incoming, reopening)
-    assert receipt.conversation_id is not None
-    return receipt.conversation_id
-
-
-async def is_here(store: Store, agent: Agent) -> None:
-    await store.record_presence(replace(agent, seen_at=None))
 
 
 # --- take over, pass on, put back -----------------------------------------------------------------
@@ -177,83 +132,6 @@ async def test_what_came_from_the_bot_is_put_at_the_end_of_the_queue(store: Stor
     assert now.reason is EscalationReason.RETURNED
     assert await store.queue_position(waiting) == 1
     assert await store.queue_position(taken) == 2
-
-
-# --- who waits, and for whom ----------------------------------------------------------------------
-
-
-async def longest_wait(store: Store) -> float:
-    return (await store.figures(timedelta(seconds=5))).longest_wait
-
-
-async def test_everybody_who_waits_for_an_answer_counts(store: Store, desk: Desk, mei: Agent, sql: Sql) -> None:
-    conversation_id = await queued(store)
-    sql("UPDATE conversation SET waiting_since = now() - interval '10 minutes'")
-    await desk.claim(conversation_id, mei)
-    assert await longest_wait(store) >= 600  # claimed is not answered
-    await desk.note(conversation_id, mei, "will look")
-    assert await longest_wait(store) >= 600
-    await desk.reply(conversation_id, mei, "Hello")
-    assert await longest_wait(store) == 0
-    await writes(store, "and?", "2")
-    first = (await store.conversation(conversation_id)).waiting_since
-    assert first is not None
-    await writes(store, "are you there?", "3")
-    await writes(store, "are you there?", "3")  # brought twice
-    assert (await store.conversation(conversation_id)).waiting_since == first
-
-
-async def test_the_bots_own_customers_wait_for_nobody(store: Store) -> None:
-    conversation_id = await said(store)
-    await writes(store, "more", "2")
-    assert (await store.conversation(conversation_id)).waiting_since is None
-    assert await longest_wait(store) == 0
-
-
-async def test_a_message_brought_again_after_the_answer_makes_nobody_wait(store: Store, desk: Desk, mei: Agent) -> None:
-    conversation_id = await queued(store)
-    await desk.claim(conversation_id, mei)
-    await writes(store, "question", "2")
-    await desk.reply(conversation_id, mei, "answer")
-    before = await store.conversation(conversation_id)
-    await writes(store, "question", "2")
-    assert await store.conversation(conversation_id) == before
-
-
-GONE = timedelta(minutes=15)
-
-
-@pytest.mark.parametrize(
-    ("seen", "waits", "returns"),
-    [(20, 20, True), (20, 10, False), (10, 20, False), (None, 20, True), (20, None, False)],
-    ids=["gone, and somebody waits", "waits a short while", "was here", "was never here", "nobody waits"],
-)
-async def test_what_waits_for_an_agent_who_is_gone_returns(
-    store: Store, desk: Desk, mei: Agent, sql: Sql, seen: int | None, waits: int | None, returns: bool
-) -> None:
-    conversation_id = await queued(store)
-    before = await store.conversation(conversation_id)
-    await desk.claim(conversation_id, mei)
-    sql("UPDATE agent SET seen_at = now() - %s::interval", None if seen is None else f"{seen} minutes")
-    sql("UPDATE conversation SET waiting_since = now() - %s::interval", None if waits is None else f"{waits} minutes")
-    assert await desk.put_back_abandoned(GONE) == int(returns)
-    assert await desk.put_back_abandoned(GONE) == 0
-    now = await store.conversation(conversation_id)
-    assert now.state is (ConversationState.QUEUED if returns else ConversationState.ASSIGNED)
-    if returns:
-        assert (now.queued_at, now.reason) == (before.queued_at, before.reason)
-        line = (await lines(store, conversation_id))[-1]
-        assert line == "Mei has not been at the desk for 15 min: back into the queue."
-        assert "back in the queue" in (await told(store, conversation_id))[-1]
-
-
-async def test_replicas_that_sweep_at_once_put_back_once(store: Store, desk: Desk, mei: Agent, sql: Sql) -> None:
-    for name in "ABCDE":
-        await desk.claim(await queued(store, name=name), mei)
-    sql("UPDATE agent SET seen_at = now() - interval '1 hour'")
-    sql("UPDATE conversation SET waiting_since = now() - interval '1 hour'")
-    swept = await asyncio.gather(*(desk.put_back_abandoned(GONE) for _ in range(3)))
-    assert sum(swept) == 5
 
 
 # --- resolve, undo, reopen ------------------------------------------------------------------------
@@ -412,37 +290,3 @@ async def test_a_message_brought_again_after_the_resolve_opens_nothing(
     incoming = Incoming("web", "web", "Ann-1", Sender("Ann", "Ann", "en"), chat_id="Ann", text="hello")
     assert (await store.record_incoming(incoming, reopening)).duplicate
     assert (await store.conversation(conversation_id)).state is ConversationState.RESOLVED
-
-
-# --- submissions ----------------------------------------------------------------------------------
-
-
-async def test_one_submission_is_one_message_whatever_became_of_the_conversation(
-    store: Store, desk: Desk, mei: Agent, ada: Agent
-) -> None:
-    conversation_id = await queued(store)
-    await desk.claim(conversation_id, mei)
-    first = await asyncio.gather(*(desk.reply(conversation_id, mei, "Hello", submission="a" * 20) for _ in range(5)))
-    assert len({one.id for one in first}) == 1
-    await desk.take_over(conversation_id, ada, mei.id, "gone")
-    again = await desk.reply(conversation_id, mei, "Hello", submission="a" * 20)
-    assert again.id == first[0].id
-    note = await asyncio.gather(*(desk.note(conversation_id, mei, "hm", submission="b" * 20) for _ in range(5)))
-    assert len({one.id for one in note}) == 1
-
-
-async def test_one_submission_names_one_thing(store: Store, desk: Desk, mei: Agent) -> None:
-    conversation_id = await queued(store)
-    await desk.claim(conversation_id, mei)
-    await desk.note(conversation_id, mei, "a secret", submission="a" * 20)
-    with pytest.raises(ValueError, match="something else"):
-        await desk.reply(conversation_id, mei, "a secret", submission="a" * 20)
-    assert [one.text for one in await messages(store, conversation_id) if one.author is Author.AGENT] == []
-
-
-async def test_a_reply_with_other_words_since_is_still_known(store: Store, desk: Desk, mei: Agent) -> None:
-    conversation_id = await queued(store)
-    await desk.claim(conversation_id, mei)
-    reply = await desk.reply(conversation_id, mei, "Helo", submission="a" * 20)
-    await desk.edit(reply.id, mei, "Hello")
-    assert (await desk.reply(conversation_id, mei, "Helo", submission="a" * 20)).id == reply.id

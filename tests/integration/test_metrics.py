@@ -269,7 +269,7 @@ async def test_conversations_and_waiting_are_told(scene: Scene, database_url: st
     await scene.desk.claim(over.conversation_id, agent)
     await scene.desk.resolve(over.conversation_id, agent)
     async with await psycopg.AsyncConnection.connect(conninfo(database_url), autocommit=True) as connection:
-        await connection.execute("UPDATE conversation SET queued_at = queued_at - interval '1 minute'")
+        await connection.execute("UPDATE conversation SET waiting_since = waiting_since - interval '1 minute'")
     samples, _ = await scrape(scene.metrics)
     told = {dict(labels)["state"]: value for (name, labels), value in samples.items() if name == "conversations"}
     assert told == {"bot": 1, "queued": 1, "assigned": 1}

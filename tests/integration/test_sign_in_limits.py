@@ -106,8 +106,8 @@ async def test_a_try_that_finds_no_room_does_not_count(
             assert answer.status_code == 503
     await sign_in(client)
     with monkeypatch.context() as patch:
-        patch.setattr("handoff.console.sign_in.hash_password", busy)
-        answer = await client.post("/console/password", data={"password": "another horse"})
+        patch.setattr("handoff.staff.hash_password", busy)
+        answer = await client.post("/console/password", data={"old": PASSWORD, "password": "another horse"})
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "3"
         assert "nothing was changed" in answer.text

@@ -8,11 +8,9 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
@@ -22,22 +20,10 @@ from bot.settings import ROOT
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from tests.integration.console_desk import ASKED
+from tests.integration.lifecycle import Sql
 
 SWEEPS = ("rescue_stalled", "rescue_lost", "catch_up_with_clock", "defer_forgotten", "forget_expired")
 FORGOTTEN_TURNS, FORGOTTEN_DELIVERIES, OF_THE_DEAD, PUT_OFF, LOST = 200, 100, 60, 30, 20
-
-Sql = Callable[..., list[Any]]
-
-
-@pytest.fixture
-def sql(database_url: str) -> Iterable[Sql]:
-    with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
-
-        def execute(query: str, *values: object) -> list[Any]:
-            cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
-
-        yield execute
 
 
 class Replica:

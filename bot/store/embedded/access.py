@@ -17,15 +17,16 @@ ROLE = "postgres"
 HOST = "127.0.0.1"
 _HEAD = "# Switchboard writes this file whenever it starts. For a server with rules of your own: DATABASE_URL.\n"
 _MAP = "switchboard"
+_OURS = f"local all all peer map={_MAP}"
 RULES = "pg_hba.conf"
 NAMES = "pg_ident.conf"
 
 
 def peers(account: Account) -> dict[str, str]:
-    """Both files, by their names in the data folder."""
+    """Both files, by their names in the data folder. The two may be any role: as its superuser they are already."""
     allowed = dict.fromkeys((root_name(), account.name))
-    lines = (f'{_MAP} "{name.replace(chr(34), chr(34) * 2)}" {ROLE}\n' for name in allowed if name)
-    return {RULES: f"{_HEAD}local all {ROLE} peer map={_MAP}\n", NAMES: _HEAD + "".join(lines)}
+    lines = (f'{_MAP} "{name.replace(chr(34), chr(34) * 2)}" all\n' for name in allowed if name)
+    return {RULES: f"{_HEAD}{_OURS}\n", NAMES: _HEAD + "".join(lines)}
 
 
 def password_only() -> dict[str, str]:
@@ -40,8 +41,7 @@ def anybody_here() -> dict[str, str]:
 def open_rules(folder: Path) -> list[str]:
     """The rules in force that are not this desk's."""
     lines = (line.strip() for line in (files.read(folder / RULES) or "").splitlines())
-    ours = f"local all {ROLE} peer map={_MAP}"
-    return [line for line in lines if line and not line.startswith("#") and line != ours]
+    return [line for line in lines if line and not line.startswith("#") and line != _OURS]
 
 
 def apply(folder: Path, rules: dict[str, str]) -> bool:
@@ -71,7 +71,7 @@ def socket_url(folder: Path, port: int, account: Account) -> str:
     # Should somebody else ever listen under this name, nothing is said to them.
     query = {"requirepeer": account.name} if account.name else {}
     address = URL.create(
-        "postgresql", ROLE, database="postgres", query={"host": str(folder), "port": str(port), **query}
+        "postgresql", ROLE, "", database="postgres", query={"host": str(folder), "port": str(port), **query}
     )
     return address.render_as_string(hide_password=False)
 

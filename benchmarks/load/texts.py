@@ -39,6 +39,7 @@ async def questions(paths: EnginePaths, model: Path, keep: Path) -> list[str]:
             sure.setdefault(parse.prediction.intent, []).append(example.text)
     rounds = zip_longest(*sure.values())
     chosen = [text for round_ in rounds for text in round_ if text is not None]
+    keep.parent.mkdir(parents=True, exist_ok=True)
     keep.write_text(json.dumps(chosen, ensure_ascii=False), encoding="utf-8")
     return chosen
 

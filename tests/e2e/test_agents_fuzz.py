@@ -14,7 +14,7 @@ from tests.e2e.console_pages import queued
 from tests.fuzz.agents import Day
 
 FIRST, MANY = map(int, os.environ.get("SWITCHBOARD_FUZZ_DAYS", "1:1").split(":"))
-ACTS = 60 if MANY == 1 else 150
+ACTS = 40 if MANY == 1 else 150
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + MANY))

@@ -24,7 +24,7 @@ from tests.peers.desk import Site, StandInDesk, message
 from tests.peers.wire import Wire
 
 CONSOLE, CHAT = "console", "chat"
-TABS = 9
+TABS = 7
 """More than a browser has connections for a site."""
 NO_LOCKS = "delete Navigator.prototype.locks"
 NO_WORKERS = "delete window.SharedWorker"
@@ -166,7 +166,7 @@ def lost(pages: Sequence[Page]) -> list[Locator]:
     return [page.get_by_text(re.compile("Reconnecting ?…")) for page in pages]
 
 
-async def test_nine_tabs_of_both_pages_share_a_stream_each(place: Place, browser: Browsers) -> None:
+async def test_seven_tabs_of_both_pages_share_a_stream_each(place: Place, browser: Browsers) -> None:
     context = await browser()
     holding = Holding(context)
     await place.enter(context)

@@ -14,7 +14,7 @@ from tests.e2e.console_pages import queued
 from tests.fuzz.agents import Day
 
 FIRST, MANY = map(int, os.environ.get("SWITCHBOARD_FUZZ_DAYS", "1:1").split(":"))
-ACTS = 40 if MANY == 1 else 150
+ACTS = 50 if MANY == 1 else 150
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + MANY))
@@ -36,4 +36,4 @@ async def test_no_note_reaches_a_customer_and_no_word_is_lost(
     finally:
         await context.close()
     assert not day.defects, "\n".join(day.log)
-    assert {"enter", "toggle", "claim", "customer writes"} <= day.counts.keys()
+    assert day.sent, "nothing was sent, so nothing was proved"

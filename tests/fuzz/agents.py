@@ -147,6 +147,11 @@ class Day:
         }
         return [(name, act) for name, (_, act) in acts.items()], [weight for weight, _ in acts.values()]
 
+    @property
+    def sent(self) -> int:
+        """How many words were sent, as whatever."""
+        return sum(word.sent_as is not None for word in self._words.values())
+
     # --- the agent's own acts --------------------------------------------------------------------
 
     async def _open(self, tab: Tab) -> None:

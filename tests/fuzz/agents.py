@@ -108,7 +108,9 @@ class Day:
         await (self._line(route) if route.request.method == "POST" else route.continue_())
 
     async def live(self, acts: int) -> None:
-        """Does so many acts, each in a tab of the agent's choice."""
+        """Sends a word, then does so many acts, each in a tab of the agent's choice."""
+        for begin in (self._open, self._type, self._enter):
+            await begin(self._tabs[0])
         for _ in range(acts):
             name, act = self._random.choices(*self._acts())[0]
             tab = self._random.choice(self._tabs)
@@ -188,6 +190,8 @@ class Day:
         return None
 
     async def _type(self, tab: Tab) -> None:
+        # Behind a question that is still open nobody can write.
+        await tab.page.evaluate(_PRESS, "Cancel")
         if tab.conversation is None or (box := await self._box(tab)) is None:
             return
         if tab.believed != box["mode"]:
@@ -210,6 +214,7 @@ class Day:
         await self._send(tab, lambda: tab.page.evaluate(_SEND))
 
     async def _send(self, tab: Tab, send: Callable[[], Awaitable[object]]) -> None:
+        await tab.page.evaluate(_PRESS, "Cancel")
         before = await self._box(tab)
         if before is None or tab.believed is None:
             return

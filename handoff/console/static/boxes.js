@@ -9,6 +9,8 @@ import { draftOf, keepDraft, onDraft, reconciled, taken } from "./drafts.js";
 const filled = new WeakSet();
 /** Composers in which the agent typed or chose a mode since they were shown or last sent. */
 const touched = new WeakSet();
+/** Modes that empty boxes had before another window's words came into them: theirs again once those are sent. */
+const before = new WeakMap();
 /** What is done with words that another window wrote in another mode. */
 let standAside = () => {};
 
@@ -58,7 +60,13 @@ function sync(box, theirs) {
   const name = box.dataset.draft;
   const result = reconciled(name, held(box), theirs);
   if (!result) return;
+  const form = composerOf(box);
+  if (form && result.words && !box.value && !before.has(form)) before.set(form, modeOf(form));
   show(box, result);
+  if (form && !box.value && before.has(form)) {
+    choose(form, before.get(form));
+    before.delete(form);
+  }
   if (result.aside) standAside(name, result.aside);
 }
 
@@ -88,6 +96,7 @@ export function empty(form) {
   box.value = "";
   keepDraft(box.dataset.draft, held(box));
   touched.delete(form);
+  before.delete(form);
 }
 
 /** Puts words before what was begun since. The box is of their mode, or empty and it is the agent who asks for it. */
@@ -117,13 +126,17 @@ export function startBoxes({ aside }) {
   addEventListener("pageshow", () => boxes().forEach((box) => filled.has(box) && sync(box)));
   document.addEventListener("input", ({ target }) => {
     if (!target.matches("textarea[data-draft]")) return;
-    if (composerOf(target)) touched.add(composerOf(target));
+    if (composerOf(target)) {
+      touched.add(composerOf(target));
+      before.delete(composerOf(target));
+    }
     keep(target);
   });
   document.addEventListener("change", ({ target }) => {
     if (!target.matches(".composer input[name=mode]")) return;
     const form = target.form;
     touched.add(form);
+    before.delete(form);
     follow(form);
     if (boxOf(form).value) keep(boxOf(form));
     else sync(boxOf(form));

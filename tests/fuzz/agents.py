@@ -197,7 +197,10 @@ class Day:
         if tab.believed != box["mode"]:
             self._defect(f"the box of {tab.conversation} became a {box['mode']} by itself, believed: {tab.believed}")
         token = f"w{len(self._words)}x"
-        await tab.page.get_by_role("textbox", name="Message").press_sequentially(f"{token} ")
+        try:
+            await tab.page.get_by_role("textbox", name="Message").press_sequentially(f"{token} ", timeout=5000)
+        except BrowserError:
+            return  # the page went to the sign-in just then
         self._words[token] = Word(tab.conversation)
 
     async def _toggle(self, tab: Tab) -> None:

@@ -37,7 +37,7 @@ async def run(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
     scheduler.add_job(queue.rescue_stalled, "interval", seconds=2)
     scheduler.add_job(queue.rescue_lost, "interval", seconds=2)
     scheduler.add_job(queue.catch_up_with_clock, "interval", seconds=15)
-    scheduler.add_job(store.let_go, "interval", seconds=1)
+    scheduler.add_job(store.release_held, "interval", seconds=1)
     if put_back_abandoned is not None:
         scheduler.add_job(put_back_abandoned, "interval", seconds=5)
     scheduler.add_job(store.defer_forgotten, "interval", seconds=15)

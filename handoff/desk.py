@@ -49,7 +49,7 @@ class Desk:
         """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
         return await self._store.put_back_abandoned(gone_after, self._phrase("put_back"))
 
-    async def let_go(self, agent: Agent, *, by: int | None = None) -> int:
+    async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
         """Disables an agent and puts back what they have (``Store.disable``)."""
         return await self._store.disable(agent.id, self._phrase("put_back"), by=by)
 

@@ -67,7 +67,7 @@ class Staff:
 
     async def disable(self, who: Agent, *, by: Agent | None = None) -> int:
         """Signs the agent out everywhere for good, and puts their conversations back; how many those were."""
-        put_back = await self._desk.let_go(who, by=_id(by))
+        put_back = await self._desk.disable_agent(who, by=_id(by))
         _log("agent disabled", "agent_disabled", who, by, put_back=put_back)
         return put_back
 

@@ -136,22 +136,26 @@ class Base:
         author: Author,
         body: str,
         format: MessageFormat,
+        *,
+        held_for: timedelta = timedelta(),
         **values: Any,
     ) -> int:
-        """A message to the customer: pending, and its delivery deferred."""
-        message_id = await self._add_pending(connection, to, author, body, format, **values)
-        await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
+        """A message to the customer: pending, and its delivery deferred. One that is ``held_for`` a while has no job
+        until a sweep releases it (``release_held``)."""
+        if held_for:
+            values["held_until"] = func.now() + held_for
+        message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
+        await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
+        await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
+        if not held_for:
+            await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
         return message_id
 
     async def _add_notice(
         self, connection: AsyncConnection, to: Conversation, body: str, *, held_for: timedelta = timedelta()
     ) -> None:
-        """The desk's own words to the customer. What is held back has no job: a sweep lets it go (``let_go``)."""
-        if held_for:
-            until = func.now() + held_for
-            await self._add_pending(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_until=until)
-        else:
-            await self._add_outgoing(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN)
+        """The desk's own words to the customer."""
+        await self._add_outgoing(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_for=held_for)
 
     async def _withdraw_held(self, connection: AsyncConnection, conversation_id: int) -> bool:
         """Takes back what is held back in a conversation, as if it had never been written; whether there was any. The
@@ -168,20 +172,6 @@ class Base:
             await connection.execute(delete(delivery).where(delivery.c.message_id.in_(ids)))
             await connection.execute(delete(message).where(message.c.id.in_(ids)))
         return bool(ids)
-
-    async def _add_pending(
-        self,
-        connection: AsyncConnection,
-        to: Conversation,
-        author: Author,
-        body: str,
-        format: MessageFormat,
-        **values: Any,
-    ) -> int:
-        message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
-        await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
-        await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
-        return message_id
 
     async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
         """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""

@@ -230,13 +230,13 @@ class Deliveries(FastPath):
             ).one()
             await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
 
-    async def let_go(self) -> int:
-        """Lets go what was held back until now: it is then delivered like anything else. Returns how many."""
+    async def release_held(self) -> int:
+        """Releases the messages that were held back until now: they are delivered like any other. Returns how many."""
         due = (
             select(message.c.id).where(message.c.held_until <= func.now()).with_for_update(skip_locked=True)
         ).scalar_subquery()
         async with self._engine.begin() as connection:
-            let_go = (
+            released = (
                 await connection.execute(
                     update(message)
                     .where(message.c.id.in_(due))
@@ -244,10 +244,10 @@ class Deliveries(FastPath):
                     .returning(message.c.id, message.c.conversation_id, message.c.contact_id)
                 )
             ).all()
-            for row in let_go:
+            for row in released:
                 await self._queue.defer_delivery(connection, row.id, row.contact_id, urgent=True)
                 await self._notify(connection, "message", row.conversation_id, row.contact_id)
-            return len(let_go)
+            return len(released)
 
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
         """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.

@@ -69,7 +69,12 @@ async def _signed_in(request: Request, here: Here, agent: MaybeSignedIn) -> Agen
 
 def _is_page(request: Request) -> bool:
     """Whether a person opens a page: what an open page fetches by itself says nothing of who sits before it."""
-    return not by_htmx(request) and not request.url.path.endswith(("/events", "/alive"))
+    mode = request.headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    # Browsers say it to https and localhost only.
+    path = request.url.path
+    return not (by_htmx(request) or path.endswith(("/events", "/alive")) or "/files/" in path)
 
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]

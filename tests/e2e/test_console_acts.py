@@ -104,7 +104,7 @@ async def test_resolve_asks_and_can_be_undone_and_reopened(
     await expect(page.get_by_role("button", name="Undo")).to_be_visible()
     await expect(page.get_by_text("Resolved. The customer was told.")).to_be_visible()
     await expect(page.get_by_role("button", name="Undo")).to_have_count(0)
-    assert await store.let_go() == 1
+    assert await store.release_held() == 1
     await expect(page.get_by_text("held back until")).to_have_count(0)
     notices = [one for one in await store.messages(conversation_id) if "marked as resolved" in one.text]
     assert [one.held_until for one in notices] == [None]

@@ -262,3 +262,24 @@ async def test_a_reply_is_no_note_and_a_note_no_reply_without_javascript(
     assert await written(store, conversation_id) == []
     await said(store, "hello?", id="9", channel="discord")
     await context.close()
+
+
+async def test_an_empty_box_keeps_its_mode_while_another_tab_sends_a_reply(
+    store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
+) -> None:
+    mine = await queued(store)
+    await desk.claim(mine, agents["Mei"])
+    page = await open_console()
+    await opened(page, mine)
+    note = page.get_by_role("radio", name="Private note")
+    await note.check()
+    second = await page.context.new_page()
+    await second.goto(page.url)
+    box = second.get_by_role("textbox", name="Message")
+    await second.get_by_role("radio", name="Reply").check()
+    await box.fill("Hello")
+    # Words come with what they are.
+    await expect(page.get_by_role("textbox", name="Message to the customer")).to_have_value("Hello")
+    await box.press("Enter")
+    await expect(page.get_by_role("textbox", name="Message")).to_have_value("")
+    await expect(note).to_be_checked()

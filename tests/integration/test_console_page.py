@@ -213,3 +213,23 @@ async def test_the_panel_tells_of_earlier_conversations(browser: Browser, store:
     assert [one.text for one in told[first]][-1] == "Done."
     assert {key: len(messages) for key, messages in told.items()} == {first: 2, other: 1}
     assert {one.visibility for one in told[first]} == {Visibility.PRIVATE, Visibility.PUBLIC}
+
+
+async def test_what_a_page_fetches_by_itself_makes_nobody_present(browser: Browser, store: Store, mei: Agent) -> None:
+    client = await sign_in(browser())
+
+    async def seen() -> object:
+        return (await store.agents())[0].seen_at
+
+    first = await seen()
+    by_itself = [
+        ("/console/", HTMX),
+        ("/console/alive", {}),
+        ("/console/files/1/0", {}),
+        ("/console/files/1/0", {"Sec-Fetch-Mode": "no-cors"}),
+    ]
+    for path, headers in by_itself:
+        await client.get(path, headers=headers)
+    assert await seen() == first
+    await client.get("/console/", headers={"Sec-Fetch-Mode": "navigate"})
+    assert await seen() != first

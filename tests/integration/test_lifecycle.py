@@ -146,7 +146,7 @@ async def test_a_resolve_that_is_undone_in_time_is_never_told(store: Store, desk
     notice = (await messages(store, conversation_id))[-1]
     assert notice.held_until is not None
     assert timedelta(seconds=5) < notice.held_until - datetime.now(UTC) <= UNDO
-    assert await store.let_go() == 0
+    assert await store.release_held() == 0
     assert await store.begin_delivery(notice.id) is None  # whatever job comes for it
     again = await desk.reopen(conversation_id, mei)
     assert again.agent is not None
@@ -161,8 +161,8 @@ async def test_after_ten_seconds_the_customer_is_told(store: Store, desk: Desk, 
     await desk.claim(conversation_id, mei)
     await desk.resolve(conversation_id, mei)
     sql("UPDATE message SET held_until = now() WHERE held_until IS NOT NULL")
-    let_go = await asyncio.gather(*(store.let_go() for _ in range(3)))
-    assert sum(let_go) == 1
+    released = await asyncio.gather(*(store.release_held() for _ in range(3)))
+    assert sum(released) == 1
     notice = (await messages(store, conversation_id))[-1]
     assert notice.held_until is None
     assert await store.begin_delivery(notice.id) is not None

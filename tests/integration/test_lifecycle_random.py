@@ -78,7 +78,7 @@ class Crowd:
         await self.store.record_incoming(incoming, self.reopening)
 
     async def sweep(self) -> None:
-        await self.store.let_go()
+        await self.store.release_held()
         await self.desk.put_back_abandoned(timedelta(milliseconds=1))
 
 

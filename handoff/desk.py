@@ -20,7 +20,7 @@ PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What every browser shows and none executes."""
 
 Phrase = Callable[..., Mapping[str, str]]
-"""One of the desk's own sentences by locale, ``""`` being the default: ``phrase("agent_joined", agent="Mei")``."""
+"""A phrase by locale, ``""`` being the default: ``phrase("customer.agent_joined", agent="Mei")``."""
 
 
 class Desk:
@@ -45,21 +45,23 @@ class Desk:
 
     async def put_back(self, conversation_id: int, agent: Agent, why: str) -> Conversation:
         """Puts the agent's conversation back into the queue, at its old place."""
-        return await self._store.put_back(conversation_id, agent.id, self._phrase("put_back"), _reason(why))
+        return await self._store.put_back(conversation_id, agent.id, self._phrase("customer.put_back"), _reason(why))
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
         """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
-        return await self._store.put_back_abandoned(gone_after, self._phrase("put_back"))
+        return await self._store.put_back_abandoned(gone_after, self._phrase("customer.put_back"))
 
     async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
         """Disables an agent and puts back what they have (``Store.disable``)."""
-        return await self._store.disable(agent.id, self._phrase("put_back"), by=by)
+        return await self._store.disable(agent.id, self._phrase("customer.put_back"), by=by)
 
     def _joined(self, agent: Agent) -> Mapping[str, str]:
         if agent.public_name:
-            return self._phrase("agent_joined", agent=as_markdown(agent.public_name))
-        nameless = self._phrase("agent_nameless")
-        return {locale: self._phrase("agent_joined", agent=words)[locale] for locale, words in nameless.items()}
+            return self._phrase("customer.agent_joined", agent=as_markdown(agent.public_name))
+        nameless = self._phrase("customer.agent_nameless")
+        return {
+            locale: self._phrase("customer.agent_joined", agent=words)[locale] for locale, words in nameless.items()
+        }
 
     async def reply(
         self,
@@ -110,11 +112,11 @@ class Desk:
 
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
-        return await self._store.hand_back(conversation_id, agent.id, self._phrase("handed_back"))
+        return await self._store.hand_back(conversation_id, agent.id, self._phrase("customer.handed_back"))
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
-        return await self._store.resolve(conversation_id, agent.id, self._phrase("resolved"), UNDO)
+        return await self._store.resolve(conversation_id, agent.id, self._phrase("customer.resolved"), UNDO)
 
     async def reopen(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes a resolved conversation up again."""

@@ -168,8 +168,8 @@ class Turns:
         asks = taken.command is Command.HUMAN or button == HUMAN
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
-            reply = Reply(self._answers.phrase("already_queued", language))
-            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
+            reply = Reply(self._answers.words.say("customer.already_queued", language))
+            decision = Decision(Action.ANSWER, phrase="customer.already_queued", keeps_thread=True)
             await self._store.finish_turn(taken, decision, [reply], language=language)
             self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
@@ -221,7 +221,7 @@ class Turns:
             return self._policy.on_topic(topic)
         if payload == HUMAN:
             return self._policy.on_human_asked()
-        return Decision(Action.ANSWER, phrase="what_else", keeps_thread=True)
+        return Decision(Action.ANSWER, phrase="customer.what_else", keeps_thread=True)
 
     def replies(self, decision: Decision, language: str | None) -> list[Reply]:
         """The decision in words: one message, the answer first, the desk's own sentence behind it."""
@@ -230,18 +230,18 @@ class Turns:
         buttons: list[Button | None] = []
         answer = None if decision.topic is None else answers.get(decision.topic, language)
         if answer is not None:
-            texts.append(answers.fill(answer.body))
+            texts.append(answers.words.fill(answer.body, answer.locale))
             if decision.action is Action.ANSWER:
                 buttons += [answers.topic_button(topic, language) for topic in answer.buttons]
         if decision.phrase is not None:
-            texts.append(answers.phrase(decision.phrase, language))
+            texts.append(answers.words.say(decision.phrase, language))
         if answer is not None and decision.action is Action.ANSWER and answer.handoff is Handoff.OFFER:
-            texts.append(answers.phrase("did_it_help", language))
-            buttons.append(Button(answers.phrase("button_helped", language), HELPED))
-            buttons.append(Button(answers.phrase("button_not_helped", language), NOT_HELPED))
+            texts.append(answers.words.say("customer.did_it_help", language))
+            buttons.append(Button(answers.words.say("customer.button_helped", language), HELPED))
+            buttons.append(Button(answers.words.say("customer.button_not_helped", language), NOT_HELPED))
         if decision.action is Action.ASK_BACK:
             buttons += [answers.topic_button(topic, language) for topic in decision.offers]
-            buttons.append(Button(answers.phrase("button_human", language), HUMAN))
+            buttons.append(Button(answers.words.say("customer.button_human", language), HUMAN))
         return [Reply("\n\n".join(texts), buttons=tuple(button for button in buttons if button is not None))]
 
 

@@ -170,7 +170,7 @@ class Telegram(Fuzzed):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         settings = TelegramSettings(base_url="http://127.0.0.1:9", mode="webhook", webhook_url="https://desk.example")
-        connector = TelegramConnector(settings, TOKEN)
+        connector = TelegramConnector(settings, TOKEN, words=WORDS)
         connector._run_errand = lambda errand: errand.close()  # type: ignore[method-assign]  # nobody is there
         self._secret = connector._secret().encode()
         self._app = http.application([connector.routes(self.desk.receive)], {})
@@ -296,7 +296,7 @@ class Web(Fuzzed):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        connector = WebConnector(WebSettings(), self.desk, "BitPie", streams=http.Streams())
+        connector = WebConnector(WebSettings(), self.desk, "BitPie", streams=http.Streams(), words=WORDS)
         connector._throttle.wait = lambda _: 0.0  # type: ignore[method-assign]
         self._app = http.application([connector.routes(self.desk.receive)], {})
         with logs_watched() as self.logs:
@@ -387,7 +387,7 @@ class Terminal(Fuzzed):
     async def running(self) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix="switchboard-") as folder:
             self._var = Path(folder)
-            connector = TerminalConnector(self.desk, self._var)
+            connector = TerminalConnector(self.desk, self._var, words=WORDS)
             running = asyncio.create_task(connector.run(self.desk.receive))
             with logs_watched() as self.logs:
                 while not socket_path(self._var).exists():

@@ -29,11 +29,11 @@ from bot.domain.channel import Chat, Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat, Receipt, Sender
 from connectors import discord as connector_module
 from connectors.discord import DiscordConnector, DiscordSettings, api, connection, errands, gateway, intake, messages
-from connectors.discord.interactions import words
 from tests.peers.desk import StandInDesk
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.peers.discord.world import Message
 from tests.peers.records import MemoryRecords
+from tests.support.words import WORDS
 
 
 class Desk(StandInDesk):
@@ -135,7 +135,7 @@ def settings(peer: DiscordPeer) -> DiscordSettings:
 
 @pytest.fixture
 async def connector(peer: DiscordPeer, desk: Desk, doing: Doing) -> AsyncIterator[DiscordConnector]:
-    connector = DiscordConnector(settings(peer), peer.token, desk.records, doing)
+    connector = DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS)
     yield connector
     await connector.close()
 
@@ -162,7 +162,7 @@ async def running(
 @asynccontextmanager
 async def restarted(peer: DiscordPeer, desk: Desk, wait: bool = True) -> AsyncIterator[DiscordConnector]:
     """A new desk's connector, with what the old one left in the records."""
-    connector = DiscordConnector(settings(peer), peer.token, desk.records)
+    connector = DiscordConnector(settings(peer), peer.token, desk.records, words=WORDS)
     try:
         async with running(peer, connector, desk, wait):
             yield connector
@@ -342,7 +342,7 @@ async def test_the_desk_is_killed_in_the_middle_of_a_burst(
     monkeypatch.setattr(connection, "KEEP_WITHIN", 0.1)
     people = [peer.user(f"user {number}") for number in range(4)]
     mortal = Mortal(desk)
-    connector = DiscordConnector(settings(peer), peer.token, mortal.records)
+    connector = DiscordConnector(settings(peer), peer.token, mortal.records, words=WORDS)
     task = asyncio.create_task(connector.run(mortal.receive))
     await peer.connected()
     for number in range(50):
@@ -974,7 +974,9 @@ async def test_a_send_that_is_given_up_does_not_block_later_ones(
 
 
 async def test_nobody_there_to_answer(desk: Desk) -> None:
-    connector = DiscordConnector(DiscordSettings(api_base="http://127.0.0.1:9/api/v10"), "a.b.c", desk.records)
+    connector = DiscordConnector(
+        DiscordSettings(api_base="http://127.0.0.1:9/api/v10"), "a.b.c", desk.records, words=WORDS
+    )
     with pytest.raises(TemporaryError, match="could not be reached"):
         await connector.send(outgoing("5", "hello"))
     for step in (connector.edit(outgoing("5", "x"), "6"), connector.delete("5", "6")):
@@ -986,7 +988,7 @@ async def test_nobody_there_to_answer(desk: Desk) -> None:
 
 @pytest.mark.parametrize("token", ["wrong", "with space", "tökén", "", "a\nb"])
 async def test_a_wrong_token_keeps_messages_waiting(peer: DiscordPeer, desk: Desk, ann: PeerUser, token: str) -> None:
-    connector = DiscordConnector(settings(peer), token, desk.records)
+    connector = DiscordConnector(settings(peer), token, desk.records, words=WORDS)
     with pytest.raises(TemporaryError, match="DISCORD_BOT_TOKEN") as raised:
         await connector.send(outgoing(ann, "hello"))
     assert raised.value.retry_after == 60.0
@@ -1243,7 +1245,7 @@ async def test_a_press_is_answered_once_it_is_committed(
         ran = ann.runs("human")
         (answer,) = await ann.wait_answers(ran)
         assert (answer["type"], answer["ephemeral"]) == (4, True)
-        assert answer["data"]["content"] == words("here", "en-US")
+        assert answer["data"]["content"] == WORDS.say("discord.here")
         assert desk.received[-1].command is Command.HUMAN
         assert desk.received[-1].text == "/human"
 
@@ -1345,7 +1347,7 @@ async def test_the_chat_is_opened_from_a_server(
         assert all(answer["ephemeral"] for answer in answers)
         assert answers[0]["at"] < 1
         link = f"https://discord.com/channels/@me/{ann.channel_id}"
-        assert answers[1]["data"]["content"] == words("there", language, link=link)
+        assert answers[1]["data"]["content"] == WORDS.say("discord.there", WORDS.match(language), link=link)
         assert shown(ann)[before:] == ["How can we help?"]
         (event,) = desk.received
         assert event.command is (Command.HUMAN if way == "human" else Command.START)
@@ -1377,7 +1379,7 @@ async def test_closed_messages_are_said_honestly(
         impatient = [from_server(peer, ann, "button") for _ in range(3)]
         for number in impatient:
             answers = await ann.wait_answers(number, 2)
-            assert answers[-1]["data"]["content"] == words("closed", locale)
+            assert answers[-1]["data"]["content"] == WORDS.say("discord.closed", WORDS.match(locale))
         ann.opens_dms()
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
         assert str(ann.channel_id) in answers[-1]["data"]["content"]
@@ -1392,7 +1394,7 @@ async def test_a_chat_that_a_person_has_is_only_linked(
         await peer.wait_until(lambda: len(peer.commands) == 2)
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
         link = f"https://discord.com/channels/@me/{ann.channel_id}"
-        assert answers[-1]["data"]["content"] == words("continue", "en", link=link)
+        assert answers[-1]["data"]["content"] == WORDS.say("discord.continue", "en", link=link)
 
 
 async def test_a_chat_that_cannot_be_opened_is_said(
@@ -1405,13 +1407,13 @@ async def test_a_chat_that_cannot_be_opened_is_said(
         for body in ("<html>", [1], {"id": None}):
             peer.fail_next("POST /users/@me/channels", 200, body=body)
             answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
-            assert answers[-1]["data"]["content"] == words("failed", "zh")
+            assert answers[-1]["data"]["content"] == WORDS.say("discord.failed", "zh")
         peer.fail_next("POST /users/@me/channels", 503)
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
-        assert answers[-1]["data"]["content"] == words("failed", "zh")
+        assert answers[-1]["data"]["content"] == WORDS.say("discord.failed", "zh")
         desk.failures = 10_000
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
-        assert answers[-1]["data"]["content"] == words("failed", "zh")
+        assert answers[-1]["data"]["content"] == WORDS.say("discord.failed", "zh")
         desk.failures = 0
         await until(lambda: len(desk.received) == 1)  # and yet it was not lost
         assert desk.received[0].chat_id == str(ann.channel_id)
@@ -1434,7 +1436,7 @@ async def test_an_interaction_on_a_server_that_cannot_be_answered_opens_the_chat
 
 
 async def test_a_refused_token_ends_it_with_what_to_do(peer: DiscordPeer, desk: Desk, doing: Doing) -> None:
-    connector = DiscordConnector(settings(peer), "not.the.token", desk.records, doing)
+    connector = DiscordConnector(settings(peer), "not.the.token", desk.records, doing, words=WORDS)
     with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
         async with asyncio.timeout(10):
             await connector.run(desk.receive)
@@ -1506,7 +1508,7 @@ async def test_used_up_session_starts_are_told_and_not_tried(
 
 async def test_a_gateway_that_is_down_at_the_start_is_told(peer: DiscordPeer, desk: Desk, doing: Doing) -> None:
     nowhere = DiscordSettings(api_base=peer.api_base, gateway_url="ws://127.0.0.1:9")
-    connector = DiscordConnector(nowhere, peer.token, desk.records, doing)
+    connector = DiscordConnector(nowhere, peer.token, desk.records, doing, words=WORDS)
     async with running(peer, connector, desk, wait=False):
         await until(lambda: len(doing.troubles) >= 2)
         assert "could not be reached" in doing.troubles[0]
@@ -1526,7 +1528,7 @@ async def test_a_gateway_that_says_nothing_is_told(
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     silent = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     given = DiscordSettings(api_base=peer.api_base, gateway_url=silent)
-    connector = DiscordConnector(given, peer.token, desk.records, doing)
+    connector = DiscordConnector(given, peer.token, desk.records, doing, words=WORDS)
     async with running(peer, connector, desk, wait=False):
         await until(lambda: bool(doing.troubles))
         assert "has not let the bot in" in doing.troubles[0]
@@ -1556,7 +1558,7 @@ async def test_odd_answers_at_the_start_are_told_and_tried_again(
     async with running(peer, connector, desk, wait=False):
         await until(lambda: ("connected", str(peer.bot_id)) in doing.said)
     peer.fail_next("GET /users/@me", 200, body=body)
-    async with running(peer, DiscordConnector(settings(peer), peer.token, desk.records, doing), desk):
+    async with running(peer, DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS), desk):
         pass
 
 
@@ -1585,7 +1587,7 @@ async def test_the_token_and_customers_words_are_in_no_log(
 ) -> None:
     caplog.set_level(logging.INFO)
     with structlog.testing.capture_logs() as logs:
-        connector = DiscordConnector(settings(peer), peer.token, desk.records, doing)
+        connector = DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS)
         async with running(peer, connector, desk):
             ann = await acquainted(peer, desk)
             question = await asked(connector, ann)
@@ -1648,7 +1650,7 @@ async def test_three_shards(peer: DiscordPeer, connector: DiscordConnector, desk
 
 _COMMANDS = """
 import contextlib, io, json, os, sys
-from bot import cli
+from switchboard import cli
 for token, arguments in json.load(sys.stdin):
     os.environ["DISCORD_BOT_TOKEN"] = token
     sys.argv = ["switchboard", "discord", "post-button", *arguments]

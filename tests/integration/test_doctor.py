@@ -33,6 +33,7 @@ from connectors.telegram import plugin as telegram
 from switchboard.doctor import database, engine, machine
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -272,7 +273,7 @@ async def test_something_else_answers(bot_api: TelegramPeer) -> None:
 
 
 async def set_webhook(peer: TelegramPeer, url: str) -> None:
-    bot = TelegramConnector(TelegramSettings(base_url=peer.base_url), peer.token)
+    bot = TelegramConnector(TelegramSettings(base_url=peer.base_url), peer.token, words=WORDS)
     await bot._api.call("setWebhook", url=url)
     await bot.close()
 
@@ -297,7 +298,7 @@ async def test_a_webhook_and_its_address(bot_api: TelegramPeer) -> None:
     receiving = FastAPI()
     async with serving(receiving) as port:
         settings = {"mode": "webhook", "webhook_url": f"http://127.0.0.1:{port}"}
-        bot = TelegramConnector(TelegramSettings(base_url=bot_api.base_url, **settings), bot_api.token)
+        bot = TelegramConnector(TelegramSettings(base_url=bot_api.base_url, **settings), bot_api.token, words=WORDS)
         found = await ask_telegram(bot_api, **settings)
         assert (found["telegram webhook"].level, "no webhook is set" in found["telegram webhook"].words) == (
             WRONG,

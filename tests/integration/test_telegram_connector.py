@@ -21,6 +21,7 @@ from bot.domain.message import Attachment, Button, Command, File, Incoming, Mess
 from connectors import telegram as telegram_connector
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -88,7 +89,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 async def connector(peer: TelegramPeer) -> AsyncIterator[TelegramConnector]:
-    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=2), peer.token)
+    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=2), peer.token, words=WORDS)
     yield connector
     await connector.close()
 
@@ -268,7 +269,7 @@ async def test_a_crash_between_fetch_and_commit_loses_nothing(peer: TelegramPeer
 
     desk.before_commit = hang
     settings = TelegramSettings(base_url=peer.base_url, poll_timeout=1)
-    crashed = TelegramConnector(settings, peer.token)
+    crashed = TelegramConnector(settings, peer.token, words=WORDS)
     async with running(crashed, desk):
         await writing_two.wait()
         peer.fail_next("getUpdates", 500, "the crash also keeps the last confirmation back")
@@ -277,7 +278,7 @@ async def test_a_crash_between_fetch_and_commit_loses_nothing(peer: TelegramPeer
     assert len(peer.pending) == 3
 
     desk.before_commit = None
-    successor = TelegramConnector(settings, peer.token)
+    successor = TelegramConnector(settings, peer.token, words=WORDS)
     async with running(successor, desk):
         await desk.wait(3)
         await peer.wait_until(lambda: not peer.pending)
@@ -309,7 +310,7 @@ async def test_ids_that_start_anew_after_a_quiet_week(
 ) -> None:
     monkeypatch.setattr("connectors.telegram._FORGET_AFTER", 0.0)
     ann = peer.user(42)
-    short = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token)
+    short = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token, words=WORDS)
     async with running(short, desk):
         ann.writes("before")
         await desk.wait(1)
@@ -323,7 +324,7 @@ async def test_ids_that_start_anew_after_a_quiet_week(
 
 async def test_a_server_without_webhooks_is_polled(peer: TelegramPeer, desk: Desk) -> None:
     peer.fail_next("deleteWebhook", 404, "Not Found", times=1)
-    polling = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token)
+    polling = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token, words=WORDS)
     async with running(polling, desk):
         peer.user(42).writes("hello")
         await desk.wait(1)
@@ -391,7 +392,7 @@ async def test_polling_takes_an_old_webhook_away_but_not_what_waits(
 
 @pytest.mark.parametrize("token", ["700100200:wrong", "", "nonsense", "700:with space"])
 async def test_a_wrong_token_says_the_fix_and_not_the_token(peer: TelegramPeer, desk: Desk, token: str) -> None:
-    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url), token)
+    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url), token, words=WORDS)
     with pytest.raises(PermanentError, match="TELEGRAM_BOT_TOKEN") as raised:
         await connector.run(desk.receive)
     await connector.close()
@@ -572,7 +573,7 @@ async def test_something_else_answers_in_telegrams_place(body: str) -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        connector = TelegramConnector(TelegramSettings(base_url=f"http://127.0.0.1:{port}"), "700:abc")
+        connector = TelegramConnector(TelegramSettings(base_url=f"http://127.0.0.1:{port}"), "700:abc", words=WORDS)
         with pytest.raises(TemporaryError, match="could not be understood"):
             await connector.send(outgoing("hello"))
         await connector.close()
@@ -850,7 +851,7 @@ def health() -> Said:
 @pytest.fixture
 async def observed(peer: TelegramPeer, health: Said) -> AsyncIterator[TelegramConnector]:
     settings = TelegramSettings(base_url=peer.base_url, poll_timeout=30)
-    connector = TelegramConnector(settings, peer.token, health)
+    connector = TelegramConnector(settings, peer.token, health, words=WORDS)
     yield connector
     await connector.close()
 
@@ -975,7 +976,7 @@ def port() -> int:
 @pytest.fixture
 async def hooked(peer: TelegramPeer, port: int) -> AsyncIterator[TelegramConnector]:
     settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url=f"http://127.0.0.1:{port}")
-    connector = TelegramConnector(settings, peer.token)
+    connector = TelegramConnector(settings, peer.token, words=WORDS)
     yield connector
     await connector.close()
 
@@ -1055,7 +1056,7 @@ async def test_webhook_checks_the_secret_before_it_reads(
 
 async def test_a_refused_webhook_address_says_the_fix(peer: TelegramPeer, desk: Desk) -> None:
     settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url="http://desk.example")
-    connector = TelegramConnector(settings, peer.token)
+    connector = TelegramConnector(settings, peer.token, words=WORDS)
     with pytest.raises(PermanentError, match="webhook_url"):
         await connector.run(desk.receive)
     await connector.close()

@@ -27,6 +27,7 @@ from bot.domain.channel import PermanentError
 from bot.domain.message import Author, Button, Command, Incoming, Message
 from connectors.terminal import NotRunning, TerminalConnector, chat, socket_path
 from tests.peers.desk import StandInDesk, message
+from tests.support.words import WORDS
 
 
 def echo(incoming: Incoming) -> Iterable[Message]:
@@ -44,7 +45,7 @@ def answers(path: Path) -> bool:
 
 @asynccontextmanager
 async def listening(desk: StandInDesk, var: Path) -> AsyncIterator[None]:
-    running = asyncio.create_task(TerminalConnector(desk, var).run(desk.receive))
+    running = asyncio.create_task(TerminalConnector(desk, var, words=WORDS).run(desk.receive))
     try:
         async with asyncio.timeout(5):
             while not answers(socket_path(var)):
@@ -198,7 +199,7 @@ async def test_the_socket_is_the_users_own_and_replaces_a_dead_one(var: Path) ->
         async with connected(var) as client:
             await client.get("ready")
         with pytest.raises(PermanentError, match="another desk"):
-            await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+            await TerminalConnector(StandInDesk(), var, words=WORDS).run(StandInDesk().receive)
 
 
 async def test_a_desk_that_cannot_be_asked_keeps_its_socket(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +211,7 @@ async def test_a_desk_that_cannot_be_asked_keeps_its_socket(var: Path, monkeypat
 
             patch.setattr(socket.socket, "connect", refuse)
             with pytest.raises(PermanentError, match="another desk"):
-                await asyncio.wait_for(TerminalConnector(StandInDesk(), var).run(StandInDesk().receive), 5)
+                await asyncio.wait_for(TerminalConnector(StandInDesk(), var, words=WORDS).run(StandInDesk().receive), 5)
         async with connected(var) as client:
             await client.get("ready")
 
@@ -225,7 +226,7 @@ async def test_a_socket_that_cannot_be_tried_is_not_taken_for_a_dead_one(
         with monkeypatch.context() as patch:
             patch.setattr(socket.socket, "connect", out_of_handles)
             with pytest.raises(OSError, match="Too many open files"):
-                await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+                await TerminalConnector(StandInDesk(), var, words=WORDS).run(StandInDesk().receive)
         async with connected(var) as client:
             await client.get("ready")
 
@@ -252,7 +253,7 @@ class Pipe:
         self.output = io.StringIO()
         reading, self.writing = os.pipe()
         console = Console(file=self.output, width=200, highlight=False)
-        self.chatting = asyncio.create_task(chat(var, stdin=reading, console=console, quiet=0.2, patience=1.0))
+        self.chatting = asyncio.create_task(chat(var, WORDS, stdin=reading, console=console, quiet=0.2, patience=1.0))
 
     def say(self, text: str) -> None:
         os.write(self.writing, text.encode())
@@ -357,7 +358,7 @@ async def test_an_answer_cannot_take_over_the_terminal(var: Path) -> None:
 
 async def test_without_a_desk_the_chat_says_so(var: Path) -> None:
     with pytest.raises(NotRunning, match="switchboard run"):
-        await chat(var, stdin=os.open(os.devnull, os.O_RDONLY))
+        await chat(var, WORDS, stdin=os.open(os.devnull, os.O_RDONLY))
 
 
 # --- the client at a terminal ---------------------------------------------------------------------
@@ -366,9 +367,10 @@ CHAT = """
 import asyncio, signal, sys
 from pathlib import Path
 from connectors.terminal import chat
+from tests.support.words import WORDS
 
 async def main():
-    chatting = asyncio.ensure_future(chat(Path(sys.argv[1])))
+    chatting = asyncio.ensure_future(chat(Path(sys.argv[1]), WORDS))
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, chatting.cancel)
     await asyncio.gather(chatting, return_exceptions=True)
 
@@ -388,7 +390,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=os.environ | {"TERM": "xterm"},
+            env=os.environ | {"TERM": "xterm", "LC_ALL": "C.UTF-8"},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
         )

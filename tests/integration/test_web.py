@@ -18,6 +18,7 @@ from bot.runtime.http import Streams
 from connectors.web import WebConnector, WebSettings
 from connectors.web.visitors import COOKIE, contact_of
 from tests.peers.desk import Site, StandInDesk, message
+from tests.support.words import WORDS
 
 
 def echo(incoming: Incoming) -> Iterable[Message]:
@@ -69,14 +70,14 @@ async def next_message(stream: AsyncIterator[tuple[str, Any]]) -> Any:
 
 
 def test_it_is_a_connector_with_routes() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams())
+    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
     assert isinstance(connector, Connector)
     assert isinstance(connector, Routes)
     assert isinstance(connector, Editing)
 
 
 async def test_a_send_is_done_at_once() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams())
+    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
     assert await connector.send(Outgoing("web", "web", "visitor", "hello"))
     assert await connector.send(Outgoing("web", "web", "visitor", "", file=File("a.png", "image/png", PNG)))
 

@@ -16,6 +16,7 @@ from bot.domain.message import Attachment, Author, Button, File, Incoming, Messa
 from bot.ports import Health
 from bot.runtime import http
 from connectors.web import WebConnector, WebSettings
+from tests.support.words import WORDS
 
 Answer = Callable[[Incoming], Iterable[Message]]
 
@@ -155,6 +156,7 @@ class Site:
             desk,
             "BitPie",
             streams=http.Streams(),
+            words=WORDS,
             suggestions={"en": list(suggestions)},
             health=health,
         )

@@ -40,6 +40,7 @@ async def run(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
     scheduler.add_job(store.release_held, "interval", seconds=1)
     if put_back_abandoned is not None:
         scheduler.add_job(put_back_abandoned, "interval", seconds=5)
+    scheduler.add_job(store.wake_due, "interval", seconds=5)
     scheduler.add_job(store.defer_forgotten, "interval", seconds=15)
     scheduler.add_job(store.forget_expired, "interval", hours=1)
     scheduler.start()

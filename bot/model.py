@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from bot.domain.dialogue import DialogueState
+
 OUT_OF_SCOPE = "out_of_scope"
 """The trained class of everything the desk does not answer. Never a topic, never offered."""
 
@@ -174,18 +176,6 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Thread:
-    """What the bot has open with the customer; a new conversation begins with nothing open."""
-
-    misses: int = 0
-    """Turns in a row that were not understood."""
-    last_answer: str | None = None
-    """The topic that the customer was last answered, while "did it help" is open."""
-    offered: tuple[str, ...] = ()
-    """The topics of the last question back, nearest first."""
-
-
-@dataclass(frozen=True, slots=True)
 class Conversation:
     id: int
     contact: Contact
@@ -203,7 +193,13 @@ class Conversation:
     """Since when the customer waits for an answer of a person; None while nobody owes them one."""
     last_agent_id: int | None = None
     """The agent who had it last, or has it."""
-    thread: Thread = Thread()
+    snoozed_until: datetime | None = None
+    """Laid aside by its agent until then, or until its customer writes."""
+    thread: str = ""
+    """The platform's word for one of several conversations with one contact; empty for a chat, which has one."""
+    subject: str | None = None
+    """What the customer called it when they began it, where the platform has that."""
+    dialogue: DialogueState = field(default_factory=DialogueState)
     generation: int = 0
     """Grows with every change of state: a turn's reply is written only if it is still the same."""
 
@@ -265,6 +261,11 @@ class Incoming:
     sender: Sender
     chat_id: str
     text: str = ""
+    thread: str = ""
+    """Which of several conversations with the sender it belongs to, in the platform's words; empty for a chat, which
+    has one."""
+    subject: str | None = None
+    """What a conversation that begins with it is called."""
     command: Command | None = None
     argument: str = ""
     """What followed the command, such as a deep link's payload."""
@@ -456,8 +457,12 @@ class Decision:
     priority: Priority = Priority.NORMAL
     understood: bool = True
     """False counts as a miss; two in a row escalate."""
-    keeps_thread: bool = False
+    keeps_dialogue: bool = False
     """True leaves open what was open: "did that help?", or the topics offered."""
+
+    @property
+    def escalates(self) -> bool:
+        return self.action is Action.ESCALATE
 
 
 @dataclass(frozen=True, slots=True)

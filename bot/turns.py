@@ -14,6 +14,7 @@ import structlog
 
 from bot import ticks
 from bot.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
+from bot.domain.dialogue import DialogueState
 from bot.foresight import Foreseen, Recent
 from bot.metrics import Measures
 from bot.model import (
@@ -28,7 +29,6 @@ from bot.model import (
     Incoming,
     Prediction,
     Reply,
-    Thread,
     TurnInput,
     contact_key,
 )
@@ -53,10 +53,10 @@ ShowTyping = Callable[[Conversation], None]
 class Decide(Protocol):
     """The policy, as a turn needs it."""
 
-    def on_text(self, thread: Thread, prediction: Prediction) -> Decision: ...
+    def on_text(self, dialogue: DialogueState, prediction: Prediction) -> Decision: ...
     def on_topic(self, name: str) -> Decision: ...
     def on_human_asked(self) -> Decision: ...
-    def on_helped(self, thread: Thread, helped: bool) -> Decision: ...
+    def on_helped(self, dialogue: DialogueState, helped: bool) -> Decision: ...
     def on_command(self, command: Command) -> Decision: ...
     def on_attachment(self) -> Decision: ...
     def on_engine_unavailable(self) -> Decision: ...
@@ -138,13 +138,13 @@ class Turns:
         elif taken.command is not None:
             decision = self._on_command(taken.command, taken.argument)
         elif button is not None:
-            decision = self._on_button(conversation.thread, button)
+            decision = self._on_button(conversation.dialogue, button)
         elif not taken.message.text.strip():
             decision = self._policy.on_attachment()
         else:
             try:
                 prediction = await self._patiently(conversation, foreseen or self._parse(taken.message.text))
-                decision = self._policy.on_text(conversation.thread, prediction)
+                decision = self._policy.on_text(conversation.dialogue, prediction)
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
@@ -179,7 +179,7 @@ class Turns:
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
             reply = Reply(self._answers.phrase("already_queued", language))
-            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
+            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_dialogue=True)
             await self._store.finish_turn(taken, decision, [reply], language=language)
             self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
@@ -221,17 +221,17 @@ class Turns:
             return self._policy.on_topic(argument)
         return self._policy.on_command(command)
 
-    def _on_button(self, thread: Thread, payload: str) -> Decision:
+    def _on_button(self, dialogue: DialogueState, payload: str) -> Decision:
         """What a button means is in its payload: a press is never classified. An unknown payload is an old
         or forged one, and says nothing."""
         if payload in (HELPED, NOT_HELPED):
-            return self._policy.on_helped(thread, payload == HELPED)
+            return self._policy.on_helped(dialogue, payload == HELPED)
         topic = payload.removeprefix(TOPIC)
         if payload.startswith(TOPIC) and self._answers.variants(topic):
             return self._policy.on_topic(topic)
         if payload == HUMAN:
             return self._policy.on_human_asked()
-        return Decision(Action.ANSWER, phrase="what_else", keeps_thread=True)
+        return Decision(Action.ANSWER, phrase="what_else", keeps_dialogue=True)
 
     def replies(self, decision: Decision, language: str | None) -> list[Reply]:
         """The decision in words: one message, the answer first, the desk's own sentence behind it."""

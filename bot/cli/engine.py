@@ -13,7 +13,8 @@ import typer
 from bot import app as desk_app
 from bot import content, topics
 from bot.cli.shared import ConfigOption, bars, cli, err, load_settings, run_until_signal
-from bot.model import EngineUnavailable, Prediction, Thread
+from bot.domain.dialogue import DialogueState
+from bot.model import EngineUnavailable, Prediction
 from handoff.policy import Policy
 from intents import language
 
@@ -91,7 +92,7 @@ async def _predicted(running: desk_app.Running, text: str, policy: Policy, defau
     else:
         try:
             prediction = await running.engine.predict(text)
-            decision = policy.on_text(Thread(), prediction)
+            decision = policy.on_text(DialogueState(), prediction)
         except EngineUnavailable as error:
             err.print(f"[yellow]{error}[/]")
             decision = policy.on_engine_unavailable()

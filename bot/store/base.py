@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound, StateConflict
+from bot.domain.lifecycle import Step
+from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound
 from bot.queue import Queue
-from bot.store import rows
+from bot.store import lifecycle, rows
 from bot.store.tables import agent, contact, conversation, delivery, message
 
 NOTIFY_CHANNEL = "switchboard"
@@ -75,18 +76,16 @@ class Base:
             raise NotFound(f"there is no conversation {conversation_id}")
         return rows.conversation(row)
 
-    async def _lock_conversation(self, connection: AsyncConnection, conversation_id: int) -> None:
-        await connection.execute(
-            select(conversation.c.id).where(conversation.c.id == conversation_id).with_for_update()
-        )
+    async def _locked(self, connection: AsyncConnection, conversation_id: int) -> tuple[Conversation, datetime]:
+        """The conversation, its row held until the commit, and the time of the transaction."""
+        at = await lifecycle.locked(connection, conversation_id)
+        return await self._conversation(connection, conversation_id), at
 
-    async def _assigned_to(self, connection: AsyncConnection, conversation_id: int, agent_id: int) -> Conversation:
-        """The conversation, its row locked, if the agent has it; ``StateConflict`` otherwise."""
-        await self._lock_conversation(connection, conversation_id)
-        now = await self._conversation(connection, conversation_id)
-        if now.agent is None or now.agent.id != agent_id:
-            raise StateConflict(taken_by(now), now)
-        return now
+    async def _apply(self, connection: AsyncConnection, to: Conversation, step: Step) -> Conversation:
+        """Writes a step of a conversation that is ``_locked``, and tells whoever shows it; how it is then."""
+        await lifecycle.apply(connection, to, step)
+        await self._notify(connection, "state", to.id, to.contact.id)
+        return await self._conversation(connection, to.id)
 
     async def _message(self, connection: AsyncConnection, message_id: int) -> Message:
         return rows.message((await connection.execute(MESSAGE.where(message.c.id == message_id))).one())
@@ -197,10 +196,3 @@ class Base:
 def in_language(texts: Mapping[str, str], language: str | None) -> str:
     """The text in the language, else the default one."""
     return texts.get(language or "") or texts[""]
-
-
-def taken_by(now: Conversation) -> str:
-    """Why somebody else cannot have it."""
-    if now.agent is not None:
-        return f"{now.agent.name} has this conversation"
-    return f"this conversation is {now.state.value}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from bot.domain.dialogue import DialogueState, transition
 from bot.model import (
     Author,
     Contact,
@@ -28,7 +29,6 @@ from bot.model import (
     Priority,
     Receipt,
     Reply,
-    Thread,
     TurnInput,
     Visibility,
 )
@@ -36,6 +36,7 @@ from bot.queue import DELIVER, TURN, Claim
 from bot.queue.statements import BORN, ENDED, OTHERS_WAIT
 from bot.store import rows
 from bot.store.base import NOTIFY_CHANNEL, Base
+from bot.store.lifecycle import WAITING_AFTER_MESSAGE
 
 _NOTIFY = f"""
     pg_notify('{NOTIFY_CHANNEL}', json_build_object(
@@ -57,7 +58,10 @@ _RECEIVE = f"""
             AND xmax = pg_current_xact_id()::xid
     ), spoken AS (
         SELECT conversation.* FROM conversation, customer
-        WHERE conversation.contact_id = customer.id AND conversation.state <> 'resolved'
+        WHERE conversation.contact_id = customer.id AND conversation.thread = %(thread)s
+            AND conversation.state <> 'resolved'
+            -- What its agent laid aside is woken, of which there is an event.
+            AND conversation.snoozed_until IS NULL
         FOR NO KEY UPDATE OF conversation
     ), made AS (
         INSERT INTO message
@@ -69,8 +73,7 @@ _RECEIVE = f"""
         RETURNING id, conversation_id, contact_id, cursor
     ), touched AS (
         -- Not for a message that is known already: nobody waits anew for its answer.
-        UPDATE conversation SET updated_at = now(),
-            waiting_since = CASE WHEN state <> 'bot' THEN coalesce(waiting_since, now()) END
+        UPDATE conversation SET updated_at = now(), {WAITING_AFTER_MESSAGE}
         FROM made WHERE conversation.id = made.conversation_id
     ), told AS (
         UPDATE contact
@@ -100,10 +103,9 @@ _ANSWER = f"""
         RETURNING message_id
     ), kept AS (
         UPDATE conversation
-        SET updated_at = now(), language = %(language)s, misses = %(misses)s,
-            last_answer = CASE WHEN %(keeps_thread)s THEN last_answer ELSE %(topic)s END,
-            offered = CASE WHEN %(keeps_thread)s THEN offered ELSE %(offered)s END,
-            topic = CASE WHEN %(keeps_thread)s THEN topic ELSE coalesce(%(topic)s, topic) END
+        SET updated_at = now(), language = %(language)s, misses = %(misses)s, last_answer = %(last_answer)s,
+            offered = %(offered)s,
+            topic = CASE WHEN %(keeps_dialogue)s THEN topic ELSE coalesce(%(topic)s, topic) END
         FROM taken
         WHERE id = %(conversation)s AND generation = %(generation)s AND state = 'bot'
         RETURNING id
@@ -179,6 +181,7 @@ class FastPath(Base):
             "name": incoming.sender.name,
             "language": incoming.sender.language,
             "mark": incoming.mark,
+            "thread": incoming.thread,
             "external_id": incoming.external_id,
             "text": incoming.text,
             "payload": None if (payload := rows.payload(incoming)) is None else Jsonb(payload),
@@ -207,6 +210,7 @@ class FastPath(Base):
         """The bot's reply in a conversation that it still has, and the end of the turn. ``immediate``: what is recorded
         is with its customer, unless something before it is not; whether it is."""
         conversation = taken.conversation
+        after = transition(conversation.dialogue, decision)
         values: dict[str, Any] = {
             "message": taken.message.id,
             "conversation": conversation.id,
@@ -217,9 +221,10 @@ class FastPath(Base):
             "topic": decision.topic,
             "ranking": None if prediction is None else Jsonb(rows.ranking(prediction)),
             "language": language,
-            "misses": 0 if decision.understood else conversation.thread.misses + 1,
-            "keeps_thread": decision.keeps_thread,
-            "offered": Jsonb(list(decision.offers)),
+            "keeps_dialogue": decision.keeps_dialogue,
+            "misses": after.misses,
+            "last_answer": after.last_answer,
+            "offered": Jsonb(list(after.offered)),
             "text": reply.text,
             "format": reply.format.value,
             "buttons": Jsonb(rows.to_json(reply.buttons)),
@@ -294,7 +299,7 @@ def _turn_input(incoming: Incoming, row: dict[str, Any]) -> TurnInput | None:
         opened_at=row["opened_at"],
         updated_at=row["created_at"],
         queued_at=row["queued_at"],
-        thread=Thread(row["misses"], row["last_answer"], tuple(row["offered"])),
+        dialogue=DialogueState(row["misses"], row["last_answer"], tuple(row["offered"])),
         generation=row["generation"],
     )
     return TurnInput(

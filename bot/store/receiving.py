@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import Interval, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Interval, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.history import CUSTOMER
+from bot.domain.lifecycle import wake, write_again
 from bot.model import (
     Author,
     ConversationState,
-    EscalationReason,
     Incoming,
     Receipt,
     Reopening,
     Visibility,
     contact_key,
 )
-from bot.store import rows, tables
+from bot.store import lifecycle, rows, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath
 from bot.store.tables import agent, contact, conversation, delivery, message, message_version, turn
@@ -79,7 +79,9 @@ class Receiving(FastPath):
         # The caller holds the contact's row: nobody records the same event, or opens a conversation, meanwhile.
         known = select(message).where(message.c.contact_id == contact_id, message.c.external_id == incoming.external_id)
         is_open = select(conversation.c.id).where(
-            conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+            conversation.c.contact_id == contact_id,
+            conversation.c.thread == incoming.thread,
+            conversation.c.state != ConversationState.RESOLVED,
         )
         found = (
             await connection.execute(
@@ -92,10 +94,14 @@ class Receiving(FastPath):
         ).one()
         if found.message_id is not None:
             return Receipt(found.message_id, found.conversation_id, duplicate=True)
-        reopened = None if found.open_id or reopening is None else await self._reopen(connection, contact_id, reopening)
+        reopened = None
+        if found.open_id is None and reopening is not None:
+            reopened = await self._reopen(connection, contact_id, incoming.thread, reopening)
         conversation_id = found.open_id or (reopened[0] if reopened else None)
         if conversation_id is None:
-            conversation_id = await self._open_conversation(connection, contact_id)
+            conversation_id = await lifecycle.open_conversation(
+                connection, contact_id, thread=incoming.thread, subject=incoming.subject
+            )
         message_id = (
             await connection.execute(
                 insert(message)
@@ -116,19 +122,8 @@ class Receiving(FastPath):
             )
         ).scalar_one()
         await connection.execute(insert(turn).values(message_id=message_id, conversation_id=conversation_id))
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == conversation_id)
-            .values(
-                updated_at=func.now(),
-                waiting_since=case(
-                    (
-                        conversation.c.state != ConversationState.BOT,
-                        func.coalesce(conversation.c.waiting_since, func.now()),
-                    )
-                ),
-            )
-        )
+        if await lifecycle.customer_wrote(connection, conversation_id):
+            await self._wake(connection, conversation_id)
         if reopened and reopening is not None:
             await self._tell_reopened(connection, conversation_id, reopening, told=reopened[1])
         await self._queue.defer_turn(connection, message_id, conversation_id)
@@ -141,17 +136,18 @@ class Receiving(FastPath):
         return Receipt(message_id, conversation_id)
 
     async def _reopen(
-        self, connection: AsyncConnection, contact_id: int, reopening: Reopening
+        self, connection: AsyncConnection, contact_id: int, thread: str, reopening: Reopening
     ) -> tuple[int, bool] | None:
-        """The contact's last conversation, if a person had it and it was resolved a short while ago: it goes on with
-        that person if they are here, and else in the queue. Its id, and whether the customer was told that it was
-        resolved. The caller holds the contact's row."""
+        """The contact's last conversation in that thread, if a person had it and it was resolved a short while ago: it
+        goes on with that person if they are here, and else in the queue. Its id, and whether the customer was told that
+        it was resolved. The caller holds the contact's row."""
         last = (
             await connection.execute(
                 select(conversation.c.id, conversation.c.last_agent_id, _IS_HERE.label("is_here"))
                 .join(agent, agent.c.id == conversation.c.last_agent_id)
                 .where(
                     conversation.c.contact_id == contact_id,
+                    conversation.c.thread == thread,
                     conversation.c.state == ConversationState.RESOLVED,
                     conversation.c.resolved_at > func.now() - reopening.within,
                 )
@@ -164,25 +160,17 @@ class Receiving(FastPath):
         if last is None:
             return None
         told = not await self._withdraw_held(connection, last.id)
-        values: dict[str, Any] = {"state": ConversationState.QUEUED, "queued_at": func.now()}
-        values["reason"] = EscalationReason.REOPENED
-        if last.is_here:
-            values = {"state": ConversationState.ASSIGNED, "agent_id": last.last_agent_id}
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == last.id)
-            .values(
-                {
-                    **values,
-                    "generation": conversation.c.generation + 1,
-                    "resolved_at": None,
-                    "misses": 0,
-                    "last_answer": None,
-                    "offered": [],
-                }
-            )
-        )
+        closed, at = await self._locked(connection, last.id)
+        step = write_again(closed, at, last.last_agent_id if last.is_here else None)
+        await lifecycle.apply(connection, closed, step)
         return int(last.id), told
+
+    async def _wake(self, connection: AsyncConnection, conversation_id: int) -> None:
+        """The customer wrote: what was laid aside until later is not any more."""
+        snoozed, _ = await self._locked(connection, conversation_id)
+        step = wake(snoozed, CUSTOMER)
+        assert step is not None
+        await self._apply(connection, snoozed, step)
 
     async def _tell_reopened(
         self, connection: AsyncConnection, conversation_id: int, reopening: Reopening, *, told: bool
@@ -204,23 +192,6 @@ class Receiving(FastPath):
             await self._add_notice(connection, now, text)
         elif told:
             await self._add_notice(connection, now, in_language(reopening.to_agent, now.language))
-
-    async def _open_conversation(self, connection: AsyncConnection, contact_id: int) -> int:
-        """A new conversation of the contact, who has none open."""
-        made = await connection.execute(
-            insert(conversation)
-            .values(
-                contact_id=contact_id,
-                # A returning customer is spoken to in the language of the last engagement.
-                language=select(conversation.c.language)
-                .where(conversation.c.contact_id == contact_id)
-                .order_by(conversation.c.id.desc())
-                .limit(1)
-                .scalar_subquery(),
-            )
-            .returning(conversation.c.id)
-        )
-        return int(made.scalar_one())
 
     async def _record_edit(
         self, connection: AsyncConnection, contact_id: int, incoming: Incoming, reopening: Reopening | None

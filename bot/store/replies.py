@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain import lifecycle
 from bot.model import (
     Attachment,
     Author,
@@ -20,7 +21,8 @@ from bot.model import (
 from bot.queue import DELIVER
 from bot.store import rows, tables
 from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, failure, message, message_version
+from bot.store.lifecycle import apply
+from bot.store.tables import contact, delivery, failure, message, message_version
 
 
 class Replies(Base):
@@ -47,10 +49,10 @@ class Replies(Base):
             "attachments": rows.to_json(attachments),
         }
         async with self._engine.begin() as connection:
-            await self._lock_conversation(connection, conversation_id)
+            now, _ = await self._locked(connection, conversation_id)
             if known := await self._submitted(connection, conversation_id, submission, said):
                 return await self._message(connection, known)
-            now = await self._assigned_to(connection, conversation_id, agent_id)
+            answered = lifecycle.answer(now, agent_id)
             if reply_to is not None:
                 await self._check_answered(connection, reply_to, now.contact.id)
             message_id = await self._add_outgoing(
@@ -64,8 +66,8 @@ class Replies(Base):
                 reply_to=reply_to,
                 submission=submission,
             )
-            # They have an answer of a person.
-            await connection.execute(update(conversation).where(conversation.c.id == now.id).values(waiting_since=None))
+            if answered is not None:
+                await apply(connection, now, answered)
             await self._notify(connection, "message", now.id, now.contact.id)
             return await self._message(connection, message_id)
 
@@ -75,10 +77,9 @@ class Replies(Base):
         """Writes a private note. Any agent may, at any time; ``submission`` as in ``add_reply``."""
         said = {"author": Author.AGENT, "agent_id": agent_id, "visibility": Visibility.PRIVATE, "text": body}
         async with self._engine.begin() as connection:
-            await self._lock_conversation(connection, conversation_id)
+            now, _ = await self._locked(connection, conversation_id)
             if known := await self._submitted(connection, conversation_id, submission, said):
                 return await self._message(connection, known)
-            now = await self._conversation(connection, conversation_id)
             message_id = await self._add_message(
                 connection,
                 now.id,

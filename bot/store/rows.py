@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from bot.domain.dialogue import DialogueState
+from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
 from bot.model import (
     Agent,
     Attachment,
@@ -25,7 +27,6 @@ from bot.model import (
     Prediction,
     Priority,
     Role,
-    Thread,
     Visibility,
 )
 from bot.staff import Session
@@ -114,8 +115,29 @@ def conversation(row: Row[Any]) -> Conversation:
         resolved_at=row.resolved_at,
         waiting_since=row.waiting_since,
         last_agent_id=row.last_agent_id,
-        thread=Thread(row.misses, row.last_answer, tuple(row.offered)),
+        snoozed_until=row.snoozed_until,
+        thread=row.thread,
+        subject=row.subject,
+        dialogue=DialogueState(row.misses, row.last_answer, tuple(row.offered)),
         generation=row.generation,
+    )
+
+
+def dialogue(state: DialogueState) -> dict[str, Any]:
+    """The columns of ``conversation`` that hold it."""
+    return {"misses": state.misses, "last_answer": state.last_answer, "offered": list(state.offered)}
+
+
+def event(row: Row[Any]) -> HistoryEvent:
+    return HistoryEvent(
+        EventKind(row.kind),
+        Actor(ActorKind(row.actor), row.actor_id),
+        row.conversation_id,
+        row.agent_id,
+        row.data,
+        row.address,
+        row.id,
+        row.at,
     )
 
 

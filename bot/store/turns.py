@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.dialogue import transition
+from bot.domain.lifecycle import escalate
 from bot.model import (
-    Action,
     Author,
     Button,
     Command,
@@ -28,6 +29,7 @@ from bot.queue import Claim
 from bot.store import rows
 from bot.store.base import MESSAGE
 from bot.store.fastpath import FastPath
+from bot.store.lifecycle import apply
 from bot.store.tables import conversation, message, turn
 
 
@@ -93,7 +95,7 @@ class TurnTaking(FastPath):
         now = taken.conversation
         if (
             now.state is ConversationState.BOT
-            and decision.action is not Action.ESCALATE
+            and not decision.escalates
             and len(replies) == 1
             and claim is not None
             and self._queue.is_open
@@ -103,42 +105,13 @@ class TurnTaking(FastPath):
                     taken, decision, replies[0], language, prediction, claim, immediate=immediate
                 )
             )
-        escalates = decision.action is Action.ESCALATE and now.state is ConversationState.BOT
+        escalates = decision.escalates and now.state is ConversationState.BOT
         async with self._engine.begin() as connection:
             if not await self._end_turn(connection, taken.message.id, decision, prediction):
                 return TurnEnd()
-            position: int | None = None
-            values: dict[str, Any] = {
-                "updated_at": func.now(),
-                "language": language,
-                "misses": 0 if decision.understood or escalates else now.thread.misses + 1,
-            }
-            if not decision.keeps_thread:
-                values |= {"last_answer": decision.topic, "offered": list(decision.offers)}
-            if escalates:
-                values |= {
-                    "state": ConversationState.QUEUED,
-                    "generation": now.generation + 1,
-                    "queued_at": func.now(),
-                    "waiting_since": func.coalesce(conversation.c.waiting_since, func.now()),
-                    "reason": decision.reason,
-                    "priority": int(decision.priority),
-                    "last_answer": None,
-                    "offered": [],
-                }
-            if decision.reason in (None, EscalationReason.TOPIC) and decision.topic and not decision.keeps_thread:
-                values["topic"] = decision.topic
-            kept = await connection.execute(
-                update(conversation)
-                .where(
-                    conversation.c.id == now.id,
-                    conversation.c.generation == now.generation,
-                    conversation.c.state == now.state,
-                )
-                .values(values)
-            )
-            if kept.rowcount == 0:
+            if not await (self._escalate if escalates else self._go_on)(connection, now, decision, language):
                 return TurnEnd()
+            position: int | None = None
             if escalates:
                 await self._note_escalation(connection, now, decision, prediction)
                 position = await self._position(connection, now.id)
@@ -157,6 +130,35 @@ class TurnTaking(FastPath):
                 )
             await self._notify(connection, "state" if escalates else "reply", now.id, now.contact.id)
             return TurnEnd(position)
+
+    async def _go_on(
+        self, connection: AsyncConnection, now: Conversation, decision: Decision, language: str | None
+    ) -> bool:
+        """Keeps what the turn leaves open; False if the conversation is not as it was any more."""
+        kept = await connection.execute(
+            update(conversation)
+            .where(
+                conversation.c.id == now.id,
+                conversation.c.generation == now.generation,
+                conversation.c.state == now.state,
+            )
+            .values(updated_at=func.now(), language=language, topic=_topic(now, decision))
+            .values(rows.dialogue(transition(now.dialogue, decision)))
+        )
+        return kept.rowcount == 1
+
+    async def _escalate(
+        self, connection: AsyncConnection, now: Conversation, decision: Decision, language: str | None
+    ) -> bool:
+        """Asks for a person; False if the conversation is not as it was any more."""
+        assert decision.reason is not None
+        found, at = await self._locked(connection, now.id)
+        if (found.generation, found.state) != (now.generation, now.state):
+            return False
+        topic = _topic(found, decision)
+        step = escalate(found, at, decision.reason, decision.priority, topic)
+        await apply(connection, found, step, language=language, topic=topic)
+        return True
 
     async def skip_turn(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""
@@ -195,3 +197,10 @@ class TurnTaking(FastPath):
         await self._add_message(
             connection, escalated.id, escalated.contact.id, Author.SYSTEM, note, visibility=Visibility.PRIVATE
         )
+
+
+def _topic(now: Conversation, decision: Decision) -> str | None:
+    """What the conversation is about once the decision is carried out."""
+    if decision.reason in (None, EscalationReason.TOPIC) and not decision.keeps_dialogue:
+        return decision.topic or now.topic
+    return now.topic

@@ -1,0 +1,125 @@
+"""The one writer of a conversation's state and of what belongs to it (``OWNED``), and of its events.
+
+What an act changes is decided in ``bot/domain/lifecycle.py``; here it is written. A test looks for any other write.
+Functions are steps of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import case, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain import lifecycle
+from bot.domain.history import EventKind, HistoryEvent
+from bot.domain.lifecycle import Changes, Step
+from bot.model import Conversation, ConversationState, NotFound
+from bot.store import rows
+from bot.store.tables import conversation, event
+
+OWNED = frozenset(Changes.__annotations__) - {"dialogue"}
+"""The columns of ``conversation`` that are written here and nowhere else."""
+
+WAITING_AFTER_MESSAGE = "waiting_since = CASE WHEN state <> 'bot' THEN coalesce(waiting_since, now()) END"
+"""As ``customer_wrote`` writes it, for a statement that does more at once, to a conversation that is not snoozed."""
+
+
+async def locked(connection: AsyncConnection, conversation_id: int) -> datetime:
+    """Holds the conversation's row until the commit: what is read then stays. Returns the time of the transaction,
+    which is that of its events; ``NotFound`` where there is no such conversation."""
+    query = select(func.now()).where(conversation.c.id == conversation_id).with_for_update()
+    at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
+    if at is None:
+        raise NotFound(f"there is no conversation {conversation_id}")
+    return at
+
+
+async def open_conversation(
+    connection: AsyncConnection, contact_id: int, *, thread: str = "", subject: str | None = None
+) -> int:
+    """A new conversation of the contact, who has none open in that thread. Its id."""
+    made = await connection.execute(
+        insert(conversation)
+        .values(
+            contact_id=contact_id,
+            thread=thread,
+            subject=subject,
+            # A returning customer is spoken to in the language of the last engagement.
+            language=select(conversation.c.language)
+            .where(conversation.c.contact_id == contact_id)
+            .order_by(conversation.c.id.desc())
+            .limit(1)
+            .scalar_subquery(),
+        )
+        .returning(conversation.c.id)
+    )
+    conversation_id = int(made.scalar_one())
+    await record(connection, lifecycle.opened(conversation_id, thread=thread, subject=subject))
+    return conversation_id
+
+
+async def apply(connection: AsyncConnection, to: Conversation, step: Step, **others: Any) -> None:
+    """Writes a step, and ``others``: columns that are not of the lifecycle and change with it. The caller holds the
+    conversation's row (``locked``) since before it read ``to``."""
+    assert not OWNED & others.keys(), f"{OWNED & others.keys()} must come from a step"
+    values = {name: _plain(value) for name, value in step.changes.items() if name != "dialogue"}
+    if "dialogue" in step.changes:
+        values |= rows.dialogue(step.changes["dialogue"])
+    if "state" in values:
+        values["updated_at"] = func.now()
+    changed = await connection.execute(
+        update(conversation)
+        .where(conversation.c.id == to.id, conversation.c.generation == to.generation)
+        .values(values | others)
+    )
+    if changed.rowcount != 1:
+        raise RuntimeError(f"conversation {to.id} was changed by somebody else: lock it before reading it")
+    await record(connection, step.event)
+
+
+async def customer_wrote(connection: AsyncConnection, conversation_id: int) -> bool:
+    """A message of the customer is there: unless the bot has the conversation, they wait for a person. Whether it is
+    snoozed: then a ``wake`` is due."""
+    wrote = await connection.execute(
+        update(conversation)
+        .where(conversation.c.id == conversation_id)
+        .values(
+            updated_at=func.now(),
+            waiting_since=case(
+                (
+                    conversation.c.state != ConversationState.BOT,
+                    func.coalesce(conversation.c.waiting_since, func.now()),
+                )
+            ),
+        )
+        .returning(conversation.c.snoozed_until)
+    )
+    return wrote.scalar_one() is not None
+
+
+async def record(connection: AsyncConnection, happened: HistoryEvent) -> None:
+    await connection.execute(
+        insert(event).values(
+            kind=happened.kind.value,
+            actor=happened.actor.kind.value,
+            actor_id=happened.actor.agent_id,
+            address=happened.address,
+            data=dict(happened.data),
+            conversation_id=happened.conversation_id,
+            agent_id=happened.agent_id,
+        )
+    )
+
+
+async def last_of(connection: AsyncConnection, conversation_id: int, kind: EventKind) -> HistoryEvent | None:
+    """The latest event of that kind."""
+    query = select(event).where(event.c.conversation_id == conversation_id, event.c.kind == kind.value)
+    row = (await connection.execute(query.order_by(event.c.id.desc()).limit(1))).one_or_none()
+    return None if row is None else rows.event(row)
+
+
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, Enum) else value

@@ -131,7 +131,7 @@ class DeskWork(Base):
                 select(conversation.c.id)
                 .where(conversation.c.agent_id == agent_id)
                 .order_by(*_AS_SERVED)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
         ).scalars()
         ids = list(found)

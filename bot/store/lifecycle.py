@@ -30,7 +30,8 @@ WAITING_AFTER_MESSAGE = "waiting_since = CASE WHEN state <> 'bot' THEN coalesce(
 async def locked(connection: AsyncConnection, conversation_id: int) -> datetime:
     """Holds the conversation's row until the commit: what is read then stays. Returns the time of the transaction,
     which is that of its events; ``NotFound`` where there is no such conversation."""
-    query = select(func.now()).where(conversation.c.id == conversation_id).with_for_update()
+    # Past the references of what is written meanwhile: nobody changes the conversation without this lock.
+    query = select(func.now()).where(conversation.c.id == conversation_id).with_for_update(key_share=True)
     at: datetime | None = (await connection.execute(query)).scalar_one_or_none()
     if at is None:
         raise NotFound(f"there is no conversation {conversation_id}")

@@ -60,7 +60,7 @@ class Staffing(DeskWork, Agents):
             made = insert(agent).values(name=name, role=role, password_hash=password_hash, public_name=seen)
             with _named(name, seen):
                 row = (await connection.execute(made.returning(agent))).one()
-            await self._happened(connection, EventKind.AGENT_ADDED, row.id, by, {"name": name, "role": role.value})
+            await self._happened(connection, EventKind.AGENT_ADDED, row.id, by, {"name": name, "role": row.role})
             return rows.agent(row)
 
     async def _has_public_name(self, connection: AsyncConnection, name: str) -> bool:

@@ -58,11 +58,11 @@ class Step:
     event: HistoryEvent
 
 
-def opened(conversation_id: int, *, thread: str = "", subject: str | None = None) -> HistoryEvent:
-    """A customer began a conversation. It begins with the bot; nothing was before."""
+def opened(*, thread: str = "", subject: str | None = None) -> HistoryEvent:
+    """A customer begins a conversation, which has no number yet. It begins with the bot; nothing was before."""
     data = {"state": ConversationState.BOT.value, "thread": thread or None, "subject": subject}
     known = {name: value for name, value in data.items() if value is not None}
-    return HistoryEvent(EventKind.OPENED, CUSTOMER, conversation_id, data=known)
+    return HistoryEvent(EventKind.OPENED, CUSTOMER, data=known)
 
 
 # --- into the queue -------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import Insert, Update, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
@@ -42,43 +42,45 @@ async def open_conversation(
     connection: AsyncConnection, contact_id: int, *, thread: str = "", subject: str | None = None
 ) -> int:
     """A new conversation of the contact, who has none open in that thread. Its id."""
-    made = await connection.execute(
-        insert(conversation)
-        .values(
-            contact_id=contact_id,
-            thread=thread,
-            subject=subject,
-            # A returning customer is spoken to in the language of the last engagement.
-            language=select(conversation.c.language)
-            .where(conversation.c.contact_id == contact_id)
-            .order_by(conversation.c.id.desc())
-            .limit(1)
-            .scalar_subquery(),
-        )
-        .returning(conversation.c.id)
+    made = insert(conversation).values(
+        contact_id=contact_id,
+        thread=thread,
+        subject=subject,
+        # A returning customer is spoken to in the language of the last engagement.
+        language=select(conversation.c.language)
+        .where(conversation.c.contact_id == contact_id)
+        .order_by(conversation.c.id.desc())
+        .limit(1)
+        .scalar_subquery(),
     )
-    conversation_id = int(made.scalar_one())
-    await record(connection, lifecycle.opened(conversation_id, thread=thread, subject=subject))
-    return conversation_id
+    opened = await connection.execute(_with_event(made, lifecycle.opened(thread=thread, subject=subject)))
+    return int(opened.scalar_one())
 
 
-async def apply(connection: AsyncConnection, to: Conversation, step: Step, **others: Any) -> None:
-    """Writes a step, and ``others``: columns that are not of the lifecycle and change with it. The caller holds the
-    conversation's row (``locked``) since before it read ``to``."""
-    assert not OWNED & others.keys(), f"{OWNED & others.keys()} must come from a step"
+async def apply(connection: AsyncConnection, to: Conversation, step: Step) -> None:
+    """Writes a step. The caller holds the conversation's row (``locked``) since before it read ``to``."""
     values = {name: _plain(value) for name, value in step.changes.items() if name != "dialogue"}
     if "dialogue" in step.changes:
         values |= rows.dialogue(step.changes["dialogue"])
     if "state" in values:
         values["updated_at"] = func.now()
-    changed = await connection.execute(
+    changed = (
         update(conversation)
         .where(conversation.c.id == to.id, conversation.c.generation == to.generation)
-        .values(values | others)
+        .values(values)
     )
-    if changed.rowcount != 1:
+    if (await connection.execute(_with_event(changed, step.event))).one_or_none() is None:
         raise RuntimeError(f"conversation {to.id} was changed by somebody else: lock it before reading it")
-    await record(connection, step.event)
+
+
+def _with_event(write: Insert | Update, happened: HistoryEvent) -> Insert:
+    """One way to the database for both: writes a conversation, and its event if there was one to write."""
+    written = write.returning(conversation.c.id).cte("written")
+    columns = {**_columns(happened), "conversation_id": written.c.id}
+    values = [
+        value if name == "conversation_id" else literal(value, event.c[name].type) for name, value in columns.items()
+    ]
+    return insert(event).from_select([*columns], select(*values)).add_cte(written).returning(event.c.conversation_id)
 
 
 async def customer_wrote(connection: AsyncConnection, conversation_id: int) -> bool:
@@ -102,17 +104,20 @@ async def customer_wrote(connection: AsyncConnection, conversation_id: int) -> b
 
 
 async def record(connection: AsyncConnection, happened: HistoryEvent) -> None:
-    await connection.execute(
-        insert(event).values(
-            kind=happened.kind.value,
-            actor=happened.actor.kind.value,
-            actor_id=happened.actor.agent_id,
-            address=happened.address,
-            data=dict(happened.data),
-            conversation_id=happened.conversation_id,
-            agent_id=happened.agent_id,
-        )
-    )
+    """Of something that changes no conversation."""
+    await connection.execute(insert(event).values(_columns(happened)))
+
+
+def _columns(of: HistoryEvent) -> dict[str, Any]:
+    return {
+        "kind": of.kind.value,
+        "actor": of.actor.kind.value,
+        "actor_id": of.actor.agent_id,
+        "address": of.address,
+        "data": dict(of.data),
+        "conversation_id": of.conversation_id,
+        "agent_id": of.agent_id,
+    }
 
 
 async def last_of(connection: AsyncConnection, conversation_id: int, kind: EventKind) -> HistoryEvent | None:

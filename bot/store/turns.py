@@ -109,10 +109,11 @@ class TurnTaking(FastPath):
         async with self._engine.begin() as connection:
             if not await self._end_turn(connection, taken.message.id, decision, prediction):
                 return TurnEnd()
-            if not await (self._escalate if escalates else self._go_on)(connection, now, decision, language):
+            if not await self._go_on(connection, now, decision, language):
                 return TurnEnd()
             position: int | None = None
             if escalates:
+                await self._escalate(connection, now, decision)
                 await self._note_escalation(connection, now, decision, prediction)
                 position = await self._position(connection, now.id)
             elif now.state is ConversationState.QUEUED:
@@ -147,18 +148,11 @@ class TurnTaking(FastPath):
         )
         return kept.rowcount == 1
 
-    async def _escalate(
-        self, connection: AsyncConnection, now: Conversation, decision: Decision, language: str | None
-    ) -> bool:
-        """Asks for a person; False if the conversation is not as it was any more."""
+    async def _escalate(self, connection: AsyncConnection, now: Conversation, decision: Decision) -> None:
+        """Asks for a person, in the conversation of a turn that has just ended."""
         assert decision.reason is not None
         found, at = await self._locked(connection, now.id)
-        if (found.generation, found.state) != (now.generation, now.state):
-            return False
-        topic = _topic(found, decision)
-        step = escalate(found, at, decision.reason, decision.priority, topic)
-        await apply(connection, found, step, language=language, topic=topic)
-        return True
+        await apply(connection, found, escalate(found, at, decision.reason, decision.priority, found.topic))
 
     async def skip_turn(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""

@@ -311,8 +311,8 @@ def test_a_snooze_ends_in_the_future() -> None:
 
 
 def test_a_conversation_begins_with_the_bot() -> None:
-    assert lifecycle.opened(7) == HistoryEvent(EventKind.OPENED, CUSTOMER, 7, data={"state": "bot"})
-    assert lifecycle.opened(7, thread="<a@b>", subject="My fee").data == {
+    assert lifecycle.opened() == HistoryEvent(EventKind.OPENED, CUSTOMER, data={"state": "bot"})
+    assert lifecycle.opened(thread="<a@b>", subject="My fee").data == {
         "state": "bot",
         "thread": "<a@b>",
         "subject": "My fee",

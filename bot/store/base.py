@@ -51,15 +51,22 @@ MESSAGE = (
 
 
 class Base:
-    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+    def __init__(self, engine: AsyncEngine, queue: Queue, *, at_once: bool = True) -> None:
+        """``at_once=False`` is for tests: everything goes the general way, step by step (``fastpath``)."""
         self._engine = engine
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         """For a single look: one round trip instead of the three of a transaction."""
         self._queue = queue
+        self._wants_at_once = at_once
 
     async def close(self) -> None:
         """Gives the connections back."""
         await self._engine.dispose()
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether the statements of ``fastpath`` may be taken: they go over the queue's own connections."""
+        return self._wants_at_once and self._queue.is_open
 
     async def ping(self) -> None:
         """Raises if the database does not answer, or takes no writes."""

@@ -154,7 +154,7 @@ class Deliveries(FastPath):
         """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
         ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
         ``claim`` is ended with it where that can be done in the same transaction."""
-        if index is not None and external_id is not None and claim is not None and self._queue.is_open:
+        if index is not None and external_id is not None and claim is not None and self._at_once:
             await self._sent_at_once(begun, index, external_id, claim)
             return
         async with self._engine.begin() as connection:

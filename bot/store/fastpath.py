@@ -169,7 +169,7 @@ _SENT = f"""
 class FastPath(Base):
     async def _receive_at_once(self, incoming: Incoming) -> Receipt | None:
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
-        if incoming.edits or incoming.attachments or incoming.replies_to or not self._queue.is_open:
+        if incoming.edits or incoming.attachments or incoming.replies_to or not self._at_once:
             return None
         values: dict[str, Any] = {
             "channel": incoming.channel,

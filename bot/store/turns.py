@@ -96,7 +96,7 @@ class TurnTaking(FastPath):
             and decision.action is not Action.ESCALATE
             and len(replies) == 1
             and claim is not None
-            and self._queue.is_open
+            and self._at_once
         ):
             return TurnEnd(
                 shown=await self._answer_at_once(

@@ -25,3 +25,5 @@ that lock looked up; without it PostgreSQL may read all that waits, and join."""
 ENDED = "DELETE FROM procrastinate_jobs WHERE id = %(job)s AND attempts = %(attempts)s AND status = 'doing'"
 """Ends a job in the transaction that its work is recorded in."""
 OTHERS_WAIT = "EXISTS (SELECT FROM procrastinate_jobs WHERE lock = {lock} AND status = 'todo')"
+OF_NOBODY: dict[str, None] = {"worker": None, "job": None, "attempts": None}
+"""The values with which ``BORN`` gives a job to no worker, and ``ENDED`` ends none."""

@@ -11,11 +11,11 @@ from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound, StateConflict
-from bot.queue import Queue
-from bot.store import rows
+from bot.queue import Queue, delivery_priority
+from bot.store import rows, values
+from bot.store.statements import NOTIFY_CHANNEL, SAY
 from bot.store.tables import agent, contact, conversation, delivery, message
-
-NOTIFY_CHANNEL = "switchboard"
+from bot.store.values import Values
 
 _customer = contact.alias("customer")
 CONVERSATION = (
@@ -136,33 +136,19 @@ class Base:
         )
         return int(made.scalar_one())
 
-    async def _add_outgoing(
-        self,
-        connection: AsyncConnection,
-        to: Conversation,
-        author: Author,
-        body: str,
-        format: MessageFormat,
-        *,
-        held_for: timedelta = timedelta(),
-        **values: Any,
-    ) -> int:
-        """A message to the customer: pending, and its delivery deferred. One that is ``held_for`` a while has no job
-        until a sweep releases it (``release_held``)."""
-        if held_for:
-            values["held_until"] = func.now() + held_for
-        message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
-        await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
-        await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
-        if not held_for:
-            await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
-        return message_id
+    async def _add_outgoing(self, connection: AsyncConnection, said: Values) -> Any:
+        """A message to the customer, of ``values.said``; its id, and whether it is ``shown`` already."""
+        if said["priority"] == delivery_priority(urgent=True) and said["held_for"] is None:
+            await self._queue.hurry(connection, said["contact"])
+        return await self._queue.within(connection, SAY, said)
 
     async def _add_notice(
         self, connection: AsyncConnection, to: Conversation, body: str, *, held_for: timedelta = timedelta()
     ) -> None:
         """The desk's own words to the customer."""
-        await self._add_outgoing(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_for=held_for)
+        await self._add_outgoing(
+            connection, values.said(to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_for=held_for)
+        )
 
     async def _withdraw_held(self, connection: AsyncConnection, conversation_id: int) -> bool:
         """Takes back what is held back in a conversation, as if it had never been written; whether there was any. The

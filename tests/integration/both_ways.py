@@ -4,12 +4,14 @@ that the two can be compared: what must differ (numbers, moments, who works on a
 from __future__ import annotations
 
 import json
-from secrets import token_hex
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Any
 
+import psycopg
 from psycopg.rows import dict_row
 
 from bot.model import (
@@ -28,7 +30,8 @@ from bot.model import (
 )
 from bot.queue import DELIVER, TURN, Claim, Queue
 from bot.store import Store
-from bot.store.base import NOTIFY_CHANNEL
+from bot.store.database import conninfo, create_engine
+from bot.store.statements import NOTIFY_CHANNEL
 
 REOPENING = Reopening(
     timedelta(hours=1),
@@ -108,23 +111,32 @@ class Stage:
 
     async def play(self, scene: Scene) -> list[object]:
         """Everything that is to be alike, step by step."""
-        await self._prepare(scene.before)
-        self.births = Births(
-            await self._number(
-                "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '1 hour') RETURNING id"
-            )
-        )
-        self.queue._worker = self.births  # type: ignore[assignment]
-        try:
+        await self.prepare(scene.before)
+        with await self.working():
             return await self._play(scene)
-        finally:
-            self.queue._worker = None
+
+    async def working(self) -> AbstractContextManager[None]:
+        """A worker is there that takes jobs."""
+        made = await self.sql(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '1 hour') RETURNING id"
+        )
+        self.births = Births(made[0]["id"])
+
+        @contextmanager
+        def there() -> Iterator[None]:
+            self.queue._worker = self.births  # type: ignore[assignment]
+            try:
+                yield
+            finally:
+                self.queue._worker = None
+
+        return there()
 
     async def _play(self, scene: Scene) -> list[object]:
         told: list[object] = [await self._seen()]
         receipt = await self.store.record_incoming(scene.message, REOPENING)
         told += ["recorded", receipt.duplicate, receipt.message_id is None, await self._seen()]
-        turn = await self._sql("SELECT message_id FROM turn WHERE NOT done ORDER BY message_id DESC LIMIT 1")
+        turn = await self.sql("SELECT message_id FROM turn WHERE NOT done ORDER BY message_id DESC LIMIT 1")
         if turn:
             told += await self._turn(scene, turn[0]["message_id"])
             told += await self._deliveries(scene)
@@ -133,7 +145,7 @@ class Stage:
 
     # --- what was before ------------------------------------------------------------------------------
 
-    async def _prepare(self, before: str) -> None:
+    async def prepare(self, before: str) -> None:
         mei = await self.store.add_agent("Mei", Role.AGENT, None)
         self.mei = mei.id
         if before == "new":
@@ -155,24 +167,24 @@ class Stage:
             await self.store.finish_turn(taken, asked, [Reply("place {position}")], language="en")
         if before == "assigned" or before.startswith("resolved") or before == "long":
             await self.store.claim(receipt.conversation_id, mei.id, {"": "here"})
-        await self._sql("DELETE FROM procrastinate_jobs")
-        await self._sql(
+        await self.sql("DELETE FROM procrastinate_jobs")
+        await self.sql(
             "UPDATE delivery SET state = 'sent', external_ids = jsonb_build_array('d' || message_id), placed = 1,"
             " sends = 1, sent_at = now()"
         )
-        await self._sql("UPDATE message SET cursor = nextval('message_cursor') WHERE cursor IS NULL")
+        await self.sql("UPDATE message SET cursor = nextval('message_cursor') WHERE cursor IS NULL")
         if before.startswith("resolved") or before == "long":
             await self._resolve(before)
 
     async def _resolve(self, before: str) -> None:
-        await self._sql(
+        await self.sql(
             "UPDATE conversation SET state = 'resolved', agent_id = NULL, generation = generation + 1,"
             " waiting_since = NULL, resolved_at = now() - %s::interval, last_agent_id = %s",
             "2 hours" if before == "long" else "1 minute",
             None if before == "resolved: by bot" else self.mei,
         )
         if before == "resolved: gone":
-            await self._sql("UPDATE agent SET seen_at = now() - interval '1 hour'")
+            await self.sql("UPDATE agent SET seen_at = now() - interval '1 hour'")
 
     # --- turn and delivery ----------------------------------------------------------------------------
 
@@ -181,12 +193,12 @@ class Stage:
         assert isinstance(taken, TurnInput)
         told: list[object] = ["turn", await self._alike(taken)]
         if scene.under_way:
-            await self._sql(
+            await self.sql(
                 "INSERT INTO procrastinate_jobs (queue_name, task_name, lock) VALUES ('default', 'deliver', %s)",
                 f"contact:{taken.conversation.contact.id}",
             )
         await self._happens(scene.meanwhile, taken)
-        claim = await self._job(TURN, message_id) if scene.claimed else None
+        claim = await self.job(TURN, message_id) if scene.claimed else None
         if taken.conversation.state is ConversationState.ASSIGNED:
             await self.store.skip_turn(taken)
         else:
@@ -202,7 +214,7 @@ class Stage:
             told += [end.position, end.shown]
         await self._end(TURN, message_id, claim)
         if scene.under_way:
-            await self._sql("DELETE FROM procrastinate_jobs WHERE args = '{}'")
+            await self.sql("DELETE FROM procrastinate_jobs WHERE args = '{}'")
         return told
 
     async def _happens(self, meanwhile: str, taken: TurnInput) -> None:
@@ -213,10 +225,10 @@ class Stage:
             await self.store.skip_turn(taken)
         elif meanwhile == "handed back" and open_:
             # As the bot has it again, and not as it was.
-            await self._sql("UPDATE conversation SET generation = generation + 2 WHERE id = %s", taken.conversation.id)
+            await self.sql("UPDATE conversation SET generation = generation + 2 WHERE id = %s", taken.conversation.id)
 
     async def _deliveries(self, scene: Scene) -> list[object]:
-        waiting = await self._sql("SELECT message_id FROM delivery WHERE state = 'pending' ORDER BY message_id")
+        waiting = await self.sql("SELECT message_id FROM delivery WHERE state = 'pending' ORDER BY message_id")
         begun: list[DeliveryInput] = []
         for row in waiting:
             known = self.births.known.get((DELIVER, row["message_id"]))
@@ -225,7 +237,7 @@ class Stage:
             begun.append(one)
         told: list[object] = ["begun", [await self._alike(one) for one in begun], await self._seen()]
         for one in begun:
-            claim = await self._job(DELIVER, one.message.id) if scene.claimed else None
+            claim = await self.job(DELIVER, one.message.id) if scene.claimed else None
             await self._sends(scene.end, one, claim)
             await self._end(DELIVER, one.message.id, claim)
         return [*told, scene.end, await self._seen()]
@@ -235,9 +247,9 @@ class Stage:
             await self.store.record_part(begun, 0, "p0")
             return await self.store.record_sent(begun, 1, "p1", claim)
         if end == "changed":
-            await self._sql("UPDATE delivery SET version = version + 1")
+            await self.sql("UPDATE delivery SET version = version + 1")
         elif end == "deleted":
-            await self._sql("UPDATE message SET deleted_at = now() WHERE author <> 'customer'")
+            await self.sql("UPDATE message SET deleted_at = now() WHERE author <> 'customer'")
         if end == "nothing to send":
             return await self.store.record_sent(begun)
         if end == "edited":
@@ -246,33 +258,30 @@ class Stage:
             await self.store.record_part(begun, 0, "p0")
         return await self.store.record_sent(begun, 0, "p0", claim)
 
-    async def _job(self, task: str, message_id: int) -> Job:
-        (row,) = await self._sql(
+    async def job(self, task: str, message_id: int) -> Job:
+        (row,) = await self.sql(
             "SELECT id, attempts FROM procrastinate_jobs WHERE task_name = %s AND args->>'message_id' = %s",
             task,
             str(message_id),
         )
-        await self._sql("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", row["id"])
+        await self.sql("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", row["id"])
         return Job(row["id"], row["attempts"])
 
     async def _end(self, task: str, message_id: int, claim: Job | None) -> None:
         """As the worker ends a job whose task did not."""
         left = "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'message_id' = %s RETURNING id"
-        assert bool(await self._sql(left, task, str(message_id))) == (claim is None or not claim.over)
+        assert bool(await self.sql(left, task, str(message_id))) == (claim is None or not claim.over)
 
     # --- what there is to see -------------------------------------------------------------------------
 
-    async def _sql(self, query: str, *values: object) -> list[dict[str, Any]]:
+    async def sql(self, query: str, *values: object) -> list[dict[str, Any]]:
         cursor = await self.connection.cursor(row_factory=dict_row).execute(query, values)
         return await cursor.fetchall() if cursor.description else []
-
-    async def _number(self, query: str) -> int:
-        return int((await self._sql(query))[0]["id"])
 
     async def _rows(self) -> dict[str, list[dict[str, Any]]]:
         orders = {"turn": "message_id", "delivery": "message_id", "procrastinate_jobs": "lock, priority, args"}
         tables = ("agent", "contact", "conversation", "message", "message_version", *orders)
-        return {name: await self._sql(f"SELECT * FROM {name} ORDER BY {orders.get(name, 'id')}") for name in tables}
+        return {name: await self.sql(f"SELECT * FROM {name} ORDER BY {orders.get(name, 'id')}") for name in tables}
 
     async def _seen(self) -> object:
         """The rows of all tables, and what was told to the feeds since the last look."""
@@ -288,7 +297,7 @@ class Stage:
 
     async def heard(self) -> list[object]:
         over = f"over {token_hex(8)}"
-        await self._sql("SELECT pg_notify(%s, %s)", NOTIFY_CHANNEL, over)
+        await self.sql("SELECT pg_notify(%s, %s)", NOTIFY_CHANNEL, over)
         heard: list[object] = []
         async for notification in self.listening.notifies(timeout=10):
             if notification.payload == over:
@@ -296,6 +305,22 @@ class Stage:
             if notification.payload.startswith("{"):  # or it is another stage that is over
                 heard.append(sorted(({"opened_by": ""} | json.loads(notification.payload)).items()))
         return heard
+
+
+@asynccontextmanager
+async def stage(url: str, at_once: bool) -> AsyncIterator[Stage]:
+    async with AsyncExitStack() as stack:
+        connect = psycopg.AsyncConnection.connect
+        connection, listening = [
+            await stack.enter_async_context(await connect(conninfo(url), autocommit=True)) for _ in range(2)
+        ]
+        await listening.execute(f"LISTEN {NOTIFY_CHANNEL}")
+        queue = Queue(conninfo(url))
+        await queue.open()
+        stack.push_async_callback(queue.close)
+        store = Store(create_engine(url), queue, at_once=at_once)
+        stack.push_async_callback(store.close)
+        yield Stage(store, queue, connection, listening)
 
 
 class _Places:

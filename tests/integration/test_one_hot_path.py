@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.model import (
@@ -26,14 +25,10 @@ from bot.model import (
     Ranked,
     Reply,
     Sender,
+    TurnInput,
 )
-from bot.queue import Queue
-from bot.store import Store
-from bot.store.base import NOTIFY_CHANNEL
-from bot.store.database import conninfo, create_engine
-from tests.integration.both_ways import BEFORE, ENDS, MEANWHILE, Scene, Stage, differences
-
-Play = Callable[[Scene], tuple[list[object], list[object]]]
+from bot.queue import DELIVER, TURN, Claim
+from tests.integration.both_ways import BEFORE, ENDS, MEANWHILE, Scene, Stage, differences, stage
 
 _SENT = datetime(2026, 1, 2, tzinfo=UTC)
 _BUTTONS = (Button("Yes", "helped:yes"), Button("A person", "human"))
@@ -115,48 +110,117 @@ SCENES = st.builds(
 )
 
 
-@asynccontextmanager
-async def stage(url: str, at_once: bool) -> AsyncIterator[Stage]:
-    async with AsyncExitStack() as stack:
-        connect = psycopg.AsyncConnection.connect
-        connection, listening = [
-            await stack.enter_async_context(await connect(conninfo(url), autocommit=True)) for _ in range(2)
-        ]
-        await listening.execute(f"LISTEN {NOTIFY_CHANNEL}")
-        queue = Queue(conninfo(url))
-        await queue.open()
-        stack.push_async_callback(queue.close)
-        store = Store(create_engine(url), queue, at_once=at_once)
-        stack.push_async_callback(store.close)
-        yield Stage(store, queue, connection, listening)
+class Both:
+    """Plays scenes by either way, one after the other over the same database."""
+
+    def __init__(self, runner: asyncio.Runner, stages: list[Stage], emptying: str) -> None:
+        self._runner, self.stages, self._emptying = runner, stages, emptying
+
+    def play(self, scene: Scene) -> list[list[object]]:
+        """What is told of it: at once, and in general."""
+        return [self._runner.run(self._on(one, scene)) for one in self.stages]
+
+    async def _on(self, one: Stage, scene: Scene) -> list[object]:
+        await one.connection.execute(self._emptying)
+        await one.heard()
+        return await one.play(scene)
 
 
 @pytest.fixture
-def play(postgres: str, emptying: str) -> Iterator[Play]:
-    """Plays a scene by either way, and tells what came of it: at once, and in general."""
-
-    async def prepare(stack: AsyncExitStack) -> list[Stage]:
+def both(postgres: str, emptying: str) -> Iterator[Both]:
+    async def opened(stack: AsyncExitStack) -> list[Stage]:
         return [await stack.enter_async_context(stage(postgres, at_once)) for at_once in (True, False)]
-
-    async def both(stages: list[Stage], scene: Scene) -> tuple[list[object], list[object]]:
-        told = []
-        for one in stages:
-            await one.connection.execute(emptying)
-            await one.heard()
-            told.append(await one.play(scene))
-        return told[0], told[1]
 
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
-        stages = runner.run(prepare(stack))
-        yield lambda scene: runner.run(both(stages, scene))
+        yield Both(runner, runner.run(opened(stack)), emptying)
         runner.run(stack.aclose())
 
 
-@settings(
-    phases=(Phase.explicit, Phase.generate), max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+TEXT = Incoming("web", "web", "m2", Sender("7", "Ann", "en"), "7", text="fees?")
+ANSWERED = Scene("bot", TEXT, Decision(Action.ANSWER, "fees"), (Reply("Few."),))
+ESCALATES = Decision(Action.ESCALATE, reason=EscalationReason.ASKED)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scene=SCENES)
-def test_by_either_way_the_same_is_written_and_handed_on(play: Play, scene: Scene) -> None:
-    at_once, in_general = play(scene)
+def test_by_either_way_the_same_is_written_and_handed_on(both: Both, scene: Scene) -> None:
+    at_once, in_general = both.play(scene)
     assert differences(at_once, in_general) == []
+
+
+def test_the_two_ways_are_two(both: Both) -> None:
+    both.play(ANSWERED)
+    at_once, in_general = both.stages
+    assert [task for task, _ in at_once.births.known] == [TURN, DELIVER]
+    assert in_general.births.known == {}
+
+
+# --- what was not the same once, by either way ------------------------------------------------------
+
+
+@pytest.fixture(params=[True, False], ids=["at once", "in general"])
+async def one(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Stage]:
+    async with stage(database_url, request.param) as one:
+        yield one
+
+
+async def begun(one: Stage) -> tuple[TurnInput, Claim]:
+    """The turn of a message that was recorded just now."""
+    receipt = await one.store.record_incoming(TEXT)
+    assert receipt.message_id is not None
+    taken = await one.store.begin_turn(receipt.message_id)
+    assert taken is not None
+    return taken, await one.job(TURN, receipt.message_id)
+
+
+@pytest.mark.parametrize("before", ["bot", "queued", "assigned"])
+async def test_a_message_that_is_brought_again_makes_nothing_recent(one: Stage, before: str) -> None:
+    await one.prepare(before)
+    await one.store.record_incoming(TEXT)
+    await one.heard()
+    await one.sql("UPDATE conversation SET updated_at = now() - interval '1 day', waiting_since = NULL")
+    seen = await one.sql("SELECT * FROM conversation")
+    assert (await one.store.record_incoming(TEXT)).duplicate
+    assert await one.sql("SELECT * FROM conversation") == seen
+    assert await one.heard() == []
+
+
+@pytest.mark.parametrize("faster", ["an agent", "another worker"])
+async def test_an_answer_that_is_not_written_is_told_to_nobody(one: Stage, faster: str) -> None:
+    await one.prepare("bot")
+    taken, claim = await begun(one)
+    if faster == "an agent":
+        await one.store.claim(taken.conversation.id, one.mei, {"": "here"})
+    else:
+        await one.store.skip_turn(taken)
+    await one.heard()
+    end = await one.store.finish_turn(
+        taken, ANSWERED.decision, ANSWERED.replies, language="en", claim=claim, immediate=True
+    )
+    assert not end.shown
+    assert await one.heard() == []
+
+
+@pytest.mark.parametrize("decision", [ANSWERED.decision, ESCALATES], ids=["answer", "escalation"])
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_what_is_recorded_is_shown_where_there_is_nothing_to_send_unless_something_is_before_it(
+    one: Stage, decision: Decision, under_way: bool
+) -> None:
+    await one.prepare("bot")
+    taken, claim = await begun(one)
+    if under_way:
+        await one.sql(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock) VALUES ('default', 'deliver', %s)",
+            f"contact:{taken.conversation.contact.id}",
+        )
+    await one.heard()
+    end = await one.store.finish_turn(taken, decision, ANSWERED.replies, language="en", claim=claim, immediate=True)
+    assert end.shown is not under_way
+    shown = "SELECT state, cursor IS NOT NULL AS placed FROM message JOIN delivery ON message_id = id"
+    *_, last = await one.sql(f"{shown} ORDER BY id")
+    assert last == {"state": "pending" if under_way else "sent", "placed": not under_way}
+    # The page of the customer reads at "delivery", the lists of the desk at the others.
+    kinds = {dict(event)["kind"] for event in await one.heard()}
+    assert ("delivery" in kinds) is not under_way
+    assert ("state" in kinds) is (decision is ESCALATES)

@@ -17,13 +17,12 @@ from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
 from bot.queue import session
 from bot.queue.claims import Claim, ClaimLost, Task, TryAgain
 from bot.queue.rescue import Rescue
-from bot.queue.statements import OF_NOBODY
+from bot.queue.statements import HURRY, OF_NOBODY
 from bot.queue.worker import CLAIM, STALLED_AFTER, TURN, Retry, Slot, Worker
 
 __all__ = [
@@ -45,12 +44,6 @@ DELIVER = "deliver"
 FETCH = "fetch"
 
 _URGENT = 2
-_HURRY = text("""
-    UPDATE procrastinate_jobs SET priority = :priority
-    WHERE lock = :lock AND status IN ('todo', 'doing') AND priority < :priority
-""")
-"""Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
-and the one that is under way, too, for it may have to be tried again."""
 
 
 class Queue:
@@ -119,14 +112,10 @@ class Queue:
 
         ``urgent`` deliveries are served before all others, however many wait, and never before an earlier one to the
         same contact: that becomes urgent with it."""
+        lock, priority = f"contact:{contact_id}", delivery_priority(urgent=urgent)
         if urgent:
-            await self.hurry(connection, contact_id)
-        priority = delivery_priority(urgent=urgent)
-        await self._defer(connection, DELIVER, message_id, lock=f"contact:{contact_id}", priority=priority)
-
-    async def hurry(self, connection: Transaction, contact_id: int) -> None:
-        """Makes urgent what waits to be delivered to the contact: before an urgent delivery to them is deferred."""
-        await connection.execute(_HURRY, {"lock": f"contact:{contact_id}", "priority": _URGENT})
+            await connection.exec_driver_sql(HURRY.format(lock="%(lock)s"), {"lock": lock, "priority": priority})
+        await self._defer(connection, DELIVER, message_id, lock=lock, priority=priority)
 
     async def defer_fetch(self, connection: Transaction, message_id: int) -> None:
         """Like ``defer_turn``, and after both others: the words come first."""

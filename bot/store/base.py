@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound, StateConflict
-from bot.queue import Queue, delivery_priority
+from bot.queue import Queue
 from bot.store import rows, values
 from bot.store.statements import NOTIFY_CHANNEL, SAY
 from bot.store.tables import agent, contact, conversation, delivery, message
@@ -138,8 +138,6 @@ class Base:
 
     async def _add_outgoing(self, connection: AsyncConnection, said: Values) -> Any:
         """A message to the customer, of ``values.said``; its id, and whether it is ``shown`` already."""
-        if said["priority"] == delivery_priority(urgent=True) and said["held_for"] is None:
-            await self._queue.hurry(connection, said["contact"])
         return await self._queue.within(connection, SAY, said)
 
     async def _add_notice(

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Author, DeliveryInput, DeliveryState
 from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows
 from bot.store.fastpath import FastPath
-from bot.store.statements import SENT
+from bot.store.statements import PART_FOUND, PART_SENT, SENT
 from bot.store.tables import contact, delivery, failure, message, turn
 from bot.store.values import sent
 
@@ -104,21 +104,13 @@ class Deliveries(FastPath):
     async def record_found(self, begun: DeliveryInput, external_id: str) -> None:
         """The part that was in doubt is with the customer, in whatever words."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == begun.message.id)
-                .values({**self._sent(external_id), delivery.c.in_doubt: False})
-            )
+            await self._queue.within(connection, PART_FOUND, sent(begun, None, external_id))
 
     async def record_part(self, begun: DeliveryInput, index: int, external_id: str | None = None) -> None:
         """Part ``index`` of the message is with the customer as ``begun`` has it: sent anew with that id, or an
         earlier one changed. A retry goes on behind it."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == begun.message.id)
-                .values(self._placed(begun, index, external_id))
-            )
+            await self._queue.within(connection, PART_SENT, sent(begun, index, external_id))
 
     async def begin_removal(self, begun: DeliveryInput, kept: int) -> None:
         """Only the first ``kept`` parts of what the customer has are of the message; the others are left over, whatever
@@ -159,26 +151,6 @@ class Deliveries(FastPath):
             return
         async with self._engine.begin() as connection:
             await self._queue.within(connection, SENT, values)
-
-    def _placed(self, begun: DeliveryInput, index: int, external_id: str | None) -> dict[Any, Any]:
-        values: dict[Any, Any] = {
-            delivery.c.placed: case((delivery.c.version == begun.version, index + 1), else_=delivery.c.placed)
-        }
-        if external_id is not None:
-            # Whatever became of the message meanwhile, this part is with the customer, and must be known to be.
-            values |= self._sent(external_id)
-        return values
-
-    def _sent(self, external_id: str) -> dict[Any, Any]:
-        # Two workers may have sent it under one key, one of which was frozen: they found the same message.
-        new = ~delivery.c.external_ids.has_key(external_id)
-        return {
-            delivery.c.external_ids: case(
-                (new, delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id))),
-                else_=delivery.c.external_ids,
-            ),
-            delivery.c.sends: delivery.c.sends + new.cast(Integer),
-        }
 
     async def postpone_delivery(
         self, begun: DeliveryInput, until: datetime, error: str, *, refused: bool = False

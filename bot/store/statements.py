@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from bot.queue import DELIVER, TURN
-from bot.queue.statements import BORN, ENDED, OTHERS_WAIT
+from bot.queue.statements import BORN, ENDED, HURRY, OTHERS_WAIT
 from bot.store.tables import contact, conversation, delivery, message
 
 NOTIFY_CHANNEL = "switchboard"
@@ -163,6 +163,8 @@ END_TURN = f"WITH {_ENDS_TURN} SELECT id FROM kept"
 SAY = f"""
     WITH kept AS (
         UPDATE conversation SET updated_at = now() WHERE id = %(conversation)s RETURNING id
+    ), hurried AS (
+        {HURRY.format(lock="'contact:' || %(contact)s::bigint")} AND %(held_for)s::interval IS NULL
     ), {_SAYS}
     SELECT made.id, now AS shown FROM made, now_or_later
 """
@@ -177,24 +179,32 @@ ANSWER = f"""
         {OTHERS_WAIT.format(lock="'conversation:' || %(conversation)s::bigint")} AS others_wait,
         {_columns((message, "made", ""), (delivery, "begun", "delivery_"), (contact, "customer", "contact_"))},
         NULL AS agent_name, NULL AS agent_public_name,
-        (SELECT count(*) FROM notified)
+        (SELECT count(*) FROM notified) AS notified
     FROM now_or_later CROSS JOIN customer LEFT JOIN made ON true LEFT JOIN begun ON true LEFT JOIN claimed ON true
 """
 
+_PLACED = """
+    placed = CASE WHEN version = %(version)s THEN coalesce(%(placed)s, placed) ELSE placed END
+"""
+_NEW_PART = """
+    -- Whatever became of the message meanwhile, this part is with the customer, and must be known to be. Two workers
+    -- may have sent it under one key, one of which was frozen: they found the same message.
+    external_ids = CASE WHEN external_ids @> %(new_ids)s THEN external_ids ELSE external_ids || %(new_ids)s END,
+    sends = sends + CASE WHEN external_ids @> %(new_ids)s THEN 0 ELSE 1 END
+"""
+
+PART_SENT = f"UPDATE delivery SET {_PLACED}, {_NEW_PART} WHERE message_id = %(message)s RETURNING message_id"
+PART_FOUND = f"UPDATE delivery SET in_doubt = false, {_NEW_PART} WHERE message_id = %(message)s RETURNING message_id"
 SENT = f"""
     WITH customer AS (
         SELECT id FROM contact WHERE id = %(contact)s FOR NO KEY UPDATE
     ), placed AS (
         UPDATE delivery
-        SET placed = CASE WHEN version = %(version)s THEN coalesce(%(placed)s, placed) ELSE placed END,
-            -- Two workers may have sent it under one key, one of which was frozen: they found the same message.
-            external_ids = CASE WHEN external_ids @> %(new_ids)s THEN external_ids
-                ELSE external_ids || %(new_ids)s END,
-            sends = sends + CASE WHEN external_ids @> %(new_ids)s THEN 0 ELSE 1 END,
-            in_doubt = false,
+        SET in_doubt = false,
             state = CASE WHEN version = %(version)s THEN 'sent' ELSE state END,
             error = CASE WHEN version = %(version)s THEN NULL ELSE error END,
-            sent_at = coalesce(sent_at, now())
+            sent_at = coalesce(sent_at, now()),
+            {_PLACED}, {_NEW_PART}
         FROM customer WHERE message_id = %(message)s
     ), shown AS (
         UPDATE message SET cursor = nextval('message_cursor') FROM customer

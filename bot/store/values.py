@@ -109,7 +109,7 @@ def said(
 
 
 def sent(begun: DeliveryInput, index: int | None, external_id: str | None) -> Values:
-    """Of ``SENT``."""
+    """Of ``SENT``, ``PART_SENT`` and ``PART_FOUND``."""
     return {
         "message": begun.message.id,
         "conversation": begun.message.conversation_id,

@@ -61,8 +61,11 @@ class Receiving(FastPath):
     ) -> Receipt:
         # The caller holds the contact's row: nobody records the same event, or opens a conversation, meanwhile.
         known = select(message).where(message.c.contact_id == contact_id, message.c.external_id == incoming.external_id)
-        is_open = select(conversation.c.id).where(
-            conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+        is_open = (
+            select(conversation.c.id)
+            .where(conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED)
+            # Or an agent resolves it before the message is there.
+            .with_for_update(key_share=True)
         )
         found = (
             await connection.execute(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -184,6 +186,29 @@ async def test_a_message_that_is_brought_again_makes_nothing_recent(one: Stage, 
     assert (await one.store.record_incoming(TEXT)).duplicate
     assert await one.sql("SELECT * FROM conversation") == seen
     assert await one.heard() == []
+
+
+async def test_nothing_is_resolved_while_a_message_is_recorded_into_it(
+    one: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await one.prepare("assigned")
+    (assigned,) = await one.sql("SELECT id FROM conversation")
+    resolving: list[asyncio.Task[object]] = []
+    answered = one.store._answered
+
+    async def meanwhile(*given: Any) -> int | None:
+        act = one.store.resolve(assigned["id"], one.mei, {"": "resolved"})
+        resolving.append(asyncio.create_task(act))
+        await asyncio.wait(resolving, timeout=0.3)
+        return await answered(*given)
+
+    monkeypatch.setattr(one.store, "_answered", meanwhile)
+    receipt = await one.store.record_incoming(replace(TEXT, replies_to="m1"))
+    await asyncio.gather(*resolving)
+    assert receipt.conversation_id == assigned["id"]
+    # The message was there before it was resolved: nobody waits in what is resolved.
+    found = await one.sql("SELECT state, waiting_since FROM conversation")
+    assert found == [{"state": "resolved", "waiting_since": None}]
 
 
 @pytest.mark.parametrize("faster", ["an agent", "another worker"])

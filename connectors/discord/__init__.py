@@ -13,19 +13,10 @@ import asyncio
 import discord
 import structlog
 
-from bot.model import Attachment, Outgoing
+from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Records
 from connectors.backoff import Backoff
-from connectors.base import (
-    Capabilities,
-    Health,
-    PermanentError,
-    Plugin,
-    Receive,
-    Records,
-    Surroundings,
-    TemporaryError,
-    Unobserved,
-)
 from connectors.discord import messages
 from connectors.discord.api import REFUSED, UNREADABLE, Api, explained, point_at
 from connectors.discord.check import examine
@@ -84,7 +75,7 @@ class DiscordConnector:
         self.account = ""
         self._token = token.strip()
         self._records = records
-        self._health = health or Unobserved()
+        self._health = health or NullHealth()
         self._api = Api(settings.api_base, self._token)
         self._errands = Errands(self._api, self._health)
 
@@ -186,7 +177,7 @@ class DiscordConnector:
         await self._records.remember(NAME, self.account, _SESSION, session.kept())
 
 
-def _build(settings: DiscordSettings, surroundings: Surroundings) -> DiscordConnector:
+def _build(settings: DiscordSettings, surroundings: ConnectorContext) -> DiscordConnector:
     return DiscordConnector(settings, surroundings.secret, surroundings.records, surroundings.health)
 
 

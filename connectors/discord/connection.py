@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import structlog
 
-from bot.model import Incoming
-from connectors.base import Health
+from bot.domain.message import Incoming
+from bot.ports import Health
 from connectors.discord.errands import Errands
 from connectors.discord.events import (
     MalformedEvent,

@@ -10,7 +10,8 @@ from typing import Any
 
 import structlog
 
-from connectors.base import Health, PermanentError, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
+from bot.ports import Health
 from connectors.discord import interactions
 from connectors.discord.api import UNREADABLE, Api, explained
 from connectors.discord.events import Interaction, message_id

@@ -24,9 +24,10 @@ from starlette.requests import ClientDisconnect
 from structlog.typing import FilteringBoundLogger
 from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, TelegramError
 
-from bot.model import Attachment, Command, Outgoing
+from bot.domain.channel import Capabilities, Outgoing, PermanentError
+from bot.domain.message import Attachment, Command
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive
 from connectors.backoff import Backoff
-from connectors.base import Capabilities, Health, PermanentError, Plugin, Receive, Surroundings, Unobserved
 from connectors.telegram import messages
 from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, seconds
 from connectors.telegram.check import examine
@@ -78,7 +79,7 @@ class TelegramConnector:
         self.settings = settings
         self._token = token.strip()
         self.account = self._token.partition(":")[0]
-        self._health = health or Unobserved()
+        self._health = health or NullHealth()
         self._api = Api(settings, self._token)
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -320,7 +321,7 @@ class TelegramConnector:
         self._health.trouble(f"a message could not be recorded ({kind}); Telegram brings it again. See the log.")
 
 
-def _build(settings: TelegramSettings, surroundings: Surroundings) -> TelegramConnector:
+def _build(settings: TelegramSettings, surroundings: ConnectorContext) -> TelegramConnector:
     return TelegramConnector(settings, surroundings.secret, surroundings.health)
 
 

@@ -21,7 +21,7 @@ import psutil
 import psycopg
 import pytest
 
-from bot import handles
+from bot.runtime import handles
 from tests.e2e.conditions import FAKED_BY, HOUR, SLEEPING_OTHERWISE, Ballast, Clock, on_a_disk_of_its_own
 from tests.e2e.console import AgentBrowser, signed_in
 from tests.e2e.customers import WebCustomer, words

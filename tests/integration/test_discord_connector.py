@@ -25,9 +25,9 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from discord.utils import time_snowflake
 
-from bot.model import Attachment, Button, Chat, Command, File, Incoming, MessageFormat, Outgoing, Receipt, Sender
+from bot.domain.channel import Chat, Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat, Receipt, Sender
 from connectors import discord as connector_module
-from connectors.base import PermanentError, TemporaryError
 from connectors.discord import DiscordConnector, DiscordSettings, api, connection, errands, gateway, intake, messages
 from connectors.discord.interactions import words
 from tests.peers.desk import StandInDesk

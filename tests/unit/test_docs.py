@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+
+from bot.ports import Connector, ConnectorContext, Plugin, Routes
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -93,6 +97,32 @@ def test_code_and_configuration_name_pages_that_exist() -> None:
                 if not (ROOT / name).exists() and not list(ROOT.glob(f"{name}*")):
                     wrong.append(f"{named(file)}: {name}")
     assert wrong == []
+
+
+def test_paths_that_pages_name_exist() -> None:
+    """In changelog and superseded decisions they are those of their day, in the walks some are to be made."""
+    tops = "benchmarks|bot|connectors|handoff|intents|requirements|scripts|switchboard|tests"
+    wrong = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if page.name == "CHANGELOG.md" or (page in DECISION_PAGES and superseded_by(head(page)["status"])):
+            continue
+        for path in re.findall(rf"`((?:{tops})/[\w./-]+)`", text):
+            if not (ROOT / path).exists() and not re.search("NNNN|/echo/", path):
+                wrong.append(f"{named(page)}: {path}")
+    assert wrong == []
+
+
+def test_the_walk_of_a_channel_gives_a_connector() -> None:
+    walks = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = (code for code in re.findall(r"^   ```python\n(.*?)^   ```", walks, re.M | re.S) if "Plugin(" in code)
+    walked: dict[str, Any] = {}
+    exec(textwrap.dedent(code), walked)
+    plugin = walked["plugin"]
+    assert isinstance(plugin, Plugin)
+    connector = plugin.build(plugin.settings(), cast(ConnectorContext, None))
+    assert isinstance(connector, Connector)
+    assert isinstance(connector, Routes)
 
 
 # --- decisions ------------------------------------------------------------------------------------

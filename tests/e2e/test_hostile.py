@@ -187,7 +187,8 @@ async def test_an_intent_that_nobody_wrote_an_answer_for_is_one_that_the_bot_did
 
 
 AT_MOST = 15.0
-"""Seconds that anybody may wait. No figure of speed: without limits a flood keeps everybody out for as long as it lasts."""
+"""Seconds that anybody may wait. No figure of speed: without limits a flood keeps everybody out as long as it
+lasts."""
 
 
 @pytest.fixture(scope="module")

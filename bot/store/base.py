@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.lifecycle import Step
-from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound
+from bot.domain.message import Author, Message, MessageFormat
 from bot.queue import Queue
 from bot.store import lifecycle, rows, values
 from bot.store.statements import NOTIFY_CHANNEL, SAY

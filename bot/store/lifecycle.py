@@ -14,9 +14,9 @@ from sqlalchemy import Insert, Update, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
+from bot.domain.conversation import Conversation, NotFound
 from bot.domain.history import EventKind, HistoryEvent
 from bot.domain.lifecycle import Changes, Step
-from bot.model import Conversation, NotFound
 from bot.store import rows
 from bot.store.tables import conversation, event
 

@@ -8,17 +8,10 @@ from sqlalchemy import Interval, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.conversation import ConversationState, Reopening, contact_key
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake, write_again
-from bot.model import (
-    Author,
-    ConversationState,
-    Incoming,
-    Receipt,
-    Reopening,
-    Visibility,
-    contact_key,
-)
+from bot.domain.message import Author, Incoming, Receipt, Visibility
 from bot.store import lifecycle, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from starlette.requests import Request
 
 from bot.domain.channel import Capabilities
@@ -36,6 +36,9 @@ class Console:
     stopping: Callable[[], bool]
     capabilities: Mapping[str, Capabilities]
     """Of the channels that this desk runs."""
+
+
+MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class NotSignedIn(Exception):

@@ -19,8 +19,8 @@ from bot.runtime import http
 from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
-from handoff.console import agents as pages
 from handoff.console import console
+from handoff.console.pages.agents import routes as pages
 from handoff.console.throttle import TRIES
 from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.staff import Agent, Right, Role, as_public_name, may, public_name, sign_in_name
 from bot.pipeline.rendering import as_markdown, plain
-from handoff.console.browsers import MOST, browser_of
+from handoff.console.pages.sign_in.browsers import MOST, browser_of
 
 ADMIN = Agent(1, "Mei", Role.ADMIN, has_password=True)
 HIDDEN = ("\u202e", "\u200b", "\u2066", "\x00", "\x07", "\ud800", "\u200f", "\ufeff", "\U000e0041")

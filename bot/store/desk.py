@@ -23,6 +23,8 @@ from bot.domain.conversation import (
     StateConflict,
 )
 from bot.domain.message import Author, Visibility
+from bot.domain.staff import Agent, NotAllowed, Permission, may
+from bot.store import rows
 from bot.store.base import Base, in_language, taken_by
 from bot.store.tables import agent, contact, conversation
 
@@ -35,6 +37,7 @@ class DeskWork(Base):
         it is.
         """
         async with self._engine.begin() as connection:
+            await self._answerer(connection, agent_id)
             claimed = await connection.execute(
                 update(conversation)
                 .where(
@@ -59,40 +62,57 @@ class DeskWork(Base):
         return await self._pass_on(conversation_id, from_id, agent_id, notice, "{to} took over from {from_}", why)
 
     async def transfer(
-        self, conversation_id: int, agent_id: int, to_id: int, notice: Mapping[str, str], why: str
+        self,
+        conversation_id: int,
+        agent_id: int,
+        to_id: int,
+        notice: Mapping[str, str],
+        why: str,
+        *,
+        by: int | None = None,
     ) -> Conversation:
-        """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague."""
-        return await self._pass_on(conversation_id, agent_id, to_id, notice, "{from_} passed this on to {to}", why)
+        """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague. ``by`` is
+        the lead who does it, if it is not the agent."""
+        line = "{from_} passed this on to {to}" if by is None else "{by} passed this on from {from_} to {to}"
+        return await self._pass_on(conversation_id, agent_id, to_id, notice, line, why, by)
 
     async def _pass_on(
-        self, conversation_id: int, from_id: int, to_id: int, notice: Mapping[str, str], line: str, why: str
+        self,
+        conversation_id: int,
+        from_id: int,
+        to_id: int,
+        notice: Mapping[str, str],
+        line: str,
+        why: str,
+        by: int | None = None,
     ) -> Conversation:
         async with self._engine.begin() as connection:
+            lead = await self._lead(connection, by)
             held = await self._assigned_to(connection, conversation_id, from_id)
             if from_id == to_id:
                 return held
-            to = (
-                # Locked, so that nobody is disabled meanwhile and yet gets it.
-                await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
-            ).one_or_none()
-            if to is None or to.disabled_at is not None:
-                raise ValueError("there is no such colleague who works here any more")
+            try:
+                to = await self._answerer(connection, to_id)
+            except NotAllowed as error:
+                raise ValueError("there is no such colleague who answers customers here any more") from error
             await connection.execute(update(conversation).where(conversation.c.id == held.id).values(_given_to(to_id)))
             assert held.agent is not None
-            await self._note(connection, held, line.format(from_=held.agent.name, to=to.name), why)
+            await self._note(connection, held, line.format(from_=held.agent.name, to=to.name, by=lead), why)
             await self._tell(connection, held, notice)
             await self._notify(connection, "state", held.id, held.contact.id)
             return await self._conversation(connection, held.id)
 
     async def put_back(
-        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = ""
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = "", *, by: int | None = None
     ) -> Conversation:
         """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
-        priority."""
+        priority. ``by`` is the lead who does it, if it is not the agent."""
         async with self._engine.begin() as connection:
+            lead = await self._lead(connection, by)
             held = await self._assigned_to(connection, conversation_id, agent_id)
             assert held.agent is not None
-            await self._put_back(connection, held, notice, f"{held.agent.name} put this back into the queue", why)
+            who = held.agent.name if by is None else f"{lead} took it from {held.agent.name} and"
+            await self._put_back(connection, held, notice, f"{who} put this back into the queue", why)
             return await self._conversation(connection, held.id)
 
     async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
@@ -216,6 +236,7 @@ class DeskWork(Base):
                 return closed  # pressed twice
             if closed.state is not ConversationState.RESOLVED:
                 raise StateConflict(taken_by(closed), closed)
+            await self._answerer(connection, agent_id)
             told = not await self._withdraw_held(connection, closed.id)
             await connection.execute(
                 update(conversation)
@@ -229,6 +250,22 @@ class DeskWork(Base):
                 await self._tell(connection, now, notice)
             await self._notify(connection, "state", now.id, now.contact.id)
             return now
+
+    async def _answerer(self, connection: AsyncConnection, agent_id: int) -> Agent:
+        """Whoever is given a conversation, locked, so that they are not disabled meanwhile, nor get another role.
+        Raises ``NotAllowed`` where they may not answer customers."""
+        return await self._allowed(connection, agent_id, Permission.ANSWER_CUSTOMERS)
+
+    async def _lead(self, connection: AsyncConnection, by: int | None) -> str:
+        """The name of the lead who moves a colleague's work, if one does. Raises ``NotAllowed`` for who is none."""
+        return "" if by is None else (await self._allowed(connection, by, Permission.MOVE_CONVERSATIONS)).name
+
+    async def _allowed(self, connection: AsyncConnection, agent_id: int, permission: Permission) -> Agent:
+        query = select(agent).where(agent.c.id == agent_id).with_for_update(read=True)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None or not may(rows.agent(row), permission):
+            raise NotAllowed(permission)
+        return rows.agent(row)
 
     async def _resolved(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
         """The conversation, locked, whose contact has no other one open, and gets none meanwhile."""

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import NotFound
-from bot.domain.staff import Agent, Colleague, NotAllowed, Right, Role, as_public_name, may
+from bot.domain.staff import PERMISSIONS, Agent, Colleague, NotAllowed, Permission, Role, as_public_name, may
 from bot.store import rows
 from bot.store.agents import Agents
 from bot.store.desk import DeskWork
@@ -76,11 +76,13 @@ class Staffing(DeskWork, Agents):
         return await self._change_agent(agent_id, {"public_name": name}, by)
 
     async def set_role(self, agent_id: int, role: Role, *, by: int | None = None) -> Agent:
-        """Says what the agent may do. The last admin stays one."""
+        """Says what the agent may do. The last admin stays one, and who has conversations in hand answers customers."""
         async with self._staffing(by) as connection:
             now = await self._locked_agent(connection, agent_id)
             if role is not Role.ADMIN:
                 await self._another_admin_stays(connection, now)
+            if Permission.ANSWER_CUSTOMERS not in PERMISSIONS[role]:
+                await self._has_nothing_in_hand(connection, now, role)
             await self._notify(connection, "agent", 0, 0)
             return await self._update_agent(connection, agent_id, {"role": role})
 
@@ -125,8 +127,8 @@ class Staffing(DeskWork, Agents):
             await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             if by is not None:
                 row = (await connection.execute(select(agent).where(agent.c.id == by))).one_or_none()
-                if row is None or not may(rows.agent(row), Right.MANAGE_AGENTS):
-                    raise NotAllowed("only admins may manage agents")
+                if row is None or not may(rows.agent(row), Permission.MANAGE_AGENTS):
+                    raise NotAllowed(Permission.MANAGE_AGENTS)
             yield connection
 
     async def _locked_agent(self, connection: AsyncConnection, agent_id: int) -> Agent:
@@ -145,6 +147,15 @@ class Staffing(DeskWork, Agents):
         )
         if (await connection.execute(others.limit(1))).one_or_none() is None:
             raise ValueError(f"{now.name} is the only admin: make another agent admin first")
+
+    async def _has_nothing_in_hand(self, connection: AsyncConnection, now: Agent, role: Role) -> None:
+        held = select(func.count()).select_from(conversation).where(conversation.c.agent_id == now.id)
+        count = (await connection.execute(held)).scalar_one()
+        if count:
+            raise ValueError(
+                f"{now.name} has {count} conversation{'s' if count != 1 else ''} in hand, and as {role.value} could not"
+                " answer: pass them on or put them back first"
+            )
 
     async def _change_agent(self, agent_id: int, values: Mapping[str, Any], by: int | None) -> Agent:
         async with self._staffing(by) as connection:

@@ -20,7 +20,8 @@ from bot.store import Store
 from handoff.console import problems
 from handoff.console.assets import Assets
 from handoff.console.context import Console, NotSignedIn
-from handoff.console.registry import discover, folder_of
+from handoff.console.door import Door
+from handoff.console.registry import Access, Page, discover
 from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
@@ -39,7 +40,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         status: {"description": words} | _PAGE
         for status, words in {
             400: "The form cannot be read.",
-            403: "Another site's page made the browser send it, the name or password is wrong, or only admins may.",
+            403: "Sent by another site's page, a wrong name or password, or not for the agent's role.",
             404: "There is nothing at this address.",
             409: "Somebody else was faster.",
             410: "The link was used already.",
@@ -70,8 +71,8 @@ def console(
     reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so, and are counted in
     ``streams``, where others count theirs.
     """
-    found = discover()
-    folders = {page.name: folder_of(page) for page in found}
+    registry = discover()
+    folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
     assets = Assets(folders, vendor)
     pages = Pages(brand, assets, folders)
     app = FastAPI(
@@ -93,11 +94,20 @@ def console(
         },
     )
     app.state.console = Console(
-        store, desk, feed, pages, Throttle(), streams or Streams(), Staff(store, desk, brand), stopping, capabilities
+        store,
+        desk,
+        feed,
+        pages,
+        Throttle(),
+        streams or Streams(),
+        Staff(store, desk, brand),
+        registry,
+        stopping,
+        capabilities,
     )
-    for page in found:
-        app.include_router(page.router)
-    app.include_router(assets.router())
+    loaded = Page(name="static", router=assets.router(), permission=Access.ANYBODY)
+    for page in (*registry.pages, loaded):
+        app.include_router(page.router, dependencies=[Depends(Door(page))])
     mounted = APIRouter()
     mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
     return mounted

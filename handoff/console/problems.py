@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bot.domain.staff import NotAllowed, names_of, roles_with
 from bot.store.trouble import is_trouble
 from handoff.console.context import Console, by_htmx, page_of, wants_json
 
@@ -32,8 +33,10 @@ async def not_found(request: Request, _: Exception) -> Response:
     return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
 
 
-async def not_allowed(request: Request, _: Exception) -> Response:
-    return _problem(request, 403, "This is for admins", "Only admins may manage agents. Ask one of them.")
+async def not_allowed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAllowed)
+    roles = names_of(roles_with(error.permission))
+    return _problem(request, 403, f"This is for {roles}", f"Only {roles} may do this. Ask one of them.")
 
 
 async def refused(request: Request, error: Exception) -> Response:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Right, may
-from handoff.console.context import SESSION_COOKIE, Console, Here, Manager, SignedIn
+from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Permission, may
+from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn
 from handoff.console.pages.sign_in.routes import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
+from handoff.console.registry import needs
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password
 
 router = APIRouter()
@@ -49,7 +50,7 @@ async def set_password(
         words = str(refused)
         return await _ask(request, here, agent, 422, f"{words[:1].upper()}{words[1:].rstrip('.')}.")
     home = destination(request, "")
-    nameless = agent.public_name is None and may(agent, Right.MANAGE_AGENTS)
+    nameless = agent.public_name is None and may(agent, Permission.MANAGE_AGENTS)
     return await welcome(request, here, agent, f"{home}public-name" if nameless else home)
 
 
@@ -74,12 +75,14 @@ async def _ask(
 
 
 @router.get("/public-name")
-async def ask_for_public_name(request: Request, here: Here, agent: Manager) -> Response:
+@needs(Permission.MANAGE_AGENTS)
+async def ask_for_public_name(request: Request, here: Here, agent: SignedIn) -> Response:
     return _name(request, here, agent, agent.public_name or "")
 
 
 @router.post("/public-name")
-async def set_public_name(request: Request, here: Here, agent: Manager, name: Annotated[str, Form()] = "") -> Response:
+@needs(Permission.MANAGE_AGENTS)
+async def set_public_name(request: Request, here: Here, agent: SignedIn, name: Annotated[str, Form()] = "") -> Response:
     try:
         if not name.strip():
             raise ValueError("write the name that customers shall see, or choose Later")

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.domain.staff import MAX_NAME, MAX_PUBLIC_NAME, Agent, Role
-from handoff.console.context import Console, Here, Manager
-from handoff.console.pages.channels.routes import read_signs
+from handoff.console.context import Console, Here, SignedIn
+from handoff.console.shell import show
 from handoff.staff import LINK_VALID
 
 AgentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -31,13 +31,13 @@ router = APIRouter()
 
 
 @router.get("/agents")
-async def agents(request: Request, here: Here, admin: Manager) -> Response:
+async def agents(request: Request, here: Here, admin: SignedIn) -> Response:
     return await _all(request, here, admin)
 
 
 @router.post("/agents")
 async def add(
-    request: Request, here: Here, admin: Manager, name: Word = "", public_name: Word = "", role: Word = Role.AGENT
+    request: Request, here: Here, admin: SignedIn, name: Word = "", public_name: Word = "", role: Word = Role.AGENT
 ) -> Response:
     try:
         who = await here.staff.add(name, _role(role), seen_as=public_name, by=admin)
@@ -49,12 +49,12 @@ async def add(
 
 
 @router.get("/agents/{agent_id}")
-async def agent(request: Request, here: Here, admin: Manager, agent_id: AgentId, done: str = "") -> Response:
+async def agent(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, done: str = "") -> Response:
     return await _one(request, here, admin, agent_id, done=_DONE.get(done))
 
 
 @router.post("/agents/{agent_id}/link")
-async def link(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
+async def link(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
     """Shown in the answer and never again: what is kept of it does not open anything."""
     who = (await here.store.colleague(agent_id)).agent
     try:
@@ -65,19 +65,19 @@ async def link(request: Request, here: Here, admin: Manager, agent_id: AgentId) 
 
 
 @router.post("/agents/{agent_id}/name")
-async def rename(request: Request, here: Here, admin: Manager, agent_id: AgentId, name: Word = "") -> Response:
+async def rename(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, name: Word = "") -> Response:
     who = (await here.store.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.rename(who, name, by=admin), "name")
 
 
 @router.post("/agents/{agent_id}/public-name")
-async def public_name(request: Request, here: Here, admin: Manager, agent_id: AgentId, name: Word = "") -> Response:
+async def public_name(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, name: Word = "") -> Response:
     who = (await here.store.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.show_as(who, name, by=admin), "public-name")
 
 
 @router.post("/agents/{agent_id}/role")
-async def role(request: Request, here: Here, admin: Manager, agent_id: AgentId, role: Word = "") -> Response:
+async def role(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, role: Word = "") -> Response:
     who = (await here.store.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, _set_role(here, who, role, admin), "role")
 
@@ -87,19 +87,19 @@ async def _set_role(here: Console, who: Agent, role: str, admin: Agent) -> None:
 
 
 @router.post("/agents/{agent_id}/end-sessions")
-async def end_sessions(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
+async def end_sessions(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
     who = (await here.store.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.end_sessions(who, by=admin), "sessions")
 
 
 @router.post("/agents/{agent_id}/disable")
-async def disable(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
+async def disable(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
     who = (await here.store.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.disable(who, by=admin), "disabled")
 
 
 @router.post("/agents/{agent_id}/enable")
-async def enable(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
+async def enable(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
     who = (await here.store.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.enable(who, by=admin), "enabled")
 
@@ -120,7 +120,7 @@ async def _act(
 
 def _role(name: str) -> Role:
     if name not in set(Role):
-        raise ValueError("choose one of the roles: agent or admin")
+        raise ValueError(f"choose one of the roles: {', '.join(Role)}")
     return Role(name)
 
 
@@ -137,17 +137,17 @@ async def _all(
     problem: str | None = None,
     status: int = 200,
 ) -> Response:
-    return here.pages.response(
+    return await show(
         request,
+        here,
+        admin,
         "agents/agents.html",
         status=status,
-        agent=admin,
         colleagues=await here.store.staff(),
         typed=typed or {"name": "", "public_name": "", "role": Role.AGENT.value},
         problem=problem,
         most=MAX_NAME,
         most_public=MAX_PUBLIC_NAME,
-        signs=await read_signs(here),
     )
 
 
@@ -163,11 +163,12 @@ async def _one(
     status: int = 200,
 ) -> Response:
     root = request.scope["root_path"]
-    return here.pages.response(
+    return await show(
         request,
+        here,
+        admin,
         "agents/agent.html",
         status=status,
-        agent=admin,
         colleague=await here.store.colleague(agent_id),
         sessions=await here.store.sessions(agent_id),
         link=token and f"{request.url.scheme}://{request.url.netloc}{root}/sign-in/{token}",
@@ -176,5 +177,4 @@ async def _one(
         problem=problem,
         most=MAX_NAME,
         most_public=MAX_PUBLIC_NAME,
-        signs=await read_signs(here),
     )

@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 from bot.domain.conversation import NotFound
 from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, MessageId, SignedIn, by_htmx
-from handoff.console.pages.channels.routes import read_signs
+from handoff.console.registry import Sign
+from handoff.console.shell import show
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +26,7 @@ router = APIRouter()
 
 @router.get("/aside")
 async def aside(request: Request, here: Here, agent: SignedIn) -> Response:
-    return await _page(request, here, agent, "aside/aside_part.html" if by_htmx(request) else "aside/aside.html")
+    return await _page(request, here, agent)
 
 
 @router.post("/aside/again")
@@ -63,16 +64,18 @@ async def _again(here: Console, agent: Agent, task: str, message_id: int) -> Non
 
 async def _done(request: Request, here: Console, agent: Agent) -> Response:
     if by_htmx(request):
-        return await _page(request, here, agent, "aside/aside_part.html")
+        return await _page(request, here, agent)
     return RedirectResponse(f"{request.scope['root_path']}/aside", 303)
 
 
-async def _page(request: Request, here: Console, agent: Agent, template: str) -> Response:
-    return here.pages.response(
-        request,
-        template,
-        agent=agent,
-        items=await here.store.all_set_aside(ROWS),
-        most=ROWS,
-        signs=await read_signs(here),
-    )
+async def _page(request: Request, here: Console, agent: Agent) -> Response:
+    items = await here.store.all_set_aside(ROWS)
+    if by_htmx(request):
+        return here.pages.response(request, "aside/aside_part.html", agent=agent, items=items, most=ROWS)
+    return await show(request, here, agent, "aside/aside.html", items=items, most=ROWS)
+
+
+async def sign(here: Console) -> Sign:
+    """How much work is set aside."""
+    count = await here.store.count_set_aside()
+    return Sign(count, "something is set aside" if count else "")

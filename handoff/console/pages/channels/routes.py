@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,6 +12,8 @@ from starlette.responses import Response
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from handoff.console.context import Console, Here, SignedIn, by_htmx
+from handoff.console.registry import Sign
+from handoff.console.shell import show
 
 SILENT = timedelta(seconds=30)
 """A channel that runs is written of every ten seconds."""
@@ -81,30 +82,14 @@ async def read_channels(here: Console) -> list[Channel]:
     return [Channel(name, known.get(name), name in here.capabilities, now) for name in names]
 
 
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What the header of every page says of the desk itself."""
-
-    ailing: Sequence[Channel]
-    """The channels that somebody should look at."""
-    aside: int
-    """How much work is set aside."""
-
-
-async def read_signs(here: Console, channels: Sequence[Channel] | None = None) -> Signs:
-    """``channels``: if they have been read already."""
-    found = await read_channels(here) if channels is None else channels
-    return Signs([channel for channel in found if channel.trouble], await here.store.count_set_aside())
-
-
 @router.get("/channels")
 async def channels(request: Request, here: Here, agent: SignedIn) -> Response:
     found = await read_channels(here)
-    template = "channels/channels_part.html" if by_htmx(request) else "channels/channels.html"
-    return here.pages.response(request, template, agent=agent, channels=found, signs=await read_signs(here, found))
+    if by_htmx(request):
+        return here.pages.response(request, "channels/channels_part.html", agent=agent, channels=found)
+    return await show(request, here, agent, "channels/channels.html", channels=found)
 
 
-@router.get("/channels/sign")
-async def sign(request: Request, here: Here, _: SignedIn) -> Response:
-    """The signs in the header of every page."""
-    return here.pages.response(request, "channels/signs.html", signs=await read_signs(here))
+async def sign(here: Console) -> Sign:
+    """The channels that somebody should look at, and what is wrong with them."""
+    return Sign(words="; ".join(f"{one.name} {one.trouble}" for one in await read_channels(here) if one.trouble))

@@ -20,6 +20,7 @@ from handoff.console.pages.conversations.views import ConversationId, InAddress,
 
 AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 Why = Annotated[str, Form()]
+Holder = Annotated[int | None, Form(ge=1, le=2**63 - 1)]
 
 router = APIRouter()
 
@@ -90,26 +91,33 @@ async def take_over(
 
 @router.post("/conversations/{conversation_id}/transfer")
 async def transfer(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, to: AgentId, why: Why = ""
+    request: Request,
+    here: Here,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    to: AgentId,
+    why: Why = "",
+    holder: Holder = None,
 ) -> Response:
-    return await act(request, here, agent, conversation_id, _transfer(here, agent, conversation_id, to, why))
+    """``holder`` is the colleague who had it when the page was shown: leads may move everybody's."""
+    return await act(request, here, agent, conversation_id, _transfer(here, agent, conversation_id, to, why, holder))
 
 
-async def _transfer(here: Console, agent: Agent, conversation_id: int, to: int, why: str) -> None:
+async def _transfer(here: Console, agent: Agent, conversation_id: int, to: int, why: str, holder: int | None) -> None:
     colleague = next((one for one in await here.store.agents() if one.id == to), None)
     if colleague is None:
         raise ValueError("choose the colleague who shall have it")
-    await here.desk.transfer(conversation_id, agent, colleague, why)
+    await here.desk.transfer(conversation_id, agent, colleague, why, holder=holder)
 
 
 @router.post("/conversations/{conversation_id}/put-back")
 async def put_back(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, why: Why = ""
+    request: Request,
+    here: Here,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    why: Why = "",
+    holder: Holder = None,
 ) -> Response:
-    return await act(request, here, agent, conversation_id, here.desk.put_back(conversation_id, agent, why))
-
-
-@router.post("/presence", status_code=204, response_class=Response)
-async def presence(_: SignedIn) -> Response:
-    """The agent did something on an open page: that they may do it says so already."""
-    return Response(status_code=204)
+    deed = here.desk.put_back(conversation_id, agent, why, holder=holder)
+    return await act(request, here, agent, conversation_id, deed)

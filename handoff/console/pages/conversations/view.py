@@ -10,7 +10,7 @@ from bot.domain.channel import Capabilities
 from bot.domain.conversation import Conversation, ConversationState, Link
 from bot.domain.decision import Turn
 from bot.domain.message import Attachment, Author, Message, Visibility
-from bot.domain.staff import Agent
+from bot.domain.staff import Agent, Permission, may
 from bot.pipeline.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
 from handoff.console.context import Console
 from handoff.console.media import HEAD, playable
@@ -65,7 +65,7 @@ class View:
     people: Sequence[Person]
     earlier: Sequence[Earlier] = ()
     colleagues: Sequence[Colleague] = ()
-    """Everybody who works here, who is at the desk first; known while an agent has the conversation."""
+    """Everybody who answers customers, who is at the desk first; known while an agent has the conversation."""
 
     @property
     def line(self) -> Message | None:
@@ -163,7 +163,7 @@ async def _earlier(here: Console, now: Conversation) -> list[Earlier]:
 
 
 async def _colleagues(here: Console) -> list[Colleague]:
-    working = [one for one in await here.store.agents() if one.disabled_at is None]
+    working = [one for one in await here.store.agents() if may(one, Permission.ANSWER_CUSTOMERS)]
     found = [Colleague(one, at_desk(one)) for one in working]
     return sorted(found, key=lambda one: (not one.at_desk, one.agent.name.casefold()))
 

@@ -16,8 +16,8 @@ from bot.domain.conversation import Contact, Conversation, ConversationState, St
 from bot.domain.message import Author, Message
 from bot.domain.staff import Agent
 from handoff.console.context import Console, by_htmx, wants_json
-from handoff.console.pages.channels.routes import read_signs
 from handoff.console.pages.conversations.view import View, read_view
+from handoff.console.shell import show
 
 ROWS = 100
 MAX_FILES = 10
@@ -227,11 +227,12 @@ async def page(
     problem: Refusal | None = None,
 ) -> Response:
     """The list, and the conversation beside it."""
-    return here.pages.response(
+    return await show(
         request,
+        here,
+        agent,
         "conversations/desk.html",
         status=problem.status if problem else 200,
-        agent=agent,
         tab=tab,
         listing=await read_listing(here, agent, tab),
         open_id=view and view.conversation.id,
@@ -239,5 +240,4 @@ async def page(
         opened=opened,
         problem=problem,
         limits=_LIMITS,
-        signs=await read_signs(here),
     )

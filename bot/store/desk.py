@@ -23,7 +23,7 @@ from bot.domain.conversation import (
     StateConflict,
 )
 from bot.domain.message import Author, Visibility
-from bot.domain.staff import Agent, NotAllowed, Permission, may
+from bot.domain.staff import NotAllowed, Permission, may, roles_with
 from bot.store import rows
 from bot.store.base import Base, in_language, taken_by
 from bot.store.tables import agent, contact, conversation
@@ -37,7 +37,7 @@ class DeskWork(Base):
         it is.
         """
         async with self._engine.begin() as connection:
-            await self._answerer(connection, agent_id)
+            await self._check_role(connection, agent_id)
             claimed = await connection.execute(
                 update(conversation)
                 .where(
@@ -91,10 +91,12 @@ class DeskWork(Base):
             held = await self._assigned_to(connection, conversation_id, from_id)
             if from_id == to_id:
                 return held
-            try:
-                to = await self._answerer(connection, to_id)
-            except NotAllowed as error:
-                raise ValueError("there is no such colleague who answers customers here any more") from error
+            to = (
+                # Locked, so that nobody is disabled meanwhile and yet gets it.
+                await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
+            ).one_or_none()
+            if to is None or to.disabled_at is not None or to.role not in _ANSWERERS:
+                raise ValueError("there is no such colleague who answers customers here any more")
             await connection.execute(update(conversation).where(conversation.c.id == held.id).values(_given_to(to_id)))
             assert held.agent is not None
             await self._note(connection, held, line.format(from_=held.agent.name, to=to.name, by=lead), why)
@@ -117,15 +119,17 @@ class DeskWork(Base):
 
     async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
-        answer for as long; and what came to an agent while they were being disabled. Returns how many."""
+        answer for as long; and what came to an agent while they were being disabled, or got a role that does not
+        answer. Returns how many."""
         gone = func.now() - gone_after
         abandoned = (
-            select(conversation.c.id, agent.c.disabled_at)
+            select(conversation.c.id, agent.c.disabled_at, agent.c.role)
             .join(agent, agent.c.id == conversation.c.agent_id)
             .where(
                 conversation.c.state == ConversationState.ASSIGNED,
                 or_(
                     agent.c.disabled_at.is_not(None),
+                    agent.c.role.not_in(_ANSWERERS),
                     and_(
                         conversation.c.waiting_since < gone,
                         or_(agent.c.seen_at.is_(None), agent.c.seen_at < gone),
@@ -138,11 +142,16 @@ class DeskWork(Base):
         minutes = max(1, round(gone_after.total_seconds() / 60))
         async with self._engine.begin() as connection:
             found = (await connection.execute(abandoned)).all()
-            for conversation_id, disabled_at in found:
+            for conversation_id, disabled_at, role in found:
                 held = await self._conversation(connection, conversation_id)
                 assert held.agent is not None
                 line = f"{held.agent.name} has not been at the desk for {minutes} min: back into the queue"
-                await self._put_back(connection, held, notice, _GONE.format(held.agent.name) if disabled_at else line)
+                await self._put_back(
+                    connection,
+                    held,
+                    notice,
+                    _GONE.format(held.agent.name) if disabled_at or role not in _ANSWERERS else line,
+                )
             return len(found)
 
     async def _put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
@@ -236,7 +245,7 @@ class DeskWork(Base):
                 return closed  # pressed twice
             if closed.state is not ConversationState.RESOLVED:
                 raise StateConflict(taken_by(closed), closed)
-            await self._answerer(connection, agent_id)
+            await self._check_role(connection, agent_id)
             told = not await self._withdraw_held(connection, closed.id)
             await connection.execute(
                 update(conversation)
@@ -251,21 +260,21 @@ class DeskWork(Base):
             await self._notify(connection, "state", now.id, now.contact.id)
             return now
 
-    async def _answerer(self, connection: AsyncConnection, agent_id: int) -> Agent:
-        """Whoever is given a conversation, locked, so that they are not disabled meanwhile, nor get another role.
-        Raises ``NotAllowed`` where they may not answer customers."""
-        return await self._allowed(connection, agent_id, Permission.ANSWER_CUSTOMERS)
+    async def _check_role(self, connection: AsyncConnection, agent_id: int) -> None:
+        """Raises ``NotAllowed`` where the agent's role is not one of those who answer customers. What comes to them in
+        the very moment in which it changes is put back by the sweep."""
+        role = (await connection.execute(select(agent.c.role).where(agent.c.id == agent_id))).scalar_one()
+        if role not in _ANSWERERS:
+            raise NotAllowed(Permission.ANSWER_CUSTOMERS)
 
     async def _lead(self, connection: AsyncConnection, by: int | None) -> str:
         """The name of the lead who moves a colleague's work, if one does. Raises ``NotAllowed`` for who is none."""
-        return "" if by is None else (await self._allowed(connection, by, Permission.MOVE_CONVERSATIONS)).name
-
-    async def _allowed(self, connection: AsyncConnection, agent_id: int, permission: Permission) -> Agent:
-        query = select(agent).where(agent.c.id == agent_id).with_for_update(read=True)
-        row = (await connection.execute(query)).one_or_none()
-        if row is None or not may(rows.agent(row), permission):
-            raise NotAllowed(permission)
-        return rows.agent(row)
+        if by is None:
+            return ""
+        found = rows.agent((await connection.execute(select(agent).where(agent.c.id == by))).one())
+        if not may(found, Permission.MOVE_CONVERSATIONS):
+            raise NotAllowed(Permission.MOVE_CONVERSATIONS)
+        return found.name
 
     async def _resolved(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
         """The conversation, locked, whose contact has no other one open, and gets none meanwhile."""
@@ -317,6 +326,7 @@ class DeskWork(Base):
 _AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
 """The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
 _GONE = "{} does not work at this desk any more: back into the queue"
+_ANSWERERS = [role.value for role in roles_with(Permission.ANSWER_CUSTOMERS)]
 
 
 def _given_to(agent_id: int) -> dict[str, Any]:

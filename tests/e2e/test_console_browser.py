@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Route, expect
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.conversation import ConversationState
 from bot.domain.message import Attachment, File
-from bot.domain.staff import Agent
+from bot.domain.staff import Agent, Role
 from bot.queue import TURN
 from bot.store import Store
 from handoff.desk import Desk
@@ -32,7 +32,10 @@ from tests.e2e.console_pages import (
 )
 
 
-async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(store: Store, open_console: Open) -> None:
+async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(
+    store: Store, agents: dict[str, Agent], open_console: Open
+) -> None:
+    await store.set_role(agents["Mei"].id, Role.LEAD)
     page = await open_console()
     conversation = await said(store, "hello")
     message = (await store.messages(conversation))[-1].id
@@ -565,6 +568,7 @@ async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
 async def test_without_javascript_replies_are_changed_quoted_and_sent_with_files(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open, chromium: Browser
 ) -> None:
+    await store.set_role(agents["Mei"].id, Role.LEAD)
     conversation_id = await held(store, desk, agents["Mei"], "is it the fee?")
     reply = await desk.reply(conversation_id, agents["Mei"], "No", files=[File("a.txt", "text/plain", b"a")])
     signed_in = await open_console()
@@ -659,8 +663,10 @@ async def test_two_contacts_are_linked_and_unlinked(
 
 
 async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
-    store: Store, sign_in: Open, app: FastAPI
+    store: Store, agents: dict[str, Agent], sign_in: Open, app: FastAPI
 ) -> None:
+    await store.set_role(agents["Mei"].id, Role.LEAD)
+
     def status(state: ChannelState, error: str | None = None) -> ChannelStatus:
         now = datetime.now(UTC)
         since = now - timedelta(minutes=1)
@@ -679,6 +685,6 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
         await expect(discord).to_contain_text("Off since")
         await expect(discord).to_contain_text("set DISCORD_TOKEN")
         await expect(page.locator(".dot")).to_be_visible()
-        await page.get_by_role("link", name="Back to the desk").click()
+        await page.get_by_role("link", name="Conversations").click()
         await expect(page.get_by_role("link", name="discord is off")).to_be_visible()
     await expect(page.locator("#trouble")).not_to_be_empty()

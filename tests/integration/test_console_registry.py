@@ -1,8 +1,11 @@
-"""A page is one folder: what a newcomer adds is found, shown, served and guarded without another file being touched."""
+"""A page is one folder: what a newcomer adds by the walk in CONTRIBUTING.md is found, shown, served and guarded, and no
+other file is touched."""
 
 from __future__ import annotations
 
+import re
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -21,49 +24,24 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password
 from tests.integration.console_desk import CAPABILITIES, PASSWORD, sign_in
 
-PAGE = """
-from fastapi import APIRouter
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-
-from bot.domain.staff import OwnPermission, Role
-from handoff.console.context import Here, SignedIn
-from handoff.console.registry import Page, Sign
-from handoff.console.shell import show
-
-router = APIRouter()
-GREET = OwnPermission("greet", frozenset({Role.LEAD, Role.AUDITOR}))
+WALK = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-@router.get("/greetings")
-async def greetings(request: Request, here: Here, agent: SignedIn) -> Response:
-    return await show(request, here, agent, "greetings/greetings.html", name=agent.name)
+def walked(kind: str, word: str) -> str:
+    """The code of that kind, with that word in it, which the walk through CONTRIBUTING.md gives."""
+    blocks = re.findall(rf"^   ```{kind}\n(.*?)^   ```", WALK, re.M | re.S)
+    (code,) = (textwrap.dedent(code) for code in blocks if word in code)
+    return code
 
 
-@router.post("/greetings")
-async def greet(request: Request) -> Response:
-    return RedirectResponse(f"{request.scope['root_path']}/greetings", 303)
-
+SIGN = """
+from dataclasses import replace
+from handoff.console.registry import Sign
 
 async def sign(_: object) -> Sign:
     return Sign(count=3)
 
-
-PAGE = Page(
-    name="greetings",
-    router=router,
-    permission=GREET,
-    changes=OwnPermission("greet back", frozenset({Role.LEAD})),
-    label="Greetings",
-    icon="M4 12h16",
-    place=15,
-    sign=sign,
-)
-"""
-TEMPLATE = """{% extends "components/live.html" %}
-{% from "components/forms.html" import button_form %}
-{% block content %}<main class="page"><h1>Hello {{ name }}</h1>
-{{ button_form(root ~ "/greetings", "Greet") }}</main>{% endblock %}
+PAGE = replace(PAGE, sign=sign, place=15)
 """
 
 
@@ -73,8 +51,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "greetings"
     for below in ("templates", "static"):
         (folder / below).mkdir(parents=True)
-    (folder / "__init__.py").write_text(PAGE)
-    (folder / "templates" / "greetings.html").write_text(TEMPLATE)
+    (folder / "__init__.py").write_text(walked("python", "PAGE = Page(") + SIGN)
+    (folder / "templates" / "greetings.html").write_text(walked("html", "Greetings"))
     (folder / "static" / "greetings.css").write_text("h1 { color: var(--accent); }")
     (folder / "static" / "greetings.js").write_text('import { feature } from "../components/console.js";\n')
     yield folder
@@ -110,7 +88,7 @@ async def test_a_folder_is_a_page(
         assert (await client.post("/console/greetings")).status_code == 303
 
 
-@pytest.mark.parametrize(("role", "reads", "changes"), [(Role.AUDITOR, 200, 403), (Role.ADMIN, 403, 403)])
+@pytest.mark.parametrize(("role", "reads", "changes"), [(Role.AUDITOR, 200, 403), (Role.AGENT, 403, 403)])
 async def test_its_own_right_is_looked_at(
     folder: Path,
     store: Store,
@@ -139,7 +117,8 @@ async def test_an_installed_package_brings_a_page(
 
 
 def test_two_pages_of_one_name_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "__init__.py").write_text(PAGE.replace('name="greetings"', 'name="channels"'))
+    init = folder / "__init__.py"
+    init.write_text(init.read_text().replace('name="greetings",\n', 'name="channels",\n'))
     monkeypatch.setattr(pages, "__path__", [*pages.__path__, str(folder.parent)])
     with pytest.raises(ValueError, match=r"already a page named channels: give that in .* another name"):
         registry.discover()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from handoff.console.registry import Access, Needed, Page, allows, discover
 from handoff.desk import Desk
 from handoff.passwords import hash_password
 from tests.integration.console_desk import CAPABILITIES, HTMX, PASSWORD, Browser, queued, sign_in
+from tests.integration.lifecycle import Sql
 
 ROLES = [None, *Role]
 """None is who is not signed in."""
@@ -212,8 +214,11 @@ async def test_an_auditor_does_nothing_at_the_desk(store: Store, desk: Desk, peo
     assert (await store.conversation(waiting)).state is ConversationState.QUEUED
 
 
-async def test_nothing_is_given_to_who_does_not_answer(store: Store, desk: Desk, people: dict[Role, Agent]) -> None:
-    """The role is looked at where the conversation changes hands: it may have changed since the page was asked for."""
+async def test_nothing_is_given_to_who_does_not_answer(
+    store: Store, desk: Desk, people: dict[Role, Agent], sql: Sql
+) -> None:
+    """The role is looked at where the conversation changes hands: it may have changed since the page was asked for.
+    What slips through all the same is put back by the sweep."""
     lead, agent, auditor = people[Role.LEAD], people[Role.AGENT], people[Role.AUDITOR]
     waiting = await queued(store)
     held = (await has(store, desk, lead)).id
@@ -225,6 +230,10 @@ async def test_nothing_is_given_to_who_does_not_answer(store: Store, desk: Desk,
             await act
     assert (await store.conversation(waiting)).agent is None
     assert (await store.conversation(held)).agent == lead
+    assert await desk.put_back_abandoned(timedelta(minutes=15)) == 0
+    sql("UPDATE agent SET role = 'auditor' WHERE id = %s", lead.id)
+    assert await desk.put_back_abandoned(timedelta(minutes=15)) == 1
+    assert (await store.conversation(held)).agent is None
 
 
 async def test_a_lead_moves_what_colleagues_have(store: Store, desk: Desk, people: dict[Role, Agent]) -> None:

@@ -1,5 +1,5 @@
 """The console's pages: each is a folder of its own, found without being named anywhere else. Navigation, routes and
-rights come from here."""
+permissions come from here."""
 
 from __future__ import annotations
 

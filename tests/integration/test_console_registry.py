@@ -89,7 +89,7 @@ async def test_a_folder_is_a_page(
 
 
 @pytest.mark.parametrize(("role", "reads", "changes"), [(Role.AUDITOR, 200, 403), (Role.AGENT, 403, 403)])
-async def test_its_own_right_is_looked_at(
+async def test_its_own_permission_is_looked_at(
     folder: Path,
     store: Store,
     desk: Desk,

@@ -103,7 +103,7 @@ function takeBack(item, form, given) {
   outbox.drop(item.id);
   putBack(form, { mode: item.mode, words: item.text }, given);
   giveBackFiles(item.conversation, files);
-  if (quoting && !form.querySelector(".quoting")) form.querySelector(".standings").after(quoting);
+  if (quoting && !form.querySelector(".quoting")) form.querySelector(".composer-top").after(quoting);
   if (item.why) refuse([`Not sent. ${item.why}`]);
 }
 

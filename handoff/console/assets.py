@@ -17,6 +17,7 @@ from bot.web import STREAM
 log = structlog.get_logger(__name__)
 
 COMPONENTS = Path(__file__).parent / "components"
+_VENDOR = ("htmx.org/dist/htmx.min.js", "idiomorph/dist/idiomorph.min.js")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {} for kind in ("text/css", "text/javascript", "image/svg+xml")}}
@@ -39,7 +40,7 @@ class Assets:
             if file.is_file()
         }
         self.files |= {f"components/{file.name}": file for file in STREAM}
-        self.files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
+        self.files |= {f"vendor/{Path(name).name}": vendor / name for name in _VENDOR}
         for path, file in self.files.items():
             if not file.is_file():
                 log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=path)

@@ -1,65 +1,62 @@
-// Puts what the server sent into the page, without touching what its reader does there.
+// Puts what the server sent into the page, without touching what its reader does there. Idiomorph does it; what stands
+// here is what of a page is its reader's.
 
-/** What the server sent for an element, before the page changed it. */
+/** What the server sent for an element with an id, before the page changed it. */
 const sources = new WeakMap();
 
-export function remember(element) {
-  sources.set(element, element.outerHTML);
-  for (const container of [element, ...element.querySelectorAll("[data-merge]")]) {
-    for (const child of container.children) sources.set(child, child.outerHTML);
-  }
+export function remember(root) {
+  for (const element of [root, ...root.querySelectorAll("[id]")]) sources.set(element, element.outerHTML);
+}
+
+const element = (node) => node.nodeType === Node.ELEMENT_NODE;
+
+/** What was sent just so before stays as it is, whatever the page or its reader made of it. */
+function unchanged(old, fresh) {
+  if (!fresh.id || old.id !== fresh.id) return false;
+  const source = fresh.outerHTML;
+  if (sources.get(old) === source) return true;
+  sources.set(old, source);
+  return false;
 }
 
 /**
- * Makes the children of `target` those of `fragment`. What has the same id and was sent just so before stays
- * the very same element: text that is typed or selected in it, focus and scroll are not touched.
+ * Makes the children of `target` those of `fragment`. What is there already is changed, not replaced: text that is
+ * typed or selected, focus and scroll are not touched.
  *
- * `data-merge`: merged child by child. `data-keep`: never replaced. `data-stay`: not removed by an update.
- * Returns the elements that are new.
+ * `data-keep`: never changed. `data-stay`: not removed by an update. What the reader had opened stays open, and what
+ * they chose stays chosen. Returns the elements that are new, or ask the desk for something else than before.
  */
 export function merge(target, fragment) {
-  const fresh = [...fragment.children];
-  const wanted = new Set(fresh.map((element) => element.id));
-  const old = new Map();
-  for (const child of [...target.children]) {
-    if (child.id && wanted.has(child.id)) old.set(child.id, child);
-    else if (!child.hasAttribute("data-stay")) child.remove();
-  }
-  const added = [];
-  let at = target.firstElementChild;
-  for (const element of fresh) {
-    while (at?.hasAttribute("data-stay") && !wanted.has(at.id)) at = at.nextElementSibling;
-    const kept = old.get(element.id);
-    let node = kept ?? element;
-    if (!kept) {
-      remember(element);
-      added.push(element);
-    } else if (kept.hasAttribute("data-merge")) {
-      added.push(...merge(kept, element));
-    } else if (!kept.hasAttribute("data-keep") && sources.get(kept) !== element.outerHTML) {
-      remember(element);
-      carryOver(kept, element);
-      if (at === kept) at = element;
-      kept.replaceWith(element);
-      added.push(element);
-      node = element;
-    }
-    if (node === at) at = at.nextElementSibling;
-    else target.insertBefore(node, at);
-  }
-  return added;
+  const added = new Set();
+  const choices = new Map();
+  window.Idiomorph.morph(target, [...fragment.childNodes], {
+    morphStyle: "innerHTML",
+    restoreFocus: false,
+    callbacks: {
+      beforeNodeMorphed(old, fresh) {
+        if (!element(old)) return true;
+        if (old.hasAttribute("data-keep") || unchanged(old, fresh)) return false;
+        if (old.matches("select")) choices.set(old, old.value);
+        return true;
+      },
+      afterNodeMorphed(old) {
+        if (choices.has(old) && [...old.options].some(({ value }) => value === choices.get(old))) old.value = choices.get(old);
+      },
+      afterNodeAdded(node) {
+        if (!element(node)) return;
+        remember(node);
+        added.add(node);
+      },
+      beforeNodeRemoved: (node) => !(element(node) && node.hasAttribute("data-stay")),
+      beforeAttributeUpdated(name, changed) {
+        if (name.startsWith("hx-")) added.add(changed);
+        // Of the reader (open), and of the guard.
+        return !(name === "open" || ("waiting" in changed.dataset && ["disabled", "data-waiting"].includes(name)));
+      },
+    },
+  });
+  return [...added];
 }
-
-/** What the reader had opened stays open, and what they chose stays chosen. */
-function carryOver(from, to) {
-  const details = (element, kind) => [element, ...element.querySelectorAll("details")].filter((one) => one.matches(`details.${kind}`));
-  for (const kind of ["more", "versions", "verdict"]) {
-    const opened = details(from, kind).map((one) => one.open);
-    details(to, kind).forEach((one, index) => (one.open = opened[index] ?? one.open));
-  }
-  if (from.matches("select") && [...to.options].some((option) => option.value === from.value)) to.value = from.value;
-}
-
 /** Changes the page while what is read stays where it is; who reads the end keeps seeing the end. */
 export function keepingPlace(change) {
   const scroller = document.querySelector("[data-scroll]");

@@ -159,7 +159,7 @@ async def fill(database_url: str, crowd: Crowd, asked: Iterator[str], messages: 
             for number, text in said.items():
                 sender = Sender(str(person.id), "Ann", "en")
                 event = Incoming("telegram", account, f"{person.id}:{number}", sender, str(person.id), text)
-                await store.record_incoming(replace(event, command=command))
+                await store.incoming.record(replace(event, command=command))
 
     await record(crowd.other, {crowd.other.writes(ASKS): ASKS}, Command.HUMAN)
     for _ in range(messages):

@@ -44,7 +44,7 @@ Open = Callable[..., Awaitable[Page]]
 @pytest.fixture
 async def agents(store: Store) -> dict[str, Agent]:
     password_hash = await hash_password(PASSWORD)
-    return {name: await store.add_agent(name, Role.AGENT, password_hash) for name in ("Mei", "Ada")}
+    return {name: await store.agents.add(name, Role.AGENT, password_hash) for name in ("Mei", "Ada")}
 
 
 @asynccontextmanager
@@ -109,22 +109,22 @@ async def said(
     store: Store, text: str, *, id: str = "1", name: str = "Ann", channel: str = "web", **fields: object
 ) -> int:
     incoming = Incoming(channel, channel, f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
-    receipt = await store.record_incoming(replace(incoming, **fields))
+    receipt = await store.incoming.record(replace(incoming, **fields))
     assert receipt.conversation_id is not None
     return receipt.conversation_id
 
 
 async def queued(store: Store, text: str = "my transfer is gone", **said_: object) -> int:
     conversation_id = await said(store, text, **said_)
-    taken = await store.begin_turn((await store.messages(conversation_id))[-1].id)
-    await store.finish_turn(taken, ASKED, [Reply("You are number **{position}**.")], language="en")
+    taken = await store.turns.begin((await store.messages.of(conversation_id))[-1].id)
+    await store.turns.finish(taken, ASKED, [Reply("You are number **{position}**.")], language="en")
     return conversation_id
 
 
 async def delivered(store: Store, message_id: int, external_id: str) -> None:
-    begun = await store.begin_delivery(message_id)
+    begun = await store.deliveries.begin(message_id)
     assert begun is not None
-    await store.record_sent(begun, 0, external_id)
+    await store.deliveries.record_sent(begun, 0, external_id)
 
 
 async def held(store: Store, desk: Desk, agent: Agent, text: str = "my transfer is gone") -> int:
@@ -141,4 +141,4 @@ async def opened(page: Page, conversation_id: int) -> None:
 
 
 async def latest(store: Store, conversation_id: int) -> Message:
-    return (await store.messages(conversation_id))[-1]
+    return (await store.messages.of(conversation_id))[-1]

@@ -35,18 +35,18 @@ from tests.e2e.console_pages import (
 async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(store: Store, open_console: Open) -> None:
     page = await open_console()
     conversation = await said(store, "hello")
-    message = (await store.messages(conversation))[-1].id
-    await store.record_failure(TURN, message, "KeyError")
-    await store.set_aside(TURN, message, {"": "A person will see to it."})
+    message = (await store.messages.of(conversation))[-1].id
+    await store.dead_letters.record_failure(TURN, message, "KeyError")
+    await store.dead_letters.add(TURN, message, {"": "A person will see to it."})
     # Long before the page would ask by itself.
     await page.get_by_role("link", name="Set aside 1").click(timeout=5_000)
     await expect(page.get_by_role("heading", name="Ann")).to_be_visible()
     await page.evaluate("window.same = true")
     await page.get_by_role("button", name="Try again").click()
     await expect(page.get_by_role("heading", name="Nothing is set aside")).to_be_visible()
-    assert await store.count_set_aside() == 0
-    notice = (await store.messages(conversation))[-1].id
-    await store.fail_delivery(await store.begin_delivery(notice), "the customer blocked the bot")
+    assert await store.dead_letters.count() == 0
+    notice = (await store.messages.of(conversation))[-1].id
+    await store.deliveries.fail(await store.deliveries.begin(notice), "the customer blocked the bot")
     assert await page.evaluate("window.same")
     await page.goto(page.url.replace("/aside", f"/conversations/{conversation}"))
     await page.get_by_role("button", name="Try again").click()
@@ -88,7 +88,7 @@ async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Sto
     await expect(sent).to_contain_text("Hello Ann\nI am looking")
     await expect(sent).to_contain_text("pending")
     await expect(box).to_have_value("")
-    await delivered(store, (await store.messages(conversation_id))[-1].id, "x1")
+    await delivered(store, (await store.messages.of(conversation_id))[-1].id, "x1")
     await expect(sent).to_contain_text("sent")
 
     await page.get_by_role("radio", name="Private note").check()
@@ -101,7 +101,7 @@ async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Sto
     await page.get_by_role("button", name="Claim").click()
     await page.get_by_role("button", name="Resolve").click()
     await expect(page.locator(".state")).to_have_text("Resolved")
-    assert (await store.conversation(conversation_id)).state is ConversationState.RESOLVED
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.RESOLVED
 
 
 async def test_what_is_being_written_survives_updates_and_leaving(
@@ -215,7 +215,7 @@ async def test_what_was_sent_by_who_was_signed_out_is_sent_once_they_signed_in(
     await page.locator(f"#row-{conversation_id} a").click()
     box = page.get_by_role("textbox", name="Message")
     await box.fill("a long answer")
-    await store.set_password(agents["Mei"].id, await hash_password(PASSWORD))
+    await store.agents.set_password(agents["Mei"].id, await hash_password(PASSWORD))
     await box.press("Enter")
     await page.get_by_label("Name").fill("Mei")
     await page.get_by_label("Password").fill(PASSWORD)
@@ -223,7 +223,7 @@ async def test_what_was_sent_by_who_was_signed_out_is_sent_once_they_signed_in(
     await expect(page).to_have_url(re.compile(f"/conversations/{conversation_id}"))
     await expect(page.locator("li.message.agent")).to_contain_text("a long answer")
     await expect(box).to_have_value("")
-    assert [one.text for one in await store.messages(conversation_id)].count("a long answer") == 1
+    assert [one.text for one in await store.messages.of(conversation_id)].count("a long answer") == 1
 
 
 async def test_after_an_outage_the_page_catches_up_by_itself(store: Store, app: FastAPI, sign_in: Open) -> None:
@@ -368,7 +368,7 @@ async def test_a_reply_is_edited_in_its_place_whatever_happens_meanwhile(
     await expect(message.locator(".versions")).to_contain_text("edited")
     await delivered(store, reply.id, "x1")
     await expect(message).to_contain_text("changed")
-    assert (await store.messages(conversation_id))[-2].text == "It arrives in one hour\nSorry"
+    assert (await store.messages.of(conversation_id))[-2].text == "It arrives in one hour\nSorry"
 
 
 async def test_an_edit_that_is_refused_says_why_and_keeps_the_words(
@@ -416,7 +416,7 @@ async def test_a_message_is_quoted_and_found_again(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
     conversation_id = await held(store, desk, agents["Mei"], "is it the fee?")
-    question = (await store.messages(conversation_id))[0]
+    question = (await store.messages.of(conversation_id))[0]
     for number in range(2, 30):
         await said(store, f"line {number}", id=str(number), channel="discord")
     page = await open_console()
@@ -542,10 +542,10 @@ async def test_a_file_that_falls_where_none_can_be_sent_does_not_replace_the_des
 async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
-    sha256 = await store.add_file(PNG)
+    sha256 = await store.files.add(PNG)
     attachments = (
         Attachment("photo", "r", "receipt.png", sha256=sha256),
-        Attachment("photo", "r", "fake.png", sha256=await store.add_file(b"<svg onload=alert(1)>")),
+        Attachment("photo", "r", "fake.png", sha256=await store.files.add(b"<svg onload=alert(1)>")),
     )
     conversation_id = await queued(store, "", channel="discord", attachments=attachments)
     page = await open_console()
@@ -600,7 +600,7 @@ async def test_without_javascript_replies_are_changed_quoted_and_sent_with_files
     await expect(page.locator(".said")).to_contain_text("the same on the web")
     await page.get_by_role("button", name="Undo").click()
     await expect(page.locator(".person")).to_have_count(0)
-    assert await store.links((await store.conversation(other)).contact.id) == []
+    assert await store.contacts.links((await store.conversations.get(other)).contact.id) == []
     await page.get_by_role("link", name="Channels").click()
     await expect(page.get_by_role("heading", name="discord")).to_be_visible()
     await context.close()
@@ -643,8 +643,8 @@ async def test_two_contacts_are_linked_and_unlinked(
     await expect(history).to_have_attribute("open", "")
     await page.get_by_role("button", name="Unlink").click()
     await expect(history).to_have_count(0)
-    contact = (await store.conversation(other)).contact
-    assert await store.links(contact.id) == []
+    contact = (await store.conversations.get(other)).contact
+    assert await store.contacts.links(contact.id) == []
 
     await page.get_by_text("Link with …").click()
     await search.fill("Annie <script>")
@@ -652,7 +652,7 @@ async def test_two_contacts_are_linked_and_unlinked(
     await notice.get_by_role("button", name="Undo").click()
     await expect(notice).to_have_count(0)
     await expect(page.locator(".person")).to_have_count(0)
-    assert await store.links(contact.id) == []
+    assert await store.contacts.links(contact.id) == []
 
 
 # --- the channels -------------------------------------------------------------------------------
@@ -666,7 +666,7 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
         since = now - timedelta(minutes=1)
         return ChannelStatus("discord", "Care#1", state, since, now, error=error, error_at=now if error else None)
 
-    await store.record_channel(status(ChannelState.CONNECTED))
+    await store.channels.record(status(ChannelState.CONNECTED))
     async with served(app) as address:
         page = await sign_in(address)
         await expect(page.locator(".dot")).to_have_count(0)
@@ -674,7 +674,7 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
         await page.get_by_role("link", name="Channels").click()
         discord = page.locator("#channel-discord")
         await expect(discord).to_contain_text("Connected since")
-        await store.record_channel(status(ChannelState.OFF, "the token was refused; set DISCORD_TOKEN"))
+        await store.channels.record(status(ChannelState.OFF, "the token was refused; set DISCORD_TOKEN"))
         await page.clock.fast_forward(10_000)
         await expect(discord).to_contain_text("Off since")
         await expect(discord).to_contain_text("set DISCORD_TOKEN")

@@ -89,7 +89,7 @@ class Place:
 @pytest.fixture
 async def place(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Place]:
     for name in ("Mei", "Ada"):
-        await store.add_agent(name, Role.AGENT, await hash_password(PASSWORD))
+        await store.agents.add(name, Role.AGENT, await hash_password(PASSWORD))
     chat = StandInDesk()
     connector = Site(chat).connector
     router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie")

@@ -274,11 +274,11 @@ class Day:
         place = await button.first.bounding_box()
         if place is None:
             return
-        before = await self._store.conversation(tab.conversation)
+        before = await self._store.conversations.get(tab.conversation)
         for _ in range(2):
             await tab.page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
             await asyncio.sleep(self._random.uniform(0.15, 0.7))
-        now = await self._store.conversation(tab.conversation)
+        now = await self._store.conversations.get(tab.conversation)
         if before.state is ConversationState.QUEUED and now.state is ConversationState.RESOLVED:
             self._defect(f"Claim pressed twice resolved {tab.conversation}")
         await self._own_act(tab)
@@ -300,7 +300,7 @@ class Day:
     # --- what happens meanwhile --------------------------------------------------------------------
 
     async def _session_ends(self, _: Tab) -> None:
-        await self._store.set_password(self._mei.id, await _hashed())
+        await self._store.agents.set_password(self._mei.id, await _hashed())
 
     async def _line_fails(self, _: Tab) -> None:
         faults = ("slow", "answer lost", "request lost", "unavailable")
@@ -317,7 +317,7 @@ class Day:
         self._said += 1
         sender = Sender(customer, name or customer, "en")
         number = f"{customer}-later-{self._said}"
-        await self._store.record_incoming(Incoming("web", "web", number, sender, chat_id=customer, text="and now?"))
+        await self._store.incoming.record(Incoming("web", "web", number, sender, chat_id=customer, text="and now?"))
 
     def _colleague(self, act: Callable[[int], Awaitable[object]]) -> Callable[[Tab], Awaitable[None]]:
         async def by_ada(_: Tab) -> None:
@@ -344,7 +344,7 @@ class Day:
             await self._sign_in(tab)
         shown = {number: await self._shown(self._tabs[0], number) for number in self._customers}
         for number in self._customers:
-            written = [one for one in await self._store.messages(number, limit=5000) if one.agent_id == self._mei.id]
+            written = [one for one in await self._store.messages.of(number, limit=5000) if one.agent_id == self._mei.id]
             for token, word in self._words.items():
                 if word.conversation != number:
                     continue

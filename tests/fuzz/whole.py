@@ -85,7 +85,7 @@ class WholeDesk:
             self.logs = stack.enter_context(logs_watched())
             await stack.enter_async_context(desk.running(listening, lambda: True, _at_once))
             self.desk = desk
-            self.agent = await desk.store.add_agent("Mei", Role.ADMIN, None)
+            self.agent = await desk.store.agents.add("Mei", Role.ADMIN, None)
             await self.discord.connected()
             yield
 
@@ -145,7 +145,7 @@ class WholeDesk:
         token = of(person, SESSION).decode()
         until = datetime.now(UTC) + timedelta(hours=1)
         with contextlib.suppress(IntegrityError):  # it is there already
-            await self.desk.store.add_session(self.agent.id, passwords.token_hash(token), until)
+            await self.desk.store.agents.add_session(self.agent.id, passwords.token_hash(token), until)
         return token
 
     async def converse(self) -> None:
@@ -156,7 +156,7 @@ class WholeDesk:
             account = self.desk.connectors[channel].account
             sender = Sender(str(number), f"Ann {WORDS}", "en")
             for at in range(3):
-                await self.desk.store.record_incoming(
+                await self.desk.store.incoming.record(
                     Incoming(channel, account, str(at), sender, str(number + 1), WORDS)
                 )
 

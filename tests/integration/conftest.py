@@ -24,12 +24,12 @@ from tests.integration.lifecycle import Sql
 
 @pytest.fixture
 async def mei(store: Store) -> Agent:
-    return await store.add_agent("Mei", Role.ADMIN, await hash_password(PASSWORD))
+    return await store.agents.add("Mei", Role.ADMIN, await hash_password(PASSWORD))
 
 
 @pytest.fixture
 async def ada(store: Store) -> Agent:
-    return await store.add_agent("Ada", Role.AGENT, await hash_password(PASSWORD))
+    return await store.agents.add("Ada", Role.AGENT, await hash_password(PASSWORD))
 
 
 @pytest.fixture

@@ -45,18 +45,18 @@ async def said(
 ) -> int:
     """The conversation's id. One sender for each name and channel."""
     incoming = Incoming(channel, channel, f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
-    receipt = await store.record_incoming(replace(incoming, **fields), reopening)
+    receipt = await store.incoming.record(replace(incoming, **fields), reopening)
     assert receipt.conversation_id is not None
     return receipt.conversation_id
 
 
 async def queued(store: Store, text: str = "hello", decision: Decision = ASKED, **said_: object) -> int:
     conversation_id = await said(store, text, **said_)
-    message = (await store.messages(conversation_id))[-1]
-    taken = await store.begin_turn(message.id)
+    message = (await store.messages.of(conversation_id))[-1]
+    taken = await store.turns.begin(message.id)
     ranking = (Ranked("fee_explained", 0.974), Ranked("fee_reduce", 0.02))
     prediction = Prediction(text, "fee_explained", 0.974, ranking, sure=True)
-    await store.finish_turn(
+    await store.turns.finish(
         taken, decision, [Reply("You are number {position}.")], language="en", prediction=prediction
     )
     return conversation_id
@@ -64,6 +64,6 @@ async def queued(store: Store, text: str = "hello", decision: Decision = ASKED, 
 
 async def delivered(store: Store, message_id: int, external_id: str) -> None:
     """The message, as it is now, is with the customer."""
-    begun = await store.begin_delivery(message_id)
+    begun = await store.deliveries.begin(message_id)
     assert begun is not None
-    await store.record_sent(begun, 0, external_id)
+    await store.deliveries.record_sent(begun, 0, external_id)

@@ -20,7 +20,7 @@ async def told(store: Store, conversation_id: int) -> list[str]:
 
 
 async def messages(store: Store, conversation_id: int, visibility: Visibility = Visibility.PUBLIC) -> list[Message]:
-    return [one for one in await store.messages(conversation_id) if one.visibility is visibility]
+    return [one for one in await store.messages.of(conversation_id) if one.visibility is visibility]
 
 
 async def lines(store: Store, conversation_id: int) -> list[str]:
@@ -31,10 +31,10 @@ async def lines(store: Store, conversation_id: int) -> list[str]:
 
 async def writes(store: Store, text: str, id: str, reopening: Reopening | None = None) -> int:
     incoming = Incoming("web", "web", f"Ann-{id}", Sender("Ann", "Ann", "en"), chat_id="Ann", text=text)
-    receipt = await store.record_incoming(incoming, reopening)
+    receipt = await store.incoming.record(incoming, reopening)
     assert receipt.conversation_id is not None
     return receipt.conversation_id
 
 
 async def is_here(store: Store, agent: Agent) -> None:
-    await store.record_presence(replace(agent, seen_at=None))
+    await store.agents.record_presence(replace(agent, seen_at=None))

@@ -50,15 +50,15 @@ async def parts(url: str) -> AsyncIterator[tuple[Store, Queue]]:
 
     async def turn(message_id: int, _: Claim) -> None:
         say("turn", message_id)
-        taken = await store.begin_turn(message_id)
+        taken = await store.turns.begin(message_id)
         if taken is not None:
-            await store.skip_turn(taken)
+            await store.turns.skip(taken)
 
     async def deliver(message_id: int, _: Claim) -> None:
         say("deliver", message_id)
-        begun = await store.begin_delivery(message_id)
+        begun = await store.deliveries.begin(message_id)
         if begun is not None:
-            await store.record_sent(begun, 0, str(message_id))
+            await store.deliveries.record_sent(begun, 0, str(message_id))
 
     async def fetch(_: int, __: Claim) -> None: ...
 

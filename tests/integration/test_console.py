@@ -23,7 +23,7 @@ from tests.integration.console_desk import ASKED, HOSTILE, HTMX, PASSWORD, Brows
 
 async def one_time_link(store: Store, agent: Agent, valid: timedelta = timedelta(hours=1)) -> str:
     token = new_token()
-    await store.add_sign_in(agent.id, token_hash(token), datetime.now(UTC) + valid)
+    await store.agents.add_sign_in(agent.id, token_hash(token), datetime.now(UTC) + valid)
     return f"/console/sign-in/{token}"
 
 
@@ -80,7 +80,7 @@ async def test_over_https_the_cookie_is_sent_nowhere_else(browser: Browser, mei:
 async def test_an_unknown_name_and_a_wrong_password_get_the_same_answer(
     browser: Browser, store: Store, mei: Agent
 ) -> None:
-    await store.add_agent("Nopassword", Role.AGENT, None)
+    await store.agents.add("Nopassword", Role.AGENT, None)
     client = browser()
     answers = [
         await client.post("/console/sign-in", data={"name": name, "password": "wrong-password"})
@@ -131,7 +131,7 @@ async def test_signing_in_leads_to_the_page_that_was_asked_for(browser: Browser,
 
 
 async def test_a_one_time_link_signs_in_once_and_a_preview_does_not_use_it_up(browser: Browser, store: Store) -> None:
-    agent = await store.add_agent("New", Role.AGENT, None)
+    agent = await store.agents.add("New", Role.AGENT, None)
     link = await one_time_link(store, agent)
     preview = await browser().get(link)
     assert preview.status_code == 200
@@ -150,7 +150,7 @@ async def test_an_expired_link_signs_nobody_in(browser: Browser, store: Store, m
 
 
 async def test_setting_a_password_signs_out_every_other_browser(browser: Browser, store: Store) -> None:
-    agent = await store.add_agent("New", Role.AGENT, None)
+    agent = await store.agents.add("New", Role.AGENT, None)
     here, there = browser(), browser()
     for client in (here, there):
         await client.post(await one_time_link(store, agent))
@@ -194,7 +194,7 @@ async def test_another_site_cannot_act_for_an_agent(
     client = await sign_in(browser())
     answer = await client.post(f"/console/conversations/{conversation_id}/claim", headers=headers)
     assert answer.status_code == 403
-    assert (await store.conversation(conversation_id)).state is ConversationState.QUEUED
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.QUEUED
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://desk"}, {}])
@@ -203,7 +203,7 @@ async def test_the_console_itself_can(browser: Browser, store: Store, mei: Agent
     client = await sign_in(browser())
     answer = await client.post(f"/console/conversations/{conversation_id}/claim", headers=headers)
     assert answer.status_code == 303
-    assert (await store.conversation(conversation_id)).agent == mei
+    assert (await store.conversations.get(conversation_id)).agent == mei
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/", "/nothing", "/conversations/999", "/static/console.css"])
@@ -272,7 +272,7 @@ async def test_of_two_who_claim_at_once_one_wins_and_the_other_is_told_who(
             *(client.post(f"/console/conversations/{conversation_id}/claim", headers=headers) for client in clients)
         )
         assert sorted(answer.status_code for answer in answers) == [won, 409]
-        winner = (await store.conversation(conversation_id)).agent
+        winner = (await store.conversations.get(conversation_id)).agent
         assert winner is not None
         loser = next(answer for answer in answers if answer.status_code == 409)
         assert f"{winner.name} has this conversation." in loser.text
@@ -285,7 +285,7 @@ async def test_the_life_of_a_conversation(browser: Browser, store: Store, mei: A
     here = f"/console/conversations/{conversation_id}"
 
     async def now() -> Conversation:
-        return await store.conversation(conversation_id)
+        return await store.conversations.get(conversation_id)
 
     assert (await client.post(f"{here}/claim")).headers["location"] == f"{here}?tab=queue"
     assert (await client.post(f"{here}/messages", data={"text": "Hello Ann"})).status_code == 303
@@ -305,10 +305,10 @@ async def test_a_note_never_reaches_the_customer(browser: Browser, store: Store,
     conversation_id = await queued(store)
     client = await sign_in(browser())
     await client.post(f"/console/conversations/{conversation_id}/messages", data={"text": "a secret", "mode": "note"})
-    contact = (await store.conversation(conversation_id)).contact
-    notes = [one for one in await store.messages(conversation_id) if one.text == "a secret"]
+    contact = (await store.conversations.get(conversation_id)).contact
+    notes = [one for one in await store.messages.of(conversation_id) if one.text == "a secret"]
     assert [(note.visibility, note.delivery) for note in notes] == [(Visibility.PRIVATE, None)]
-    assert all(one.text != "a secret" for one in await store.transcript(contact.id))
+    assert all(one.text != "a secret" for one in await store.messages.transcript(contact.id))
 
 
 async def test_who_does_not_have_the_conversation_cannot_reply_and_keeps_the_words(
@@ -325,7 +325,7 @@ async def test_who_does_not_have_the_conversation_cannot_reply_and_keeps_the_wor
     taken = await client.post(address, data={"text": "my long answer"}, headers=HTMX)
     assert taken.status_code == 409
     assert "Ada has this conversation." in taken.text
-    assert not [one for one in await store.messages(conversation_id) if one.author is Author.AGENT]
+    assert not [one for one in await store.messages.of(conversation_id) if one.author is Author.AGENT]
 
 
 @pytest.mark.parametrize(("text", "words"), [("  \n ", "nothing to send"), ("x" * 10_001, "at most 10000")])
@@ -365,9 +365,9 @@ async def test_the_bots_markdown_is_rendered_without_html_or_script_links(
         "![i](https://example.com/i.png) <https://example.com/auto> [d](data:text/html,x)"
     )
     conversation_id = await said(store)
-    taken = await store.begin_turn((await store.messages(conversation_id))[0].id)
+    taken = await store.turns.begin((await store.messages.of(conversation_id))[0].id)
     answer = Decision(Action.ANSWER, topic="fee_explained")
-    await store.finish_turn(taken, answer, [Reply(text, buttons=[Button("<i>Yes</i>", "helped:yes")])], language="en")
+    await store.turns.finish(taken, answer, [Reply(text, buttons=[Button("<i>Yes</i>", "helped:yes")])], language="en")
     client = await sign_in(browser())
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     rendered = re.search(r'class="words rich" dir="auto">(.*?)</div>', page, re.S)
@@ -415,9 +415,9 @@ async def test_a_failed_delivery_says_why(browser: Browser, store: Store, desk: 
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
     reply = await desk.reply(conversation_id, mei, "Hello")
-    begun = await store.begin_delivery(reply.id)
+    begun = await store.deliveries.begin(reply.id)
     assert begun is not None
-    await store.fail_delivery(begun, "the customer blocked the bot")
+    await store.deliveries.fail(begun, "the customer blocked the bot")
     client = await sign_in(browser())
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert "not delivered: the customer blocked the bot" in page

@@ -91,7 +91,7 @@ async def test_a_stream_ends_with_the_session(
         async with asyncio.timeout(10), client.stream("GET", "/console/events") as stream:
             lines = stream.aiter_lines()
             assert "event: alive" in [await anext(lines) for _ in range(7)]
-            await store.set_password(mei.id, await hash_password(PASSWORD))
+            await store.agents.set_password(mei.id, await hash_password(PASSWORD))
             assert "event: list" not in [line async for line in lines]
 
 
@@ -106,7 +106,7 @@ async def test_news_of_an_agent_end_the_streams_of_ended_sessions_at_once(
             names = (line async for line in stream.aiter_lines() if line.startswith("event: "))
             assert await anext(names) == "event: refresh"
             if ended:
-                await store.end_session(token_hash(client.cookies[SESSION_COOKIE]))
+                await store.agents.end_session(token_hash(client.cookies[SESSION_COOKIE]))
             feed.tell(Event("agent", 0, 0))
             if not ended:
                 await said(store)
@@ -130,5 +130,5 @@ async def test_who_signs_in_again_has_one_session(store: Store, mei: Agent, ada:
     client = await sign_in(browser())
     former = token_hash(client.cookies[SESSION_COOKIE])
     await sign_in(client, "Ada")
-    assert await store.agent_of_session(former) is None
-    assert await store.agent_of_session(token_hash(client.cookies[SESSION_COOKIE])) == ada
+    assert await store.agents.agent_of_session(former) is None
+    assert await store.agents.agent_of_session(token_hash(client.cookies[SESSION_COOKIE])) == ada

@@ -118,7 +118,7 @@ class Talk:
     health: ChannelHealth = field(default_factory=lambda: ChannelHealth("test"))
 
     def __post_init__(self) -> None:
-        self.outbox = Outbox(self.store, {"test": self.board}, {"test": self.health})
+        self.outbox = Outbox(self.store.deliveries, self.store.files, {"test": self.board}, {"test": self.health})
 
     async def reply(self, text: str, **values: Any) -> Message:
         return await self.desk.reply(self.conversation_id, self.agent, text, **values)
@@ -133,17 +133,17 @@ class Talk:
         await self.outbox.deliver(reply.id, Claim())
 
     async def now(self, reply: Message) -> Message:
-        return next(m for m in await self.store.messages(self.conversation_id) if m.id == reply.id)
+        return next(m for m in await self.store.messages.of(self.conversation_id) if m.id == reply.id)
 
 
 @pytest.fixture
 async def start(store: Store, desk: Desk) -> Callable[..., Awaitable[Talk]]:
     async def start(board: Any = None, sender: str = "7") -> Talk:
         incoming = Incoming("test", "bot", "in-1", Sender(sender, "Ann"), sender, "a question")
-        receipt = await store.record_incoming(incoming)
+        receipt = await store.incoming.record(incoming)
         assert receipt.conversation_id is not None
         assert receipt.message_id is not None
-        agent = await store.add_agent(f"Mei {sender}", Role.AGENT, None)
+        agent = await store.agents.add(f"Mei {sender}", Role.AGENT, None)
         await desk.claim(receipt.conversation_id, agent)
         return Talk(store, desk, board or Board(), agent, receipt.conversation_id, receipt.message_id)
 
@@ -187,8 +187,8 @@ async def test_only_the_author_may_change_a_reply(start: Start, store: Store, de
     talk = await start()
     reply = await talk.reply("mine")
     note = await desk.note(talk.conversation_id, talk.agent, "a note")
-    notice = next(m for m in await store.messages(talk.conversation_id) if m.author == "system")
-    other = await store.add_agent("Tom", Role.ADMIN, None)
+    notice = next(m for m in await store.messages.of(talk.conversation_id) if m.author == "system")
+    other = await store.agents.add("Tom", Role.ADMIN, None)
     gone = await talk.reply("gone")
     await talk.delete(gone)
     for message_id, agent in [
@@ -203,7 +203,7 @@ async def test_only_the_author_may_change_a_reply(start: Start, store: Store, de
             await desk.edit(message_id, agent, "changed")
         with pytest.raises(NotFound, match=str(message_id)):
             await desk.delete(message_id, agent)
-    assert [m.text for m in await store.messages(talk.conversation_id)].count("changed") == 0
+    assert [m.text for m in await store.messages.of(talk.conversation_id)].count("changed") == 0
     with pytest.raises(ValueError, match="empty"):
         await desk.edit(reply.id, talk.agent, " \n")
     # Who no longer has the conversation may still correct what they said.
@@ -450,11 +450,11 @@ async def test_concurrent_edits_each_replace_what_the_other_wrote(start: Start, 
     """Both wait for the customer's row; neither may write from what it read before the wait."""
     talk = await start()
     reply = await talk.reply("one")
-    begun = await talk.store.begin_delivery(reply.id)
+    begun = await talk.store.deliveries.begin(reply.id)
     assert begun is not None
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         await connection.execute("SELECT 1 FROM contact FOR UPDATE")
-        sending = asyncio.create_task(talk.store.record_sent(begun, 0, "m1"))
+        sending = asyncio.create_task(talk.store.deliveries.record_sent(begun, 0, "m1"))
         await waiting(database_url, 1)
         edits = [asyncio.create_task(talk.edit(reply, text)) for text in ("two", "three")]
         await waiting(database_url, 3)
@@ -497,7 +497,7 @@ async def waiting(url: str, sessions: int) -> None:
 
 async def test_a_first_try_is_not_repeated_and_a_second_one_is(start: Start) -> None:
     talk = await start(MailSlot(Capabilities()))
-    notice = next(m for m in await talk.store.messages(talk.conversation_id) if m.author == "system")
+    notice = next(m for m in await talk.store.messages.of(talk.conversation_id) if m.author == "system")
     await talk.deliver(notice)
     reply = await talk.reply("hello", reply_to=talk.asked)
     talk.board.faults = [TemporaryError("cut")]
@@ -577,7 +577,7 @@ async def test_a_reply_answers_only_messages_of_its_customer(start: Start, store
     for message_id in (other.asked, note.id, 999):
         with pytest.raises(NotFound, match=f"no message {message_id}"):
             await talk.reply("hello", reply_to=message_id)
-    assert "hello" not in [m.text for m in await store.messages(talk.conversation_id)]
+    assert "hello" not in [m.text for m in await store.messages.of(talk.conversation_id)]
 
 
 # --- what goes wrong ----------------------------------------------------------------------------
@@ -729,7 +729,7 @@ async def test_whatever_happens_the_customer_ends_up_with_what_the_desk_wants(
     assert now.delivery is DeliveryState.SENT, now.delivery_error
     wanted = [] if now.deleted_at else [f"<{p.file.name}>" if p.file else p.text for p in fit(now, ALL)]
     assert board.texts == wanted, board.calls
-    begun_again = await store.begin_delivery(reply.id)
+    begun_again = await store.deliveries.begin(reply.id)
     assert begun_again is None
 
 
@@ -775,11 +775,11 @@ async def test_what_two_workers_sent_under_one_key_is_one_part(start: Start) -> 
     wakes up and records it as well. The message has one part still: an edit changes it, and takes nothing away."""
     talk = await start()
     reply = await talk.reply("one")
-    frozen = await talk.store.begin_delivery(reply.id)
+    frozen = await talk.store.deliveries.begin(reply.id)
     assert frozen is not None
     await talk.deliver(reply)
     (sent,) = talk.board.shown
-    await talk.store.record_sent(frozen, 0, sent)
+    await talk.store.deliveries.record_sent(frozen, 0, sent)
     await talk.edit(reply, "two")
     await talk.deliver(reply)
     assert talk.board.texts == ["two"]
@@ -789,13 +789,13 @@ async def test_what_two_workers_sent_under_one_key_is_one_part(start: Start) -> 
 async def test_also_where_the_job_ends_with_the_record(start: Start, queue: Queue) -> None:
     talk = await start()
     reply = await talk.reply("one")
-    frozen = await talk.store.begin_delivery(reply.id)
+    frozen = await talk.store.deliveries.begin(reply.id)
     assert frozen is not None
     await talk.deliver(reply)
     (sent,) = talk.board.shown
     claim = Claim()
     claim.job_id = 0  # of no job that there is
-    await talk.store.record_sent(frozen, 0, sent, claim)
+    await talk.store.deliveries.record_sent(frozen, 0, sent, claim)
     await talk.edit(reply, "two")
     await talk.deliver(reply)
     assert talk.board.texts == ["two"]

@@ -33,7 +33,7 @@ async def test_one_submission_names_one_thing(store: Store, desk: Desk, mei: Age
     await desk.note(conversation_id, mei, "a secret", submission="a" * 20)
     with pytest.raises(ValueError, match="something else"):
         await desk.reply(conversation_id, mei, "a secret", submission="a" * 20)
-    assert [one.visibility for one in await store.messages(conversation_id) if one.author is Author.AGENT] == [
+    assert [one.visibility for one in await store.messages.of(conversation_id) if one.author is Author.AGENT] == [
         Visibility.PRIVATE
     ]
 

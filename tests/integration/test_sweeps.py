@@ -136,7 +136,7 @@ class Work:
         """A message of a new customer's, whose turn waits."""
         self._people += 1
         name = str(self._people)
-        return (await self._store.record_incoming(Incoming("web", "web", "1", Sender(name), name, "hello"))).message_id
+        return (await self._store.incoming.record(Incoming("web", "web", "1", Sender(name), name, "hello"))).message_id
 
     async def _turns(self, count: int) -> list[int]:
         made = [await self._said() for _ in range(count)]
@@ -147,9 +147,9 @@ class Work:
         """Turns and deliveries of an hour ago that have no job."""
         messages = await self._turns(turns)
         for message_id in [await self._said() for _ in range(deliveries)]:
-            taken = await self._store.begin_turn(message_id)
+            taken = await self._store.turns.begin(message_id)
             assert taken is not None
-            await self._store.finish_turn(taken, ASKED, [Reply("{position}")], language="en")
+            await self._store.turns.finish(taken, ASKED, [Reply("{position}")], language="en")
         self.deliveries = {row[0] for row in self._sql("SELECT message_id FROM delivery")}
         assert len(self.deliveries) == deliveries
         self._sql("UPDATE turn SET created_at = created_at - interval '1 hour' WHERE message_id = ANY(%s)", messages)
@@ -215,9 +215,9 @@ async def test_each_replica_sweeps_all_the_time_and_everything_is_handed_on_once
     dead = await work.of_the_dead(OF_THE_DEAD, on_the_list=False)
     dead += await work.of_the_dead(OF_THE_DEAD, on_the_list=True)
     await work.put_off_by_another_clock(PUT_OFF)
-    mei = await store.add_agent("Mei", Role.ADMIN, None)
+    mei = await store.agents.add("Mei", Role.ADMIN, None)
     for number in range(10):
-        await store.add_session(mei.id, str(number), datetime.now(UTC) + timedelta(hours=number - 5))
+        await store.agents.add_session(mei.id, str(number), datetime.now(UTC) + timedelta(hours=number - 5))
 
     replicas.sweep()
     # The one that is only silent is known to be dead once it has been so for some seconds by their own clocks.
@@ -280,9 +280,9 @@ async def test_one_that_freezes_in_the_middle_of_its_sweep_holds_up_the_others_f
     frozen = Store(create_engine(database_url), queue)
     sweeping = asyncio.create_task(frozen.defer_forgotten())
     await asyncio.wait_for(reached.wait(), 10)
-    assert await store.defer_forgotten() == 0
+    assert await store.deliveries.defer_forgotten() == 0
     async with asyncio.timeout(10):
-        while not await store.defer_forgotten():
+        while not await store.deliveries.defer_forgotten():
             await asyncio.sleep(0.05)
     thawed.set()
     with pytest.raises(DBAPIError, match="idle-in-transaction"):

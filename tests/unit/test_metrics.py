@@ -17,7 +17,7 @@ from bot.domain.message import Incoming, Receipt, Sender
 from bot.runtime import metrics as metrics_module
 from bot.runtime.metrics import Measures, Metrics
 from bot.settings import ROOT
-from bot.store.measuring import ChannelFigures, Figures, LeaseFigures, TaskFigures
+from bot.store.statistics import ChannelFigures, Figures, LeaseFigures, TaskFigures
 
 FIGURES = Figures(
     tasks=(TaskFigures("turn", 3, 1, 12.5),),

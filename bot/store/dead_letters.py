@@ -16,10 +16,10 @@ from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
 from bot.domain.operations import SetAside
 from bot.queue import DELIVER, FETCH, TURN
 from bot.store import rows, values
-from bot.store.base import Base
+from bot.store.base import Area
+from bot.store.errors import is_transient
 from bot.store.lifecycle import apply
 from bot.store.tables import contact, delivery, failure, message, turn
-from bot.store.trouble import is_trouble
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,7 @@ NOT_FETCHED = "the desk failed on it, and set it aside"
 """The problem of an attachment whose fetching is set aside."""
 
 
-class Failures(Base):
+class DeadLetters(Area):
     async def failures(self, task: str, message_id: int) -> int:
         """How often the work failed by its own fault since it was last well."""
         async with self._engine.connect() as connection:
@@ -49,7 +49,7 @@ class Failures(Base):
         async with self._engine.begin() as connection:
             await connection.execute(delete(failure).where(*_is(task, message_id), failure.c.set_aside_at.is_(None)))
 
-    async def set_aside(self, task: str, message_id: int, notice: Mapping[str, str]) -> str | None:
+    async def add(self, task: str, message_id: int, notice: Mapping[str, str]) -> str | None:
         """Nobody tries it again until a person says so.
 
         The conversation of a turn goes to the queue if the bot has it, its customer being told ``notice`` (by locale,
@@ -106,7 +106,7 @@ class Failures(Base):
                 words = words.replace("{position}", str(position))
                 await self._add_outgoing(connection, values.said(now, Author.BOT, words, MessageFormat.MARKDOWN))
         except Exception as error:
-            if is_trouble(error):
+            if is_transient(error):
                 raise
             log.error("queued without a notice", action="no_notice", error=type(error).__name__)
         return found.contact.channel
@@ -121,14 +121,14 @@ class Failures(Base):
         ]
         await connection.execute(update(message).where(message.c.id == message_id).values(attachments=changed))
 
-    async def count_set_aside(self) -> int:
+    async def count(self) -> int:
         async with self._engine.connect() as connection:
             counted = await connection.execute(
                 select(func.count()).select_from(failure).where(failure.c.set_aside_at.is_not(None))
             )
             return int(counted.scalar_one())
 
-    async def all_set_aside(self, limit: int) -> Sequence[SetAside]:
+    async def all(self, limit: int) -> Sequence[SetAside]:
         """What waits for a person, the oldest first."""
         async with self._engine.connect() as connection:
             found = await connection.execute(

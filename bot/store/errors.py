@@ -14,7 +14,7 @@ class DatabaseError(Exception):
     """The database cannot be used; the message names the fix."""
 
 
-def is_trouble(error: BaseException | None) -> bool:
+def is_transient(error: BaseException | None) -> bool:
     """Whether the database could not be reached, or could not do what it was rightly asked: it stops, its disk is full,
     it takes no writes, it was busy too long. The same question may well be answered later."""
     while error is not None:
@@ -35,7 +35,7 @@ def is_trouble(error: BaseException | None) -> bool:
     return False
 
 
-def said(error: BaseException | None) -> str:
+def safe_message(error: BaseException | None) -> str:
     """What the database said of its trouble, in one line. Without the statement: that has the customer's words."""
     while error is not None and not isinstance(error, psycopg.Error):
         error = error.orig if isinstance(error, DBAPIError) else error.__cause__

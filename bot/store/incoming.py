@@ -23,8 +23,8 @@ _IS_HERE = and_(agent.c.disabled_at.is_(None), agent.c.seen_at > func.now() - bi
 """Whether an agent may and will see what comes."""
 
 
-class Receiving(FastPath):
-    async def record_incoming(self, incoming: Incoming, reopening: Reopening | None = None) -> Receipt:
+class IncomingMessages(FastPath):
+    async def record(self, incoming: Incoming, reopening: Reopening | None = None) -> Receipt:
         """Records one event of a platform and defers its turn. Commits before it returns.
 
         ``reopening`` says when a message goes on with the customer's resolved conversation; without it each opens a new

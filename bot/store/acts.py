@@ -18,12 +18,12 @@ from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
 from bot.domain.message import Author, Visibility
-from bot.store.base import Base, in_language
+from bot.store.base import Area, in_language
 from bot.store.lifecycle import last_of
 from bot.store.tables import agent, contact, conversation
 
 
-class DeskWork(Base):
+class ConversationActs(Area):
     async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
         """Gives the conversation to the agent, from the queue or from the bot.
 
@@ -125,7 +125,7 @@ class DeskWork(Base):
                 await self._put_back(connection, held, step, notice, f"{_name(held)} {why}: back into the queue")
             return len(found)
 
-    async def _put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
+    async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
         """Puts back everything that the agent has."""
         found = (
             await connection.execute(

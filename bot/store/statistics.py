@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.channel import ChannelState
 from bot.domain.conversation import ConversationState
 from bot.domain.message import DeliveryState
-from bot.store.base import Base
+from bot.store.base import Area
 from bot.store.tables import channel_status, conversation, delivery, failure, lease
 
 
@@ -77,8 +77,8 @@ _JOBS = """
 """Jobs do not say when they were deferred, their events do; ids grow, so one event a task is read and no more."""
 
 
-class Measuring(Base):
-    async def figures(self, within: timedelta) -> Figures:
+class Statistics(Area):
+    async def read(self, within: timedelta) -> Figures:
         """How the desk stands. Raises if the database cannot say ``within`` that time."""
         async with self._engine.begin() as connection:
             await connection.execute(

@@ -101,7 +101,7 @@ async def test_an_admin_who_was_demoted_a_moment_ago_does_nothing(
         await store.agents.set_role(mei.id, Role.AGENT)
         return await colleague(agent_id)
 
-    monkeypatch.setattr(store, "colleague", demoted)
+    monkeypatch.setattr(store.agents, "colleague", demoted)
     answer = await client.post(f"/console/agents/{ada.id}/disable")
     assert answer.status_code == 403
     assert (await colleague(ada.id)).agent.disabled_at is None

@@ -295,7 +295,7 @@ async def test_the_mark_never_passes_a_message_that_is_not_recorded(
     # The next one opens a conversation, the long way; and the process dies before it does.
     await sql("UPDATE conversation SET state = 'resolved', resolved_at = now()")
     with monkeypatch.context() as dying:
-        dying.setattr(desk.store, "_upsert_contact", None)
+        dying.setattr(desk.store.incoming, "_upsert_contact", None)
         with pytest.raises(TypeError):
             await desk.store.incoming.record(marked("2"))
     assert await mark() == "1"

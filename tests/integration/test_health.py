@@ -193,7 +193,7 @@ async def test_a_store_that_fails_is_written_to_later(store: Store, monkeypatch:
         tries += 1
         raise ConnectionError("the database is gone")
 
-    monkeypatch.setattr(store, "record_channel", fails)
+    monkeypatch.setattr(store.channels, "record", fails)
     channel, other = ChannelHealth("test"), ChannelHealth("web")
     channel.connected("bot")
     other.connected("web")

@@ -192,7 +192,7 @@ async def test_nothing_is_resolved_while_a_message_is_recorded_into_it(
         await asyncio.wait(resolving, timeout=0.3)
         return await answered(*given)
 
-    monkeypatch.setattr(one.store, "_answered", meanwhile)
+    monkeypatch.setattr(one.store.incoming, "_answered", meanwhile)
     receipt = await one.store.incoming.record(replace(TEXT, replies_to="m1"))
     await asyncio.gather(*resolving)
     assert receipt.conversation_id == assigned["id"]

@@ -7,7 +7,7 @@ silent only where a human has the conversation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -29,6 +29,7 @@ from bot.model import (
     Prediction,
     Reply,
     Thread,
+    TurnEnd,
     TurnInput,
     contact_key,
 )
@@ -149,18 +150,7 @@ class Turns:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
         channel = conversation.contact.channel
-        began = ticks.seconds()
-        end = await self._store.finish_turn(
-            taken,
-            decision,
-            self.replies(decision, language),
-            language=language,
-            prediction=prediction,
-            claim=claim,
-            immediate=self._outbox is not None and self._outbox.immediate(channel),
-        )
-        if end.shown and self._outbox is not None:
-            self._outbox.placed(channel, ticks.seconds() - began)
+        end = await self._finish(taken, decision, self.replies(decision, language), language, prediction, claim)
         self._measures.turned(channel, decision.action, taken.message.created_at)
         if decision.reason is not None and end.position is not None:  # or a human was faster, and nothing is queued
             self._measures.escalated(channel, decision.reason)
@@ -173,6 +163,30 @@ class Turns:
             reason=decision.reason,
         )
 
+    async def _finish(
+        self,
+        taken: TurnInput,
+        decision: Decision,
+        replies: Sequence[Reply],
+        language: str | None,
+        prediction: Prediction | None = None,
+        claim: Claim | None = None,
+    ) -> TurnEnd:
+        channel = taken.conversation.contact.channel
+        began = ticks.seconds()
+        end = await self._store.finish_turn(
+            taken,
+            decision,
+            replies,
+            language=language,
+            prediction=prediction,
+            claim=claim,
+            immediate=self._outbox is not None and self._outbox.immediate(channel),
+        )
+        if end.shown and self._outbox is not None:
+            self._outbox.placed(channel, ticks.seconds() - began)
+        return end
+
     async def _with_human(self, taken: TurnInput, button: str | None) -> None:
         """The bot is silent, but who asks for a person while waiting for one is told where they stand."""
         asks = taken.command is Command.HUMAN or button == HUMAN
@@ -180,7 +194,7 @@ class Turns:
             language = taken.conversation.language
             reply = Reply(self._answers.phrase("already_queued", language))
             decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
-            await self._store.finish_turn(taken, decision, [reply], language=language)
+            await self._finish(taken, decision, [reply], language)
             self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
             await self._skip(taken)

@@ -21,7 +21,7 @@ from bot.model import (
     Visibility,
 )
 from bot.queue import DELIVER, FETCH, TURN
-from bot.store import rows
+from bot.store import rows, values
 from bot.store.base import Base
 from bot.store.tables import contact, conversation, delivery, failure, message, turn
 from bot.store.trouble import is_trouble
@@ -124,9 +124,8 @@ class Failures(Base):
                 )
                 position = await self._position(connection, now.id)
                 words = notice.get(now.language or "") or notice[""]
-                await self._add_outgoing(
-                    connection, now, Author.BOT, words.replace("{position}", str(position)), MessageFormat.MARKDOWN
-                )
+                words = words.replace("{position}", str(position))
+                await self._add_outgoing(connection, values.said(now, Author.BOT, words, MessageFormat.MARKDOWN))
         except Exception as error:
             if is_trouble(error):
                 raise

@@ -18,7 +18,7 @@ from bot.model import (
     Visibility,
 )
 from bot.queue import DELIVER
-from bot.store import rows, tables
+from bot.store import rows, tables, values
 from bot.store.base import Base
 from bot.store.tables import contact, conversation, delivery, failure, message, message_version
 
@@ -53,21 +53,23 @@ class Replies(Base):
             now = await self._assigned_to(connection, conversation_id, agent_id)
             if reply_to is not None:
                 await self._check_answered(connection, reply_to, now.contact.id)
-            message_id = await self._add_outgoing(
+            added = await self._add_outgoing(
                 connection,
-                now,
-                Author.AGENT,
-                body,
-                MessageFormat.TEXT,
-                agent_id=agent_id,
-                attachments=said["attachments"],
-                reply_to=reply_to,
-                submission=submission,
+                values.said(
+                    now,
+                    Author.AGENT,
+                    body,
+                    MessageFormat.TEXT,
+                    agent_id=agent_id,
+                    attachments=attachments,
+                    reply_to=reply_to,
+                    submission=submission,
+                ),
             )
             # They have an answer of a person.
             await connection.execute(update(conversation).where(conversation.c.id == now.id).values(waiting_since=None))
             await self._notify(connection, "message", now.id, now.contact.id)
-            return await self._message(connection, message_id)
+            return await self._message(connection, added.id)
 
     async def add_note(
         self, conversation_id: int, agent_id: int, body: str, *, submission: str | None = None

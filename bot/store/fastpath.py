@@ -8,7 +8,8 @@ one round trip instead of eight, and the job of what was written is in this proc
 
 from __future__ import annotations
 
-from bot.model import Incoming, Receipt, TurnInput
+from bot.domain.message import Incoming, Receipt
+from bot.domain.operations import TurnInput
 from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows
 from bot.store.base import Base

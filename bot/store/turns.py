@@ -9,20 +9,11 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import (
-    Action,
-    Author,
-    Button,
-    Conversation,
-    ConversationState,
-    Decision,
-    NotFound,
-    Prediction,
-    Reply,
-    TurnEnd,
-    TurnInput,
-    Visibility,
-)
+from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction
+from bot.domain.message import Author, Button, Reply, Visibility
+from bot.domain.operations import TurnEnd, TurnInput
 from bot.queue import Claim
 from bot.store import rows
 from bot.store.base import MESSAGE

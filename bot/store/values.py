@@ -1,4 +1,4 @@
-"""The words of ``bot.model`` → the values of ``statements``, by name."""
+"""The words of ``bot.domain`` → the values of ``statements``, by name."""
 
 from __future__ import annotations
 
@@ -8,19 +8,11 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bot.model import (
-    Attachment,
-    Author,
-    Button,
-    Conversation,
-    Decision,
-    DeliveryInput,
-    EscalationReason,
-    Incoming,
-    MessageFormat,
-    Prediction,
-    TurnInput,
-)
+from bot.domain.conversation import Conversation, EscalationReason
+from bot.domain.decision import Decision
+from bot.domain.engine import Prediction
+from bot.domain.message import Attachment, Author, Button, Incoming, MessageFormat
+from bot.domain.operations import DeliveryInput, TurnInput
 from bot.queue import delivery_priority
 from bot.store import rows
 

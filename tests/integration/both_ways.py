@@ -14,20 +14,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from bot.model import (
-    Action,
-    ConversationState,
-    Decision,
-    DeliveryInput,
-    EscalationReason,
-    Incoming,
-    Prediction,
-    Reopening,
-    Reply,
-    Role,
-    Sender,
-    TurnInput,
-)
+from bot.domain.conversation import ConversationState, EscalationReason, Reopening
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction
+from bot.domain.message import Incoming, Reply, Sender
+from bot.domain.operations import DeliveryInput, TurnInput
+from bot.domain.staff import Role
 from bot.queue import DELIVER, TURN, Claim, Queue
 from bot.store import Store
 from bot.store.database import conninfo, create_engine

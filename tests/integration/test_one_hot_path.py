@@ -13,22 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.model import (
-    Action,
-    Attachment,
-    Button,
-    Command,
-    Decision,
-    EscalationReason,
-    Incoming,
-    MessageFormat,
-    Prediction,
-    Priority,
-    Ranked,
-    Reply,
-    Sender,
-    TurnInput,
-)
+from bot.domain.conversation import EscalationReason, Priority
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction, Ranked
+from bot.domain.message import Attachment, Button, Command, Incoming, MessageFormat, Reply, Sender
+from bot.domain.operations import TurnInput
 from bot.queue import DELIVER, TURN, Claim
 from tests.integration.both_ways import BEFORE, ENDS, MEANWHILE, Scene, Stage, differences, stage
 

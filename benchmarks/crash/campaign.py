@@ -47,10 +47,10 @@ from benchmarks.crash.schedule import (
     Fault,
     schedule,
 )
-from bot.app import load_settings
-from bot.cli.agents import staffing
-from bot.model import Role
+from bot.domain.staff import Role
 from bot.store.database import conninfo
+from switchboard.cli.agents import staffing
+from switchboard.plugins import load_settings
 from tests.e2e.test_takeover import PASSWORD
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer

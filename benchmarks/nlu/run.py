@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bot.cli.shared import bars, err, run_until_signal
 from bot.settings import ROOT
 from intents.datasets import DatasetError, Example, read_dataset
 from intents.evaluate import SHIPPED, STOCK, PipelineError, Result, Split, Step, distinct, evaluate, find_pipeline
@@ -23,6 +22,7 @@ from intents.offline import ParsingFailed
 from intents.paths import EngineNotInstalled, EnginePaths
 from intents.report import write_report
 from intents.training import TrainingFailed
+from switchboard.cli.shared import bars, err, run_until_signal
 
 FULL = "full"
 SEEDS = 3

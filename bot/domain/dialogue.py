@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bot.model import Decision
+    from bot.domain.decision import Decision
 
 
 @dataclass(frozen=True, slots=True)

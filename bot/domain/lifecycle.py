@@ -29,9 +29,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, TypedDict
 
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason, Priority, StateConflict
 from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, Actor, EventKind, HistoryEvent, by_agent
-from bot.model import Conversation, ConversationState, EscalationReason, Priority, StateConflict
 
 
 class Changes(TypedDict, total=False):

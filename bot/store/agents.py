@@ -9,8 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.history import STRANGER, EventKind, HistoryEvent, SignInRefusal, by_agent_or_operator
-from bot.model import Agent
-from bot.staff import Session
+from bot.domain.staff import Agent, Session
 from bot.store import rows
 from bot.store.base import Base
 from bot.store.lifecycle import record

@@ -14,9 +14,10 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
+from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
-from bot.model import Author, Conversation, ConversationState, NotFound, Visibility
+from bot.domain.message import Author, Visibility
 from bot.store.base import Base, in_language
 from bot.store.lifecycle import last_of
 from bot.store.tables import agent, contact, conversation

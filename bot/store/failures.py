@@ -11,18 +11,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
-from bot.model import (
-    Author,
-    ConversationState,
-    DeliveryState,
-    EscalationReason,
-    MessageFormat,
-    NotFound,
-    SetAside,
-    Visibility,
-)
+from bot.domain.conversation import ConversationState, EscalationReason, NotFound
+from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
+from bot.domain.operations import SetAside
 from bot.queue import DELIVER, FETCH, TURN
-from bot.store import rows
+from bot.store import rows, values
 from bot.store.base import Base
 from bot.store.lifecycle import apply
 from bot.store.tables import contact, delivery, failure, message, turn
@@ -110,9 +103,8 @@ class Failures(Base):
                 )
                 position = await self._position(connection, now.id)
                 words = notice.get(now.language or "") or notice[""]
-                await self._add_outgoing(
-                    connection, now, Author.BOT, words.replace("{position}", str(position)), MessageFormat.MARKDOWN
-                )
+                words = words.replace("{position}", str(position))
+                await self._add_outgoing(connection, values.said(now, Author.BOT, words, MessageFormat.MARKDOWN))
         except Exception as error:
             if is_trouble(error):
                 raise

@@ -10,13 +10,13 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Insert, Update, case, func, insert, literal, select, update
+from sqlalchemy import Insert, Update, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
+from bot.domain.conversation import Conversation, NotFound
 from bot.domain.history import EventKind, HistoryEvent
 from bot.domain.lifecycle import Changes, Step
-from bot.model import Conversation, ConversationState, NotFound
 from bot.store import rows
 from bot.store.tables import conversation, event
 
@@ -24,7 +24,8 @@ OWNED = frozenset(Changes.__annotations__) - {"dialogue"}
 """The columns of ``conversation`` that are written here and nowhere else."""
 
 WAITING_AFTER_MESSAGE = "waiting_since = CASE WHEN state <> 'bot' THEN coalesce(waiting_since, now()) END"
-"""As ``customer_wrote`` writes it, for a statement that does more at once, to a conversation that is not snoozed."""
+"""What a message of the customer does, as a piece of the statement that records it: unless the bot has the
+conversation, they wait for a person. What is snoozed is woken before."""
 
 
 async def locked(connection: AsyncConnection, conversation_id: int) -> datetime:
@@ -81,26 +82,6 @@ def _with_event(write: Insert | Update, happened: HistoryEvent) -> Insert:
         value if name == "conversation_id" else literal(value, event.c[name].type) for name, value in columns.items()
     ]
     return insert(event).from_select([*columns], select(*values)).add_cte(written).returning(event.c.conversation_id)
-
-
-async def customer_wrote(connection: AsyncConnection, conversation_id: int) -> bool:
-    """A message of the customer is there: unless the bot has the conversation, they wait for a person. Whether it is
-    snoozed: then a ``wake`` is due."""
-    wrote = await connection.execute(
-        update(conversation)
-        .where(conversation.c.id == conversation_id)
-        .values(
-            updated_at=func.now(),
-            waiting_since=case(
-                (
-                    conversation.c.state != ConversationState.BOT,
-                    func.coalesce(conversation.c.waiting_since, func.now()),
-                )
-            ),
-        )
-        .returning(conversation.c.snoozed_until)
-    )
-    return wrote.scalar_one() is not None
 
 
 async def record(connection: AsyncConnection, happened: HistoryEvent) -> None:

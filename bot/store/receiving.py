@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Interval, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Interval, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.conversation import ConversationState, Reopening, contact_key
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake, write_again
-from bot.model import (
-    Author,
-    ConversationState,
-    Incoming,
-    Receipt,
-    Reopening,
-    Visibility,
-    contact_key,
-)
-from bot.store import lifecycle, rows, tables
+from bot.domain.message import Author, Incoming, Receipt, Visibility
+from bot.store import lifecycle, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath
-from bot.store.tables import agent, contact, conversation, delivery, message, message_version, turn
+from bot.store.statements import RECEIVE, UPSERT_CONTACT
+from bot.store.tables import agent, contact, conversation, delivery, message, message_version
+from bot.store.values import received
 
 _IS_HERE = and_(agent.c.disabled_at.is_(None), agent.c.seen_at > func.now() - bindparam("gone_after", type_=Interval()))
 """Whether an agent may and will see what comes."""
@@ -34,7 +29,7 @@ class Receiving(FastPath):
 
         ``reopening`` says when a message goes on with the customer's resolved conversation; without it each opens a new
         one."""
-        if incoming.deletes is None and (receipt := await self._receive_at_once(incoming)) is not None:
+        if (receipt := await self._receive_at_once(incoming)) is not None:
             return receipt
         async with self._engine.begin() as connection:
             if incoming.deletes is not None:
@@ -47,26 +42,7 @@ class Receiving(FastPath):
     async def _upsert_contact(self, connection: AsyncConnection, incoming: Incoming) -> int:
         """The contact's id. Its row stays locked until the commit, so one contact's events are recorded,
         and numbered by cursor, one after the other."""
-        statement = upsert(contact).values(
-            channel=incoming.channel,
-            account=incoming.account,
-            external_id=incoming.sender.external_id,
-            chat_id=incoming.chat_id,
-            name=incoming.sender.name,
-            language=incoming.sender.language,
-            mark=incoming.mark,
-        )
-        given = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=["channel", "account", "external_id"],
-            set_={
-                "chat_id": given.chat_id,
-                "name": func.coalesce(func.nullif(given.name, ""), contact.c.name),
-                "language": func.coalesce(given.language, contact.c.language),
-                "mark": func.coalesce(given.mark, contact.c.mark),
-            },
-        )
-        return int((await connection.execute(statement.returning(contact.c.id))).scalar_one())
+        return int((await self._queue.within(connection, UPSERT_CONTACT, received(incoming))).id)
 
     async def _record_message(
         self,
@@ -78,10 +54,15 @@ class Receiving(FastPath):
     ) -> Receipt:
         # The caller holds the contact's row: nobody records the same event, or opens a conversation, meanwhile.
         known = select(message).where(message.c.contact_id == contact_id, message.c.external_id == incoming.external_id)
-        is_open = select(conversation.c.id).where(
-            conversation.c.contact_id == contact_id,
-            conversation.c.thread == incoming.thread,
-            conversation.c.state != ConversationState.RESOLVED,
+        is_open = (
+            select(conversation.c.id)
+            .where(
+                conversation.c.contact_id == contact_id,
+                conversation.c.thread == incoming.thread,
+                conversation.c.state != ConversationState.RESOLVED,
+            )
+            # Or an agent resolves it before the message is there.
+            .with_for_update(key_share=True)
         )
         found = (
             await connection.execute(
@@ -89,6 +70,9 @@ class Receiving(FastPath):
                     known.with_only_columns(message.c.id).scalar_subquery().label("message_id"),
                     known.with_only_columns(message.c.conversation_id).scalar_subquery().label("conversation_id"),
                     is_open.scalar_subquery().label("open_id"),
+                    is_open.with_only_columns(conversation.c.snoozed_until.is_not(None))
+                    .scalar_subquery()
+                    .label("snoozed"),
                 )
             )
         ).one()
@@ -102,38 +86,20 @@ class Receiving(FastPath):
             conversation_id = await lifecycle.open_conversation(
                 connection, contact_id, thread=incoming.thread, subject=incoming.subject
             )
-        message_id = (
-            await connection.execute(
-                insert(message)
-                .values(
-                    conversation_id=conversation_id,
-                    contact_id=contact_id,
-                    author=Author.CUSTOMER,
-                    text=incoming.text,
-                    attachments=rows.to_json(incoming.attachments),
-                    payload=rows.payload(incoming, edit),
-                    external_id=incoming.external_id,
-                    reply_to=await self._answered(connection, contact_id, incoming.replies_to),
-                    cursor=tables.message_cursor.next_value(),
-                    sent_at=incoming.sent_at,
-                    edited_at=incoming.edited_at,
-                )
-                .returning(message.c.id)
-            )
-        ).scalar_one()
-        await connection.execute(insert(turn).values(message_id=message_id, conversation_id=conversation_id))
-        if await lifecycle.customer_wrote(connection, conversation_id):
+        if found.snoozed:
             await self._wake(connection, conversation_id)
+        values = received(incoming, edit=edit)
+        values["reply_to"] = await self._answered(connection, contact_id, incoming.replies_to)
+        if not found.open_id:
+            values["opened_by"] = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
+        made = await self._queue.within(connection, RECEIVE, values)
         if reopened and reopening is not None:
             await self._tell_reopened(connection, conversation_id, reopening, told=reopened[1])
-        await self._queue.defer_turn(connection, message_id, conversation_id)
         if incoming.attachments:
-            await self._queue.defer_fetch(connection, message_id)
-        opener = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
-        await self._notify(connection, "message", conversation_id, contact_id, "" if found.open_id else opener)
+            await self._queue.defer_fetch(connection, made.id)
         if reopened:
             await self._notify(connection, "state", conversation_id, contact_id)
-        return Receipt(message_id, conversation_id)
+        return Receipt(made.id, conversation_id)
 
     async def _reopen(
         self, connection: AsyncConnection, contact_id: int, thread: str, reopening: Reopening

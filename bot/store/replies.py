@@ -9,17 +9,10 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
-from bot.model import (
-    Attachment,
-    Author,
-    DeliveryState,
-    Message,
-    MessageFormat,
-    NotFound,
-    Visibility,
-)
+from bot.domain.conversation import NotFound
+from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
 from bot.queue import DELIVER
-from bot.store import rows, tables
+from bot.store import rows, tables, values
 from bot.store.base import Base
 from bot.store.lifecycle import apply
 from bot.store.tables import contact, delivery, failure, message, message_version
@@ -55,21 +48,23 @@ class Replies(Base):
             answered = lifecycle.answer(now, agent_id)
             if reply_to is not None:
                 await self._check_answered(connection, reply_to, now.contact.id)
-            message_id = await self._add_outgoing(
+            added = await self._add_outgoing(
                 connection,
-                now,
-                Author.AGENT,
-                body,
-                MessageFormat.TEXT,
-                agent_id=agent_id,
-                attachments=said["attachments"],
-                reply_to=reply_to,
-                submission=submission,
+                values.said(
+                    now,
+                    Author.AGENT,
+                    body,
+                    MessageFormat.TEXT,
+                    agent_id=agent_id,
+                    attachments=attachments,
+                    reply_to=reply_to,
+                    submission=submission,
+                ),
             )
             if answered is not None:
                 await apply(connection, now, answered)
             await self._notify(connection, "message", now.id, now.contact.id)
-            return await self._message(connection, message_id)
+            return await self._message(connection, added.id)
 
     async def add_note(
         self, conversation_id: int, agent_id: int, body: str, *, submission: str | None = None

@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.domain.history import EventKind
-from bot.model import Agent
-from bot.staff import MAX_PUBLIC_NAME, Right, may
+from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Right, may
 from handoff.console.context import SESSION_COOKIE, Console, Here, Manager, SignedIn, address_of
 from handoff.console.sign_in import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password

@@ -13,20 +13,13 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
-from bot import http
-from bot.feed import Feed
-from bot.model import (
-    Action,
-    Agent,
-    Capabilities,
-    Decision,
-    EscalationReason,
-    Incoming,
-    Message,
-    Reply,
-    Role,
-    Sender,
-)
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import EscalationReason
+from bot.domain.decision import Action, Decision
+from bot.domain.message import Incoming, Message, Reply, Sender
+from bot.domain.staff import Agent, Role
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console

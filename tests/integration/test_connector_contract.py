@@ -1,4 +1,4 @@
-"""What every connector promises (``connectors/base.py``), the same tests over all of them, over real sockets.
+"""What every connector promises (``bot/ports.py``), the same tests over all of them, over real sockets.
 
 A new platform adds one function to ``STAGES``: its connector with the platform's far end and one customer there.
 """
@@ -19,25 +19,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from bot import http
-from bot.app import plugins
-from bot.model import (
-    Attachment,
-    Button,
-    Capabilities,
-    Command,
-    File,
-    Incoming,
-    MessageFormat,
-    Outgoing,
-    PermanentError,
-    TemporaryError,
-)
-from connectors.base import Connector, Editing, Fetching, Routes, Typing
+from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat
+from bot.ports import Connector, Editing, Fetching, Routes, Typing
+from bot.runtime import http
 from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
 from connectors.web import WebConnector, WebSettings
+from switchboard.plugins import installed
 from tests.peers.desk import StandInDesk
 from tests.peers.discord import DiscordPeer
 from tests.peers.records import MemoryRecords
@@ -273,12 +263,12 @@ async def received(desk: StandInDesk, count: int = 1) -> list[Incoming]:
 
 
 def test_every_installed_connector_is_on_a_stage() -> None:
-    assert set(plugins()) == {name.split()[0] for name in STAGES}
+    assert set(installed()) == {name.split()[0] for name in STAGES}
 
 
 async def test_it_keeps_the_protocol(stage: Stage) -> None:
     assert isinstance(stage.connector, Connector)
-    assert stage.connector.name in plugins()
+    assert stage.connector.name in installed()
     assert stage.connector.account
     assert isinstance(stage.connector.capabilities, Capabilities)
 

@@ -10,20 +10,10 @@ from html import unescape
 
 import pytest
 
-from bot.model import (
-    Action,
-    Agent,
-    Attachment,
-    Author,
-    Button,
-    Conversation,
-    ConversationState,
-    Decision,
-    Priority,
-    Reply,
-    Role,
-    Visibility,
-)
+from bot.domain.conversation import Conversation, ConversationState, Priority
+from bot.domain.decision import Action, Decision
+from bot.domain.message import Attachment, Author, Button, Reply, Visibility
+from bot.domain.staff import Agent, Role
 from bot.store import Store
 from handoff.console.throttle import TRIES, WINDOW, Throttle
 from handoff.desk import Desk

@@ -20,16 +20,17 @@ import pytest
 from aiohttp import web
 from fastapi import FastAPI
 
-from bot import doctor, http
+from bot.domain.findings import Finding, Level
 from bot.queue import Queue
+from bot.runtime import http
 from bot.settings import ROOT
 from bot.store import vitals
 from bot.store.database import DatabaseError, conninfo, embedded
-from connectors.base import Finding, Level
 from connectors.discord import DiscordSettings
 from connectors.discord import plugin as discord
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.telegram import plugin as telegram
+from switchboard.doctor import database, engine, machine
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 
@@ -55,7 +56,7 @@ def test_a_database_is_read(database_url: str, queue: Queue) -> None:
     assert found.sizes["message"] > 0
     assert found.work == vitals.Work(due=0, oldest_due=0.0, workers=0, dead_workers=0)
     assert abs(found.clock_ahead) < 1
-    assert {finding.level for finding in doctor.database(found)} == {OK}
+    assert {finding.level for finding in database.database(found)} == {OK}
 
 
 def test_what_waits_and_who_died(database_url: str) -> None:
@@ -101,7 +102,7 @@ def test_a_database_without_tables_and_one_of_another_desk(scratch: str) -> None
         connection.execute("ALTER DATABASE doctor_scratch SET default_transaction_read_only = on")
     found = vitals.look(scratch)
     assert (found.revision, found.known, found.read_only) == ("9999", False, True)
-    assert [finding.level for finding in doctor.database(found)] == [WRONG, WRONG]
+    assert [finding.level for finding in database.database(found)] == [WRONG, WRONG]
 
 
 def test_a_clock_that_differs(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,22 +154,22 @@ async def test_the_desk_says_how_it_is() -> None:
 
     async with serving(http.application([], {"database": database})) as port:
         for host in ("127.0.0.1", "0.0.0.0"):
-            (found,) = await doctor.desk(host, port)
+            (found,) = await machine.desk(host, port)
             assert (found.level, "is ready" in found.words) == (OK, True)
         wrong[0] = "unreachable: cut"
-        (found,) = await doctor.desk("127.0.0.1", port)
+        (found,) = await machine.desk("127.0.0.1", port)
         assert (found.level, "database: unreachable: cut" in found.words) == (WRONG, True)
     async with serving(FastAPI()) as port:
-        (found,) = await doctor.desk("127.0.0.1", port)
+        (found,) = await machine.desk("127.0.0.1", port)
         assert (found.level, "another program" in found.words, "PORT" in found.fix) == (WRONG, True, True)
-    (found,) = await doctor.desk("127.0.0.1", unused_port())
+    (found,) = await machine.desk("127.0.0.1", unused_port())
     assert (found.level, "none runs" in found.words) == (OK, True)
 
 
 async def test_a_desk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "READY_WITHIN", 0.2)
+    monkeypatch.setattr(machine, "READY_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        (found,) = await doctor.desk("127.0.0.1", silent.getsockname()[1])
+        (found,) = await machine.desk("127.0.0.1", silent.getsockname()[1])
     assert (found.level, "does not answer" in found.words) == (WRONG, True)
 
 
@@ -196,11 +197,11 @@ async def test_a_remote_rasa() -> None:
         return web.json_response({"text": "hello", "intent": greet, "intent_ranking": [greet], "entities": []})
 
     async with rasa(parse) as url:
-        (found,) = await doctor.remote_rasa(url, "good-token", 5)
+        (found,) = await engine.remote_rasa(url, "good-token", 5)
         assert found.level is OK
-        (found,) = await doctor.remote_rasa(url, "wrong-token-of-ours", 5)
+        (found,) = await engine.remote_rasa(url, "wrong-token-of-ours", 5)
         assert (found.level, "RASA_TOKEN" in found.fix, "wrong-token" in str(found)) == (WRONG, True, False)
-    (found,) = await doctor.remote_rasa(url, "good-token", 5)
+    (found,) = await engine.remote_rasa(url, "good-token", 5)
     assert (found.level, "check RASA_URL" in found.fix) == (WRONG, True)
 
 
@@ -221,7 +222,7 @@ async def test_a_remote_rasa_that_is_unwell(status: int, body: str, seconds: flo
         return web.Response(status=status, text=body)
 
     async with rasa(parse) as url:
-        (found,) = await doctor.remote_rasa(url, "t", 0.5)
+        (found,) = await engine.remote_rasa(url, "t", 0.5)
     assert (found.level, fix in found.fix) == (WRONG, True), found
 
 

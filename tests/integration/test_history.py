@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.answers import Answers
+from bot.content.answers import Answers
+from bot.domain.conversation import ConversationState, EscalationReason, NotFound, Reopening, StateConflict
 from bot.domain.history import (
     BOT,
     CUSTOMER,
@@ -19,7 +20,7 @@ from bot.domain.history import (
     HistoryEvent,
     by_agent,
 )
-from bot.model import Agent, ConversationState, EscalationReason, NotFound, Reopening, Role, StateConflict
+from bot.domain.staff import Agent, Role
 from bot.queue import TURN
 from bot.store import Store
 from handoff.desk import Desk

@@ -14,9 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot.answers import Answers
+from bot.content.answers import Answers
+from bot.domain.conversation import NotFound, Reopening, StateConflict
 from bot.domain.history import EventKind
-from bot.model import Agent, Incoming, NotFound, Reopening, Role, Sender, StateConflict, Visibility
+from bot.domain.message import Incoming, Sender, Visibility
+from bot.domain.staff import Agent, Role
 from bot.store import Store
 from bot.store.database import conninfo
 from handoff.desk import Desk

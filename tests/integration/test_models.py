@@ -18,9 +18,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from bot import app as desk_app
-from bot.cli import main
-from bot.model import EngineUnavailable
+from bot.domain.engine import EngineUnavailable
 from bot.settings import ROOT, Settings
 from intents.datasets import DatasetError
 from intents.models import ModelError, ModelStore
@@ -30,6 +28,8 @@ from intents.rasa import RasaEngine
 from intents.release import choose, compare, release
 from intents.sidecar import Sidecar
 from intents.training import TrainingFailed, code_hash, content_hash
+from switchboard import engine, plugins
+from switchboard.cli import main
 from tests.peers import rasa
 
 ROWS = "text\tlabel\nhello\tgreet\nhi\tgreet\nthank you\tthanks\nrain?\tout_of_scope\nrefund\trefund\n"
@@ -276,7 +276,7 @@ def switchboard(
     def engine_paths(_settings: Settings) -> EnginePaths:
         return paths
 
-    monkeypatch.setattr(desk_app, "engine_paths", engine_paths)
+    monkeypatch.setattr("switchboard.engine.engine_paths", engine_paths)
     monkeypatch.setenv("SWITCHBOARD_VAR", str(paths.var))
     monkeypatch.setenv("SWITCHBOARD_CONFIG", str(ROOT / "config.yml"))
     monkeypatch.delenv("RASA_URL", raising=False)
@@ -395,12 +395,12 @@ def test_a_lost_pointer_is_explained_and_mended(paths: EnginePaths, store: Model
 
 @pytest.fixture
 def settings(switchboard: Commands) -> Settings:
-    return desk_app.load_settings()
+    return plugins.load_settings()
 
 
 @asynccontextmanager
-async def engine_of(settings: Settings, report: Steps, **more: Any) -> AsyncIterator[desk_app.Running]:
-    async with desk_app.intent_engine(settings, report, **more) as running:
+async def engine_of(settings: Settings, report: Steps, **more: Any) -> AsyncIterator[engine.Running]:
+    async with engine.intent_engine(settings, report, **more) as running:
         await running.first_ready()
         yield running
 

@@ -13,26 +13,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import outbox as outbox_module
-from bot.health import ChannelHealth
-from bot.model import (
-    Agent,
-    Capabilities,
-    ChannelState,
-    DeliveryState,
-    File,
-    Incoming,
-    Message,
-    NotFound,
-    Outgoing,
-    PermanentError,
-    Role,
-    Sender,
-    TemporaryError,
-)
-from bot.outbox import Outbox
+from bot.domain.channel import Capabilities, ChannelState, Outgoing, PermanentError, TemporaryError
+from bot.domain.conversation import NotFound
+from bot.domain.message import DeliveryState, File, Incoming, Message, Sender
+from bot.domain.staff import Agent, Role
+from bot.pipeline import outbox as outbox_module
+from bot.pipeline.outbox import Outbox
+from bot.pipeline.rendering import fit
 from bot.queue import Claim, ClaimLost, Queue, TryAgain
-from bot.rendering import fit
+from bot.runtime.channel_status import ChannelHealth
 from bot.store import Store
 from handoff.desk import Desk
 

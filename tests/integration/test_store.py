@@ -7,28 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from bot.feed import Feed
-from bot.model import (
-    Action,
-    Agent,
-    Author,
-    Command,
-    ConversationState,
-    Decision,
-    DeliveryState,
-    EscalationReason,
-    Incoming,
-    Prediction,
-    Priority,
-    Ranked,
-    Reply,
-    Role,
-    Sender,
-    StateConflict,
-    Visibility,
-)
+from bot.domain.conversation import ConversationState, EscalationReason, Priority, StateConflict
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction, Ranked
+from bot.domain.message import Author, Command, DeliveryState, Incoming, Reply, Sender, Visibility
+from bot.domain.staff import Agent, Role
 from bot.queue import Queue
+from bot.runtime.feed import Feed
 from bot.store import Store
+from bot.store.statements import RECEIVE
 
 ANSWER = Decision(Action.ANSWER, topic="fee_explained")
 ESCALATE = Decision(Action.ESCALATE, topic="talk_to_human", reason=EscalationReason.ASKED)
@@ -69,10 +56,15 @@ async def test_messages_of_one_contact_sent_at_once_share_one_conversation_in_cu
 
 
 async def test_a_message_and_its_turn_commit_together(store: Store, queue: Queue, monkeypatch) -> None:
-    async def fails(*_: object) -> None:
-        raise RuntimeError("the machine stops here")
+    within = queue.within
 
-    monkeypatch.setattr(queue, "defer_turn", fails)
+    async def fails(connection: object, statement: str, values: object) -> object:
+        done = await within(connection, statement, values)
+        if statement == RECEIVE:
+            raise RuntimeError("the machine stops here")
+        return done
+
+    monkeypatch.setattr(queue, "within", fails)
     with pytest.raises(RuntimeError):
         await store.record_incoming(said())
     assert await store.contact("web", "web", "7") is None

@@ -16,9 +16,9 @@ import uvicorn
 from aiohttp import ClientSession
 from fastapi import FastAPI
 
-from bot.model import Attachment, Button, Command, File, Incoming, MessageFormat, Outgoing, Receipt
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat, Receipt
 from connectors import telegram as telegram_connector
-from connectors.base import PermanentError, TemporaryError
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 

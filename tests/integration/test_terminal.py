@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bot.model import Author, Button, Command, Incoming, Message, PermanentError
+from bot.domain.channel import PermanentError
+from bot.domain.message import Author, Button, Command, Incoming, Message
 from connectors.terminal import NotRunning, TerminalConnector, chat, socket_path
 from tests.peers.desk import StandInDesk, message
 

@@ -7,8 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.answers import Answers
-from bot.model import Action, Agent, ConversationState, Decision, Reopening, Reply
+from bot.content.answers import Answers
+from bot.domain.conversation import ConversationState, Reopening
+from bot.domain.decision import Action, Decision
+from bot.domain.message import Reply
+from bot.domain.staff import Agent
 from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk

@@ -12,10 +12,11 @@ import pytest
 from alembic import command
 from sqlalchemy.engine import make_url
 
-from bot.answers import Answers
+from bot.content.answers import Answers
+from bot.domain.conversation import ConversationState, EscalationReason, Priority
 from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, EventKind, HistoryEvent, by_agent
-from bot.model import Agent, ConversationState, EscalationReason, Priority
+from bot.domain.staff import Agent
 from bot.queue import Queue
 from bot.store import Store, migrate
 from bot.store.database import _alembic, conninfo, create_engine

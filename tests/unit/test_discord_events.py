@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from discord.utils import time_snowflake
 
-from bot.model import Attachment, Command, Incoming, Sender
+from bot.domain.message import Attachment, Command, Incoming, Sender
 from connectors.discord.events import (
     MalformedEvent,
     author_id,

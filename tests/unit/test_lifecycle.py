@@ -11,10 +11,18 @@ from typing import Any
 import pytest
 
 from bot.domain import lifecycle
+from bot.domain.conversation import (
+    Contact,
+    Conversation,
+    ConversationState,
+    EscalationReason,
+    Priority,
+    StateConflict,
+)
 from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, Actor, EventKind, HistoryEvent, by_agent
 from bot.domain.lifecycle import Changes, Step
-from bot.model import Agent, Contact, Conversation, ConversationState, EscalationReason, Priority, Role, StateConflict
+from bot.domain.staff import Agent, Role
 
 MEI = Agent(1, "Mei", Role.ADMIN, has_password=True)
 ADA = Agent(2, "Ada", Role.AGENT, has_password=True)

@@ -51,9 +51,9 @@ from bot.app import load_settings
 from bot.cli.agents import staffing
 from bot.model import Role
 from bot.store.database import conninfo
-from tests.e2e.test_takeover import PASSWORD
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.agents import PASSWORD
 
 AT_ONCE = 24
 """Customers who write in turn."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,8 +21,9 @@ from bot.settings import ROOT
 from bot.store.database import embedded
 from intents.paths import EnginePaths
 from intents.process import run_script
-from tests.e2e.desk import DeskProcess, config_file
 from tests.peers.telegram import PeerUser, TelegramPeer
+from tests.support.desk_process import DeskProcess, config_file
+from tests.support.ports import HeldPort
 
 SCRIPT = Path(__file__).parent / "rasa_rest.py"
 
@@ -55,10 +55,9 @@ async def train(paths: EnginePaths, answers: dict[str, str], folder: Path) -> Pa
 @asynccontextmanager
 async def rasa(paths: EnginePaths, model: Path, log: Path) -> AsyncIterator[Rasa]:
     """Serving, and warm."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     token = secrets.token_urlsafe(16)
+    held = HeldPort()
+    port = held.number
     with log.open("ab") as said:
         child = await asyncio.create_subprocess_exec(
             *(paths.python(), SCRIPT, "serve", model, str(port)),
@@ -82,6 +81,7 @@ async def rasa(paths: EnginePaths, model: Path, log: Path) -> AsyncIterator[Rasa
     finally:
         child.kill()
         await child.wait()
+        held.close()
 
 
 @asynccontextmanager

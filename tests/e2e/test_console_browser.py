@@ -21,7 +21,7 @@ from bot.queue import TURN
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.e2e.console_pages import (
+from tests.support.console_pages import (
     PASSWORD,
     PHONE,
     PNG,
@@ -32,8 +32,9 @@ from tests.e2e.console_pages import (
     opened,
     queued,
     said,
-    served,
 )
+from tests.support.ports import HeldPort
+from tests.support.serving import served
 
 
 async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(store: Store, open_console: Open) -> None:
@@ -232,20 +233,21 @@ async def test_what_was_sent_by_who_was_signed_out_is_sent_once_they_signed_in(
 
 async def test_after_an_outage_the_page_catches_up_by_itself(store: Store, app: FastAPI, sign_in: Open) -> None:
     conversation_id = await queued(store)
-    async with served(app) as address:
-        page = await sign_in(address)
-        await page.locator(f"#row-{conversation_id} a").click()
-        box = page.get_by_role("textbox", name="Message")
-        await box.fill("unfinished")
-    await expect(page.locator("#trouble")).to_have_text("Reconnecting …")
-    await said(store, "written meanwhile", id="2")
-    await queued(store, name="Ben")
-    async with served(app, int(address.split(":")[2].split("/")[0])):
-        messages = page.get_by_role("region", name="Messages")
-        await expect(messages).to_contain_text("written meanwhile", timeout=10_000)
-        await expect(page).to_have_title("(2) BitPie desk")
-        await expect(page.locator("#trouble")).to_be_empty()
-        await expect(box).to_have_value("unfinished")
+    with HeldPort() as port:
+        async with served(app, port.number) as address:
+            page = await sign_in(f"{address}/console")
+            await page.locator(f"#row-{conversation_id} a").click()
+            box = page.get_by_role("textbox", name="Message")
+            await box.fill("unfinished")
+        await expect(page.locator("#trouble")).to_have_text("Reconnecting …")
+        await said(store, "written meanwhile", id="2")
+        await queued(store, name="Ben")
+        async with served(app, port.number):
+            messages = page.get_by_role("region", name="Messages")
+            await expect(messages).to_contain_text("written meanwhile", timeout=10_000)
+            await expect(page).to_have_title("(2) BitPie desk")
+            await expect(page.locator("#trouble")).to_be_empty()
+            await expect(box).to_have_value("unfinished")
 
 
 async def test_while_an_input_method_composes_enter_sends_nothing(
@@ -672,7 +674,7 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
 
     await store.record_channel(status(ChannelState.CONNECTED))
     async with served(app) as address:
-        page = await sign_in(address)
+        page = await sign_in(f"{address}/console")
         await expect(page.locator(".dot")).to_have_count(0)
         await page.clock.install()
         await page.get_by_role("link", name="Channels").click()

@@ -12,7 +12,7 @@ from bot.model import Agent, Visibility
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.e2e.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
 
 POSTS = re.compile(r"/messages$")
 

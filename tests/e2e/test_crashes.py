@@ -12,8 +12,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.e2e.customers import WebCustomer, words
-from tests.e2e.desk import DeskProcess
+from tests.support.customers import WebCustomer, words
+from tests.support.desk_process import DeskProcess
 
 NewDesk = Callable[..., DeskProcess]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.console import signed_in
-from tests.e2e.desk import DeskProcess, config_file
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.agents import signed_in
+from tests.support.desk_process import DeskProcess, config_file
 
 NewDesk = Callable[..., DeskProcess]
 BURST = 200

@@ -39,8 +39,8 @@ from tests.fuzz.discord import BOT
 from tests.fuzz.discord import message as discord_message
 from tests.fuzz.hostile import WORDS, of, without_depth
 from tests.fuzz.web import VISITOR, Request
-from tests.peers.desk import StandInDesk
-from tests.peers.records import MemoryRecords
+from tests.support.records import MemoryRecords
+from tests.support.stand_in_desk import StandInDesk
 
 PATIENCE = 10.0
 """Seconds in which anything must be over."""

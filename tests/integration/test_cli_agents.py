@@ -22,7 +22,7 @@ from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash, verify_password
-from tests.integration.console_desk import PASSWORD, queued
+from tests.support.console import PASSWORD, queued
 
 Run = Callable[..., Result]
 

@@ -38,10 +38,10 @@ from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
 from connectors.web import WebConnector, WebSettings
-from tests.peers.desk import StandInDesk
 from tests.peers.discord import DiscordPeer
-from tests.peers.records import MemoryRecords
 from tests.peers.telegram import TelegramPeer
+from tests.support.records import MemoryRecords
+from tests.support.stand_in_desk import StandInDesk
 
 
 class Stage(Protocol):

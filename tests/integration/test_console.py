@@ -28,7 +28,7 @@ from bot.store import Store
 from handoff.console.throttle import TRIES, WINDOW, Throttle
 from handoff.desk import Desk
 from handoff.passwords import new_token, token_hash
-from tests.integration.console_desk import ASKED, HOSTILE, HTMX, PASSWORD, Browser, queued, said, sign_in
+from tests.support.console import ASKED, HOSTILE, HTMX, PASSWORD, Browser, queued, said, sign_in
 
 
 async def one_time_link(store: Store, agent: Agent, valid: timedelta = timedelta(hours=1)) -> str:

@@ -8,7 +8,7 @@ from bot.model import Agent, Author, ConversationState, DeliveryState
 from bot.queue import DELIVER, TURN
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, queued, said, sign_in
 
 NOTICE = {"": "A person will see to it."}
 ERROR = "KeyError in fit, bot/rendering.py:88"

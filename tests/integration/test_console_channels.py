@@ -10,7 +10,7 @@ import httpx
 
 from bot.model import Agent, ChannelState, ChannelStatus
 from bot.store import Store
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, sign_in
 
 
 async def doing(store: Store, channel: str, state: ChannelState, since: timedelta, **more: Any) -> None:

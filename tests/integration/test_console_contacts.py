@@ -8,7 +8,7 @@ import pytest
 
 from bot.model import Agent, Incoming, Sender
 from bot.store import Store
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
 
 
 async def contact_of(store: Store, conversation_id: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.model import Agent, Incoming, Sender, Visibility
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import HTMX, Browser, queued, said, sign_in
+from tests.support.console import HTMX, Browser, queued, said, sign_in
 
 JSON = {"Accept": "application/json"}
 

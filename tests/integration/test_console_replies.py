@@ -10,7 +10,7 @@ from bot.model import Agent, Attachment, Author, DeliveryState, Incoming, Messag
 from bot.store import Store
 from handoff.console.replies import MAX_FILES
 from handoff.desk import Desk
-from tests.integration.console_desk import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
 
 
 async def held(store: Store, desk: Desk, agent: Agent, channel: str = "discord", **said_: object) -> str:

@@ -30,10 +30,11 @@ from connectors import discord as connector_module
 from connectors.base import PermanentError, TemporaryError
 from connectors.discord import DiscordConnector, DiscordSettings, api, connection, errands, gateway, intake, messages
 from connectors.discord.interactions import words
-from tests.peers.desk import StandInDesk
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.peers.discord.world import Message
-from tests.peers.records import MemoryRecords
+from tests.support.records import MemoryRecords
+from tests.support.stand_in_desk import StandInDesk
+from tests.support.waiting import until
 
 
 class Desk(StandInDesk):
@@ -86,12 +87,6 @@ class Doing:
         """Without repetitions."""
         kinds = [kind for kind, _ in self.said if kind != "trouble"]
         return [kind for at, kind in enumerate(kinds) if at == 0 or kinds[at - 1] != kind]
-
-
-async def until(holds: Callable[[], bool], timeout: float = 20.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 def numbered(first: int, last: int) -> list[str]:

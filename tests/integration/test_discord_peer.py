@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from tests.peers.discord import DiscordPeer, PeerUser
+from tests.support.waiting import until
 
 DM_ONLY = discord.Intents(dm_messages=True)
 
@@ -85,12 +86,6 @@ async def running(peer: DiscordPeer, bot: Bot | None = None) -> AsyncIterator[Bo
     finally:
         await bot.close()
         await asyncio.wait_for(task, 5)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

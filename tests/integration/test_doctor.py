@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +32,8 @@ from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.telegram import plugin as telegram
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.ports import HeldPort
+from tests.support.serving import served
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -129,20 +131,8 @@ def test_a_database_that_is_down_or_none(url: str, words: str) -> None:
 # --- HTTP: the desk, and a Rasa
 
 
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
-    with http.bind("127.0.0.1", 0) as listening:
-        task = asyncio.create_task(http.serve(app, listening))
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 async def test_the_desk_says_how_it_is() -> None:
@@ -151,17 +141,19 @@ async def test_the_desk_says_how_it_is() -> None:
     async def database() -> str | None:
         return wrong[0]
 
-    async with serving(http.application([], {"database": database})) as port:
+    async with served(http.application([], {"database": database})) as address:
+        port = port_of(address)
         for host in ("127.0.0.1", "0.0.0.0"):
             (found,) = await doctor.desk(host, port)
             assert (found.level, "is ready" in found.words) == (OK, True)
         wrong[0] = "unreachable: cut"
         (found,) = await doctor.desk("127.0.0.1", port)
         assert (found.level, "database: unreachable: cut" in found.words) == (WRONG, True)
-    async with serving(FastAPI()) as port:
-        (found,) = await doctor.desk("127.0.0.1", port)
+    async with served(FastAPI()) as address:
+        (found,) = await doctor.desk("127.0.0.1", port_of(address))
         assert (found.level, "another program" in found.words, "PORT" in found.fix) == (WRONG, True, True)
-    (found,) = await doctor.desk("127.0.0.1", unused_port())
+    with HeldPort() as silent:
+        (found,) = await doctor.desk("127.0.0.1", silent.number)
     assert (found.level, "none runs" in found.words) == (OK, True)
 
 
@@ -292,10 +284,10 @@ async def test_many_wait(bot_api: TelegramPeer) -> None:
     assert (found.level, "100 update(s) wait" in found.words) == (WARNING, True)
 
 
-async def test_a_webhook_and_its_address(bot_api: TelegramPeer) -> None:
+async def test_a_webhook_and_its_address(bot_api: TelegramPeer, port: int) -> None:
     receiving = FastAPI()
-    async with serving(receiving) as port:
-        settings = {"mode": "webhook", "webhook_url": f"http://127.0.0.1:{port}"}
+    async with served(receiving, port) as address:
+        settings = {"mode": "webhook", "webhook_url": address}
         bot = TelegramConnector(TelegramSettings(base_url=bot_api.base_url, **settings), bot_api.token)
         found = await ask_telegram(bot_api, **settings)
         assert (found["telegram webhook"].level, "no webhook is set" in found["telegram webhook"].words) == (
@@ -423,17 +415,24 @@ async def run_doctor(*arguments: str, **variables: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-def deployment(folder: Path, text: str = "") -> dict[str, str]:
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where no desk runs."""
+    with HeldPort() as held:
+        yield held.number
+
+
+def deployment(folder: Path, port: int, text: str = "") -> dict[str, str]:
     config = folder / "config.yml"
     config.write_text(f"data: {ROOT / 'data'}\n{text}", encoding="utf-8")
-    return {"SWITCHBOARD_CONFIG": str(config), "SWITCHBOARD_VAR": str(folder / "var"), "PORT": str(unused_port())}
+    return {"SWITCHBOARD_CONFIG": str(config), "SWITCHBOARD_VAR": str(folder / "var"), "PORT": str(port)}
 
 
 async def test_the_command_in_a_good_deployment(
-    tmp_path: Path, database_url: str, bot_api: TelegramPeer, guild: DiscordPeer
+    tmp_path: Path, port: int, database_url: str, bot_api: TelegramPeer, guild: DiscordPeer
 ) -> None:
     channels = f"channels:\n  telegram:\n    base_url: {bot_api.base_url}\n  discord:\n    api_base: {guild.api_base}\n"
-    variables = deployment(tmp_path, channels) | {
+    variables = deployment(tmp_path, port, channels) | {
         "DATABASE_URL": database_url,
         "TELEGRAM_BOT_TOKEN": bot_api.token,
         "DISCORD_BOT_TOKEN": guild.token,
@@ -455,8 +454,8 @@ async def test_the_command_in_a_good_deployment(
     assert "wrong-token-of-ours" not in out + err
 
 
-async def test_the_command_where_nothing_works(tmp_path: Path) -> None:
-    variables = deployment(tmp_path, "channels:\n  telegram:\n    base_url: http://127.0.0.1:1\n") | {
+async def test_the_command_where_nothing_works(tmp_path: Path, port: int) -> None:
+    variables = deployment(tmp_path, port, "channels:\n  telegram:\n    base_url: http://127.0.0.1:1\n") | {
         "DATABASE_URL": "postgresql://desk:pw-of-ours@127.0.0.1:1/desk",
         "RASA_URL": "http://127.0.0.1:1",
         "RASA_TOKEN": "rasa-token-of-ours",
@@ -472,17 +471,17 @@ async def test_the_command_where_nothing_works(tmp_path: Path) -> None:
     assert "of-ours" not in out + err
 
 
-async def test_the_command_with_a_broken_configuration(tmp_path: Path) -> None:
-    variables = deployment(tmp_path, "channels:\n  telegrm: {}\n")
+async def test_the_command_with_a_broken_configuration(tmp_path: Path, port: int) -> None:
+    variables = deployment(tmp_path, port, "channels:\n  telegrm: {}\n")
     status, out, _ = await run_doctor("--json", **variables)
     (finding,) = json.loads(out)["findings"]
     assert (status, finding["name"], finding["level"]) == (1, "configuration", "wrong")
     assert "did you mean telegram?" in finding["words"]
 
 
-async def test_the_command_with_the_embedded_database() -> None:
+async def test_the_command_with_the_embedded_database(port: int) -> None:
     with TemporaryDirectory(prefix="switchboard-") as folder:
-        variables = deployment(Path(folder))
+        variables = deployment(Path(folder), port)
         cluster = Path(folder) / "var" / "postgres"
         status, out, err = await run_doctor(**variables)
         assert (status, "there is none yet" in out, cluster.exists()) == (0, True, False), out + err

@@ -13,7 +13,7 @@ from bot import doctor_postgres
 from bot.doctor_postgres import privacy
 from bot.store.embedded import embedded, socket_folder
 from connectors.base import Level
-from tests.integration.strangers import as_nobody, only_root
+from tests.support.strangers import as_nobody, only_root
 
 LONG = "a folder with a long name, in which somebody keeps the desk of a company"
 

@@ -24,7 +24,7 @@ from bot.store.database import DatabaseError, conninfo
 from bot.store.embedded import access, account, address, embedded, launch, reach, server, sockets
 from bot.store.embedded.account import OWN, account_for
 from bot.store.embedded.postmaster import PID_FILE, State, look
-from tests.integration.strangers import NOBODY, as_nobody, only_root, opened_by_nobody
+from tests.support.strangers import NOBODY, as_nobody, only_root, opened_by_nobody
 
 LONG = "a folder with a long name, in which somebody keeps the desk of a company"
 PLACES = {"short": "var", "long": f"{LONG}/{LONG}/var", "closed": "$HOME `id` \"a\" 'b' & 100%, c\\d/var"}

@@ -27,7 +27,7 @@ from intents.paths import SERVER, EnginePaths
 from intents.report import write_report
 from intents.training import train
 from tests.peers import rasa
-from tests.unit.test_intents_datasets import ENTITIES, NASTY
+from tests.support.nasty_texts import ENTITIES, NASTY
 
 # --- the command --------------------------------------------------------------------------------
 

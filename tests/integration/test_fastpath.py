@@ -21,6 +21,7 @@ from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
 from bot.turns import Turns
+from tests.support.waiting import until
 
 Sql = Callable[..., Awaitable[list[Any]]]
 
@@ -91,12 +92,6 @@ async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[De
     yield Desk(store, queue, platform, turned)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def idle(sql: Sql) -> None:

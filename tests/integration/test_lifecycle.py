@@ -23,8 +23,8 @@ from bot.model import (
 )
 from bot.store import Store
 from handoff.desk import UNDO, Desk
-from tests.integration.console_desk import queued, said
-from tests.integration.lifecycle import Sql, is_here, lines, messages, told, writes
+from tests.support.console import queued, said
+from tests.support.lifecycle import Sql, is_here, lines, messages, told, writes
 
 URGENT = Decision(Action.ESCALATE, topic="funds_stolen", reason=EscalationReason.TOPIC, priority=Priority.URGENT)
 

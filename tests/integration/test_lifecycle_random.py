@@ -17,7 +17,7 @@ from bot.model import Agent, Incoming, NotFound, Reopening, Role, Sender, StateC
 from bot.store import Store
 from bot.store.database import conninfo
 from handoff.desk import Desk
-from tests.integration.console_desk import queued
+from tests.support.console import queued
 
 WORKERS, ACTS = 6, 50
 

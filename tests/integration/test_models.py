@@ -31,6 +31,7 @@ from intents.release import choose, compare, release
 from intents.sidecar import Sidecar
 from intents.training import TrainingFailed, code_hash, content_hash
 from tests.peers import rasa
+from tests.support.waiting import until
 
 ROWS = "text\tlabel\nhello\tgreet\nhi\tgreet\nthank you\tthanks\nrain?\tout_of_scope\nrefund\trefund\n"
 GOOD = {"greet": "hello | hi", "thanks": "thank you"}
@@ -482,12 +483,6 @@ async def serving(sidecar: Sidecar, customers: Customers | None = None) -> Async
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def gone(pid: int) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from bot.model import Agent, Author, Visibility
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import queued
+from tests.support.console import queued
 
 
 async def test_one_submission_is_one_message_whatever_became_of_the_conversation(

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import io
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +20,8 @@ from connectors import telegram as telegram_connector
 from connectors.base import PermanentError, TemporaryError
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
+from tests.support.ports import HeldPort
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -48,12 +49,6 @@ class Desk:
 
     async def wait(self, count: int) -> None:
         await until(lambda: len(self.committed) >= count)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 def failing(times: int, text: str | None = None) -> Callable[[Incoming], Awaitable[None]]:
@@ -966,10 +961,9 @@ async def served(connector: TelegramConnector, desk: Desk, port: int) -> AsyncIt
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def port() -> Iterator[int]:
+    with HeldPort() as held:
+        yield held.number
 
 
 @pytest.fixture

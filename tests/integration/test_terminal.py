@@ -25,7 +25,7 @@ from rich.console import Console
 
 from bot.model import Author, Button, Command, Incoming, Message, PermanentError
 from connectors.terminal import NotRunning, TerminalConnector, chat, socket_path
-from tests.peers.desk import StandInDesk, message
+from tests.support.stand_in_desk import StandInDesk, message
 
 
 def echo(incoming: Incoming) -> Iterable[Message]:

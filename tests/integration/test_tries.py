@@ -39,6 +39,7 @@ from bot.store import Store
 from bot.store.failures import NOT_FETCHED
 from bot.tries import INTERRUPTED, MOST, Tries, described
 from handoff.desk import Desk
+from tests.support.waiting import until
 
 NOTICE = {"": "You are number {position}.", "zh": "第 {position} 位"}
 POISON = "my secret words"
@@ -134,12 +135,6 @@ def scene(store: Store, queue: Queue) -> Scene:
         counted=Tries(store, NOTICE, scene.told).counted,
     )
     return scene
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def aside(store: Store, many: int = 1) -> None:

@@ -16,7 +16,7 @@ from bot.model import Author, Button, Command, File, Incoming, Message, Outgoing
 from connectors.base import Connector, Editing, Routes, Unobserved
 from connectors.web import WebConnector, WebSettings
 from connectors.web.visitors import COOKIE, contact_of
-from tests.peers.desk import Site, StandInDesk, message
+from tests.support.stand_in_desk import Site, StandInDesk, message
 
 
 def echo(incoming: Incoming) -> Iterable[Message]:

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 from aiohttp.web_request import FileField
 
+from tests.support.ports import HeldPort
+
 Json = dict[str, Any]
 
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -123,7 +125,7 @@ class TelegramPeer:
         self._sent: dict[int, list[Json]] = defaultdict(list)
         self._faults: dict[str, deque[_Fault]] = defaultdict(deque)
         self._last_query = 0
-        self._port = 0
+        self._port = HeldPort()
         self._poller: object | None = None
         self._changed = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -150,7 +152,7 @@ class TelegramPeer:
     @property
     def base_url(self) -> str:
         """As given to a bot's settings: ``http://127.0.0.1:40001``."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port.number}"
 
     async def start(self) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
@@ -159,9 +161,8 @@ class TelegramPeer:
         # A long poll ends with its connection, as the real one's does.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port.number)
         await site.start()
-        self._port = self._runner.addresses[0][1]
         self._delivering = asyncio.create_task(self._deliver())
 
     async def stop(self) -> None:
@@ -177,6 +178,7 @@ class TelegramPeer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        self._port.close()
 
     # --- what tests drive
 

@@ -13,6 +13,7 @@ from tests.peers.discord.gateway import Gateway, Session
 from tests.peers.discord.people import PeerUser
 from tests.peers.discord.rest import Call, Fault, Rest
 from tests.peers.discord.world import World
+from tests.support.ports import HeldPort
 
 __all__ = ["Call", "DiscordPeer"]
 
@@ -31,7 +32,7 @@ def _setting(part: str, name: str, doc: str) -> Any:
 
 class DiscordPeer:
     """Use as ``async with DiscordPeer() as peer``. ``stop`` and ``start`` are an outage: the port and all state stay,
-    sessions included. ``DiscordPeer(port=…, state=other.state)`` puts new servers in front of a known world."""
+    sessions included. ``DiscordPeer(state=other.state)`` puts new servers in front of a known world."""
 
     shards: int = _setting("_gateway", "shards", "How many GET /gateway/bot recommends; more than 1 are required.")
     session_starts_left: int = _setting("_gateway", "session_starts_left", "At 0 Discord resets the token: 4004.")
@@ -46,11 +47,11 @@ class DiscordPeer:
     interaction_window: float = _setting("_rest", "interaction_window", "Seconds in which to answer interactions.")
     upload_limit: int = _setting("_rest", "upload_limit", "Bytes of all files of one call.")
 
-    def __init__(self, *, port: int = 0, state: World | None = None) -> None:
+    def __init__(self, *, state: World | None = None) -> None:
         self.state = state or World()
         self._gateway = Gateway(self.state)
         self._rest = Rest(self.state, self._gateway)
-        self._port = port
+        self._port = HeldPort()
         self._runner: web.AppRunner | None = None
 
     # --- running
@@ -64,12 +65,11 @@ class DiscordPeer:
         # A call that the client gave up has its effect all the same, as at the real one.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port.number)
         await site.start()
-        self._port = self._runner.addresses[0][1]
-        self.state.base = f"http://127.0.0.1:{self._port}"
+        self.state.base = f"http://127.0.0.1:{self._port.number}"
         self._rest.gateway_url = self.gateway_url
-        self._gateway.resume_url = f"ws://127.0.0.1:{self._port}/resume-gateway"
+        self._gateway.resume_url = f"ws://127.0.0.1:{self._port.number}/resume-gateway"
 
     async def stop(self) -> None:
         """Nothing listens any more, and open connections are cut."""
@@ -84,16 +84,17 @@ class DiscordPeer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        self._port.close()
 
     # --- where and who
 
     @property
     def api_base(self) -> str:
-        return f"http://127.0.0.1:{self._port}/api/v10"
+        return f"http://127.0.0.1:{self._port.number}/api/v10"
 
     @property
     def gateway_url(self) -> str:
-        return f"ws://127.0.0.1:{self._port}/gateway"
+        return f"ws://127.0.0.1:{self._port.number}/gateway"
 
     @property
     def token(self) -> str:

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Awaitable, Iterable
 from contextlib import AsyncExitStack
 
-from tests.e2e.console import AgentBrowser
-from tests.e2e.customers import WebCustomer
-from tests.e2e.desk import SWITCHBOARD, DeskProcess
+from tests.support.agents import AgentBrowser
+from tests.support.customers import WebCustomer
+from tests.support.desk_process import SWITCHBOARD, DeskProcess
 
 HANDLES = 1024
 WITH_FEW_HANDLES = ("sh", "-c", f'ulimit -Sn {HANDLES // 2}; ulimit -Hn {HANDLES}; exec "$0" "$@"', SWITCHBOARD)

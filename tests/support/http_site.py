@@ -17,6 +17,7 @@ from bot import http
 from bot.http import Limits
 from bot.http.connections import Connections
 from bot.http.server import Server
+from tests.support import waiting
 
 KB = 1024
 LIMITS = Limits(
@@ -177,9 +178,7 @@ async def serving(limits: Limits = LIMITS) -> AsyncIterator[Site]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON):
-        while not holds():
-            await asyncio.sleep(0.01)
+    await waiting.until(holds, SOON)
 
 
 async def answers(site: Site) -> bool:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 from fastapi import FastAPI
@@ -16,29 +12,19 @@ from playwright.async_api import Browser, Page, expect
 from bot import http
 from bot.feed import Feed
 from bot.model import (
-    Action,
     Agent,
-    Capabilities,
-    Decision,
-    EscalationReason,
-    Incoming,
     Message,
-    Reply,
     Role,
-    Sender,
 )
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
+from tests.support import console as console_desk
+from tests.support.console import CAPABILITIES, PASSWORD
+from tests.support.serving import served
 
-PASSWORD = "correct horse"
-ASKED = Decision(Action.ESCALATE, reason=EscalationReason.ASKED)
-CAPABILITIES = {
-    "web": Capabilities(),
-    "discord": Capabilities(edits=True, attachments=True, quotes=True, max_file=100_000),
-}
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGP4z8CAFWEXxSkBVFn+H8EZ1h2FAAAAAElFTkSuQmCC"
 )
@@ -52,16 +38,6 @@ Open = Callable[..., Awaitable[Page]]
 async def agents(store: Store) -> dict[str, Agent]:
     password_hash = await hash_password(PASSWORD)
     return {name: await store.add_agent(name, Role.AGENT, password_hash) for name in ("Mei", "Ada")}
-
-
-@asynccontextmanager
-async def served(app: FastAPI, port: int = 0) -> AsyncIterator[str]:
-    """The console's address while entered."""
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        serving = asyncio.create_task(http.serve(app, listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/console"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
 
 
 @pytest.fixture
@@ -99,7 +75,7 @@ async def sign_in(agents: dict[str, Agent], chromium: Browser) -> AsyncIterator[
 @pytest.fixture
 async def address(app: FastAPI) -> AsyncIterator[str]:
     async with served(app) as address:
-        yield address
+        yield f"{address}/console"
 
 
 @pytest.fixture
@@ -112,26 +88,9 @@ def open_console(address: str, sign_in: Open) -> Open:
     return open_console
 
 
-async def said(
-    store: Store, text: str, *, id: str = "1", name: str = "Ann", channel: str = "web", **fields: object
-) -> int:
-    incoming = Incoming(channel, channel, f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
-    receipt = await store.record_incoming(replace(incoming, **fields))
-    assert receipt.conversation_id is not None
-    return receipt.conversation_id
-
-
-async def queued(store: Store, text: str = "my transfer is gone", **said_: object) -> int:
-    conversation_id = await said(store, text, **said_)
-    taken = await store.begin_turn((await store.messages(conversation_id))[-1].id)
-    await store.finish_turn(taken, ASKED, [Reply("You are number **{position}**.")], language="en")
-    return conversation_id
-
-
-async def delivered(store: Store, message_id: int, external_id: str) -> None:
-    begun = await store.begin_delivery(message_id)
-    assert begun is not None
-    await store.record_sent(begun, 0, external_id)
+async def queued(store: Store, text: str = "my transfer is gone", **said: object) -> int:
+    """A conversation that waits, with words of its own: its row is found by them."""
+    return await console_desk.queued(store, text, **said)
 
 
 async def held(store: Store, desk: Desk, agent: Agent, text: str = "my transfer is gone") -> int:

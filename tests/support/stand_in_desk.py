@@ -15,6 +15,8 @@ from bot import http
 from bot.model import Attachment, Author, Button, File, Incoming, Message, MessageFormat, NotFound, Receipt
 from connectors.base import Health
 from connectors.web import WebConnector, WebSettings
+from tests.support.ports import HeldPort
+from tests.support.serving import served
 
 Answer = Callable[[Incoming], Iterable[Message]]
 
@@ -134,16 +136,6 @@ class StandInDesk:
             self.followers -= 1
 
 
-async def test_following_goes_on_behind_the_cursor_and_keeps_the_line_alive() -> None:
-    desk = StandInDesk(keepalive=0.01)
-    first = await desk.deliver("anna", message("one"))
-    await desk.deliver("bert", message("not for anna"))
-    await desk.deliver("anna", message("two"))
-    following = desk.follow("web", "web", "anna", first.cursor or 0)
-    assert [news.text for news in await anext(following)] == ["two"]
-    assert await anext(following) == []
-
-
 class Site:
     """The chat on a server of its own."""
 
@@ -157,27 +149,23 @@ class Site:
             suggestions={"en": list(suggestions)},
             health=health,
         )
-        self._port = 0
+        self._port = HeldPort()
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port.number}"
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Site]:
         """Serves while entered; entered again, at the same address."""
-        listening = http.bind("127.0.0.1", self._port)
-        self._port = listening.getsockname()[1]
         app = http.application([self.connector.routes(self.desk.receive)], {})
-        server = asyncio.create_task(http.serve(app, listening))
-        self.running = asyncio.create_task(self.connector.run(self.desk.receive))
-        try:
-            yield self
-        finally:
-            self.running.cancel()
-            await asyncio.gather(self.running, return_exceptions=True)
-            server.cancel()
-            await asyncio.gather(server, return_exceptions=True)
+        async with served(app, self._port.number):
+            self.running = asyncio.create_task(self.connector.run(self.desk.receive))
+            try:
+                yield self
+            finally:
+                self.running.cancel()
+                await asyncio.gather(self.running, return_exceptions=True)
 
     @asynccontextmanager
     async def visitor(self) -> AsyncIterator[httpx.AsyncClient]:

@@ -1,4 +1,4 @@
-"""A replica of a desk, reduced to what sweeps and what works: ``python -m tests.integration.replica URL``.
+"""A replica of a desk, reduced to what sweeps and what works: ``python -m tests.support.replica URL``.
 
 It does what it is told, a line each: ``sweep AT`` begins ``bot.clock.run`` over a ``Store`` and a ``Queue`` of its own,
 with every sweep at the time ``AT`` (seconds since 1970) and each ``EVERY`` seconds after it: so at the same moments in

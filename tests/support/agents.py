@@ -1,15 +1,31 @@
-"""An agent's browser, reduced to its HTTP."""
+"""Agents of a desk in a process of its own: commands beside it, and an agent's browser, reduced to its HTTP."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 
-from tests.e2e.desk import DeskProcess
-from tests.e2e.test_takeover import PASSWORD, switchboard
+from tests.support.desk_process import SWITCHBOARD, DeskProcess
+
+PASSWORD = "a long enough password"
+
+
+async def switchboard(desk: DeskProcess, *arguments: str, stdin: str = "") -> tuple[int, str]:
+    """Runs a command beside the running desk; its exit status and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        SWITCHBOARD,
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=desk.variables,
+    )
+    output, _ = await process.communicate(stdin.encode())
+    return process.returncode, output.decode()
 
 
 class AgentBrowser:

@@ -10,7 +10,8 @@ from playwright.async_api import Locator, Page, expect
 from bot.model import Agent, Author, ConversationState, Incoming, Sender
 from bot.store import Store
 from handoff.desk import Desk
-from tests.support.console_pages import PHONE, WIDE, Open, delivered, held, latest, opened, queued, said
+from tests.support.console import delivered, said
+from tests.support.console_pages import PHONE, WIDE, Open, held, latest, opened, queued
 
 
 async def middle(of: Locator) -> tuple[float, float]:

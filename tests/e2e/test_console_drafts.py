@@ -10,7 +10,8 @@ from playwright.async_api import Browser, Page, expect
 from bot.model import Agent, Incoming, Message, Sender, Visibility
 from bot.store import Store
 from handoff.desk import Desk
-from tests.support.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console import PASSWORD, said
+from tests.support.console_pages import PNG, Open, held, opened, queued
 
 
 async def written(store: Store, conversation_id: int) -> list[tuple[str, Visibility]]:

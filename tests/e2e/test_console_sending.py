@@ -12,7 +12,8 @@ from bot.model import Agent, Visibility
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.support.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console import PASSWORD, said
+from tests.support.console_pages import PNG, Open, held, opened, queued
 
 POSTS = re.compile(r"/messages$")
 

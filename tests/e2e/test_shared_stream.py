@@ -19,7 +19,8 @@ from connectors.web.visitors import COOKIE, contact_of
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.support.console_pages import PASSWORD, queued
+from tests.support.console import PASSWORD
+from tests.support.console_pages import queued
 from tests.support.stand_in_desk import Site, StandInDesk, message
 from tests.support.wire import Wire
 

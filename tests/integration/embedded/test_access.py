@@ -1,86 +1,22 @@
-"""The embedded PostgreSQL is for nobody but the desk, wherever its folder is; and nothing but its own end ends it."""
+"""The embedded PostgreSQL lets nobody else in, and no other user of the machine is in its way."""
 
 from __future__ import annotations
 
 import os
-import resource
 import shutil
-import signal
 import stat
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 import psycopg
 import pytest
-from structlog.testing import capture_logs
 
-from bot.settings import ROOT
-from bot.store.database import DatabaseError, conninfo
+from bot.store.database import DatabaseError
 from bot.store.embedded import access, account, address, embedded, launch, reach, server, sockets
 from bot.store.embedded.account import OWN, account_for
-from bot.store.embedded.postmaster import PID_FILE, State, look
+from bot.store.embedded.postmaster import look
+from tests.support.embedded import LONG, pid_of, says, socket_of, until
 from tests.support.strangers import NOBODY, as_nobody, only_root, opened_by_nobody
-
-LONG = "a folder with a long name, in which somebody keeps the desk of a company"
-PLACES = {"short": "var", "long": f"{LONG}/{LONG}/var", "closed": "$HOME `id` \"a\" 'b' & 100%, c\\d/var"}
-
-
-@pytest.fixture(scope="module")
-def open_folder() -> Iterator[Path]:
-    """Everybody may pass through it."""
-    with TemporaryDirectory(prefix="switchboard-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
-@pytest.fixture(scope="module", params=list(PLACES))
-def cluster(request: pytest.FixtureRequest, open_folder: Path) -> Iterator[tuple[Path, str]]:
-    """A data folder in use, and its URL. ``closed`` is below one that is root's alone,
-    and has a name that no shell and no list of hosts would take."""
-    closed = request.param == "closed"
-    above = open_folder / ("closed" if closed else "open") / PLACES[request.param]
-    above.mkdir(parents=True)
-    (open_folder / "closed").mkdir(exist_ok=True)
-    (open_folder / "closed").chmod(0o700)
-    before = modes(above)
-    with embedded(above / "postgres") as url:
-        assert modes(above) == before, "a folder above was opened"
-        yield above / "postgres", url
-    assert modes(above) == before
-    assert not socket_of(url).exists()
-
-
-def modes(folder: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mode for path in (folder, *folder.parents)}
-
-
-def says(url: str, statement: str = "SELECT 'it lets me in'") -> str:
-    """The first value of the answer. Errors are the caller's."""
-    with psycopg.connect(conninfo(url), connect_timeout=5) as connection:
-        return connection.execute(statement).fetchone()[0]
-
-
-def socket_of(url: str) -> Path:
-    return Path(psycopg.conninfo.conninfo_to_dict(url)["host"]) / sockets.NAME
-
-
-def pid_of(folder: Path) -> int:
-    return int((folder / PID_FILE).read_text().splitlines()[0])
-
-
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-# --- others
 
 
 @only_root
@@ -135,128 +71,6 @@ def test_no_desk_speaks_to_a_server_of_somebody_else(cluster: tuple[Path, str]) 
     assert f"requirepeer={OWN}" in url
     with pytest.raises(psycopg.OperationalError, match="requirepeer"):
         says(url.replace(f"requirepeer={OWN}", "requirepeer=nobody"))
-
-
-# --- unseen is not dead
-
-
-@pytest.mark.parametrize("cluster", ["short"], indirect=True)
-def test_out_of_file_handles_nothing_is_removed_and_it_lives_on(
-    cluster: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, url = cluster
-    before = pid_of(folder)
-    monkeypatch.setattr(server, "LOOK", 0.02)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with capture_logs() as logs, embedded(folder):
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-            time.sleep(0.5)
-            with pytest.raises(OSError, match="Too many open files"):
-                os.open("/dev/null", os.O_RDONLY)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert pid_of(folder) == before
-        assert says(url) == "it lets me in"
-        time.sleep(0.1)
-    # Once by each of the two desks that watch it here.
-    assert {entry["action"] for entry in logs} == {"postgres_unseen"}
-    assert len(logs) <= 2
-    assert "Too many open files" in logs[0]["event"]
-
-
-@pytest.mark.parametrize("cluster", ["short"], indirect=True)
-def test_a_start_waits_for_what_it_cannot_see(cluster: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, _ = cluster
-    monkeypatch.setattr(server, "START_TIMEOUT", 1.0)
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    desk = server._Server(folder)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-        with pytest.raises(DatabaseError, match="Too many open files"):
-            desk.enter()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert look(folder).state is State.RUNS
-
-
-# --- many desks, and how they end
-
-DESK = """
-import sys, time
-from pathlib import Path
-from bot.store.embedded import embedded
-with embedded(Path(sys.argv[1])) as url:
-    print(url, flush=True)
-    sys.stdin.read()
-"""
-
-
-def another_desk(folder: Path) -> subprocess.Popen[str]:
-    """In a process of its own; it ends when its input does."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, "-c", DESK, str(folder)], stdin=pipe, stdout=pipe, text=True, env=environment
-    )
-
-
-def test_the_last_of_several_desks_stops_it(tmp_path: Path) -> None:
-    folder = tmp_path / LONG / LONG / "postgres"
-    # The first of all was killed while it made the database.
-    half = folder.with_name("postgres.making")
-    half.mkdir(parents=True)
-    (half / "PG_VERSION").write_text("18\n")
-    with embedded(folder) as url, embedded(folder) as again:
-        assert url == again
-        killed, stays = another_desk(folder), another_desk(folder)
-        assert {killed.stdout.readline().strip(), stays.stdout.readline().strip()} == {url}
-        first = pid_of(folder)
-    killed.kill()
-    killed.wait(10)
-    assert (pid_of(folder), says(url)) == (first, "it lets me in"), "a desk uses it"
-    stays.kill()
-    stays.wait(10)
-    with embedded(folder) as again:
-        assert (again, pid_of(folder)) == (url, first), "one that outlived its desks is used"
-    assert look(folder).state is State.GONE
-    assert not socket_of(url).parent.exists()
-    assert not half.exists()
-
-
-@pytest.mark.parametrize("cluster", ["short", "closed"], indirect=True)
-def test_whatever_a_power_cut_left_is_no_obstacle(cluster: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, url = cluster
-    monkeypatch.setattr(server, "LOOK", 0.05)
-    with embedded(folder):  # this one sees it die at once
-        postmaster = psutil.Process(pid_of(folder))
-        postmaster.send_signal(signal.SIGSTOP)
-        stale = (folder / PID_FILE).read_text().splitlines()
-        stranger = str(os.getpid())
-        (folder / PID_FILE).write_text("\n".join([stranger, *stale[1:], ""]))
-        lock = socket_of(url).with_name(f"{sockets.NAME}.lock")
-        lock.write_text("\n".join([stranger, *lock.read_text().splitlines()[1:], ""]))
-        for process in (*postmaster.children(), postmaster):
-            process.kill()
-        until(lambda: look(folder).ready)
-        assert says(url) == "it lets me in"
-
-
-@pytest.mark.parametrize("cluster", ["short", "closed"], indirect=True)
-def test_a_socket_that_was_swept_away_is_made_again(cluster: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, url = cluster
-    monkeypatch.setattr(server, "LOOK", 0.05)
-    private = socket_of(url).parent
-    with embedded(folder):
-        if private == folder:
-            socket_of(url).unlink()
-        else:
-            shutil.rmtree(private)
-        until(lambda: socket_of(url).exists() and look(folder).ready, 4)  # at once, at the first try
-        assert says(url) == "it lets me in"
-
-
-# --- what the version before left
 
 
 @only_root
@@ -316,9 +130,6 @@ def test_a_socket_folder_that_somebody_else_made_is_not_used(open_folder: Path) 
         assert trap.exists() is (bad != "open")
         if bad != "open":
             trap.unlink() if bad == "link" else trap.rmdir()
-
-
-# --- users of the machine
 
 
 @pytest.fixture(scope="module")

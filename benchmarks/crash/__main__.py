@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.crash.campaign import Campaign, Plan
+from benchmarks.crash.campaign import Campaign
+from benchmarks.crash.outcome import Plan
 from benchmarks.crash.report import summary, write
 from benchmarks.crash.schedule import OPENING
 from bot.settings import ROOT

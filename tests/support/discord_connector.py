@@ -13,7 +13,7 @@ from bot.model import Button, Incoming, Outgoing, Receipt
 from connectors.base import PermanentError
 from connectors.discord import DiscordConnector, DiscordSettings
 from tests.peers.discord import DiscordPeer, PeerUser
-from tests.peers.discord.world import Message
+from tests.peers.discord.entities import Message
 from tests.support.records import MemoryRecords
 from tests.support.stand_in_desk import StandInDesk
 from tests.support.waiting import until

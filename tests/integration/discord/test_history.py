@@ -12,7 +12,7 @@ from discord.utils import time_snowflake
 from bot.model import Chat
 from connectors.discord import DiscordConnector
 from tests.peers.discord import DiscordPeer, PeerUser
-from tests.peers.discord.world import Message
+from tests.peers.discord.entities import Message
 from tests.support.discord_connector import Desk, acquainted, numbered, outgoing, restarted, running
 from tests.support.waiting import until
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.peers.discord.calls import Call
 from tests.peers.discord.errors import Json
 from tests.peers.discord.gateway import Gateway, Session
 from tests.peers.discord.people import PeerUser
-from tests.peers.discord.rest import Call, Fault, Rest
+from tests.peers.discord.rest import Fault, Rest
 from tests.peers.discord.world import World
 from tests.support.ports import HeldPort
 
@@ -19,7 +20,7 @@ __all__ = ["Call", "DiscordPeer"]
 
 
 def _setting(part: str, name: str, doc: str) -> Any:
-    """A setting or count that lives in one of the two servers."""
+    """A setting or count that lives in one of the servers' parts."""
 
     def read(peer: Any) -> Any:
         return getattr(getattr(peer, part), name)
@@ -42,15 +43,16 @@ class DiscordPeer:
     identifies: int = _setting("_gateway", "identifies", "How often IDENTIFY was accepted.")
     as_sent: Callable[[str], str] = _setting("_gateway", "as_sent", "What becomes of frames, from the next HELLO on.")
     resumes: int = _setting("_gateway", "resumes", "How often RESUME was accepted.")
-    route_limit: tuple[int, float] = _setting("_rest", "route_limit", "Calls in so many seconds, for each bucket.")
-    nonce_window: float = _setting("_rest", "nonce_window", "Seconds for which enforce_nonce finds earlier messages.")
-    interaction_window: float = _setting("_rest", "interaction_window", "Seconds in which to answer interactions.")
-    upload_limit: int = _setting("_rest", "upload_limit", "Bytes of all files of one call.")
+    route_limit: tuple[int, float] = _setting("_limits", "route_limit", "Calls in so many seconds, for each bucket.")
+    nonce_window: float = _setting("_limits", "nonce_window", "Seconds for which enforce_nonce finds earlier messages.")
+    interaction_window: float = _setting("_limits", "interaction_window", "Seconds in which to answer interactions.")
+    upload_limit: int = _setting("_limits", "upload_limit", "Bytes of all files of one call.")
 
     def __init__(self, *, state: World | None = None) -> None:
         self.state = state or World()
         self._gateway = Gateway(self.state)
         self._rest = Rest(self.state, self._gateway)
+        self._limits = self._rest.limits
         self._port = HeldPort()
         self._runner: web.AppRunner | None = None
 
@@ -68,7 +70,7 @@ class DiscordPeer:
         site = web.TCPSite(self._runner, "127.0.0.1", self._port.number)
         await site.start()
         self.state.base = f"http://127.0.0.1:{self._port.number}"
-        self._rest.gateway_url = self.gateway_url
+        self._rest.places.gateway_url = self.gateway_url
         self._gateway.resume_url = f"ws://127.0.0.1:{self._port.number}/resume-gateway"
 
     async def stop(self) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from benchmarks.load.client import Client
 from benchmarks.load.measuring import Ask
-from bot.settings import ROOT
 from bot.store.database import embedded
 from intents.paths import EnginePaths
 from intents.process import run_script
@@ -87,7 +87,7 @@ async def rasa(paths: EnginePaths, model: Path, log: Path) -> AsyncIterator[Rasa
 @asynccontextmanager
 async def parse(server: Rasa) -> AsyncIterator[Ask]:
     """Rasa's ``/model/parse``: what no desk can do without."""
-    async with aiohttp.ClientSession(server.url) as http:
+    async with Client(server.url) as http:
 
         async def ask(text: str) -> None:
             async with http.post("/model/parse", params={"token": server.token}, json={"text": text}) as answer:
@@ -100,7 +100,7 @@ async def parse(server: Rasa) -> AsyncIterator[Ask]:
 @asynccontextmanager
 async def rest(server: Rasa, customers: int = 200) -> AsyncIterator[Ask]:
     """Rasa's own REST channel: a conversation a customer, in Rasa's memory."""
-    async with aiohttp.ClientSession(server.url) as http:
+    async with Client(server.url) as http:
         senders = deque(secrets.token_hex(8) for _ in range(customers))
 
         async def ask(text: str) -> None:
@@ -158,10 +158,8 @@ class WebVisitor:
     """A chat page: it says something, and reads its event stream until the reply to it stands there."""
 
     def __init__(self, url: str) -> None:
-        # A jar of its own: a visitor is a cookie.
-        self._http = aiohttp.ClientSession(
-            url, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.CookieJar(unsafe=True)
-        )
+        # One of its own: a visitor is a cookie.
+        self._http = Client(url)
         self._reply: asyncio.Future[None] | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -238,6 +236,3 @@ async def messenger(peer: TelegramPeer, customers: int, first: int = 1000) -> As
             free.put_nowait(user)
 
     yield ask
-
-
-PATHS = EnginePaths(ROOT / "data", ROOT / "var")

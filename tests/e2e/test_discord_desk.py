@@ -177,7 +177,10 @@ async def answered_in_order(user, asked: list[int]) -> None:
     assert len({message["content"] for message in sees}) == 1
 
 
-@pytest.mark.parametrize("how", ["rest", "gateway", "intents"])
+# The connector's own tests have every such refusal (integration/discord/test_health.py).
+@pytest.mark.parametrize(
+    "how", ["rest", *(pytest.param(how, marks=pytest.mark.long) for how in ("gateway", "intents"))]
+)
 async def test_what_cannot_work_is_said_clearly_and_tried_no_more(
     new_desk: NewDesk, rasa: dict[str, str], how: str
 ) -> None:

@@ -223,7 +223,10 @@ HALF_A_BODY = (
 ) % (b"x" * 43)
 
 
-@pytest.mark.parametrize("said", [HALF_A_HEAD, HALF_A_BODY], ids=["head", "body"])
+# Both in small: unit/test_http_limits.py.
+@pytest.mark.parametrize(
+    "said", [pytest.param(HALF_A_HEAD, id="head"), pytest.param(HALF_A_BODY, id="body", marks=pytest.mark.long)]
+)
 async def test_more_half_open_connections_than_there_are_file_handles_keep_nobody_waiting(
     desk: DeskProcess, well: RasaPeer, mei: AgentBrowser, said: bytes
 ) -> None:

@@ -217,7 +217,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("when", ["starting", "ready"])
+# That a ready one does not either: e2e/test_crashes.py kills a whole desk.
+@pytest.mark.parametrize("when", ["starting", pytest.param("ready", marks=pytest.mark.long)])
 async def test_rasa_does_not_outlive_a_killed_desk(paths: EnginePaths, model: Path, tmp_path: Path, when: str) -> None:
     desk = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _PARENT, str(paths.data), str(tmp_path), str(model), when),

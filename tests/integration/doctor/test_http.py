@@ -54,26 +54,26 @@ Parse = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def rasa(parse: Parse) -> AsyncIterator[str]:
+async def rasa(parse: Parse, port: int = 0) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_post("/model/parse", parse)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
 
-async def test_a_remote_rasa() -> None:
+async def test_a_remote_rasa(port: int) -> None:
     async def parse(request: web.Request) -> web.Response:
         if request.query.get("token") != "good-token":
             return web.Response(status=401)
         greet = {"name": "greet", "confidence": 0.9}
         return web.json_response({"text": "hello", "intent": greet, "intent_ranking": [greet], "entities": []})
 
-    async with rasa(parse) as url:
+    async with rasa(parse, port) as url:
         (found,) = await doctor.remote_rasa(url, "good-token", 5)
         assert found.level is OK
         (found,) = await doctor.remote_rasa(url, "wrong-token-of-ours", 5)

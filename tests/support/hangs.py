@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Generator
 from typing import Any
 
@@ -53,6 +52,16 @@ def _not_swallowed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
 
 
 def _stack(task: asyncio.Task[Any]) -> str:
-    written = io.StringIO()
-    task.print_stack(file=written)
-    return written.getvalue()
+    """Where it waits: asyncio's own ``print_stack`` shows the outermost coroutine only."""
+    lines = [f"{task.get_name()}: {task.get_coro()!r}"]
+    waiting: Any = task.get_coro()
+    while waiting is not None:
+        frame = _first(waiting, "cr_frame", "gi_frame", "ag_frame")
+        if frame is not None:
+            lines.append(f"  {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_qualname}")
+        waiting = _first(waiting, "cr_await", "gi_yieldfrom", "ag_await")
+    return "\n".join(lines)
+
+
+def _first(thing: Any, *names: str) -> Any:
+    return next((found for name in names if (found := getattr(thing, name, None)) is not None), None)

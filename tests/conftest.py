@@ -13,9 +13,9 @@ import pytest
 from argon2 import PasswordHasher
 from jinja2 import Environment, FileSystemBytecodeCache
 
-from bot.answers import Answers
-from bot.feed import Feed
+from bot.content.answers import Answers
 from bot.queue import Queue
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store, migrate
 from bot.store.database import conninfo, create_engine, embedded

@@ -7,9 +7,9 @@ import contextlib
 from pathlib import Path
 
 from benchmarks.crash.machines import Balancer, Database, Rasa, Replica
-from bot.app import load_settings
-from bot.cli.agents import staffing
-from bot.model import Role
+from bot.domain.staff import Role
+from switchboard.cli.agents import staffing
+from switchboard.plugins import load_settings
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 from tests.support.agents import PASSWORD

@@ -114,7 +114,7 @@ def _wrapped(call: Callable[..., Awaitable[Any]], point: str, saboteur: Saboteur
 
 
 def main() -> None:
-    from bot.cli import main as switchboard
+    from switchboard.cli import main as switchboard
 
     wrap(Saboteur(Path(os.environ[VARIABLE])))
     switchboard()

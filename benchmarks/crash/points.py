@@ -38,14 +38,14 @@ class Point:
 
 POINTS = (
     # A platform's event comes in, and is committed with its turn.
-    Point("receive", "bot.app:Switchboard.receive"),
+    Point("receive", "bot.pipeline.intake:Intake.receive"),
     Point("record incoming", "bot.store.receiving:Receiving.record_incoming"),
     Point("write at once", "bot.queue:Queue.at_once"),
     Point("defer turn", "bot.queue:Queue.defer_turn", often=False),
     Point("acknowledge to Telegram", "connectors.telegram:TelegramConnector._fetch"),
     Point("keep Discord's session", "connectors.discord:DiscordConnector.keep"),
     # The turn.
-    Point("take turn", "bot.turns:Turns.take"),
+    Point("take turn", "bot.pipeline.turns:Turns.take"),
     Point("begin turn", "bot.store.turns:TurnTaking.begin_turn", often=False),
     Point("ask the engine", "intents.rasa:RasaEngine.predict"),
     Point("finish turn", "bot.store.turns:TurnTaking.finish_turn"),
@@ -56,7 +56,7 @@ POINTS = (
     Point("hand back", "bot.store.desk:DeskWork.hand_back", often=False),
     # The reply goes out.
     Point("defer delivery", "bot.queue:Queue.defer_delivery", often=False),
-    Point("deliver", "bot.outbox:Outbox.deliver"),
+    Point("deliver", "bot.pipeline.outbox:Outbox.deliver"),
     Point("begin delivery", "bot.store.deliveries:Deliveries.begin_delivery", often=False),
     Point("confirm the job", "bot.queue.worker:WorkersClaim.confirm"),
     Point("send to Telegram", "connectors.telegram:TelegramConnector.send"),
@@ -68,7 +68,7 @@ POINTS = (
     Point("sign of life", "bot.queue.worker:Worker.beat", often=False),
     Point("rescue jobs", "bot.queue:Queue.rescue_stalled", often=False),
     Point("rescue lost jobs", "bot.queue:Queue.rescue_lost", often=False),
-    Point("acquire a lease", "bot.lease:_acquired", often=False),
+    Point("acquire a lease", "bot.runtime.lease:_acquired", often=False),
 )
 
 OFTEN = {point.name: point.often for point in POINTS}

@@ -17,7 +17,7 @@ import psycopg
 import typer
 
 from benchmarks.load.systems import Desk, Rasa
-from bot.model import Command, Incoming, Sender
+from bot.domain.message import Command, Incoming, Sender
 from bot.queue import Queue
 from bot.store import Store
 from bot.store.database import conninfo, create_engine

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from bot.app import load_answers, load_settings
-from bot.model import Handoff
+from bot.domain.decision import Handoff
 from handoff.policy import NOT_OFFERED
 from intents.datasets import read_dataset
 from intents.offline import parse_all
 from intents.paths import EnginePaths
+from switchboard.plugins import load_settings
+from switchboard.wiring import load_answers
 
 
 def answered_by_the_bot() -> dict[str, str]:

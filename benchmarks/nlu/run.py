@@ -16,7 +16,6 @@ import typer
 from rich.markup import escape
 
 from benchmarks.places import PATHS, VAR
-from bot.cli.shared import bars, err, run_until_signal
 from bot.settings import ROOT
 from intents.datasets import DatasetError, Example, read_dataset
 from intents.evaluate import SHIPPED, STOCK, PipelineError, Result, Split, Step, distinct, evaluate, find_pipeline
@@ -24,6 +23,7 @@ from intents.offline import ParsingFailed
 from intents.paths import EngineNotInstalled
 from intents.report import write_report
 from intents.training import TrainingFailed
+from switchboard.cli.shared import bars, err, run_until_signal
 
 FULL = "full"
 SEEDS = 3

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from bot import http
-from bot.feed import Feed
-from bot.model import Agent, Capabilities, ConversationState, Role
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import ConversationState
+from bot.domain.staff import Agent, Role
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console

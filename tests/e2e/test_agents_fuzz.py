@@ -7,7 +7,7 @@ import os
 import pytest
 from playwright.async_api import Browser
 
-from bot.model import Agent
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.fuzz.agents import Day

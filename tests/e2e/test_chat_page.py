@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
-from bot.model import Author, Button, Incoming, Message
+from bot.domain.message import Author, Button, Incoming, Message
 from connectors.web.messages import shown
 from connectors.web.visitors import COOKIE, contact_of
 from tests.support.stand_in_desk import Site, StandInDesk, message

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from bot.model import Agent, Author, ConversationState, Incoming, Sender
+from bot.domain.conversation import ConversationState
+from bot.domain.message import Author, Incoming, Sender
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import delivered, said

@@ -9,12 +9,9 @@ from datetime import UTC, datetime, timedelta
 from fastapi import FastAPI
 from playwright.async_api import Browser, Route, expect
 
-from bot.model import (
-    Agent,
-    ChannelState,
-    ChannelStatus,
-    ConversationState,
-)
+from bot.domain.channel import ChannelState, ChannelStatus
+from bot.domain.conversation import ConversationState
+from bot.domain.staff import Agent
 from bot.queue import TURN
 from bot.store import Store
 from handoff.desk import Desk

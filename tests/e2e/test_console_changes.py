@@ -6,10 +6,8 @@ import re
 
 from playwright.async_api import Browser, expect
 
-from bot.model import (
-    Agent,
-    File,
-)
+from bot.domain.message import File
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import delivered, said

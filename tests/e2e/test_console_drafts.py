@@ -7,7 +7,8 @@ import re
 
 from playwright.async_api import Browser, Page, expect
 
-from bot.model import Agent, Incoming, Message, Sender, Visibility
+from bot.domain.message import Incoming, Message, Sender, Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import PASSWORD, said

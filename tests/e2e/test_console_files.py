@@ -6,10 +6,8 @@ import re
 
 from playwright.async_api import expect
 
-from bot.model import (
-    Agent,
-    Attachment,
-)
+from bot.domain.message import Attachment
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import said

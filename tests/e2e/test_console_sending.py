@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from playwright.async_api import Page, Route, expect
 
-from bot.model import Agent, Visibility
+from bot.domain.message import Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.passwords import hash_password

@@ -21,7 +21,7 @@ import psutil
 import psycopg
 import pytest
 
-from bot import handles
+from bot.runtime import handles
 from tests.peers import engine as unwell
 from tests.peers.engine import Answer, RasaPeer
 from tests.peers.telegram import PeerUser, TelegramPeer

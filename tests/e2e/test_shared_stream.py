@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
 
-from bot import http
-from bot.feed import Feed
-from bot.model import Author, Role
+from bot.domain.message import Author
+from bot.domain.staff import Role
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from connectors.web.visitors import COOKIE, contact_of

@@ -17,7 +17,9 @@ from random import Random
 from playwright.async_api import BrowserContext, Page, Route
 from playwright.async_api import Error as BrowserError
 
-from bot.model import Agent, ConversationState, Incoming, Sender, StateConflict, Visibility
+from bot.domain.conversation import ConversationState, StateConflict
+from bot.domain.message import Incoming, Sender, Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.fuzz.console_scripts import ALL, BOX, HAS_ROW, ON_ITS_WAY, PRESS, ROW, SEND, SHOWN, TAKE_OVER, TOGGLE

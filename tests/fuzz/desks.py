@@ -20,8 +20,8 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message
 
-from bot import http
-from connectors.base import Unobserved
+from bot.ports import NullHealth
+from bot.runtime import http
 from connectors.discord import intake as discord_intake
 from connectors.discord.connection import Connection
 from connectors.discord.errands import Errands
@@ -127,8 +127,8 @@ class Discord(Fuzzed):
         person = self.begin()
         api = _History()
         intake = discord_intake.Intake(api, MemoryRecords(), self.desk.receive, BOT, [])  # type: ignore[arg-type]
-        errands = Errands(api, Unobserved())  # type: ignore[arg-type]
-        connection = Connection(BOT, intake, errands, Unobserved(), _keep_nothing, shards=1, session=None)
+        errands = Errands(api, NullHealth())  # type: ignore[arg-type]
+        connection = Connection(BOT, intake, errands, NullHealth(), _keep_nothing, shards=1, session=None)
         take = connection._gateway._connection.parsers
         api.pages = [_of(person, page) for page in pages]
         for name, data in events:

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from bot import guard, logs
-from bot.model import Incoming, Receipt
+from bot.domain.message import Incoming, Receipt
 from tests.fuzz.hostile import WORDS
 from tests.support.stand_in_desk import StandInDesk
 

@@ -23,15 +23,18 @@ import httpx
 import psycopg
 from sqlalchemy.exc import IntegrityError
 
-from bot import app as desk_app
-from bot import http
-from bot.model import OUT_OF_SCOPE, ChannelState, Incoming, Prediction, Ranked, Role, Sender
+from bot.domain.channel import ChannelState
+from bot.domain.engine import OUT_OF_SCOPE, Prediction, Ranked
+from bot.domain.message import Incoming, Sender
+from bot.domain.staff import Role
+from bot.runtime import http
 from bot.settings import ROOT
 from bot.store import migrate
 from bot.store.database import conninfo, embedded
 from connectors.terminal import socket_path
 from handoff import passwords
 from handoff.console.context import SESSION_COOKIE
+from switchboard import plugins, wiring
 from tests.fuzz.fuzzed import FIRST_PERSON, PATIENCE, logs_watched
 from tests.fuzz.hostile import WORDS, as_sent, of
 from tests.fuzz.web import SESSION, VISITOR, Request
@@ -86,7 +89,7 @@ class WholeDesk:
             await self.discord.connected()
             yield
 
-    def _build(self, var: Path) -> desk_app.Switchboard:
+    def _build(self, var: Path) -> wiring.Switchboard:
         var.mkdir()
         self.var = var
         config = var / "config.yml"
@@ -102,9 +105,9 @@ class WholeDesk:
             "DISCORD_BOT_TOKEN": self.discord.token,
         }
         with mock.patch.dict(os.environ, given):
-            settings = desk_app.load_settings(config)
+            settings = plugins.load_settings(config)
         assert self._url is not None
-        return desk_app.build(settings, self._url, _Engine())
+        return wiring.build(settings, self._url, _Engine())
 
     async def settled(self) -> None:
         """All that was brought is dealt with: no work is left but the files that their platform does not give now, no

@@ -9,9 +9,9 @@ import httpx
 import psycopg
 import pytest
 
-from bot import http
-from bot.feed import Feed
-from bot.model import Agent, Role
+from bot.domain.staff import Agent, Role
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from bot.store.database import conninfo

@@ -10,9 +10,11 @@ from hashlib import sha256
 import psycopg
 import pytest
 
-from bot import attachments as attachments_module
-from bot.attachments import MAX_BYTES, Attachments
-from bot.model import Attachment, Incoming, Message, NotFound, PermanentError, Sender, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.conversation import NotFound
+from bot.domain.message import Attachment, Incoming, Message, Sender
+from bot.pipeline import attachments as attachments_module
+from bot.pipeline.attachments import MAX_BYTES, Attachments
 from bot.queue import Claim, Queue, TryAgain
 from bot.store import Store
 

@@ -14,14 +14,16 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-from bot.cli import cli
-from bot.model import Author, ConversationState, Role
+from bot.domain.conversation import ConversationState
+from bot.domain.message import Author
+from bot.domain.staff import Role
 from bot.queue import Queue
 from bot.settings import ROOT
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash, verify_password
+from switchboard.cli import cli
 from tests.support.console import PASSWORD, queued
 
 Run = Callable[..., Result]

@@ -1,4 +1,4 @@
-"""What every connector promises (``connectors/base.py``), the same tests over all of them, over real sockets.
+"""What every connector promises (``bot/ports.py``), the same tests over all of them, over real sockets.
 
 A new platform adds one function to ``tests/support/stages.py``: its connector with the platform's far end and one
 customer there.
@@ -14,20 +14,10 @@ from uuid import uuid4
 
 import pytest
 
-from bot.app import plugins
-from bot.model import (
-    Attachment,
-    Button,
-    Capabilities,
-    Command,
-    File,
-    Incoming,
-    MessageFormat,
-    Outgoing,
-    PermanentError,
-    TemporaryError,
-)
-from connectors.base import Connector, Editing, Fetching, Typing
+from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat
+from bot.ports import Connector, Editing, Fetching, Typing
+from switchboard.plugins import installed
 from tests.support.stages import STAGES, Attaching, Quoting, Stage, received
 from tests.support.stand_in_desk import StandInDesk
 
@@ -44,12 +34,12 @@ async def stage(request: pytest.FixtureRequest, desk: StandInDesk, var: Path) ->
 
 
 def test_every_installed_connector_is_on_a_stage() -> None:
-    assert set(plugins()) == {name.split()[0] for name in STAGES}
+    assert set(installed()) == {name.split()[0] for name in STAGES}
 
 
 async def test_it_keeps_the_protocol(stage: Stage) -> None:
     assert isinstance(stage.connector, Connector)
-    assert stage.connector.name in plugins()
+    assert stage.connector.name in installed()
     assert stage.connector.account
     assert isinstance(stage.connector.capabilities, Capabilities)
 

@@ -12,9 +12,10 @@ from html import unescape
 import httpx
 import pytest
 
-from bot import http
-from bot.feed import Feed
-from bot.model import Agent, ConversationState, Role
+from bot.domain.conversation import ConversationState
+from bot.domain.staff import Agent, Role
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import agents as pages

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
-from bot.model import Agent, Author, ConversationState, DeliveryState
+from bot.domain.conversation import ConversationState
+from bot.domain.message import Author, DeliveryState
+from bot.domain.staff import Agent
 from bot.queue import DELIVER, TURN
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import HOSTILE, HTMX, Browser, queued, said, sign_in
 
 NOTICE = {"": "A person will see to it."}
-ERROR = "KeyError in fit, bot/rendering.py:88"
+ERROR = "KeyError in fit, bot/pipeline/rendering.py:88"
 
 
 async def poisoned(store: Store, name: str = "Ann") -> tuple[int, int]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from bot.model import Agent, ChannelState, ChannelStatus
+from bot.domain.channel import ChannelState, ChannelStatus
+from bot.domain.staff import Agent
 from bot.store import Store
 from tests.support.console import HOSTILE, HTMX, Browser, sign_in
 

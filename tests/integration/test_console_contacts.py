@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from bot.model import Agent, Incoming, Sender
+from bot.domain.message import Incoming, Sender
+from bot.domain.staff import Agent
 from bot.store import Store
 from tests.support.console import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
 

@@ -8,14 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import (
-    Agent,
-    Author,
-    Conversation,
-    ConversationState,
-    Priority,
-    Visibility,
-)
+from bot.domain.conversation import Conversation, ConversationState, Priority
+from bot.domain.message import Author, Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import ASKED, HTMX, Browser, queued, sign_in

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from bot.model import Agent, Attachment
+from bot.domain.message import Attachment
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.console.media import media_type_of, named, playable, safe_name
 from tests.support.console import HOSTILE, PNG, Browser, said, sign_in

@@ -8,15 +8,10 @@ from html import unescape
 
 import pytest
 
-from bot.model import (
-    Action,
-    Agent,
-    Attachment,
-    Button,
-    ConversationState,
-    Decision,
-    Reply,
-)
+from bot.domain.conversation import ConversationState
+from bot.domain.decision import Action, Decision
+from bot.domain.message import Attachment, Button, Reply
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import ASKED, HOSTILE, HTMX, Browser, queued, said, sign_in

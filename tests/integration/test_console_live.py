@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot import http
-from bot.feed import Feed
-from bot.model import Agent, Event
+from bot.domain.operations import Event
+from bot.domain.staff import Agent
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console

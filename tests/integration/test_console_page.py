@@ -6,7 +6,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from bot.model import Agent, Incoming, Sender, Visibility
+from bot.domain.message import Incoming, Sender, Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import HTMX, Browser, queued, said, sign_in

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from bot.model import Agent, Attachment, Author, DeliveryState, Incoming, Message, Sender
+from bot.domain.message import Attachment, Author, DeliveryState, Incoming, Message, Sender
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.console.replies import MAX_FILES
 from handoff.desk import Desk

@@ -7,10 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.model import (
-    Agent,
-    Role,
-)
+from bot.domain.staff import Agent, Role
 from bot.store import Store
 from handoff.console.throttle import TRIES, WINDOW, Throttle
 from handoff.passwords import new_token, token_hash

@@ -7,8 +7,10 @@ import asyncio
 import psycopg
 import pytest
 
-from bot.feed import Feed
-from bot.model import Agent, Contact, Incoming, NotFound, Role, Sender
+from bot.domain.conversation import Contact, NotFound
+from bot.domain.message import Incoming, Sender
+from bot.domain.staff import Agent, Role
+from bot.runtime.feed import Feed
 from bot.store import Store
 from handoff.desk import Desk
 

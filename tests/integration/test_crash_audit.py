@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.crash.audit import Account, audit
 from benchmarks.crash.people import Said, Seen, Written
-from bot.model import Action, Decision, Incoming, Reply, Sender
+from bot.domain.decision import Action, Decision
+from bot.domain.message import Incoming, Reply, Sender
 from bot.store import Store
 from bot.store.database import conninfo
 

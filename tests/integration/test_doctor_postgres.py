@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot import doctor_postgres
-from bot.doctor_postgres import privacy
+from bot.domain.findings import Level
 from bot.store.embedded import embedded, socket_folder
-from connectors.base import Level
+from switchboard.doctor import postgres
+from switchboard.doctor.postgres import privacy
 from tests.support.strangers import as_nobody, only_root
 
 LONG = "a folder with a long name, in which somebody keeps the desk of a company"
@@ -66,7 +66,7 @@ def test_a_folder_above_that_everybody_may_write_in(tmp_path: Path, monkeypatch:
     (tmp_path / "shared").chmod(0o1777)  # as /tmp is: nobody replaces what is another's
     assert told(var) == []
     if os.geteuid() == 0:
-        monkeypatch.setattr(doctor_postgres, "_home_of_root", lambda: str(tmp_path))
+        monkeypatch.setattr(postgres, "_home_of_root", lambda: str(tmp_path))
         tmp_path.chmod(0o755)
         assert told(var) == [(Level.WARNING, f"chmod 700 {tmp_path}")]
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import yaml
 
-from bot.model import OUT_OF_SCOPE, EngineUnavailable
+from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable
 from bot.settings import ROOT
 from intents.paths import EnginePaths
 from intents.rasa import Endpoint, RasaEngine

@@ -16,9 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from bot.cli import evaluate as command
-from bot.cli import main
-from bot.model import OUT_OF_SCOPE
+from bot.domain.engine import OUT_OF_SCOPE
 from bot.settings import ROOT
 from intents.datasets import Example, read_dataset, write_rasa
 from intents.evaluate import Pipeline, Split, evaluate
@@ -26,6 +24,8 @@ from intents.offline import ParsingFailed, parse_all
 from intents.paths import SERVER, EnginePaths
 from intents.report import write_report
 from intents.training import train
+from switchboard.cli import evaluate as command
+from switchboard.cli import main
 from tests.peers import rasa
 from tests.support.nasty_texts import ENTITIES, NASTY
 

@@ -10,17 +10,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import ticks
-from bot import turns as turns_module
-from bot.answers import Answers
-from bot.app import build_policy
-from bot.model import Capabilities, Incoming, Outgoing, Prediction, Ranked, Receipt, Sender, TemporaryError
-from bot.outbox import Outbox
+from bot import monotonic
+from bot.content.answers import Answers
+from bot.domain.channel import Capabilities, Outgoing, TemporaryError
+from bot.domain.engine import Prediction, Ranked
+from bot.domain.message import Incoming, Receipt, Sender
+from bot.pipeline import turns as turns_module
+from bot.pipeline.outbox import Outbox
+from bot.pipeline.turns import Turns
 from bot.queue import Claim, Queue
 from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
-from bot.turns import Turns
+from switchboard.wiring import build_policy
 from tests.support.waiting import until
 
 Sql = Callable[..., Awaitable[list[Any]]]
@@ -189,8 +191,8 @@ async def test_a_claim_whose_news_was_lost_is_found(desk: Desk, sql: Sql, monkey
     assert len(desk.platform.sent) == 1
     for _ in range(2):
         assert await desk.queue.rescue_lost() == 0  # it may begin just now
-    now = ticks.seconds
-    monkeypatch.setattr(ticks, "seconds", lambda: now() + worker_module.LOST_AFTER)
+    now = monotonic.seconds
+    monkeypatch.setattr(monotonic, "seconds", lambda: now() + worker_module.LOST_AFTER)
     assert await desk.queue.rescue_lost() == 1
     await until(lambda: len(desk.platform.sent) == 2)
     await idle(sql)
@@ -201,8 +203,8 @@ async def test_a_claim_whose_news_comes_late_is_asked_about(
 ) -> None:
     """As when the database stood still between the commit and its answer, and the job was handed on meanwhile."""
     later = 0.0
-    now = ticks.seconds
-    monkeypatch.setattr(ticks, "seconds", lambda: now() + later)
+    now = monotonic.seconds
+    monkeypatch.setattr(monotonic, "seconds", lambda: now() + later)
     await desk.brings("1")
     await until(lambda: len(desk.platform.sent) == 1)
     await idle(sql)

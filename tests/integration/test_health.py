@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import health as health_module
-from bot.health import ChannelHealth, write_health
-from bot.model import ChannelState, ChannelStatus, Incoming, Sender
+from bot.domain.channel import ChannelState, ChannelStatus
+from bot.domain.message import Incoming, Sender
+from bot.ports import Health
+from bot.runtime import channel_status as health_module
+from bot.runtime.channel_status import ChannelHealth, write_health
 from bot.store import Store
-from connectors.base import Health
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 STATUS = ChannelStatus("test", "bot", ChannelState.CONNECTED, NOON, NOON)

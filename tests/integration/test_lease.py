@@ -10,8 +10,9 @@ import sys
 import psycopg
 import pytest
 
-from bot import lease, ticks
-from bot.lease import Lease, LeaseLost
+from bot import monotonic
+from bot.runtime import lease
+from bot.runtime.lease import Lease, LeaseLost
 from bot.store.database import conninfo
 
 EXPIRES = 1.0
@@ -67,7 +68,7 @@ async def test_one_holds_and_the_other_takes_over_at_once_when_it_stops(
 
 async def until_expiry_is_far_off(holder: Holder) -> None:
     async with asyncio.timeout(20):
-        while holder.term.trusted_until < ticks.seconds() + 60:
+        while holder.term.trusted_until < monotonic.seconds() + 60:
             await asyncio.sleep(0.01)
 
 

@@ -7,20 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.answers import Answers
-from bot.model import (
-    Action,
-    Agent,
+from bot.content.answers import Answers
+from bot.domain.conversation import (
     Conversation,
     ConversationState,
-    Decision,
     EscalationReason,
-    Incoming,
     Priority,
     Reopening,
-    Sender,
     StateConflict,
 )
+from bot.domain.decision import Action, Decision
+from bot.domain.message import Incoming, Sender
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import UNDO, Desk
 from tests.support.console import queued, said

@@ -12,8 +12,10 @@ from random import Random
 import psycopg
 import pytest
 
-from bot.answers import Answers
-from bot.model import Agent, Incoming, NotFound, Reopening, Role, Sender, StateConflict, Visibility
+from bot.content.answers import Answers
+from bot.domain.conversation import NotFound, Reopening, StateConflict
+from bot.domain.message import Incoming, Sender, Visibility
+from bot.domain.staff import Agent, Role
 from bot.store import Store
 from bot.store.database import conninfo
 from handoff.desk import Desk

@@ -14,34 +14,22 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import http, lease
-from bot import metrics as metrics_module
-from bot.answers import Answers
-from bot.app import build_policy
-from bot.attachments import Attachments
-from bot.metrics import Metrics
-from bot.model import (
-    Attachment,
-    Capabilities,
-    ChannelState,
-    ChannelStatus,
-    EngineUnavailable,
-    Incoming,
-    Outgoing,
-    PermanentError,
-    Prediction,
-    Ranked,
-    Receipt,
-    Role,
-    Sender,
-    TemporaryError,
-)
-from bot.outbox import Outbox
+from bot.content.answers import Answers
+from bot.domain.channel import Capabilities, ChannelState, ChannelStatus, Outgoing, PermanentError, TemporaryError
+from bot.domain.engine import EngineUnavailable, Prediction, Ranked
+from bot.domain.message import Attachment, Incoming, Receipt, Sender
+from bot.domain.staff import Role
+from bot.pipeline.attachments import Attachments
+from bot.pipeline.outbox import Outbox
+from bot.pipeline.turns import Turns
 from bot.queue import Claim, Queue, TryAgain
+from bot.runtime import http, lease
+from bot.runtime import metrics as metrics_module
+from bot.runtime.metrics import Metrics
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
-from bot.turns import Turns
 from handoff.desk import Desk
+from switchboard.wiring import build_policy
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from bot.model import OUT_OF_SCOPE, EngineUnavailable
+from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable
 from bot.settings import ROOT
 from intents.models import ModelStore
 from intents.paths import SERVER, EnginePaths

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import ticks
+from bot import monotonic
 from bot.queue import Claim, ClaimLost, Queue, TryAgain
 from bot.queue import rescue as rescue_module
 from bot.queue import worker as worker_module
@@ -80,7 +80,7 @@ async def test_a_clock_that_is_set_makes_nobody_dead_and_nobody_live_for_ever(
 ) -> None:
     """Set forward, all heartbeats are an hour old; set back, a dead worker's is of the next hour."""
     now = 100.0
-    monkeypatch.setattr(ticks, "seconds", lambda: now)
+    monkeypatch.setattr(monotonic, "seconds", lambda: now)
     await deferred(database_url, queue, 1, contact_id=1)
     await deferred(database_url, queue, 2, contact_id=2)
     await sql(f"INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '{set_by}'), (now())")
@@ -112,7 +112,7 @@ async def test_a_worker_that_is_silent_for_long_is_struck_off(
     queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(ticks, "seconds", lambda: now)
+    monkeypatch.setattr(monotonic, "seconds", lambda: now)
     await sql("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now()), (now())")
     alive, _ = [row[0] for row in await sql("SELECT id FROM procrastinate_workers ORDER BY id")]
     while now < 100 + worker_module.FORGOTTEN_AFTER:
@@ -129,7 +129,7 @@ async def test_who_stood_still_itself_takes_nobody_for_dead(
 ) -> None:
     """After a pause of the looking replica, or of the database, all are late, and none need be dead."""
     now = 100.0
-    monkeypatch.setattr(ticks, "seconds", lambda: now)
+    monkeypatch.setattr(monotonic, "seconds", lambda: now)
     await deferred(database_url, queue, 1, contact_id=1)
     await sql("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 minute')")
     await sql("UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM procrastinate_workers)")
@@ -180,8 +180,8 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen_for = 0.0
-    now = ticks.seconds
-    monkeypatch.setattr(ticks, "seconds", lambda: now() + frozen_for)
+    now = monotonic.seconds
+    monkeypatch.setattr(monotonic, "seconds", lambda: now() + frozen_for)
     begun, going = asyncio.Event(), asyncio.Event()
     lost: list[str] = []
     done: list[int] = []
@@ -223,8 +223,8 @@ async def test_a_sign_of_life_after_a_freeze_makes_no_old_claim_good(
 ) -> None:
     """Who wakes up says so first; of two jobs that it had, it must ask about both."""
     frozen_for = 0.0
-    now = ticks.seconds
-    monkeypatch.setattr(ticks, "seconds", lambda: now() + frozen_for)
+    now = monotonic.seconds
+    monkeypatch.setattr(monotonic, "seconds", lambda: now() + frozen_for)
     claims: list[Claim] = []
     going = asyncio.Event()
 
@@ -254,8 +254,8 @@ async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead
     database_url: str, queue: Queue, sql: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = 0.0
-    now = ticks.seconds
-    monkeypatch.setattr(ticks, "seconds", lambda: now() + later)
+    now = monotonic.seconds
+    monkeypatch.setattr(monotonic, "seconds", lambda: now() + later)
     monkeypatch.setattr(worker_module, "HEARTBEAT", 3600.0)
     said: list[str] = []
 

@@ -14,11 +14,14 @@ import pytest
 from psycopg import sql
 from sqlalchemy.exc import DBAPIError
 
-from bot import ticks
-from bot.app import REFUSAL_COUNTS, Switchboard, build, load_settings
-from bot.model import EngineUnavailable, Incoming, Prediction, Sender
+from bot import monotonic
+from bot.domain.engine import EngineUnavailable, Prediction
+from bot.domain.message import Incoming, Sender
+from bot.pipeline.intake import REFUSAL_COUNTS
 from bot.settings import ROOT
 from bot.store.database import conninfo
+from switchboard.plugins import load_settings
+from switchboard.wiring import Switchboard, build
 
 FULL = 'could not extend file "base/5/2619": No space left on device'
 HELLO = Incoming("web", "web", "1", Sender("ann", "Ann", "en"), chat_id="ann", text="hello")
@@ -121,7 +124,7 @@ async def test_a_message_that_could_not_be_recorded_makes_the_desk_unready_for_a
     switchboard: Switchboard, ready: Ready, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr(ticks, "seconds", lambda: now)
+    monkeypatch.setattr(monotonic, "seconds", lambda: now)
     with without_room_for(BULKY.text, database_url):
         assert (await ready())[0] == 200
         with pytest.raises(DBAPIError):

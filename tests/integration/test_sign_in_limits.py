@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from bot.model import Agent
+from bot.domain.staff import Agent
 from handoff import passwords
 from handoff.console import throttle as limits
 from handoff.console.throttle import TRIES, WINDOW, Throttle

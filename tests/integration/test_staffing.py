@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.feed import Feed
-from bot.model import Agent, Author, ConversationState, NotFound, Priority, Role, Visibility
-from bot.rendering import plain
-from bot.staff import NotAllowed
+from bot.domain.conversation import ConversationState, NotFound, Priority
+from bot.domain.message import Author, Visibility
+from bot.domain.staff import Agent, NotAllowed, Role
+from bot.pipeline.rendering import plain
+from bot.runtime.feed import Feed
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.staff import Staff

@@ -7,27 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.feed import Feed
-from bot.model import (
-    Action,
-    Agent,
-    Author,
-    Command,
-    ConversationState,
-    Decision,
-    DeliveryState,
-    EscalationReason,
-    Incoming,
-    Prediction,
-    Priority,
-    Ranked,
-    Reply,
-    Role,
-    Sender,
-    StateConflict,
-    Visibility,
-)
+from bot.domain.conversation import ConversationState, EscalationReason, Priority, StateConflict
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction, Ranked
+from bot.domain.message import Author, Command, DeliveryState, Incoming, Reply, Sender, Visibility
+from bot.domain.staff import Agent, Role
 from bot.queue import Queue
+from bot.runtime.feed import Feed
 from bot.store import Store
 
 ANSWER = Decision(Action.ANSWER, topic="fee_explained")

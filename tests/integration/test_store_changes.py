@@ -10,13 +10,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from bot.answers import Answers
-from bot.app import build_policy
-from bot.model import Attachment, Author, Incoming, Message, Prediction, Receipt, Role, Sender
+from bot.content.answers import Answers
+from bot.domain.engine import Prediction
+from bot.domain.message import Attachment, Author, Incoming, Message, Receipt, Sender
+from bot.domain.staff import Role
+from bot.pipeline.turns import Turns
 from bot.queue import Claim
 from bot.store import Store
-from bot.turns import Turns
 from handoff.desk import Desk
+from switchboard.wiring import build_policy
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.model import Agent, Author, Visibility
+from bot.domain.message import Author, Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import queued

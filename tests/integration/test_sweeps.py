@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from bot.model import Incoming, Reply, Role, Sender
+from bot.domain.message import Incoming, Reply, Sender
+from bot.domain.staff import Role
 from bot.queue import DELIVER, TURN, Queue, session
 from bot.settings import ROOT
 from bot.store import Store

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import topics
-from bot.answers import PHRASES, Answers
-from bot.content import MIN_EXAMPLES
+from bot.content import drafts
+from bot.content.answers import PHRASES, Answers
+from bot.content.check import MIN_EXAMPLES
 from intents.paths import EnginePaths
 from intents.training import train
 
@@ -76,10 +76,10 @@ def paths(tmp_path: Path) -> EnginePaths:
         answers.mkdir(parents=True)
         (answers / "greet.md").write_text("---\ntitle: Hello\nhandoff: never\n---\nHello.\n")
     for name, words in (("referral_reward", "reward for inviting"), ("card_lost", "my card is gone")):
-        topics.add(data, LOCALES, name, dict.fromkeys(LOCALES, name))
+        drafts.add(data, LOCALES, name, dict.fromkeys(LOCALES, name))
         finish(data, name, words)
-        topics.make_live(data, Answers(data, LOCALES, {}), name)
-    topics.add(data, LOCALES, "half_written", {})
+        drafts.make_live(data, Answers(data, LOCALES, {}), name)
+    drafts.add(data, LOCALES, "half_written", {})
     return EnginePaths(data=data, var=var)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.feed import Feed
-from bot.model import Attachment, File, Incoming, Message, NotFound, Role, Sender
+from bot.domain.conversation import NotFound
+from bot.domain.message import Attachment, File, Incoming, Message, Sender
+from bot.domain.staff import Role
+from bot.pipeline.transcript import StoredTranscript
+from bot.runtime.feed import Feed
 from bot.store import Store
-from bot.transcript import StoredTranscript
 
 
 @pytest.fixture

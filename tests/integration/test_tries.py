@@ -15,29 +15,18 @@ from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot.attachments import Attachments
-from bot.metrics import Measures
-from bot.model import (
-    Attachment,
-    Author,
-    Capabilities,
-    ConversationState,
-    DeliveryState,
-    EscalationReason,
-    Incoming,
-    Message,
-    NotFound,
-    Outgoing,
-    Role,
-    Sender,
-    TemporaryError,
-)
-from bot.outbox import Outbox
+from bot.domain.channel import Capabilities, Outgoing, TemporaryError
+from bot.domain.conversation import ConversationState, EscalationReason, NotFound
+from bot.domain.message import Attachment, Author, DeliveryState, Incoming, Message, Sender
+from bot.domain.staff import Role
+from bot.pipeline.attachments import Attachments
+from bot.pipeline.dead_letters import INTERRUPTED, MOST, Tries, described
+from bot.pipeline.outbox import Outbox
 from bot.queue import DELIVER, FETCH, TURN, Claim, Queue, TryAgain
 from bot.queue import worker as worker_module
+from bot.runtime.metrics import Measures
 from bot.store import Store
 from bot.store.failures import NOT_FETCHED
-from bot.tries import INTERRUPTED, MOST, Tries, described
 from handoff.desk import Desk
 from tests.support.waiting import until
 

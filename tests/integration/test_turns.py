@@ -9,36 +9,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.answers import Answers
-from bot.app import build_policy
-from bot.model import (
-    OUT_OF_SCOPE,
-    Attachment,
-    Author,
-    Capabilities,
-    Command,
-    Conversation,
-    ConversationState,
-    DeliveryState,
-    EngineUnavailable,
-    EscalationReason,
-    Incoming,
-    Message,
-    Outgoing,
-    PermanentError,
-    Prediction,
-    Priority,
-    Ranked,
-    Role,
-    Sender,
-    TemporaryError,
-    Visibility,
-)
-from bot.outbox import Outbox
+from bot.content.answers import Answers
+from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason, Priority
+from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
+from bot.domain.message import Attachment, Author, Command, DeliveryState, Incoming, Message, Sender, Visibility
+from bot.domain.staff import Role
+from bot.pipeline.outbox import Outbox
+from bot.pipeline.turns import Turns
 from bot.queue import Queue
 from bot.store import Store
-from bot.turns import Turns
 from handoff.desk import Desk
+from switchboard.wiring import build_policy
 from tests.support.waiting import until
 
 SURE = {

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.model import Agent, ConversationState
+from bot.domain.conversation import ConversationState
+from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import queued, said

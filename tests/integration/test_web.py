@@ -11,9 +11,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from bot.http import Streams
-from bot.model import Author, Button, Command, File, Incoming, Message, Outgoing
-from connectors.base import Connector, Editing, Routes, Unobserved
+from bot.domain.channel import Outgoing
+from bot.domain.message import Author, Button, Command, File, Incoming, Message
+from bot.ports import Connector, Editing, NullHealth, Routes
+from bot.runtime.http import Streams
 from connectors.web import WebConnector, WebSettings
 from connectors.web.visitors import COOKIE, contact_of
 from tests.support.stand_in_desk import Site, StandInDesk, message
@@ -340,7 +341,7 @@ async def test_a_file_is_its_visitors_alone_and_gone_with_its_message(
 async def test_it_says_how_it_is_doing(desk: StandInDesk) -> None:
     said: list[str] = []
 
-    class Observed(Unobserved):
+    class Observed(NullHealth):
         def connected(self, account: str) -> None:
             said.append(account)
 

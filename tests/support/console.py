@@ -7,17 +7,11 @@ from dataclasses import replace
 
 import httpx
 
-from bot.model import (
-    Action,
-    Capabilities,
-    Decision,
-    EscalationReason,
-    Incoming,
-    Prediction,
-    Ranked,
-    Reply,
-    Sender,
-)
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import EscalationReason
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction, Ranked
+from bot.domain.message import Incoming, Reply, Sender
 from bot.store import Store
 
 PASSWORD = "correct horse"

@@ -9,13 +9,10 @@ import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
-from bot import http
-from bot.feed import Feed
-from bot.model import (
-    Agent,
-    Message,
-    Role,
-)
+from bot.domain.message import Message
+from bot.domain.staff import Agent, Role
+from bot.runtime import http
+from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from handoff.console import console

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.model import Button, Incoming, Outgoing, Receipt
-from connectors.base import PermanentError
+from bot.domain.channel import Outgoing, PermanentError
+from bot.domain.message import Button, Incoming, Receipt
 from connectors.discord import DiscordConnector, DiscordSettings
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.peers.discord.entities import Message

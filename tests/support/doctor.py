@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from connectors.base import Level
+from bot.domain.findings import Level
 
 OK, WARNING, WRONG = Level.OK, Level.WARNING, Level.WRONG

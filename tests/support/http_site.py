@@ -13,10 +13,10 @@ from fastapi import FastAPI, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from bot import http
-from bot.http import Limits
-from bot.http.connections import Connections
-from bot.http.server import Server
+from bot.runtime import http
+from bot.runtime.http import Limits
+from bot.runtime.http.connections import Connections
+from bot.runtime.http.server import Server
 from tests.support import waiting
 
 KB = 1024
@@ -161,7 +161,7 @@ async def serving(limits: Limits = LIMITS) -> AsyncIterator[Site]:
             super().__init__(config, connections)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.http.server.Server", Watched)
+        patch.setattr("bot.runtime.http.server.Server", Watched)
         running = asyncio.create_task(http.serve(site.application(), listening, limits))
         await asyncio.sleep(0)
     site.connections = made[0]

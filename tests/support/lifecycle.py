@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.model import Agent, Author, Incoming, Message, Reopening, Sender, Visibility
+from bot.domain.conversation import Reopening
+from bot.domain.message import Author, Incoming, Message, Sender, Visibility
+from bot.domain.staff import Agent
 from bot.store import Store
 
 Sql = Callable[..., list[Any]]

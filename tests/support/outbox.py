@@ -6,17 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.health import ChannelHealth
-from bot.model import (
-    Agent,
-    Capabilities,
-    File,
-    Message,
-    Outgoing,
-    PermanentError,
-)
-from bot.outbox import Outbox
+from bot.domain.channel import Capabilities, Outgoing, PermanentError
+from bot.domain.message import File, Message
+from bot.domain.staff import Agent
+from bot.pipeline.outbox import Outbox
 from bot.queue import Claim
+from bot.runtime.channel_status import ChannelHealth
 from bot.store import Store
 from handoff.desk import Desk
 

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.model import Chat, Incoming
+from bot.domain.channel import Chat
+from bot.domain.message import Incoming
 
 
 class MemoryRecords:

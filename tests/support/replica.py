@@ -1,6 +1,6 @@
 """A replica of a desk, reduced to what sweeps and what works: ``python -m tests.support.replica URL``.
 
-It does what it is told, a line each: ``sweep AT`` begins ``bot.clock.run`` over a ``Store`` and a ``Queue`` of its own,
+It does what it is told, a line each: ``sweep AT`` begins ``bot.runtime.sweeps.run`` over a ``Store`` and a ``Queue`` of its own,
 with every sweep at the time ``AT`` (seconds since 1970) and each ``EVERY`` seconds after it: so at the same moments in
 all replicas. ``work`` begins the queue: turns are skipped, and deliveries sent to nobody. It ends with its input.
 
@@ -19,8 +19,8 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot import clock
 from bot.queue import Claim, Queue
+from bot.runtime import sweeps
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 
@@ -73,7 +73,7 @@ async def parts(url: str) -> AsyncIterator[tuple[Store, Queue]]:
 
 
 async def main(url: str) -> None:
-    clock.AsyncIOScheduler = Together
+    sweeps.AsyncIOScheduler = Together
     running: list[asyncio.Task[None]] = []
     async with parts(url) as (store, queue):
         say("ready")
@@ -81,7 +81,7 @@ async def main(url: str) -> None:
             match order.split():
                 case ["sweep", at]:
                     Together.at = datetime.fromtimestamp(float(at), UTC)
-                    running.append(asyncio.create_task(clock.run(store, queue)))
+                    running.append(asyncio.create_task(sweeps.run(store, queue)))
                 case ["work"]:
                     running.append(asyncio.create_task(queue.run()))
         for task in running:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from bot import http
+from bot.runtime import http
 from tests.support.ports import HOST
 
 

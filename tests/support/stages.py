@@ -18,11 +18,9 @@ from uuid import uuid4
 
 import httpx
 
-from bot import http
-from bot.model import (
-    Incoming,
-)
-from connectors.base import Connector, Routes
+from bot.domain.message import Incoming
+from bot.ports import Connector, Routes
+from bot.runtime import http
 from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 
 import httpx
 
-from bot import http
-from bot.model import Attachment, Author, Button, File, Incoming, Message, MessageFormat, NotFound, Receipt
-from connectors.base import Health
+from bot.domain.conversation import NotFound
+from bot.domain.message import Attachment, Author, Button, File, Incoming, Message, MessageFormat, Receipt
+from bot.ports import Health
+from bot.runtime import http
 from connectors.web import WebConnector, WebSettings
 from tests.support.ports import HeldPort
 from tests.support.serving import served

@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from bot.model import Incoming, Outgoing, Receipt
-from connectors.base import PermanentError
+from bot.domain.channel import Outgoing, PermanentError
+from bot.domain.message import Incoming, Receipt
 from connectors.telegram import TelegramConnector
 from tests.support.waiting import until
 

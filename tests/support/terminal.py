@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bot.model import Incoming, Message
+from bot.domain.message import Incoming, Message
 from connectors.terminal import TerminalConnector, socket_path
 from tests.support.stand_in_desk import StandInDesk, message
 

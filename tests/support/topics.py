@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.content import MIN_EXAMPLES
+from bot.content.check import MIN_EXAMPLES
 
 LOCALES = ("en", "zh")
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.answers import PHRASES, Answers, ContentError
-from bot.model import Button, Handoff, Priority
+from bot.content.answers import PHRASES, Answers, ContentError
+from bot.domain.conversation import Priority
+from bot.domain.decision import Handoff
+from bot.domain.message import Button
 
 GOOD = "---\ntitle: Fees\nhandoff: offer\n---\nPaid to {brand}.\n\n- Call {phone}\n- Mail {email}\n"
 

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot import app
-from bot.http import bind
+from bot.runtime.http import bind
+from switchboard import supervise
 
 
 class WithoutDatabase:
@@ -36,7 +36,7 @@ async def test_a_part_that_loses_its_cancellation_is_told_again(monkeypatch: pyt
         raise asyncio.CancelledError
 
     async with asyncio.timeout(5):
-        async with app._background("deaf", part):
+        async with supervise._background("deaf", part):
             await asyncio.sleep(0.01)
     assert told == 2
 
@@ -53,6 +53,6 @@ async def test_a_part_that_ends_with_an_error_when_it_is_stopped_is_not_started_
             raise ConnectionError("the database went first") from None
 
     async with asyncio.timeout(5):
-        async with app._background("queue", part):
+        async with supervise._background("queue", part):
             await asyncio.sleep(0.01)
     assert starts == 1

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot import clock
+from bot.runtime import sweeps
 
 
 class SetClock(datetime):
@@ -23,11 +23,11 @@ class SetClock(datetime):
 
 
 async def test_a_clock_that_is_set_back_stalls_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "LOOK", 0.05)
+    monkeypatch.setattr(sweeps, "LOOK", 0.05)
     monkeypatch.setattr("apscheduler.schedulers.base.datetime", SetClock)
-    monkeypatch.setattr(clock, "datetime", SetClock)
+    monkeypatch.setattr(sweeps, "datetime", SetClock)
     real = time.time
-    monkeypatch.setattr(clock.time, "time", lambda: real() + SetClock.ahead.total_seconds())
+    monkeypatch.setattr(sweeps.time, "time", lambda: real() + SetClock.ahead.total_seconds())
     swept: list[float] = []
 
     async def sweep() -> None:
@@ -36,7 +36,7 @@ async def test_a_clock_that_is_set_back_stalls_no_sweep(monkeypatch: pytest.Monk
     scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
     scheduler.add_job(sweep, "interval", seconds=0.2)
     scheduler.start()
-    watching = asyncio.create_task(clock._begin_anew_when_set(scheduler))
+    watching = asyncio.create_task(sweeps._begin_anew_when_set(scheduler))
     try:
         await _until(swept, 2)
         for hours in (-1, 2):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.answers import PHRASES, Answers, ContentError
-from bot.content import MIN_EXAMPLES, problems
+from bot.content.answers import PHRASES, Answers, ContentError
+from bot.content.check import MIN_EXAMPLES, problems
 from bot.settings import ROOT
 
 ANSWER = "---\ntitle: {title}\nhandoff: {handoff}\nbuttons: [{buttons}]\n---\nwords\n"

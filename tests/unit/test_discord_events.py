@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import Attachment, Command, Incoming, Sender
+from bot.domain.message import Attachment, Command, Incoming, Sender
 from connectors.discord.events import (
     deletion,
     partly_edited,

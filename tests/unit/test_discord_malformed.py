@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import Incoming
+from bot.domain.message import Incoming
 from connectors.discord.events import (
     MalformedEvent,
     author_id,

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from bot.answers import Answers
-from bot.model import MessageFormat
-from bot.rendering import split
+from bot.content.answers import Answers
+from bot.domain.message import MessageFormat
+from bot.pipeline.rendering import split
 from connectors.discord import MAX_LENGTH, DiscordConnector
 from connectors.discord.markdown import escape, length, render, render_markdown
 

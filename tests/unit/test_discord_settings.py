@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.app import plugins
-from connectors.base import Closing, Connector, Editing, Fetching, Typing
+from bot.ports import Closing, Connector, Editing, Fetching, Typing
 from connectors.discord import DiscordConnector, DiscordSettings, plugin
+from switchboard.plugins import installed
 from tests.support.records import MemoryRecords
 
 
@@ -62,7 +62,7 @@ def test_settings_do_not_change() -> None:
 
 
 def test_the_plugin_is_installed() -> None:
-    assert plugins()["discord"] is plugin
+    assert installed()["discord"] is plugin
     assert plugin.secret_variable == "DISCORD_BOT_TOKEN"
     assert plugin.settings() == DiscordSettings()
 

@@ -13,14 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot import doctor
-from bot.doctor import MB, Check
+from bot.domain.findings import Finding, Level
 from bot.store.vitals import Vitals, Work
-from connectors.base import Finding, Level
 from connectors.clocks import ahead
 from intents.models import ModelStore
 from intents.paths import EnginePaths
 from intents.training import content_hash
+from switchboard import doctor
+from switchboard.doctor import Check, database, engine, machine
+from switchboard.doctor.machine import MB
 from tests.peers import rasa
 
 OK, WARNING, WRONG = Level.OK, Level.WARNING, Level.WRONG
@@ -101,7 +102,7 @@ async def test_no_secret_is_told() -> None:
 
 
 def test_a_good_database() -> None:
-    found = doctor.database(WELL)
+    found = database.database(WELL)
     assert {finding.level for finding in found} == {OK}
     assert only(found, "database").words == "PostgreSQL 18.1 answers"
     assert "3 MB in all; largest: message 3 MB, contact 2 KB" in only(found, "tables").words
@@ -130,7 +131,7 @@ def test_a_good_database() -> None:
     ],
 )
 def test_a_database_that_is_not(vitals: Vitals, name: str, level: Level, words: str, fix: str) -> None:
-    found = only(doctor.database(vitals), name)
+    found = only(database.database(vitals), name)
     assert found.level is level
     assert words in found.words
     assert fix in found.fix
@@ -151,7 +152,7 @@ def test_a_database_that_is_not(vitals: Vitals, name: str, level: Level, words: 
     ],
 )
 def test_the_clock(by: dict[str, float], level: Level, words: str) -> None:
-    found = only(doctor.clock(by))
+    found = only(machine.clock(by))
     assert found.level is level
     assert words in found.words
 
@@ -176,7 +177,7 @@ def test_a_date_header_is_compared_as_far_as_it_can_be() -> None:
 )
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: int, level: Level) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=2**40, used=0, free=free))
-    found = only(doctor.disk({"var": tmp_path / "var", "the database": tmp_path / "var" / "postgres"}))
+    found = only(machine.disk({"var": tmp_path / "var", "the database": tmp_path / "var" / "postgres"}))
     assert found.level is level
     assert ("full disk" in found.fix) is (level is not OK)
 
@@ -194,22 +195,22 @@ def test_two_disks_are_two_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         return os.stat_result((*found[:2], found.st_dev + 1, *found[3:])) if path == other else found
 
     monkeypatch.setattr(Path, "stat", stat)
-    assert [finding.level for finding in doctor.disk({"var": tmp_path, "the database": other})] == [OK, WRONG]
+    assert [finding.level for finding in machine.disk({"var": tmp_path, "the database": other})] == [OK, WRONG]
 
 
 def test_files_are_private(var: Path) -> None:
-    assert "first start" in only(doctor.rights(var)).words
+    assert "first start" in only(machine.rights(var)).words
     var.mkdir(mode=0o755)
     (var / "models").mkdir(mode=0o755)
     (var / "postgres").mkdir(mode=0o700)
     log = var / "log"
     log.mkdir(mode=0o700)
-    assert only(doctor.rights(var)).level is OK
+    assert only(machine.rights(var)).level is OK
     log.chmod(0o755)
-    found = only(doctor.rights(var))
+    found = only(machine.rights(var))
     assert (found.level, found.fix) == (WARNING, f"chmod o-rwx {log}")
     var.chmod(0o700)  # nobody gets that far
-    assert only(doctor.rights(var)).level is OK
+    assert only(machine.rights(var)).level is OK
 
 
 @pytest.mark.parametrize(
@@ -221,13 +222,13 @@ def test_what_others_may_change_is_wrong(var: Path, folder: str, mode: int, fix:
         path.mkdir()
         path.chmod(0o700)
     (var / folder).chmod(mode)
-    found = only(doctor.rights(var))
+    found = only(machine.rights(var))
     assert (found.level, found.fix) == (WRONG, fix.format(var / folder))
 
 
 def test_a_folder_that_is_none(var: Path) -> None:
     var.write_text("")
-    found = only(doctor.rights(var))
+    found = only(machine.rights(var))
     assert (found.level, "SWITCHBOARD_VAR" in found.fix) == (WRONG, True)
 
 
@@ -239,24 +240,24 @@ def test_the_embedded_rasa(tmp_path: Path) -> None:
     (data / "nlu").mkdir(parents=True)
     (data / "nlu" / "a.yml").write_text(rasa.examples(greet="hi|hello"))
     paths = EnginePaths(data, tmp_path / "var", environment=tmp_path / "rasa")
-    found = only(doctor.embedded_rasa(paths))
+    found = only(engine.embedded_rasa(paths))
     assert (found.level, found.fix) == (WRONG, "Run `make setup`.")
     rasa.install(paths.environment)
-    found = only(doctor.embedded_rasa(paths))
+    found = only(engine.embedded_rasa(paths))
     assert (found.level, "no model is live yet" in found.words) == (WARNING, True)
     store, content = ModelStore(paths.models), content_hash(paths)
     store.make_live(content, content, "a test")
-    assert (only(doctor.embedded_rasa(paths)).level, "is gone" in only(doctor.embedded_rasa(paths)).words) == (
+    assert (only(engine.embedded_rasa(paths)).level, "is gone" in only(engine.embedded_rasa(paths)).words) == (
         WRONG,
         True,
     )
     store.path(content).write_text("{}")
-    assert only(doctor.embedded_rasa(paths)).level is OK
+    assert only(engine.embedded_rasa(paths)).level is OK
     (data / "nlu" / "a.yml").write_text(rasa.examples(greet="hi|hello|good day"))
-    found = only(doctor.embedded_rasa(paths))
+    found = only(engine.embedded_rasa(paths))
     assert (found.level, "changed since" in found.words) == (WARNING, True)
     (paths.models / "live.json").write_text("{")
-    assert only(doctor.embedded_rasa(paths)).level is WRONG
+    assert only(engine.embedded_rasa(paths)).level is WRONG
 
 
 # --- where the desk listens
@@ -277,5 +278,5 @@ def test_the_embedded_rasa(tmp_path: Path) -> None:
     ],
 )
 def test_a_desk_open_to_all(host: str, level: Level) -> None:
-    found = only(doctor.exposure(host))
+    found = only(machine.exposure(host))
     assert (found.level, "https" in found.fix) == (level, level is WARNING)

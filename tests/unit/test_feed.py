@@ -9,10 +9,12 @@ from typing import cast
 
 import pytest
 
-from bot.feed import Feed, Watch
-from bot.model import Author, Contact, Event, Message, MessageFormat, Visibility
+from bot.domain.conversation import Contact
+from bot.domain.message import Author, Message, MessageFormat, Visibility
+from bot.domain.operations import Event
+from bot.pipeline.transcript import StoredTranscript
+from bot.runtime.feed import Feed, Watch
 from bot.store import Store
-from bot.transcript import StoredTranscript
 
 
 @pytest.mark.parametrize("ticks", range(5))
@@ -125,7 +127,7 @@ async def test_who_was_away_for_long_is_shown_everything() -> None:
 
 
 async def test_a_silence_is_told_often_and_read_behind_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.transcript.KEEPALIVE", 0.01)
+    monkeypatch.setattr("bot.pipeline.transcript.KEEPALIVE", 0.01)
     store = Transcript()
     news = StoredTranscript(cast(Store, store), Feed("")).follow("web", "web", "visitor", 0)
     assert [await anext(news) for _ in range(8)] == [[]] * 8

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bot import foresight
-from bot.foresight import AT_MOST, STALE, Foreseen, Recent
-from bot.model import EngineUnavailable, Prediction, Ranked
+from bot.domain.engine import EngineUnavailable, Prediction, Ranked
+from bot.pipeline import prefetch
+from bot.pipeline.prefetch import AT_MOST, STALE, Foreseen, Recent
 
 
 class Engine:
@@ -54,7 +54,7 @@ async def test_a_failure_is_of_who_takes_it() -> None:
 
 async def test_a_storm_is_not_asked_about_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(foresight.ticks, "seconds", lambda: now)
+    monkeypatch.setattr(prefetch.ticks, "seconds", lambda: now)
     engine = Engine()
     foreseen = Foreseen(engine)
     for number in range(100):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from bot import guard
-from bot.model import Attachment, Incoming, Sender
+from bot.domain.message import Attachment, Incoming, Sender
 
 
 def test_what_no_store_can_hold_is_removed_everywhere() -> None:

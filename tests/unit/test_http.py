@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from bot import http
+from bot.runtime import http
 
 
 @pytest.mark.parametrize(("path", "kept"), [("/healthz", "nosniff"), ("/nowhere", "nosniff"), ("/own", "own")])

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.http.connections import State
+from bot.runtime.http.connections import State
 from tests.support.http_site import GET, KB, LIMITS, Site, answers, head, serving, until
 
 

@@ -8,8 +8,8 @@ import pytest
 from starlette.responses import PlainTextResponse, Response
 from starlette.testclient import TestClient
 
-from bot.http import Limits, Streams
-from bot.http.streams import Audience
+from bot.runtime.http import Limits, Streams
+from bot.runtime.http.streams import Audience
 
 STREAM, REFUSAL = PlainTextResponse("a stream"), PlainTextResponse("full", 503)
 

@@ -1,4 +1,4 @@
-"""What ``bot.http.protocol`` relies on in uvicorn and httptools: an upgrade that moves it shows here first."""
+"""What ``bot.runtime.http.protocol`` relies on in uvicorn and httptools: an upgrade that moves it shows here first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 
-from bot.http.limits import Limits
-from bot.http.protocol import LimitedProtocol
+from bot.runtime.http.limits import Limits
+from bot.runtime.http.protocol import LimitedProtocol
 
 OVERRIDDEN = {
     "connection_made": ["self", "transport"],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from bot.intake import MOST, REMEMBERED, STAND_IN, Intake
-from bot.model import Command, Incoming, Receipt, Sender
+from bot.domain.message import Command, Incoming, Receipt, Sender
+from bot.pipeline.intake import MOST, REMEMBERED, STAND_IN, Intake
 
 
 class Records:

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from bot.ports import EngineUnavailable, Prediction
 from intents.breaker import Breaker
-from intents.engine import EngineUnavailable, Prediction
 
 ANSWER = Prediction("hi", "greet", 1.0, (), True)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import OUT_OF_SCOPE
+from bot.domain.engine import OUT_OF_SCOPE
 from intents.datasets import Dataset, DatasetError, Example
 from intents.evaluate import (
     Pipeline,

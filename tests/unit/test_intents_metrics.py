@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from bot.model import OUT_OF_SCOPE, Prediction, Ranked
+from bot.domain.engine import OUT_OF_SCOPE, Prediction, Ranked
 from intents.metrics import (
     Point,
     Row,

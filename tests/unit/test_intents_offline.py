@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bot.model import OUT_OF_SCOPE, Ranked
+from bot.domain.engine import OUT_OF_SCOPE, Ranked
 from intents.offline import NO_INTENT, ParsingFailed, parse_all
 from intents.paths import EngineNotInstalled, EnginePaths
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from bot.model import OUT_OF_SCOPE, EngineUnavailable, Ranked
+from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Ranked
 from intents.rasa import Endpoint, RasaEngine
 
 Respond = Callable[[str, bytes], Awaitable[bytes]]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import OUT_OF_SCOPE
+from bot.domain.engine import OUT_OF_SCOPE
 from bot.settings import ROOT
 from intents.datasets import DatasetError, Example, read_dataset
 from intents.metrics import Share

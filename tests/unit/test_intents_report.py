@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.model import OUT_OF_SCOPE, Prediction, Ranked
+from bot.domain.engine import OUT_OF_SCOPE, Prediction, Ranked
 from intents.charts import HEAT_MAP_INTENTS, heat_map
 from intents.evaluate import Evaluation, Pipeline, Result
 from intents.headline import Cell, headline

@@ -9,9 +9,12 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import metrics as metrics_module
-from bot.metrics import Measures, Metrics
-from bot.model import Action, ChannelState, ConversationState, EscalationReason, Incoming, Receipt, Sender
+from bot.domain.channel import ChannelState
+from bot.domain.conversation import ConversationState, EscalationReason
+from bot.domain.decision import Action
+from bot.domain.message import Incoming, Receipt, Sender
+from bot.runtime import metrics as metrics_module
+from bot.runtime.metrics import Measures, Metrics
 from bot.settings import ROOT
 from bot.store.measuring import ChannelFigures, Figures, LeaseFigures, TaskFigures
 from tests.support.waiting import until

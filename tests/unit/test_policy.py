@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bot.model import (
-    OUT_OF_SCOPE,
-    Action,
-    Command,
-    Decision,
-    EscalationReason,
-    Handoff,
-    Prediction,
-    Priority,
-    Ranked,
-    Thread,
-)
+from bot.domain.conversation import EscalationReason, Priority
+from bot.domain.decision import Action, Decision, Handoff
+from bot.domain.dialogue import Thread
+from bot.domain.engine import OUT_OF_SCOPE, Prediction, Ranked
+from bot.domain.message import Command
 from handoff.policy import Policy, Topic
 
 ANSWER, ASK, ESCALATE = Action.ANSWER, Action.ASK_BACK, Action.ESCALATE

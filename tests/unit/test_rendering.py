@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.model import Author, Button, Capabilities, Message, MessageFormat, Visibility
-from bot.rendering import fit, plain, split
+from bot.domain.channel import Capabilities
+from bot.domain.message import Author, Button, Message, MessageFormat, Visibility
+from bot.pipeline.rendering import fit, plain, split
 
 
 def message(text: str, *labels: str) -> Message:

@@ -108,8 +108,8 @@ def test_content_is_found_beside_the_file(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_documented() -> None:
-    from bot.app import plugins
     from bot.settings import Config, Environment
+    from switchboard.plugins import installed
 
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     sections: dict[str, type[BaseModel]] = {
@@ -117,9 +117,9 @@ def test_every_setting_is_documented() -> None:
         for name, field in Config.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
-    sections |= {f"channels.{name}": plugin.settings for name, plugin in plugins().items()}
+    sections |= {f"channels.{name}": plugin.settings for name, plugin in installed().items()}
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
     keys |= {name for name in Config.model_fields if name not in sections and name != "channels"}
     keys |= {name.upper() for name in Environment.model_fields}
-    keys |= {plugin.secret_variable for plugin in plugins().values() if plugin.secret_variable}
+    keys |= {plugin.secret_variable for plugin in installed().values() if plugin.secret_variable}
     assert sorted(key for key in keys if f"`{key}`" not in text) == []

@@ -7,17 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.model import (
-    Attachment,
-    Author,
-    Button,
-    Capabilities,
-    Message,
-    MessageFormat,
-    Visibility,
-    utf16_length,
-)
-from bot.rendering import fit, split
+from bot.domain.channel import Capabilities, utf16_length
+from bot.domain.message import Attachment, Author, Button, Message, MessageFormat, Visibility
+from bot.pipeline.rendering import fit, split
 
 FAMILY = "👩‍👩‍👧‍👦"
 ACCENTED = "e\u0301"

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.model import Agent, Role
-from bot.rendering import as_markdown, plain
-from bot.staff import Right, as_public_name, may, public_name, sign_in_name
+from bot.domain.staff import Agent, Right, Role, as_public_name, may, public_name, sign_in_name
+from bot.pipeline.rendering import as_markdown, plain
 from handoff.console.browsers import MOST, browser_of
 
 ADMIN = Agent(1, "Mei", Role.ADMIN, has_password=True)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.base import Connector, Editing, Fetching, Routes, Typing
+from bot.ports import Connector, Editing, Fetching, Routes, Typing
 from connectors.telegram import TelegramConnector, TelegramSettings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.model import Attachment, Command, Incoming, Sender
+from bot.domain.message import Attachment, Command, Incoming, Sender
 from connectors.telegram import MalformedUpdate, read_update
 
 ANN = {"id": 42, "is_bot": False, "first_name": "Ann", "last_name": "Ng", "language_code": "zh-hans"}

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import Attachment, Author, Button, Message, MessageFormat, Visibility
+from bot.domain.message import Attachment, Author, Button, Message, MessageFormat, Visibility
 from connectors.pictures import picture_type
 from connectors.web import WebSettings, page
 from connectors.web.messages import Said, events, shown

@@ -8,7 +8,7 @@ import json
 import pytest
 import structlog
 
-from bot.model import Incoming
+from bot.domain.message import Incoming
 from connectors.discord import DiscordConnector, intake
 from tests.peers.discord import DiscordPeer
 from tests.support.discord_connector import Desk, acquainted, asked, numbered, running

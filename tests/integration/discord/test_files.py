@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from aiohttp import web
 
-from bot.model import Attachment, Button, File, Incoming
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, File, Incoming
 from connectors.discord import DiscordConnector, messages
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.support.discord_connector import Desk, outgoing, running, shown

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
 from connectors.discord import DiscordConnector, DiscordSettings, connection
 from tests.peers.discord import DiscordPeer
 from tests.support.discord_connector import (

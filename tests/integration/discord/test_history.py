@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from discord.utils import time_snowflake
 
-from bot.model import Chat
+from bot.domain.channel import Chat
 from connectors.discord import DiscordConnector
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.peers.discord.entities import Message

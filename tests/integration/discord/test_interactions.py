@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.model import Button, Command, Incoming
+from bot.domain.message import Button, Command, Incoming
 from connectors.discord import DiscordConnector, errands
 from connectors.discord.interactions import words
 from tests.peers.discord import DiscordPeer

@@ -9,8 +9,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.model import Command
-from connectors.base import TemporaryError
+from bot.domain.channel import TemporaryError
+from bot.domain.message import Command
 from connectors.discord import DiscordConnector, gateway
 from tests.peers.discord import DiscordPeer
 from tests.support.discord_connector import LOSSES, Desk, Doing, acquainted, numbered, outgoing, running

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.model import Chat, Incoming, Receipt, Sender
+from bot.domain.channel import Chat
+from bot.domain.message import Incoming, Receipt, Sender
 from connectors.discord import DiscordConnector, api, connection, gateway, intake
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.support.discord_connector import Desk, acquainted, ended, numbered, restarted, running, settings

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.model import Button, File, MessageFormat, Outgoing
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Button, File, MessageFormat
 from connectors.discord import DiscordConnector, DiscordSettings
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.support.discord_connector import Desk, numbered, outgoing, settings, shown

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from connectors.base import Finding, Level
+from bot.domain.findings import Finding, Level
 from connectors.discord import DiscordSettings
 from connectors.discord import plugin as discord
 from connectors.telegram import TelegramConnector, TelegramSettings

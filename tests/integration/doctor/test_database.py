@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import doctor
 from bot.queue import Queue
 from bot.store import vitals
 from bot.store.database import DatabaseError, conninfo
+from switchboard.doctor import database
 from tests.support.doctor import OK, WRONG
 
 
@@ -24,7 +24,7 @@ def test_a_database_is_read(database_url: str, queue: Queue) -> None:
     assert found.sizes["message"] > 0
     assert found.work == vitals.Work(due=0, oldest_due=0.0, workers=0, dead_workers=0)
     assert abs(found.clock_ahead) < 1
-    assert {finding.level for finding in doctor.database(found)} == {OK}
+    assert {finding.level for finding in database.database(found)} == {OK}
 
 
 def test_what_waits_and_who_died(database_url: str) -> None:
@@ -70,7 +70,7 @@ def test_a_database_without_tables_and_one_of_another_desk(scratch: str) -> None
         connection.execute("ALTER DATABASE doctor_scratch SET default_transaction_read_only = on")
     found = vitals.look(scratch)
     assert (found.revision, found.known, found.read_only) == ("9999", False, True)
-    assert [finding.level for finding in doctor.database(found)] == [WRONG, WRONG]
+    assert [finding.level for finding in database.database(found)] == [WRONG, WRONG]
 
 
 def test_a_clock_that_differs(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 from fastapi import FastAPI
 
-from bot import doctor, http
+from bot.runtime import http
+from switchboard.doctor import engine, machine
 from tests.support.doctor import OK, WRONG
 from tests.support.ports import HeldPort
 from tests.support.serving import served
@@ -30,23 +31,23 @@ async def test_the_desk_says_how_it_is() -> None:
     async with served(http.application([], {"database": database})) as address:
         port = port_of(address)
         for host in ("127.0.0.1", "0.0.0.0"):
-            (found,) = await doctor.desk(host, port)
+            (found,) = await machine.desk(host, port)
             assert (found.level, "is ready" in found.words) == (OK, True)
         wrong[0] = "unreachable: cut"
-        (found,) = await doctor.desk("127.0.0.1", port)
+        (found,) = await machine.desk("127.0.0.1", port)
         assert (found.level, "database: unreachable: cut" in found.words) == (WRONG, True)
     async with served(FastAPI()) as address:
-        (found,) = await doctor.desk("127.0.0.1", port_of(address))
+        (found,) = await machine.desk("127.0.0.1", port_of(address))
         assert (found.level, "another program" in found.words, "PORT" in found.fix) == (WRONG, True, True)
     with HeldPort() as silent:
-        (found,) = await doctor.desk("127.0.0.1", silent.number)
+        (found,) = await machine.desk("127.0.0.1", silent.number)
     assert (found.level, "none runs" in found.words) == (OK, True)
 
 
 async def test_a_desk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "READY_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        (found,) = await doctor.desk("127.0.0.1", silent.getsockname()[1])
+        (found,) = await machine.desk("127.0.0.1", silent.getsockname()[1])
     assert (found.level, "does not answer" in found.words) == (WRONG, True)
 
 
@@ -74,11 +75,11 @@ async def test_a_remote_rasa(port: int) -> None:
         return web.json_response({"text": "hello", "intent": greet, "intent_ranking": [greet], "entities": []})
 
     async with rasa(parse, port) as url:
-        (found,) = await doctor.remote_rasa(url, "good-token", 5)
+        (found,) = await engine.remote_rasa(url, "good-token", 5)
         assert found.level is OK
-        (found,) = await doctor.remote_rasa(url, "wrong-token-of-ours", 5)
+        (found,) = await engine.remote_rasa(url, "wrong-token-of-ours", 5)
         assert (found.level, "RASA_TOKEN" in found.fix, "wrong-token" in str(found)) == (WRONG, True, False)
-    (found,) = await doctor.remote_rasa(url, "good-token", 5)
+    (found,) = await engine.remote_rasa(url, "good-token", 5)
     assert (found.level, "check RASA_URL" in found.fix) == (WRONG, True)
 
 
@@ -99,5 +100,5 @@ async def test_a_remote_rasa_that_is_unwell(status: int, body: str, seconds: flo
         return web.Response(status=status, text=body)
 
     async with rasa(parse) as url:
-        (found,) = await doctor.remote_rasa(url, "t", 0.5)
+        (found,) = await engine.remote_rasa(url, "t", 0.5)
     assert (found.level, fix in found.fix) == (WRONG, True), found

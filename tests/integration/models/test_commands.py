@@ -12,13 +12,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from bot import app as desk_app
-from bot.cli import main
 from bot.settings import ROOT, Settings
 from intents.models import ModelStore
 from intents.paths import EnginePaths
 from intents.release import release
 from intents.training import TrainingFailed, content_hash
+from switchboard import engine, plugins
+from switchboard.cli import main
 from tests.support.models import SWAPPED, Steps, write
 
 
@@ -159,12 +159,12 @@ def test_a_lost_pointer_is_explained_and_mended(paths: EnginePaths, store: Model
 
 @pytest.fixture
 def settings(switchboard: Commands) -> Settings:
-    return desk_app.load_settings()
+    return plugins.load_settings()
 
 
 @asynccontextmanager
-async def engine_of(settings: Settings, report: Steps, **more: Any) -> AsyncIterator[desk_app.Running]:
-    async with desk_app.intent_engine(settings, report, **more) as running:
+async def engine_of(settings: Settings, report: Steps, **more: Any) -> AsyncIterator[engine.Running]:
+    async with engine.intent_engine(settings, report, **more) as running:
         await running.first_ready()
         yield running
 

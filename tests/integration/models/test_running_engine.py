@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 from structlog.testing import capture_logs
 
-from bot.model import EngineUnavailable
+from bot.domain.engine import EngineUnavailable
 from intents.models import ModelStore
 from intents.paths import EnginePaths
 from intents.rasa import RasaEngine

@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.model import (
-    Incoming,
-    Role,
-    Sender,
-)
+from bot.domain.message import Incoming, Sender
+from bot.domain.staff import Role
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.outbox import Board, Talk

@@ -7,14 +7,10 @@ import asyncio
 import psycopg
 import pytest
 
-from bot.model import (
-    DeliveryState,
-    Message,
-    NotFound,
-    PermanentError,
-    Role,
-    TemporaryError,
-)
+from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.conversation import NotFound
+from bot.domain.message import DeliveryState, Message
+from bot.domain.staff import Role
 from bot.queue import Queue, TryAgain
 from bot.store import Store
 from handoff.desk import Desk

@@ -13,15 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from bot import outbox as outbox_module
-from bot.model import (
-    ChannelState,
-    DeliveryState,
-    TemporaryError,
-)
-from bot.outbox import Outbox
+from bot.domain.channel import ChannelState, TemporaryError
+from bot.domain.message import DeliveryState
+from bot.pipeline import outbox as outbox_module
+from bot.pipeline.outbox import Outbox
+from bot.pipeline.rendering import fit
 from bot.queue import Claim, ClaimLost, Queue, TryAgain
-from bot.rendering import fit
 from bot.store import Store
 from tests.support.outbox import ALL, PICTURE, Board, Crash, MailSlot, Start, Talk, nothing
 

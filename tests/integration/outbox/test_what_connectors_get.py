@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.model import (
-    Capabilities,
-    NotFound,
-    Outgoing,
-    PermanentError,
-    TemporaryError,
-)
+from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.conversation import NotFound
 from bot.queue import TryAgain
 from bot.store import Store
 from tests.support.outbox import Crash, MailSlot, Start

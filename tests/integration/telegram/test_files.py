@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.model import Attachment, File, Outgoing
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, File
 from connectors.telegram import TelegramConnector
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, outgoing, png, running

@@ -11,8 +11,8 @@ import pytest
 import structlog
 from aiohttp import ClientSession
 
-from bot.model import Attachment, File
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.message import Attachment, File
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, failing, outgoing, png, running

@@ -8,8 +8,8 @@ import pytest
 import structlog
 from aiohttp import ClientSession
 
-from bot.model import Button, Command, Incoming
-from connectors.base import PermanentError
+from bot.domain.channel import PermanentError
+from bot.domain.message import Button, Command, Incoming
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, failing, outgoing, running

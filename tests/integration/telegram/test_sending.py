@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from bot.model import Attachment, Button, File, MessageFormat, Outgoing
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, File, MessageFormat
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, outgoing, running

@@ -11,8 +11,8 @@ import uvicorn
 from aiohttp import ClientSession
 from fastapi import FastAPI
 
-from bot.model import Button
-from connectors.base import PermanentError
+from bot.domain.channel import PermanentError
+from bot.domain.message import Button
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.ports import HeldPort

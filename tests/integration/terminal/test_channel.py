@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from bot.model import Author, Command, PermanentError
+from bot.domain.channel import PermanentError
+from bot.domain.message import Author, Command
 from connectors.terminal import TerminalConnector, socket_path
 from tests.support.stand_in_desk import StandInDesk, message
 from tests.support.terminal import echo, listening

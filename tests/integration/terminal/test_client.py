@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bot.model import Author, Button
+from bot.domain.message import Author, Button
 from connectors.terminal import NotRunning, chat
 from tests.support.stand_in_desk import StandInDesk, message
 from tests.support.terminal import echo, listening

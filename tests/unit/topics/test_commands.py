@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from bot import topics
-from bot.cli import cli
-from bot.content import MIN_EXAMPLES
-from bot.http import AddressInUse
+from bot.content import drafts
+from bot.content.check import MIN_EXAMPLES
+from bot.runtime.http import AddressInUse
 from intents.paths import EngineNotInstalled, EnginePaths
+from switchboard.cli import cli
 from tests.support.topics import FILES, LOCALES, NAME, TITLES, finish
 
 
@@ -66,7 +66,7 @@ def test_without_a_terminal_nobody_is_asked(data: Path, config: Path) -> None:
 def test_on_a_terminal_the_missing_titles_are_asked_for(
     data: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.cli.topic.on_terminal", lambda: True)
+    monkeypatch.setattr("switchboard.cli.topic.on_terminal", lambda: True)
     # Too long, and asked for again.
     added = switchboard(config, "topic", "add", NAME, "--title", "en=Refunds", typed="好" * 41 + "\n退款\n")
     assert added.exit_code == 0, added.output
@@ -90,7 +90,7 @@ def test_what_cannot_be_added_is_explained(data: Path, config: Path, arguments: 
     refused = switchboard(config, "topic", "add", *arguments)
     assert refused.exit_code == 2
     assert message in refused.stderr
-    assert topics.drafts(data) == []
+    assert drafts.drafts(data) == []
 
 
 def test_training_names_the_drafts_it_leaves_out(
@@ -102,7 +102,7 @@ def test_training_names_the_drafts_it_leaves_out(
     monkeypatch.setenv("SWITCHBOARD_VAR", str(var))
     monkeypatch.setattr(EnginePaths, "python", not_installed)
     assert "draft" not in switchboard(config, "train").stderr
-    topics.add(data, LOCALES, NAME, TITLES)
+    drafts.add(data, LOCALES, NAME, TITLES)
     trained = switchboard(config, "train")
     assert isinstance(trained.exception, EngineNotInstalled)
     assert f"Left out, for they are drafts: {NAME}." in trained.stderr
@@ -111,7 +111,7 @@ def test_training_names_the_drafts_it_leaves_out(
 def test_a_desk_that_starts_names_the_drafts_it_leaves_out(
     data: Path, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topics.add(data, LOCALES, NAME, TITLES)
+    drafts.add(data, LOCALES, NAME, TITLES)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
         started = switchboard(config, "run")

@@ -51,17 +51,9 @@ from rich.padding import Padding
 from rich.text import Text
 from structlog.typing import FilteringBoundLogger
 
-from bot.model import Author, Incoming, Message, MessageFormat, Outgoing, PermanentError, Sender
-from connectors.base import (
-    Capabilities,
-    Health,
-    Plugin,
-    Receive,
-    Surroundings,
-    Transcript,
-    Unobserved,
-    parse_command,
-)
+from bot.domain.channel import Capabilities, Outgoing, PermanentError
+from bot.domain.message import Author, Incoming, Message, MessageFormat, Sender, parse_command
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Transcript
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -91,7 +83,7 @@ class TerminalConnector:
     def __init__(self, transcript: Transcript, var: Path, health: Health | None = None) -> None:
         self._transcript = transcript
         self._var = var
-        self._health = health or Unobserved()
+        self._health = health or NullHealth()
 
     async def run(self, receive: Receive) -> None:
         """Listens until cancelled, which ends every conversation's connection."""
@@ -625,7 +617,7 @@ def _terminal_restored(stdin: int) -> Iterator[None]:
         termios.tcsetattr(stdin, termios.TCSADRAIN, before)
 
 
-def _build(settings: TerminalSettings, surroundings: Surroundings) -> TerminalConnector:  # noqa: ARG001 - nothing to set
+def _build(settings: TerminalSettings, surroundings: ConnectorContext) -> TerminalConnector:  # noqa: ARG001 - nothing to set
     return TerminalConnector(surroundings.transcript, surroundings.var, surroundings.health)
 
 

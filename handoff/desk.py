@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from bot.model import Agent, Attachment, Conversation, File, Message
-from bot.rendering import as_markdown
+from bot.domain.conversation import Conversation
+from bot.domain.message import Attachment, File, Message
+from bot.domain.staff import Agent
+from bot.pipeline.rendering import as_markdown
 from bot.store import Store
 
 MAX_REPLY = 10_000

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bot.staff import words_of
+from bot.domain.staff import words_of
 
 JUDGED = 64
 """Characters that are judged. What follows makes a password no weaker, and the judge is slow on more (0.2 s)."""

@@ -9,17 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.model import (
-    OUT_OF_SCOPE,
-    Action,
-    Command,
-    Decision,
-    EscalationReason,
-    Handoff,
-    Prediction,
-    Priority,
-    Thread,
-)
+from bot.domain.conversation import EscalationReason, Priority
+from bot.domain.decision import Action, Decision, Handoff
+from bot.domain.dialogue import Thread
+from bot.domain.engine import OUT_OF_SCOPE, Prediction
+from bot.domain.message import Command
 
 TALK_TO_HUMAN = "talk_to_human"
 AFFIRM = "affirm"

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from bot.model import Agent, Role
-from bot.staff import public_name, sign_in_name
+from bot.domain.staff import Agent, Role, public_name, sign_in_name
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.password_rules import refuse_guessable

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
-from intents.engine import EngineUnavailable, IntentEngine, Prediction
+from bot.domain.engine import EngineUnavailable, Prediction
+from bot.ports import IntentEngine
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from bot.model import OUT_OF_SCOPE
+from bot.domain.engine import OUT_OF_SCOPE
 from intents.datasets import Dataset, DatasetError, Example, make_folds, read_dataset, write_rasa
 from intents.metrics import Figures, Row, figures
 from intents.offline import Parses, parse_all

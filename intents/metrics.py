@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from bot.model import OUT_OF_SCOPE, Prediction
+from bot.domain.engine import OUT_OF_SCOPE, Prediction
 
 BINS = 15
 """Of equal size, for calibration."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.model import EngineUnavailable, Prediction
+from bot.domain.engine import EngineUnavailable, Prediction
 from intents.parsing import FALLBACK, Parsed, as_sent, to_prediction
 from intents.paths import EnginePaths
 from intents.process import ProcessFailed, Progress, run_script

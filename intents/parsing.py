@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bot.model import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
+from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
 
 MAX_CHARACTERS = 1000
 """What is read of a message: whoever writes more has said what it is about by then."""

@@ -13,7 +13,7 @@ from typing import Self
 import aiohttp
 from pydantic import ValidationError
 
-from bot.model import EngineUnavailable, Prediction
+from bot.domain.engine import EngineUnavailable, Prediction
 from intents.parsing import Parsed, as_sent, to_prediction
 
 MAX_ANSWER = 4 * 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from bot.model import OUT_OF_SCOPE
+from bot.domain.engine import OUT_OF_SCOPE
 from intents.datasets import Example, read_dataset
 from intents.metrics import Share
 from intents.models import Guess, Measured, ModelStore

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.model import EngineUnavailable
+from bot.domain.engine import EngineUnavailable
 from intents.models import Live, ModelError, ModelStore, held
 from intents.paths import EnginePaths
 from intents.rasa import Endpoint, RasaEngine

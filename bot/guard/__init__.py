@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.model import Incoming
+from bot.domain.message import Incoming
 
 MAX_TEXT = 100_000
 """Characters of one message that are kept; no platform sends as many, a hostile one might."""

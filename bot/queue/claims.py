@@ -27,7 +27,7 @@ class Claim:
         self.attempts = attempts
         """How often the job was tried before; grows as well when a job is handed on, so it tells terms apart."""
         self.failures = attempts
-        """How often its work failed by its own fault, where somebody counts that (bot/tries.py)."""
+        """How often its work failed by its own fault, where somebody counts that (bot/pipeline/dead_letters.py)."""
         self.interrupted = interrupted
         """How often a worker died, or stood still for as long, with this job in its hands."""
         self.known = known

@@ -9,7 +9,7 @@ from typing import Any
 import procrastinate
 import structlog
 
-from bot import ticks
+from bot import monotonic
 from bot.queue.worker import FORGOTTEN_AFTER, LOST_AFTER, STALLED_AFTER, Worker
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class Rescue:
         meanwhile would be taken from it. And by two clocks: the database's may be set, and then all are late at once,
         or a dead one is not for an hour."""
         execute = self._app.connector.execute_query_all_async
-        now, known, self._beats = ticks.seconds(), self._beats, {}
+        now, known, self._beats = monotonic.seconds(), self._beats, {}
         if now - self._looked_at > LOOKS_WITHIN:
             known = {}
         self._looked_at = now
@@ -110,7 +110,7 @@ class Rescue:
         """Found at every look for ``LOST_AFTER`` seconds: what begins just now is not touched."""
         if worker.worker_id is None:
             return 0
-        now = ticks.seconds()
+        now = monotonic.seconds()
         mine = await self._app.connector.execute_query_all_async(_MINE, worker=worker.worker_id)
         unknown = {job["id"] for job in mine} - worker.job_ids
         self._unknown = {job_id: self._unknown.get(job_id, now) for job_id in unknown}

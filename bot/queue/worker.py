@@ -13,7 +13,7 @@ from procrastinate.job_context import JobResult
 from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker as ProcrastinatesWorker
 
-from bot import ticks
+from bot import monotonic
 from bot.queue.claims import Claim, ClaimLost, TryAgain
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ _BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(wo
 
 class Retry(procrastinate.BaseRetryStrategy):
     """Where the task says (``TryAgain``), else after 1, 2, 4 … seconds, without end: work is never dropped
-    by the queue. What gives up, and says so to somebody, is the task itself (bot/tries.py)."""
+    by the queue. What gives up, and says so to somebody, is the task itself (bot/pipeline/dead_letters.py)."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> procrastinate.RetryDecision | None:
         if isinstance(exception, TryAgain):
@@ -91,7 +91,7 @@ class Slot:
     def __init__(self, worker: Worker | None) -> None:
         self._worker = worker
         self._term = 0 if worker is None else worker.term
-        self._taken_at = ticks.seconds()
+        self._taken_at = monotonic.seconds()
 
     @property
     def worker_id(self) -> int | None:
@@ -102,7 +102,7 @@ class Slot:
         """The transaction is committed, and the job is this worker's: unless the news took long to come, and the job
         was handed back as one that nobody is at."""
         assert self._worker is not None
-        is_news = ticks.seconds() - self._taken_at < NEWS_WITHIN
+        is_news = monotonic.seconds() - self._taken_at < NEWS_WITHIN
         self._worker.begin(job_id, task, message_id, self._term if is_news else None, known)
         self._worker = None
 
@@ -144,7 +144,7 @@ class Worker(ProcrastinatesWorker):
 
     @property
     def surely_alive(self) -> bool:
-        return ticks.seconds() - self._alive_at < TRUSTED
+        return monotonic.seconds() - self._alive_at < TRUSTED
 
     @property
     def job_ids(self) -> set[int]:
@@ -198,10 +198,10 @@ class Worker(ProcrastinatesWorker):
 
     async def beat(self) -> None:
         """A sign of life. Raises ``ClaimLost`` if the worker was struck off the list meanwhile."""
-        asked = ticks.seconds()
+        asked = monotonic.seconds()
         if not await self.app.connector.execute_query_all_async(_BEAT, worker=self.worker_id):
             raise ClaimLost("this worker was taken for dead")
-        if ticks.seconds() - self._alive_at > TRUSTED:
+        if monotonic.seconds() - self._alive_at > TRUSTED:
             self.term += 1
         self._alive_at = asked
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Agent
-from bot.staff import Session
+from bot.domain.staff import Agent, Session
 from bot.store import rows
 from bot.store.base import Base
 from bot.store.tables import agent, session, sign_in

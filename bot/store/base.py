@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.model import Author, Conversation, ConversationState, Message, MessageFormat, NotFound, StateConflict
+from bot.domain.conversation import Conversation, ConversationState, NotFound, StateConflict
+from bot.domain.message import Author, Message, MessageFormat
 from bot.queue import Queue
 from bot.store import rows
 from bot.store.tables import agent, contact, conversation, delivery, message

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from bot.model import ChannelState, ChannelStatus
+from bot.domain.channel import ChannelState, ChannelStatus
 from bot.store.base import Base
 from bot.store.tables import channel_status, connector_memory
 

@@ -8,7 +8,9 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Author, Chat, Contact, Link, NotFound
+from bot.domain.channel import Chat
+from bot.domain.conversation import Contact, Link, NotFound
+from bot.domain.message import Author
 from bot.store import rows
 from bot.store.base import Base
 from bot.store.tables import agent, contact, contact_link, conversation, message

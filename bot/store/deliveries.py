@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Author, DeliveryInput, DeliveryState
+from bot.domain.message import Author, DeliveryState
+from bot.domain.operations import DeliveryInput
 from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows, tables
 from bot.store.fastpath import FastPath

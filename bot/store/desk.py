@@ -14,16 +14,15 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import (
-    Author,
+from bot.domain.conversation import (
     Conversation,
     ConversationState,
     EscalationReason,
     NotFound,
     Priority,
     StateConflict,
-    Visibility,
 )
+from bot.domain.message import Author, Visibility
 from bot.store.base import Base, in_language, taken_by
 from bot.store.tables import agent, contact, conversation
 

@@ -10,16 +10,9 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import (
-    Author,
-    ConversationState,
-    DeliveryState,
-    EscalationReason,
-    MessageFormat,
-    NotFound,
-    SetAside,
-    Visibility,
-)
+from bot.domain.conversation import ConversationState, EscalationReason, NotFound
+from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
+from bot.domain.operations import SetAside
 from bot.queue import DELIVER, FETCH, TURN
 from bot.store import rows
 from bot.store.base import Base

@@ -13,25 +13,12 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bot.model import (
-    Author,
-    Contact,
-    Conversation,
-    ConversationState,
-    Decision,
-    DeliveryInput,
-    EscalationReason,
-    Incoming,
-    Message,
-    MessageFormat,
-    Prediction,
-    Priority,
-    Receipt,
-    Reply,
-    Thread,
-    TurnInput,
-    Visibility,
-)
+from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
+from bot.domain.decision import Decision
+from bot.domain.dialogue import Thread
+from bot.domain.engine import Prediction
+from bot.domain.message import Author, Incoming, Message, MessageFormat, Receipt, Reply, Visibility
+from bot.domain.operations import DeliveryInput, TurnInput
 from bot.queue import DELIVER, TURN, Claim
 from bot.queue.statements import BORN, ENDED, OTHERS_WAIT
 from bot.store import rows

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from bot.model import Attachment, Contact, Message, NotFound, Visibility
+from bot.domain.conversation import Contact, NotFound
+from bot.domain.message import Attachment, Message, Visibility
 from bot.store import rows
 from bot.store.base import Base
 from bot.store.tables import contact, file, message

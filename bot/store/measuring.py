@@ -1,4 +1,4 @@
-"""The desk in figures, as the database has them now: for whoever watches it (bot/metrics.py)."""
+"""The desk in figures, as the database has them now: for whoever watches it (bot/runtime/metrics.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Double, case, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import ChannelState, ConversationState, DeliveryState
+from bot.domain.channel import ChannelState
+from bot.domain.conversation import ConversationState
+from bot.domain.message import DeliveryState
 from bot.store.base import Base
 from bot.store.tables import channel_status, conversation, delivery, failure, lease
 

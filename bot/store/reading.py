@@ -9,18 +9,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from bot.model import (
-    Action,
-    Author,
-    Conversation,
-    ConversationState,
-    EscalationReason,
-    Message,
-    MessageVersion,
-    Ranked,
-    Turn,
-    Visibility,
-)
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason
+from bot.domain.decision import Action, Turn
+from bot.domain.engine import Ranked
+from bot.domain.message import Author, Message, MessageVersion, Visibility
 from bot.store import rows
 from bot.store.base import CONVERSATION, MESSAGE, Base
 from bot.store.tables import conversation, file, message, message_version, turn

@@ -9,16 +9,8 @@ from sqlalchemy import Interval, and_, bindparam, case, func, insert, or_, selec
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import (
-    Author,
-    ConversationState,
-    EscalationReason,
-    Incoming,
-    Receipt,
-    Reopening,
-    Visibility,
-    contact_key,
-)
+from bot.domain.conversation import ConversationState, EscalationReason, Reopening, contact_key
+from bot.domain.message import Author, Incoming, Receipt, Visibility
 from bot.store import rows, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath

@@ -8,15 +8,8 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import (
-    Attachment,
-    Author,
-    DeliveryState,
-    Message,
-    MessageFormat,
-    NotFound,
-    Visibility,
-)
+from bot.domain.conversation import NotFound
+from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
 from bot.queue import DELIVER
 from bot.store import rows, tables
 from bot.store.base import Base

@@ -1,4 +1,4 @@
-"""Database rows ↔ the words of ``bot.model``."""
+"""Database rows ↔ the words of ``bot.domain``."""
 
 from __future__ import annotations
 
@@ -8,27 +8,21 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from bot.model import (
-    Agent,
+from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
+from bot.domain.dialogue import Thread
+from bot.domain.engine import Prediction
+from bot.domain.message import (
     Attachment,
     Author,
     Button,
-    Contact,
-    Conversation,
-    ConversationState,
     DeliveryState,
-    EscalationReason,
     Incoming,
     Message,
     MessageFormat,
     MessageVersion,
-    Prediction,
-    Priority,
-    Role,
-    Thread,
     Visibility,
 )
-from bot.staff import Session
+from bot.domain.staff import Agent, Role, Session
 
 
 def to_json(parts: Iterable[Button | Attachment]) -> list[dict[str, Any]]:

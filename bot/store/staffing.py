@@ -16,8 +16,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Agent, NotFound, Role
-from bot.staff import Colleague, NotAllowed, Right, as_public_name, may
+from bot.domain.conversation import NotFound
+from bot.domain.staff import Agent, Colleague, NotAllowed, Right, Role, as_public_name, may
 from bot.store import rows
 from bot.store.agents import Agents
 from bot.store.desk import DeskWork

@@ -25,7 +25,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from bot.model import Author, ChannelState, ConversationState, DeliveryState, MessageFormat, Role, Visibility
+from bot.domain.channel import ChannelState
+from bot.domain.conversation import ConversationState
+from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
+from bot.domain.staff import Role
 
 metadata = MetaData(
     naming_convention={

@@ -8,22 +8,11 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import (
-    Action,
-    Author,
-    Button,
-    Command,
-    Conversation,
-    ConversationState,
-    Decision,
-    EscalationReason,
-    NotFound,
-    Prediction,
-    Reply,
-    TurnEnd,
-    TurnInput,
-    Visibility,
-)
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
+from bot.domain.decision import Action, Decision
+from bot.domain.engine import Prediction
+from bot.domain.message import Author, Button, Command, Reply, Visibility
+from bot.domain.operations import TurnEnd, TurnInput
 from bot.queue import Claim
 from bot.store import rows
 from bot.store.base import MESSAGE

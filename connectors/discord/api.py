@@ -14,7 +14,8 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import HTTPClient, Route
 
-from bot.model import File, PermanentError, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.message import File
 
 # What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
 # intent or a voice library is missing is as we want it.

@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from connectors.base import Finding, Level
+from bot.domain.findings import Finding, Level
 from connectors.clocks import clock_ahead
 from connectors.discord.api import REFUSED, UNREADABLE, Api, explained
 from connectors.discord.events import NAME

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.model import PermanentError
-from connectors.base import LoadChannel
+from bot.domain.channel import PermanentError
+from bot.ports import LoadChannel
 from connectors.discord.api import Api, explain
 from connectors.discord.interactions import MAX_LABEL, support_button
 from connectors.discord.settings import DiscordSettings

@@ -11,8 +11,7 @@ from typing import Any
 
 from discord.utils import parse_time, snowflake_time
 
-from bot.model import Attachment, Command, Incoming, Sender
-from connectors.base import parse_command
+from bot.domain.message import Attachment, Command, Incoming, Sender, parse_command
 
 NAME = "discord"
 SUPPORT = "support"

@@ -18,9 +18,10 @@ import discord
 import structlog
 from discord.utils import time_snowflake
 
-from bot.model import Chat, Incoming, PermanentError
+from bot.domain.channel import Chat, PermanentError
+from bot.domain.message import Incoming
+from bot.ports import Receive, Records
 from connectors.backoff import Backoff
-from connectors.base import Receive, Records
 from connectors.discord.api import Api, explained
 from connectors.discord.events import (
     NAME,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.model import Button
+from bot.domain.message import Button
 from connectors.discord.api import Api
 from connectors.discord.events import HUMAN, SUPPORT, Interaction
 

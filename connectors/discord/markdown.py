@@ -6,7 +6,7 @@ import re
 
 from markdown_it.token import Token
 
-from bot.model import MessageFormat
+from bot.domain.message import MessageFormat
 from connectors.markdown import Layout
 
 _SPANS = {"strong": "**", "em": "*", "s": "~~"}

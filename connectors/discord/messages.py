@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import discord
 import structlog
 
-from bot.model import Attachment, Outgoing
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment
 from connectors.discord import interactions
 from connectors.discord.api import UNKNOWN_MESSAGE, UNREADABLE, Api, explain
 from connectors.discord.events import author_id, message_id

@@ -15,8 +15,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Coroutine
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -24,9 +23,11 @@ from starlette.requests import ClientDisconnect
 from structlog.typing import FilteringBoundLogger
 from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, TelegramError
 
-from bot.model import Attachment, Command, Outgoing
+from bot.background import BackgroundTasks
+from bot.domain.channel import Capabilities, Outgoing, PermanentError
+from bot.domain.message import Attachment, Command
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive
 from connectors.backoff import Backoff
-from connectors.base import Capabilities, Health, PermanentError, Plugin, Receive, Surroundings, Unobserved
 from connectors.telegram import messages
 from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, seconds
 from connectors.telegram.check import examine
@@ -78,9 +79,9 @@ class TelegramConnector:
         self.settings = settings
         self._token = token.strip()
         self.account = self._token.partition(":")[0]
-        self._health = health or Unobserved()
+        self._health = health or NullHealth()
         self._api = Api(settings, self._token)
-        self._errands: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     async def run(self, receive: Receive) -> None:
         """Brings messages until cancelled; then tells Telegram what has been committed.
@@ -91,7 +92,7 @@ class TelegramConnector:
         if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", self._token):
             raise PermanentError(REFUSED)
         await self._insist("getMe")
-        self._run_errand(self._announce_commands())
+        self._tasks.run(self._announce_commands())
         if self.settings.mode == "webhook":
             await self._insist(
                 "setWebhook",
@@ -137,9 +138,7 @@ class TelegramConnector:
 
     async def close(self) -> None:
         """Closes the connections. Nothing can be sent afterwards."""
-        for errand in self._errands:
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._tasks.close()
         await self._api.close()
 
     # --- polling
@@ -227,7 +226,7 @@ class TelegramConnector:
             return
         await receive(incoming)
         if incoming.button is not None:
-            self._run_errand(self._answer_press(incoming.external_id.removeprefix("callback:")))
+            self._tasks.run(self._answer_press(incoming.external_id.removeprefix("callback:")))
 
     # --- webhook
 
@@ -256,12 +255,7 @@ class TelegramConnector:
             return 503
         return 200
 
-    # --- errands: what may fail without loss
-
-    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(errand)
-        self._errands.add(task)  # the event loop alone would let it be collected
-        task.add_done_callback(self._errands.discard)
+    # --- background tasks: what may fail without loss
 
     async def _answer_press(self, query_id: str) -> None:
         """Stops the pressed button's spinner."""
@@ -320,7 +314,7 @@ class TelegramConnector:
         self._health.trouble(f"a message could not be recorded ({kind}); Telegram brings it again. See the log.")
 
 
-def _build(settings: TelegramSettings, surroundings: Surroundings) -> TelegramConnector:
+def _build(settings: TelegramSettings, surroundings: ConnectorContext) -> TelegramConnector:
     return TelegramConnector(settings, surroundings.secret, surroundings.health)
 
 

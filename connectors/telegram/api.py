@@ -13,7 +13,7 @@ from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, Invali
 from telegram.error import NetworkError as NetworkFault
 from telegram.request import BaseRequest
 
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import PermanentError, TemporaryError
 from connectors.telegram.request import UNREADABLE, Request
 from connectors.telegram.settings import TelegramSettings
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 from telegram.error import InvalidToken, TelegramError
 
-from connectors.base import Finding, Level
+from bot.domain.findings import Finding, Level
 from connectors.clocks import clock_ahead
 from connectors.telegram.api import REFUSED, Api
 from connectors.telegram.request import UNREADABLE

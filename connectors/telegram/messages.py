@@ -9,8 +9,8 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, Link
 from telegram.constants import FileSizeLimit
 from telegram.error import BadRequest, TelegramError
 
-from bot.model import Attachment, Button, File, MessageFormat, Outgoing
-from connectors.base import PermanentError, TemporaryError
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import Attachment, Button, File, MessageFormat
 from connectors.pictures import picture_type
 from connectors.telegram.api import Api, too_large
 from connectors.telegram.markdown import render_markdown

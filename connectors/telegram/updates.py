@@ -9,8 +9,7 @@ from telegram import CallbackQuery, MaybeInaccessibleMessage, Message, Update, U
 from telegram.constants import ChatType, MessageType
 from telegram.ext.filters import StatusUpdate
 
-from bot.model import Attachment, Incoming, Sender
-from connectors.base import parse_command
+from bot.domain.message import Attachment, Incoming, Sender, parse_command
 
 CHANNEL = "telegram"
 

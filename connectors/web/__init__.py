@@ -28,18 +28,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from structlog.typing import FilteringBoundLogger
 
-from bot.model import Button, Incoming, Message, NotFound, Outgoing, Receipt, Sender
-from connectors.base import (
-    Capabilities,
-    Health,
-    Plugin,
-    Receive,
-    Streams,
-    Surroundings,
-    Transcript,
-    Unobserved,
-    parse_command,
-)
+from bot.domain.channel import Capabilities, Outgoing
+from bot.domain.conversation import NotFound
+from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript
 from connectors.web.description import FILE, SAID, STATIC, EventStream, Shown, Taken, refusals
 from connectors.web.files import file_response
 from connectors.web.messages import Said, events, shown
@@ -117,7 +109,7 @@ class WebConnector:
         self._known = Known(partial(transcript.knows, self.name, self.account))
         self._page = Page(brand, locales, suggestions or {}, settings.max_length)
         self._throttle = Throttle(_BURST, _WINDOW)
-        self._health = health or Unobserved()
+        self._health = health or NullHealth()
         self._closing = asyncio.Event()
 
     async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
@@ -332,7 +324,7 @@ async def _until(closing: asyncio.Event, news: AsyncIterator[list[Message]]) -> 
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def _build(settings: WebSettings, surroundings: Surroundings) -> WebConnector:
+def _build(settings: WebSettings, surroundings: ConnectorContext) -> WebConnector:
     return WebConnector(
         settings,
         surroundings.transcript,

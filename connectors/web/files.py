@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import File
+from bot.domain.message import File
 from connectors.pictures import picture_type
 
 _HEADERS = {

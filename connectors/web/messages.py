@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from bot.model import Author, Message, MessageFormat
+from bot.domain.message import Author, Message, MessageFormat
 
 # --- in ------------------------------------------------------------------------------------------
 

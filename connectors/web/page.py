@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from bot.model import Button
+from bot.domain.message import Button
 from bot.web import STREAM
 
 _HERE = Path(__file__).parent

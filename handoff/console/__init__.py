@@ -14,10 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from bot.feed import Feed
-from bot.http import Streams
-from bot.model import Capabilities, NotFound
-from bot.staff import NotAllowed
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import NotFound
+from bot.domain.staff import NotAllowed
+from bot.runtime.feed import Feed
+from bot.runtime.http import Streams
 from bot.store import Store
 from bot.store.trouble import is_trouble
 from bot.web import STREAM

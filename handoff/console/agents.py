@@ -10,8 +10,7 @@ from fastapi import APIRouter, Form, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.model import Agent, Role
-from bot.staff import MAX_NAME, MAX_PUBLIC_NAME
+from bot.domain.staff import MAX_NAME, MAX_PUBLIC_NAME, Agent, Role
 from handoff.console.channels import read_signs
 from handoff.console.context import Console, Here, Manager
 from handoff.staff import LINK_VALID

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.model import Agent, NotFound
+from bot.domain.conversation import NotFound
+from bot.domain.staff import Agent
 from handoff.console.channels import read_signs
 from handoff.console.context import Console, Here, SignedIn, by_htmx
 from handoff.console.replies import MessageId

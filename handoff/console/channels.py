@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import ChannelState, ChannelStatus
+from bot.domain.channel import ChannelState, ChannelStatus
 from handoff.console.context import Console, Here, SignedIn, by_htmx
 
 SILENT = timedelta(seconds=30)

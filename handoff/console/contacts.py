@@ -9,7 +9,8 @@ from fastapi import APIRouter, Form, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import Agent, Contact, NotFound
+from bot.domain.conversation import Contact, NotFound
+from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, SignedIn
 from handoff.console.views import Candidate, ConversationId, Opened, Tab, act
 

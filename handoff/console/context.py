@@ -10,10 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 from fastapi import Depends
 from starlette.requests import Request
 
-from bot.feed import Feed
-from bot.http import Streams, vouch
-from bot.model import Agent, Capabilities
-from bot.staff import NotAllowed, Right, may
+from bot.domain.channel import Capabilities
+from bot.domain.staff import Agent, NotAllowed, Right, may
+from bot.runtime.feed import Feed
+from bot.runtime.http import Streams, vouch
 from bot.store import Store
 from handoff.console.rendering import Pages
 from handoff.console.throttle import Throttle

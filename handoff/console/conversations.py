@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import Agent
+from bot.domain.staff import Agent
 from handoff.console.contacts import with_found
 from handoff.console.context import Console, Here, SignedIn, by_htmx, page_of
 from handoff.console.view import read_view

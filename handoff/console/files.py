@@ -14,7 +14,7 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.model import NotFound
+from bot.domain.conversation import NotFound
 from handoff.console.context import Here, SignedIn
 from handoff.console.media import HEAD, named, playable
 

@@ -12,8 +12,9 @@ from fastapi import APIRouter, Depends, HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from bot.feed import Feed
-from bot.model import Agent, Event
+from bot.domain.operations import Event
+from bot.domain.staff import Agent
+from bot.runtime.feed import Feed
 from bot.store.trouble import is_trouble
 from handoff.console.context import SESSION_COOKIE, Here, SignedIn, current_agent
 from handoff.passwords import token_hash

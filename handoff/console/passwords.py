@@ -8,8 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.model import Agent
-from bot.staff import MAX_PUBLIC_NAME, Right, may
+from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Right, may
 from handoff.console.context import SESSION_COOKIE, Console, Here, Manager, SignedIn
 from handoff.console.sign_in import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password

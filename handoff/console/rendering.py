@@ -19,9 +19,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from bot.model import Agent, Message, MessageFormat, Turn
-from bot.rendering import plain
-from bot.staff import may
+from bot.domain.decision import Turn
+from bot.domain.message import Message, MessageFormat
+from bot.domain.staff import Agent, may
+from bot.pipeline.rendering import plain
 from handoff.desk import MAX_REASON, UNDO
 
 FOLD_AT = 2_000

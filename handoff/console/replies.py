@@ -12,7 +12,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from bot.model import Agent, Capabilities, File, Message, NotFound
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import NotFound
+from bot.domain.message import File, Message
+from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, NotSignedIn, SignedIn
 from handoff.console.media import media_type_of, safe_name
 from handoff.console.rendering import file_size

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.model import Agent
+from bot.domain.staff import Agent
 from handoff.console.browsers import browser_of
 from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn
 from handoff.console.throttle import MAX_NAME, TRIES, WINDOW

@@ -6,19 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
-from bot.model import (
-    Agent,
-    Attachment,
-    Author,
-    Capabilities,
-    Conversation,
-    ConversationState,
-    Link,
-    Message,
-    Turn,
-    Visibility,
-)
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import Conversation, ConversationState, Link
+from bot.domain.decision import Turn
+from bot.domain.message import Attachment, Author, Message, Visibility
+from bot.domain.staff import Agent
+from bot.pipeline.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
 from handoff.console.context import Console
 from handoff.console.media import HEAD, playable
 from handoff.console.rendering import at_desk

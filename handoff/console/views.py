@@ -12,15 +12,9 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.model import (
-    Agent,
-    Author,
-    Contact,
-    Conversation,
-    ConversationState,
-    Message,
-    StateConflict,
-)
+from bot.domain.conversation import Contact, Conversation, ConversationState, StateConflict
+from bot.domain.message import Author, Message
+from bot.domain.staff import Agent
 from handoff.console.channels import read_signs
 from handoff.console.context import Console, by_htmx, wants_json
 from handoff.console.view import View, read_view

@@ -1,7 +1,6 @@
-"""The whole desk, as ``bot.app`` builds it: every connector over its real sockets to the platforms' stand-ins, store,
-queue, turns, outbox and console on a real PostgreSQL. Only the engine is scripted.
-
-Behind the examples of a customer comes a well-formed ``/human``, which the desk always answers."""
+"""The whole desk, as ``switchboard.wiring`` builds it: every connector over its real sockets to the stand-ins of the
+platforms, store, queue, turns, outbox and console on a real PostgreSQL. Only the engine is scripted.
+"""
 
 from __future__ import annotations
 

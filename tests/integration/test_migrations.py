@@ -13,8 +13,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine as connect_to
 from sqlalchemy.engine import make_url
 
-from bot.model import Attachment, Capabilities, DeliveryState, Outgoing
-from bot.outbox import Outbox
+from bot.domain.channel import Capabilities, Outgoing
+from bot.domain.message import Attachment, DeliveryState
+from bot.pipeline.outbox import Outbox
 from bot.queue import Claim, Queue
 from bot.store import Store, migrate
 from bot.store.database import _alembic, conninfo, create_engine, sqlalchemy_url

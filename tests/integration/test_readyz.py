@@ -128,7 +128,7 @@ async def test_a_message_that_could_not_be_recorded_makes_the_desk_unready_for_a
     with without_room_for(BULKY.text, database_url):
         assert (await ready())[0] == 200
         with pytest.raises(DBAPIError):
-            await switchboard.receive(BULKY)
+            await switchboard.intake.receive(BULKY)
         status, said = await ready()
         assert (status, said["database"]) == (503, f"did not take a message: {FULL}")
         now = math.nextafter(1_000.0 + REFUSAL_COUNTS, 0)
@@ -137,9 +137,9 @@ async def test_a_message_that_could_not_be_recorded_makes_the_desk_unready_for_a
         assert (await ready())[0] == 200
 
         with pytest.raises(DBAPIError):
-            await switchboard.receive(BULKY)
+            await switchboard.intake.receive(BULKY)
         assert (await ready())[0] == 503
-        await switchboard.receive(HELLO)
+        await switchboard.intake.receive(HELLO)
         assert (await ready())[0] == 200
 
 

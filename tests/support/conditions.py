@@ -37,7 +37,9 @@ class Ballast:
 FAKETIME = ("lib/*/faketime/libfaketimeMT.so.1", "lib*/faketime/libfaketimeMT.so.1")
 FAKED_BY = next((found for place in FAKETIME for found in Path("/usr").glob(place)), None)
 """Debian's package ``libfaketime``, which ``make setup-tests`` installs, or another system's."""
-SLEEPING_OTHERWISE = "import threading, time; time.sleep = threading.Event().wait; from bot.cli import main; main()"
+SLEEPING_OTHERWISE = (
+    "import threading, time; time.sleep = threading.Event().wait; from switchboard.cli import main; main()"
+)
 """``switchboard``, but for the system's call behind ``time.sleep``, which libfaketime 0.9.10 breaks."""
 HOUR = 3600
 

@@ -13,9 +13,9 @@ class HeldPort:
     """A port of 127.0.0.1 that stays ours until it is closed, whether or not a server of ours listens there.
 
     It is bound and does not listen: who connects is refused, until a server of ours binds ``number`` as well. Linux
-    lets both be bound because both say ``SO_REUSEADDR``, as ``bot.runtime.http``, asyncio, aiohttp, uvicorn and Sanic do, and
-    gives the port to nobody who asks for any. To close a socket and hope that its port stays free fails now and then:
-    another worker's server takes it.
+    lets both be bound because both say ``SO_REUSEADDR``, as ``bot.runtime.http``, asyncio, aiohttp, uvicorn and Sanic
+    do, and gives the port to nobody who asks for any. To close a socket and hope that its port stays free fails now
+    and then: another worker's server takes it.
     """
 
     def __init__(self) -> None:

@@ -1,11 +1,8 @@
 """A replica of a desk, reduced to what sweeps and what works: ``python -m tests.support.replica URL``.
 
-It does what it is told, a line each: ``sweep AT`` begins ``bot.runtime.sweeps.run`` over a ``Store`` and a ``Queue`` of its own,
-with every sweep at the time ``AT`` (seconds since 1970) and each ``EVERY`` seconds after it: so at the same moments in
-all replicas. ``work`` begins the queue: turns are skipped, and deliveries sent to nobody. It ends with its input.
-
-What it does it says, a line each: ``ready``, ``swept defer_forgotten 3`` (what the sweep returned), ``turn 7``,
-``deliver 7``.
+It does what it is told, a line each: ``sweep AT`` begins the sweeps over a ``Store`` and a ``Queue`` of its own, with
+every sweep at the time ``AT`` (seconds since 1970) and each ``EVERY`` seconds after it: so at the same moments in all
+replicas. ``work`` begins the queue: turns are skipped, and deliveries sent to nobody. It ends with its input.
 """
 
 from __future__ import annotations
@@ -23,6 +20,7 @@ from bot.queue import Claim, Queue
 from bot.runtime import sweeps
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
+from switchboard.wiring import sweeps_of
 
 EVERY = 1.0
 
@@ -72,6 +70,9 @@ async def parts(url: str) -> AsyncIterator[tuple[Store, Queue]]:
         await store.close()
 
 
+async def nothing() -> None: ...
+
+
 async def main(url: str) -> None:
     sweeps.AsyncIOScheduler = Together
     running: list[asyncio.Task[None]] = []
@@ -81,7 +82,7 @@ async def main(url: str) -> None:
             match order.split():
                 case ["sweep", at]:
                     Together.at = datetime.fromtimestamp(float(at), UTC)
-                    running.append(asyncio.create_task(sweeps.run(store, queue)))
+                    running.append(asyncio.create_task(sweeps.run(sweeps_of(store, queue, nothing))))
                 case ["work"]:
                     running.append(asyncio.create_task(queue.run()))
         for task in running:

@@ -20,7 +20,8 @@ def test_the_soft_limit_is_raised_to_the_hard_one_for_children_too(soft: int, ha
         [
             sys.executable,
             "-c",
-            "import subprocess; from bot.runtime import handles; print(handles.limit(), handles.raise_limit(), flush=True);"
+            "import subprocess; from bot.runtime import handles;"
+            "print(handles.limit(), handles.raise_limit(), flush=True);"
             "subprocess.run(['sh', '-c', 'ulimit -Sn'])",
         ],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard)),

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from bot.domain.message import Command, Incoming, Receipt, Sender
-from bot.pipeline.intake import MOST, REMEMBERED, STAND_IN, Intake
+from bot.pipeline.intake import MAX_TRIES, REMEMBERED, STAND_IN, Intake
 
 
 class Records:
@@ -32,7 +32,7 @@ def said(text: str, id: str = "1") -> Incoming:
 async def test_a_person_is_told_of_what_always_fails() -> None:
     records = Records("poison", KeyError("poison"))
     intake = Intake(records)
-    for _ in range(MOST):
+    for _ in range(MAX_TRIES):
         with pytest.raises(KeyError):
             await intake.record(said("poison"))
     assert records.recorded == []
@@ -44,7 +44,7 @@ async def test_a_person_is_told_of_what_always_fails() -> None:
 
 async def test_a_database_in_trouble_is_no_fault_of_the_event() -> None:
     intake = Intake(records := Records("hello", psycopg.OperationalError("the disk is full")))
-    for _ in range(3 * MOST):
+    for _ in range(3 * MAX_TRIES):
         with pytest.raises(psycopg.OperationalError):
             await intake.record(said("hello"))
     records.failing = ""

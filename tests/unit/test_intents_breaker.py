@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.ports import EngineUnavailable, Prediction
+from bot.domain.engine import EngineUnavailable, Prediction
 from intents.breaker import Breaker
 
 ANSWER = Prediction("hi", "greet", 1.0, (), True)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.domain.message import Button, Command, Incoming
-from connectors.discord import DiscordConnector, errands
+from connectors.discord import DiscordConnector, background
 from connectors.discord.interactions import words
 from tests.peers.discord import DiscordPeer
 from tests.support.discord_connector import (
@@ -183,7 +183,7 @@ async def test_closed_messages_are_said_honestly(
 async def test_a_chat_that_a_person_has_is_only_linked(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(background, "WRITTEN_WITHIN", 0.3)
     async with running(peer, connector, desk):
         ann = await acquainted(peer, desk)
         await peer.wait_until(lambda: len(peer.commands) == 2)
@@ -195,7 +195,7 @@ async def test_a_chat_that_a_person_has_is_only_linked(
 async def test_a_chat_that_cannot_be_opened_is_said(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(background, "WRITTEN_WITHIN", 0.3)
     async with running(peer, connector, desk):
         ann = peer.user("Ann", locale="zh-CN")
         await peer.wait_until(lambda: len(peer.commands) == 2)

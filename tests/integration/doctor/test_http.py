@@ -45,7 +45,7 @@ async def test_the_desk_says_how_it_is() -> None:
 
 
 async def test_a_desk_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "READY_WITHIN", 0.2)
+    monkeypatch.setattr(machine, "READY_WITHIN", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         (found,) = await machine.desk("127.0.0.1", silent.getsockname()[1])
     assert (found.level, "does not answer" in found.words) == (WRONG, True)

@@ -43,7 +43,7 @@ def switchboard(
     def engine_paths(_settings: Settings) -> EnginePaths:
         return paths
 
-    monkeypatch.setattr(desk_app, "engine_paths", engine_paths)
+    monkeypatch.setattr("switchboard.engine.engine_paths", engine_paths)
     monkeypatch.setenv("SWITCHBOARD_VAR", str(paths.var))
     monkeypatch.setenv("SWITCHBOARD_CONFIG", str(ROOT / "config.yml"))
     monkeypatch.delenv("RASA_URL", raising=False)

@@ -1,0 +1,181 @@
+"""Messages, and what connectors bring: plain data, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Author(StrEnum):
+    CUSTOMER = "customer"
+    BOT = "bot"
+    AGENT = "agent"
+    SYSTEM = "system"
+
+
+class Visibility(StrEnum):
+    PUBLIC = "public"
+    PRIVATE = "private"
+    """A note for agents. Never given to a connector."""
+
+
+class MessageFormat(StrEnum):
+    TEXT = "text"
+    """Shown as it stands: what customers and agents type."""
+    MARKDOWN = "markdown"
+    """Bold, lists and paragraphs: what the content files hold."""
+
+
+class DeliveryState(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    label: str
+    payload: str
+    """``topic:<intent>``, ``helped:yes``, ``helped:no`` or ``human``; at most 64 bytes of UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    kind: str
+    """photo, file, voice, audio, video, sticker, location, contact, or ``unsupported``: ``reference`` is then
+    the platform's word for what it is."""
+    reference: str
+    """How the platform names the content (Telegram: ``file_id``; a location: ``lat,lon``)."""
+    name: str = ""
+    media_type: str = ""
+    size: int | None = None
+    """Bytes, where the platform says."""
+    sha256: str = ""
+    """Names the content once the desk has it; empty until then."""
+    problem: str = ""
+    """Why the content could not be had, where that is certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Content with what is said about it; ``media_type`` is a claim of whoever sent it."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageVersion:
+    text: str
+    replaced_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: int
+    conversation_id: int
+    author: Author
+    visibility: Visibility
+    text: str
+    format: MessageFormat
+    created_at: datetime
+    buttons: tuple[Button, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    agent_id: int | None = None
+    agent_name: str | None = None
+    agent_public_name: str | None = None
+    """By which the customer knows the agent who wrote it."""
+    external_id: str | None = None
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When its author took it back. The text is kept for the desk, and never shown to the customer again."""
+    versions: tuple[MessageVersion, ...] = ()
+    """Earlier texts, oldest first; empty unless the message was edited."""
+    reply_to: int | None = None
+    """The message that this one answers, where its author said so."""
+    delivery: DeliveryState | None = None
+    """None for what is never sent: the customer's own messages and private notes."""
+    delivery_error: str | None = None
+    cursor: int | None = None
+    """Grows in the order in which the customer gets to see messages; None until then."""
+    revision: int | None = None
+    """The cursor of the latest change that the customer gets to see: their own, an edit, a deletion."""
+    submission: str | None = None
+    """The id under which an agent's page sent it: sent again under the same one, it is the same message."""
+    held_until: datetime | None = None
+    """Held back until then: nothing of it reaches the customer before, and it may still be withdrawn."""
+
+
+class Command(StrEnum):
+    START = "start"
+    HELP = "help"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    external_id: str
+    name: str = ""
+    language: str | None = None
+    """The platform's hint (``zh-hans``), a fallback for messages too short to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One event of a platform, in the desk's words.
+
+    ``(channel, account, external_id)`` is unique: the same event brought twice is recorded once.
+    """
+
+    channel: str
+    account: str
+    external_id: str
+    sender: Sender
+    chat_id: str
+    text: str = ""
+    command: Command | None = None
+    argument: str = ""
+    """What followed the command, such as a deep link's payload."""
+    button: str | None = None
+    """The payload of a pressed button; ``text`` then holds its label."""
+    attachments: tuple[Attachment, ...] = ()
+    edits: str | None = None
+    """The ``external_id`` of the message whose text this replaces."""
+    deletes: str | None = None
+    """The ``external_id`` of the message that the customer took back."""
+    replies_to: str | None = None
+    """The platform's id of the message that this one answers, the desk's or the customer's own."""
+    mark: str | None = None
+    """How far the platform's history of this chat is recorded once this is committed (``Chat.mark``)."""
+    sent_at: datetime | None = None
+    edited_at: datetime | None = None
+    """When the text was last changed, where a message is brought that was changed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an ``Incoming`` once it is committed."""
+
+    message_id: int | None
+    """None for the deletion of a message the desk never saw."""
+    conversation_id: int | None
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One message the bot writes."""
+
+    text: str
+    format: MessageFormat = MessageFormat.MARKDOWN
+    buttons: Sequence[Button] = field(default_factory=tuple)
+
+
+def parse_command(text: str) -> tuple[Command, str] | None:
+    """``/human`` or ``/start payload`` typed by a customer; None for anything else."""
+    match = re.fullmatch(r"/(start|help|human)(?:@\w+)?(?:\s+(.*))?", text.strip(), re.DOTALL | re.IGNORECASE)
+    return (Command(match[1].lower()), (match[2] or "").strip()) if match else None

@@ -1,0 +1,231 @@
+"""Delivery: the only caller of a connector's ``send``, ``edit`` and ``delete``.
+
+A delivery is pending until the customer's side is as the desk wants it, and then sent; or failed, which the agent is
+shown. A long message goes out in parts, each recorded, so a retry never repeats what the customer has. An edit or a
+deletion makes the delivery pending again: parts are changed, added or taken back until they fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from bot import guard
+from bot.domain.channel import Outgoing, PermanentError, TemporaryError
+from bot.domain.message import File, MessageFormat
+from bot.domain.operations import DeliveryInput
+from bot.pipeline.rendering import Part, fit
+from bot.ports import Connector, Editing
+from bot.queue import Claim, ClaimLost, TryAgain
+from bot.runtime.channel_status import ChannelHealth
+from bot.runtime.metrics import Measures
+from bot.store import Store
+
+log = structlog.get_logger(__name__)
+
+SEND_TIMEOUT = 60.0
+FIRST_PAUSE = timedelta(seconds=1)
+MAX_PAUSE = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(hours=24)
+"""After this long the words are stale; the agent is told that they never arrived."""
+
+
+class Outbox:
+    def __init__(
+        self,
+        store: Store,
+        senders: Mapping[str, Connector],
+        health: Mapping[str, ChannelHealth],
+        measures: Measures | None = None,
+    ) -> None:
+        """Both by channel; looked up at each delivery, so a channel may come later."""
+        self._store = store
+        self._senders = senders
+        self._health = health
+        self._measures = measures or Measures()
+
+    def immediate(self, channel: str) -> bool:
+        """Whether what is recorded there is with its customer."""
+        sender = self._senders.get(channel)
+        return sender is not None and sender.capabilities.immediate
+
+    def placed(self, channel: str, seconds: float) -> None:
+        """A reply was with its customer so long after it was written, without having been sent."""
+        if channel in self._health:
+            self._health[channel].sent()
+        self._measures.delivered(channel, datetime.now(UTC) - timedelta(seconds=seconds))
+
+    async def deliver(self, message_id: int, claim: Claim) -> None:
+        """Brings one message, in its current text, to the customer, or takes it back if it was deleted.
+
+        Confirms its claim before every call of the platform: of two workers, one of which was frozen, one acts.
+        Raises ``TryAgain`` when the platform could not take it now."""
+        try:
+            await claim.confirm()
+            begun = claim.known if isinstance(claim.known, DeliveryInput) else None
+            delivery = begun or await self._store.begin_delivery(message_id)
+            if delivery is not None:
+                await self._try(delivery, claim)
+        except ClaimLost as lost:
+            log.warning("delivery left to another worker", action="claim_lost", message=message_id, error=str(lost))
+
+    async def _try(self, delivery: DeliveryInput, claim: Claim) -> None:
+        try:
+            await self._settle(delivery, claim)
+        except PermanentError as error:
+            log.warning(
+                "not delivered",
+                action="delivery_failed",
+                channel=delivery.contact.channel,
+                message=delivery.message.id,
+                error=str(error),
+            )
+            self._trouble(delivery, str(error))
+            await self._store.fail_delivery(delivery, str(error))
+            self._measures.delivery_failed(delivery.contact.channel)
+        except TemporaryError as error:
+            await self._postpone(delivery, str(error), error.retry_after)
+        except TimeoutError:
+            await self._postpone(delivery, "the platform did not answer in time", None)
+
+    async def _settle(self, delivery: DeliveryInput, claim: Claim) -> None:
+        contact = delivery.contact
+        sender = self._senders.get(contact.channel)
+        if sender is None:
+            raise TemporaryError(f"the channel {contact.channel} is off", retry_after=60)
+        if sender.account and sender.account != contact.account:
+            raise PermanentError(
+                f"this contact belongs to the {contact.channel} account {contact.account}, "
+                f"and the desk now runs {sender.account}"
+            )
+        parts = [] if delivery.message.deleted_at else fit(delivery.message, sender.capabilities)
+        if delivery.in_doubt and delivery.version and sender.capabilities.idempotent and isinstance(sender, Editing):
+            delivery = await self._find(delivery, sender, parts, claim)
+        delivery = await self._remove(delivery, sender, claim, kept=len(parts))
+        if delivery.placed >= len(parts):
+            await self._store.record_sent(delivery)
+        for index in range(delivery.placed, len(parts)):
+            outgoing = await self._outgoing(delivery, parts[index], index)
+            external_id: str | None = None
+            if index == len(delivery.external_ids) and delivery.version and not delivery.in_doubt:
+                await self._store.begin_send(delivery)
+            await claim.confirm()
+            async with asyncio.timeout(SEND_TIMEOUT):
+                if index >= len(delivery.external_ids):
+                    external_id = await sender.send(outgoing)
+                    if outgoing.repeated and not sender.capabilities.idempotent:
+                        self._measures.perhaps_doubled(contact.channel)
+                elif outgoing.file is None:  # a file is never changed
+                    await _editor(sender, contact.channel).edit(outgoing, delivery.external_ids[index])
+            if index == len(parts) - 1:
+                await self._store.record_sent(delivery, index, external_id, claim)
+            else:
+                await self._store.record_part(delivery, index, external_id)
+        if contact.channel in self._health:
+            self._health[contact.channel].sent()
+        self._measures.delivered(contact.channel, _last_changed(delivery))
+
+    async def _find(
+        self, delivery: DeliveryInput, sender: Connector, parts: Sequence[Part], claim: Claim
+    ) -> DeliveryInput:
+        """Learns the id of the part that an earlier try may have left there, by sending it again under its key. It
+        may show the words of that time: whoever calls changes it, or takes it back."""
+        index = len(delivery.external_ids)
+        # Words that were taken back are not shown again, should nothing have arrived.
+        part = parts[index] if index < len(parts) else Part("…", MessageFormat.TEXT)
+        outgoing = await self._outgoing(delivery, part, index)
+        await claim.confirm()
+        async with asyncio.timeout(SEND_TIMEOUT):
+            external_id = await sender.send(outgoing)
+        await self._store.record_found(delivery, external_id)
+        return replace(
+            delivery,
+            external_ids=(*delivery.external_ids, external_id),
+            sends=delivery.sends + 1,
+            in_doubt=False,
+        )
+
+    async def _remove(self, delivery: DeliveryInput, sender: Connector, claim: Claim, *, kept: int) -> DeliveryInput:
+        """Takes back the parts that the message no longer has, from the last one on."""
+        if not delivery.leftover and len(delivery.external_ids) <= kept:
+            return delivery
+        editor = _editor(sender, delivery.contact.channel)
+        if len(delivery.external_ids) > kept:
+            # Said first: a part that may be gone is never edited, whatever the message becomes meanwhile.
+            await self._store.begin_removal(delivery, kept)
+            delivery = replace(
+                delivery,
+                external_ids=delivery.external_ids[:kept],
+                leftover=(*delivery.leftover, *delivery.external_ids[kept:]),
+            )
+        for external_id in reversed(delivery.leftover):
+            await claim.confirm()
+            async with asyncio.timeout(SEND_TIMEOUT):
+                await editor.delete(delivery.contact.chat_id, external_id)
+            await self._store.record_removed(delivery, external_id)
+        return delivery
+
+    async def _outgoing(self, delivery: DeliveryInput, part: Part, index: int) -> Outgoing:
+        contact, message = delivery.contact, delivery.message
+        file = None
+        if part.file is not None:
+            file = File(part.file.name, part.file.media_type, await self._store.file(part.file.sha256))
+        return Outgoing(
+            channel=contact.channel,
+            account=contact.account,
+            chat_id=contact.chat_id,
+            text=guard.outgoing(part.text),
+            format=part.format,
+            buttons=part.buttons,
+            file=file,
+            reply_to=delivery.reply_to if index == 0 else None,
+            # The id alone would return with an emptied database, and the index with a part that is taken back and
+            # added again, both within the memory of a platform.
+            key=f"{message.id}:{message.created_at.timestamp()}:{delivery.sends + index - len(delivery.external_ids)}",
+            after=delivery.after,
+            repeated=delivery.in_doubt and index == len(delivery.external_ids),
+        )
+
+    async def _postpone(self, delivery: DeliveryInput, reason: str, retry_after: float | None) -> None:
+        now = datetime.now(UTC)
+        message = delivery.message
+        self._trouble(delivery, reason)
+        if now - _last_changed(delivery) > GIVE_UP_AFTER:
+            reason = f"given up after {GIVE_UP_AFTER}: {reason}"
+            await self._store.fail_delivery(delivery, reason, refused=retry_after is not None)
+            self._measures.delivery_failed(delivery.contact.channel)
+            return
+        if retry_after is not None:
+            pause = timedelta(seconds=retry_after)
+        else:
+            pause = min(FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 10), MAX_PAUSE)
+        log.info(
+            "delivery postponed",
+            action="delivery_postponed",
+            message=message.id,
+            seconds=pause.total_seconds(),
+            error=reason,
+        )
+        # Who says when to come again has not taken it; of any other trouble nobody knows.
+        await self._store.postpone_delivery(delivery, now + pause, reason, refused=retry_after is not None)
+        self._measures.delivery_postponed(delivery.contact.channel)
+        raise TryAgain(now + pause)
+
+    def _trouble(self, delivery: DeliveryInput, reason: str) -> None:
+        if (health := self._health.get(delivery.contact.channel)) is not None:
+            health.trouble(reason)
+
+
+def _last_changed(delivery: DeliveryInput) -> datetime:
+    message = delivery.message
+    return max(filter(None, (message.created_at, message.edited_at, message.deleted_at, delivery.retried_at)))
+
+
+def _editor(sender: Connector, channel: str) -> Editing:
+    if not isinstance(sender, Editing):
+        raise PermanentError(f"what was sent on {channel} cannot be changed any more")
+    return sender

@@ -1,0 +1,87 @@
+"""What a customer may read of their own conversation, for channels whose pages have no memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+
+from bot.domain.conversation import NotFound, contact_key
+from bot.domain.message import File, Message
+from bot.domain.operations import Event
+from bot.runtime.feed import Feed
+from bot.store import Store
+
+KEEPALIVE = 4.0
+"""Seconds within which a follower hears something, so that a page tells a dead line from a silent desk."""
+_LOOK_AGAIN = 4
+"""Silences in a row after which it is read once more, whatever was or was not heard."""
+_SHOWN = ("message", "delivery")
+"""What changes what a customer sees."""
+_AT_ONCE = 200
+"""Messages read at once."""
+_MOMENT = 0.1
+"""Seconds that a customer's own words wait, which the page that they were said on shows already: the bot's answer may
+be read with them."""
+
+
+class StoredTranscript:
+    """``bot.ports.Transcript`` over the store and its feed."""
+
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self._store = store
+        self._feed = feed
+
+    async def knows(self, channel: str, account: str, contact: str) -> bool:
+        return await self._store.contact(channel, account, contact) is not None
+
+    async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
+        known = await self._store.contact(channel, account, contact)
+        return [] if known is None else _public(await self._store.transcript(known.id, after=after))
+
+    async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
+        known = await self._store.contact(channel, account, contact)
+        if known is None:
+            raise NotFound("there is no such file in this conversation")
+        attachment = await self._store.shown_attachment(known.id, cursor, index)
+        # Without a content it has no name to be found by either.
+        return File(attachment.name, attachment.media_type, await self._store.file(attachment.sha256))
+
+    async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
+        contact_id: int | None = None
+        heard: set[str] = set()
+
+        def wants(event: Event) -> bool:
+            heard.add(event.kind)
+            return event.kind in _SHOWN
+
+        # Before the first message there is no contact yet.
+        with self._feed.watch(wants, of=contact_key(channel, account, contact)) as watch:
+            while True:
+                if contact_id is None:
+                    known = await self._store.contact(channel, account, contact)
+                    if known is not None:
+                        contact_id = known.id
+                        self._feed.move(watch, contact_id)
+                news: list[Message] = []
+                if contact_id is not None:
+                    news = await self._store.transcript(contact_id, after=after, limit=_AT_ONCE)
+                if news:
+                    after = max(message.revision or 0 for message in news)
+                    yield _public(news)
+                if len(news) == _AT_ONCE:
+                    continue
+                silent = 0
+                while silent < _LOOK_AGAIN and not await watch.changed(KEEPALIVE):
+                    silent += 1
+                    yield []
+                if heard == {"message"}:
+                    await watch.changed(_MOMENT)
+                heard.clear()
+
+
+def _public(messages: Iterable[Message]) -> list[Message]:
+    """As customers may read them: agents by their public names."""
+    return [
+        message if message.agent_name is None else replace(message, agent_name=message.agent_public_name)
+        for message in messages
+    ]

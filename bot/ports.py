@@ -1,0 +1,227 @@
+"""What the core asks of others, each declared once: connectors with their optional parts, the intent engine, and
+what the desk gives a connector."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import Response
+from typer import Typer
+
+from bot.domain.channel import Capabilities, Chat, Outgoing
+from bot.domain.engine import Prediction
+from bot.domain.findings import Finding
+from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
+
+Receive = Callable[[Incoming], Awaitable[Receipt]]
+"""Records one event durably. When it returns, the event is committed and may be acknowledged to the
+platform; when it raises, it is not, and the platform must be left to bring it again."""
+
+
+LoadChannel = Callable[[Path | None], tuple[Any, str]]
+"""Reads the channel's settings and its secret, from the configuration file named on the command line or the usual
+one. Ends the command with a clear message where they are wrong."""
+
+
+@runtime_checkable
+class Connector(Protocol):
+    name: str
+    """The channel, as in ``config.yml``: ``telegram``."""
+    account: str
+    """Which account of the platform this is; with ``name`` the scope of ids. Known once ``run`` receives."""
+    capabilities: Capabilities
+
+    async def run(self, receive: Receive) -> None:
+        """Brings events until cancelled. Reconnects by itself; returns or raises only when the account
+        cannot work at all (a refused token), with a ``PermanentError`` that says the fix."""
+        ...
+
+    async def send(self, message: Outgoing) -> str:
+        """Puts one message before the customer and returns the platform's id of it.
+
+        Raises ``TemporaryError`` (try again) or ``PermanentError`` (never again), nothing else.
+        Writes nothing itself: what became of it is recorded by the outbox."""
+        ...
+
+
+@runtime_checkable
+class Typing(Protocol):
+    """Optional: shows the customer that an answer is being made. Best effort, never raises."""
+
+    async def typing(self, chat_id: str) -> None: ...
+
+
+@runtime_checkable
+class Editing(Protocol):
+    """Optional: what was sent can be changed. Both raise what ``send`` raises."""
+
+    async def edit(self, message: Outgoing, external_id: str) -> None:
+        """Gives a sent message the text, format and buttons of ``message``."""
+        ...
+
+    async def delete(self, chat_id: str, external_id: str) -> None:
+        """Takes a sent message back. One that is gone already is what was wanted."""
+        ...
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """Optional: the content of what customers attach can be had from the platform."""
+
+    async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:
+        """The content of an attachment of the customer's message ``external_id``.
+
+        Raises ``TemporaryError``, and ``PermanentError`` where it is gone or has more than ``limit`` bytes."""
+        ...
+
+
+class Records(Protocol):
+    """What the desk has of an account's chats, for platforms whose history can be read on from there."""
+
+    async def chats(self, channel: str, account: str) -> list[Chat]:
+        """Every chat, the most recently active first."""
+        ...
+
+    async def recorded(self, channel: str, account: str, chat_id: str, *, limit: int) -> list[str]:
+        """The external ids of a chat's latest messages by the customer, newest first, without those taken back."""
+        ...
+
+    async def remember(self, channel: str, account: str, name: str, value: Any) -> None:
+        """Keeps what the connector must know after a restart, as JSON, in place of what it kept under that name."""
+        ...
+
+    async def recall(self, channel: str, account: str, name: str) -> Any:
+        """What was kept under that name; None if nothing was."""
+        ...
+
+
+class Health(Protocol):
+    """Where a connector says how it is doing; agents and operators read it. Never raises, never waits."""
+
+    def connecting(self) -> None:
+        """It is not (or no longer) connected, and tries."""
+        ...
+
+    def connected(self, account: str) -> None: ...
+
+    def trouble(self, error: str) -> None:
+        """Something went wrong: what, and the fix, without secrets and without customers' words."""
+        ...
+
+
+class Streams(Protocol):
+    """How many event streams may be open at once. Strangers, however many, keep no customer out."""
+
+    def to_visitor(self, visitor: str, *, known: bool, stream: Response, refusal: Response) -> Response:
+        """``stream``, or ``refusal`` where there is no place for it when it is sent. ``known`` is who has written to
+        the desk; one ``visitor`` has only a few places."""
+        ...
+
+    def wrote(self, visitor: str) -> None:
+        """From now on the visitor is known."""
+        ...
+
+
+class NullHealth:
+    """A ``Health`` that nobody reads."""
+
+    def connecting(self) -> None: ...
+
+    def connected(self, account: str) -> None: ...
+
+    def trouble(self, error: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorContext:
+    """What the desk gives a connector when it is built, besides its own section of ``config.yml``."""
+
+    secret: str
+    """The value of the plugin's ``secret_variable``, or an empty string where it has none."""
+    var: Path
+    """The folder for state of this machine."""
+    brand: str
+    locales: tuple[str, ...]
+    """The default first."""
+    transcript: Transcript
+    records: Records
+    health: Health
+    streams: Streams
+    suggestions: Mapping[str, Sequence[Button]]
+    """By locale: topics that a page may offer before the first word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A platform, as the entry point group ``switchboard.connectors`` names it."""
+
+    settings: type[BaseModel]
+    """The schema of ``channels.<name>`` in ``config.yml``. Every field has a default, ``enabled`` among them."""
+    build: Callable[[Any, ConnectorContext], Connector]
+    """Makes the connector from its settings. No network calls here."""
+    secret_variable: str | None = None
+    """The environment variable with the platform's token; the channel is off without it."""
+    commands: Callable[[LoadChannel], Typer] | None = None
+    """Makes the platform's own commands, ``switchboard <name> …``."""
+    check: Callable[[Any, str], Awaitable[list[Finding]]] | None = None
+    """Looks, with the settings and the secret, whether the platform would work with this desk: changes nothing there,
+    and raises nothing for what is wrong. May run beside a desk with the same account."""
+
+
+@runtime_checkable
+class Routes(Protocol):
+    """Optional: HTTP routes that the desk's server mounts (a webhook, a chat page)."""
+
+    def routes(self, receive: Receive) -> APIRouter: ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """Optional: what a connector holds beyond ``run`` (connections that ``send`` uses) is given back."""
+
+    async def close(self) -> None: ...
+
+
+class Transcript(Protocol):
+    """What a customer may see of their own conversation, for channels that have no memory of their own."""
+
+    async def knows(self, channel: str, account: str, contact: str) -> bool:
+        """Whether the contact with that external id has ever written."""
+        ...
+
+    async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
+        """What the contact with that external id got to see behind ``after``, in the order of ``Message.revision``:
+        new messages, and those edited or taken back since, as they are now. With ``after=0`` the latest messages, in
+        the order of ``Message.cursor``. Empty for a contact never seen."""
+        ...
+
+    def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
+        """The same, without end: yields what is new as it comes, and an empty list every 4 seconds
+        without news, by which a caller can tell that the line is alive."""
+        ...
+
+    async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
+        """What the contact's message with that cursor has attached, from 0. Raises ``NotFound``, also for messages of
+        others, and for those taken back."""
+        ...
+
+
+class IntentEngine(Protocol):
+    """Tells which intents a text may hold."""
+
+    async def predict(self, text: str) -> Prediction:
+        """The intents that ``text`` may hold, best first.
+
+        Raises ``ValueError`` for a text without a visible character, ``EngineUnavailable`` if there is
+        no trustworthy answer in time, whatever the cause. Nothing else.
+        """
+        ...
+
+    async def healthy(self) -> bool:
+        """Whether ``predict`` would answer now. Never raises."""
+        ...

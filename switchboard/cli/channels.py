@@ -1,0 +1,25 @@
+"""Commands that platforms bring along: ``switchboard discord …``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bot.ports import Plugin
+from switchboard import plugins
+from switchboard.cli.shared import cli, fail, load_settings
+
+
+def _load(name: str, plugin: Plugin, config: Path | None) -> tuple[Any, str]:
+    """The channel's settings and its secret, without which the command ends."""
+    settings = load_settings(config)
+    secret = settings.secrets.get(plugin.secret_variable or "", "")
+    if plugin.secret_variable and not secret:
+        fail(f"{name} has no token: set {plugin.secret_variable}")
+    return settings.channel(name), secret
+
+
+for _name, _plugin in plugins.installed().items():
+    if _plugin.commands is not None:
+        cli.add_typer(_plugin.commands(partial(_load, _name, _plugin)), name=_name)

@@ -1,0 +1,95 @@
+"""Checks of the database, its tables and the queue in it."""
+
+from __future__ import annotations
+
+from bot.domain.findings import Finding, Level
+from bot.store.database import MIN_VERSION
+from bot.store.vitals import Vitals
+from switchboard.doctor.words import duration_in_words, size_in_words
+
+DUE_TOO_LONG = 60.0
+"""Seconds that a job may have been due, where somebody works."""
+
+
+def database(vitals: Vitals) -> list[Finding]:
+    found = [_server(vitals), _tables(vitals)]
+    if vitals.work is None:
+        return found
+    found.append(_queue(vitals))
+    if vitals.work.set_aside:
+        found.append(
+            Finding(
+                "set aside",
+                Level.WARNING,
+                f"{vitals.work.set_aside} message(s) that the desk failed on, and tries no more",
+                "look at “Set aside” in the agents' console: what failed, and buttons to try again or dismiss",
+            )
+        )
+    return found
+
+
+def _server(vitals: Vitals) -> Finding:
+    version = f"PostgreSQL {vitals.version // 10000}.{vitals.version % 10000}"
+    if vitals.version < MIN_VERSION:
+        return Finding(
+            "database",
+            Level.WRONG,
+            f"{version}, and the desk needs {MIN_VERSION // 10000} or later",
+            "upgrade the server, or set DATABASE_URL to a newer one",
+        )
+    if vitals.read_only:
+        return Finding(
+            "database",
+            Level.WRONG,
+            f"{version} takes no writes",
+            "set DATABASE_URL to the primary server, not to a replica, and see that default_transaction_read_only is"
+            " off for the desk's user",
+        )
+    return Finding("database", Level.OK, f"{version} answers")
+
+
+def _tables(vitals: Vitals) -> Finding:
+    name = "tables"
+    if vitals.revision is None:
+        return Finding(name, Level.WARNING, "there are none yet", "`switchboard run` makes them")
+    if not vitals.known:
+        return Finding(
+            name,
+            Level.WRONG,
+            f"they are of version {vitals.revision}, which this desk does not know: a newer desk made them",
+            "update this desk (git pull, make setup)",
+        )
+    if vitals.revision != vitals.newest:
+        return Finding(
+            name,
+            Level.WARNING,
+            f"they are of version {vitals.revision}, and this desk's are {vitals.newest}",
+            "`switchboard run` brings them up to date; restart the desks that still run with the old ones",
+        )
+    largest = sorted(vitals.sizes.items(), key=lambda item: -item[1])[:3]
+    return Finding(
+        name,
+        Level.OK,
+        f"up to date, {size_in_words(sum(vitals.sizes.values()))} in all; largest: "
+        + ", ".join(f"{table} {size_in_words(size)}" for table, size in largest),
+    )
+
+
+def _queue(vitals: Vitals) -> Finding:
+    work = vitals.work
+    assert work is not None
+    words = f"{work.due} job(s) due"
+    if work.due:
+        words += f", the oldest for {duration_in_words(work.oldest_due)}"
+    words += f"; {work.workers} desk(s) at work"
+    if work.dead_workers:
+        return Finding(
+            "queue",
+            Level.WARNING,
+            f"{words}, {work.dead_workers} died or hang(s)",
+            "a desk that runs takes their work over within ten seconds: start one, or look again in two minutes",
+        )
+    if work.due and work.oldest_due > DUE_TOO_LONG:
+        fix = "look at the desk's log for what fails, and at its load" if work.workers else "start the desk"
+        return Finding("queue", Level.WARNING, words, fix)
+    return Finding("queue", Level.OK, words)

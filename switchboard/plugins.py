@@ -1,0 +1,72 @@
+"""The connectors that are installed, their settings, and those that this deployment runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from bot.content.answers import Answers
+from bot.domain.message import Button
+from bot.ports import Connector, ConnectorContext, Health, Plugin, Records, Streams, Transcript
+from bot.settings import Settings, load
+
+
+def installed() -> dict[str, Plugin]:
+    """The installed connectors by name, from the entry point group ``switchboard.connectors``."""
+    return {entry.name: entry.load() for entry in entry_points(group="switchboard.connectors")}
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Settings with a section for every installed connector. Raises ``SettingsError``."""
+    found = installed()
+    return load(
+        {name: plugin.settings for name, plugin in found.items()},
+        {name: plugin.secret_variable for name, plugin in found.items() if plugin.secret_variable},
+        config,
+    )
+
+
+def build_connectors(
+    settings: Settings,
+    answers: Answers,
+    records: Records,
+    transcript: Transcript,
+    health: Mapping[str, Health],
+    streams: Streams,
+) -> dict[str, Connector]:
+    """The channels that are enabled and, where they need a token, have one."""
+    built = {}
+    for name, plugin in installed().items():
+        section = settings.channel(name)
+        secret = settings.secrets.get(plugin.secret_variable, "") if plugin.secret_variable else ""
+        if not section.enabled or (plugin.secret_variable and not secret):
+            continue
+        built[name] = plugin.build(
+            section,
+            ConnectorContext(
+                secret=secret,
+                var=settings.var,
+                brand=settings.config.brand.name,
+                locales=answers.locales,
+                transcript=transcript,
+                records=records,
+                health=health[name],
+                streams=streams,
+                suggestions=_suggestions(settings, answers),
+            ),
+        )
+    return built
+
+
+def _suggestions(settings: Settings, answers: Answers) -> dict[str, list[Button]]:
+    return {
+        locale: [button for topic in settings.config.suggestions if (button := answers.topic_button(topic, locale))]
+        for locale in answers.locales
+    }
+
+
+def fingerprint(settings: Settings, plugin: Plugin) -> str:
+    """Tells bot accounts apart before any has said who it is; an account has one valid token at a time."""
+    return hashlib.sha256(settings.secrets.get(plugin.secret_variable or "", "").encode()).hexdigest()[:16]

@@ -1,0 +1,266 @@
+"""Wires the parts of a desk, and runs them: the only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from bot.background import BackgroundTasks
+from bot.content.answers import Answers
+from bot.domain.channel import PermanentError
+from bot.domain.conversation import Conversation, Reopening
+from bot.domain.message import Incoming, Receipt
+from bot.pipeline.attachments import Attachments
+from bot.pipeline.dead_letters import Tries
+from bot.pipeline.intake import Intake
+from bot.pipeline.outbox import Outbox
+from bot.pipeline.transcript import StoredTranscript
+from bot.pipeline.turns import Turns
+from bot.ports import Closing, Connector, Fetching, IntentEngine, Routes, Typing
+from bot.queue import Queue
+from bot.runtime import handles, http, lease, sweeps
+from bot.runtime.channel_status import ChannelHealth, write_health
+from bot.runtime.feed import Feed
+from bot.runtime.metrics import Metrics
+from bot.runtime.sweeps import Sweep
+from bot.settings import ROOT, Settings
+from bot.store import Store
+from bot.store.database import conninfo, create_engine
+from bot.store.trouble import said
+from handoff.console import console
+from handoff.desk import Desk
+from handoff.policy import Policy, Topic
+from intents import language
+from switchboard.plugins import build_connectors, fingerprint, installed
+from switchboard.supervise import background
+
+log = structlog.get_logger(__name__)
+
+VENDOR = ROOT / "node_modules"
+TURN_FAILED = "queued_unsure"
+"""What a customer is told whose turn failed."""
+DATABASE_WITHIN = 5.0
+"""Seconds for the database to answer whether it takes writes."""
+
+
+def load_answers(settings: Settings) -> Answers:
+    return Answers(settings.data, settings.config.locales.default_first, settings.facts)
+
+
+def build_policy(answers: Answers) -> Policy:
+    topics = {}
+    for topic in answers.topics:
+        answer = answers.get(topic, None)
+        assert answer is not None
+        topics[topic] = Topic(answer.handoff, answer.priority)
+    return Policy(topics)
+
+
+class Switchboard:
+    """One desk process: parts wired by ``build``, run by ``running``."""
+
+    def __init__(
+        self,
+        *,
+        conninfo: str,
+        store: Store,
+        queue: Queue,
+        feed: Feed,
+        intake: Intake,
+        connectors: Mapping[str, Connector],
+        health: Mapping[str, ChannelHealth],
+        leases: Mapping[str, str],
+        metrics: Metrics,
+        streams: http.Streams,
+        sweeps: Iterable[Sweep],
+        pages: Callable[[Callable[[], bool]], APIRouter],
+    ) -> None:
+        """``leases`` by channel: the name under which replicas agree who runs it. ``pages`` makes the agents' pages; it
+        is given what says whether the desk is stopping."""
+        self.store = store
+        self.connectors = connectors
+        self.intake = intake
+        self._conninfo = conninfo
+        self._queue = queue
+        self._feed = feed
+        self._health = health
+        self._leases = leases
+        self._metrics = metrics
+        self._streams = streams
+        self._sweeps = sweeps
+        self._pages = pages
+
+    def application(self, engine_ready: Callable[[], bool], stopping: Callable[[], bool]) -> FastAPI:
+        """The HTTP side of the desk; its event streams end when ``stopping`` says so."""
+
+        async def check_database() -> str | None:
+            try:
+                async with asyncio.timeout(DATABASE_WITHIN):
+                    await self.store.ping()
+            except Exception as error:
+                return f"unreachable, or takes no writes: {said(error)}"
+            refusal = self.intake.refusal()
+            return None if refusal is None else f"did not take a message: {refusal}"
+
+        async def check_engine() -> str | None:
+            return None if engine_ready() else "not ready; customers are handed to agents"
+
+        routers = [self._pages(stopping)]
+        routers += [part.routes(self.intake.receive) for part in self.connectors.values() if isinstance(part, Routes)]
+        self._metrics.watch_engine(engine_ready)
+        return http.application(routers, {"database": check_database, "engine": check_engine}, self._metrics)
+
+    @asynccontextmanager
+    async def running(
+        self,
+        listening: socket.socket,
+        engine_ready: Callable[[], bool],
+        first_engine_ready: Callable[[], Awaitable[None]],
+    ) -> AsyncIterator[None]:
+        """Runs the desk while entered. Entered when customers are answered; left when nothing is under way:
+        connectors stop first, then the queue, so what was received is finished or waits in the database.
+
+        Work starts with ``first_engine_ready``: after a restart customers wait some seconds for the engine
+        rather than all be handed to agents.
+        """
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.store.close)
+            await self._queue.open()
+            stack.push_async_callback(self._queue.close)
+            for connector in self.connectors.values():
+                if isinstance(connector, Closing):
+                    stack.push_async_callback(connector.close)
+            await stack.enter_async_context(background("feed", self._feed.run))
+            await stack.enter_async_context(
+                background("channel status", lambda: write_health(self.store, self._health.values()))
+            )
+            stopping = asyncio.Event()
+            app = self.application(engine_ready, stopping.is_set)
+            await stack.enter_async_context(
+                background("http", lambda: http.serve(app, listening, self._streams.limits))
+            )
+            stack.callback(stopping.set)
+            await first_engine_ready()
+            await stack.enter_async_context(background("sweeps", lambda: sweeps.run(self._sweeps)))
+            await stack.enter_async_context(background("queue", self._queue.run))
+            for connector in self.connectors.values():
+                await stack.enter_async_context(background(connector.name, partial(self._connect, connector)))
+            yield
+
+    async def _connect(self, connector: Connector) -> None:
+        """Runs one connector. A refused account turns its channel off, and nothing else."""
+        doing = self._health[connector.name]
+
+        async def run(held: lease.Lease | None = None) -> None:
+            async def receive(incoming: Incoming) -> Receipt:
+                if held is not None:
+                    held.check()  # who was frozen must not go on where another has begun
+                return await self.intake.receive(incoming)
+
+            doing.connecting()
+            try:
+                await connector.run(receive)
+            except PermanentError as error:
+                doing.off(str(error))
+                raise
+            except Exception as error:
+                doing.connecting()
+                # Only the kind: other errors may quote what customers wrote.
+                doing.trouble(f"{type(error).__name__}; the log says more")
+                raise
+            except asyncio.CancelledError:
+                doing.not_here()
+                raise
+
+        try:
+            if connector.capabilities.exclusive:
+                await lease.hold(self._conninfo, self._leases[connector.name], run)
+            else:
+                await run()
+        except PermanentError as error:
+            log.error("channel is off", action="channel_off", channel=connector.name, error=str(error))
+
+
+def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
+    """Wires a desk. No network calls here; ``url`` is a migrated database."""
+    answers = load_answers(settings)
+    queue = Queue(conninfo(url))
+    store = Store(create_engine(url), queue)
+    feed = Feed(conninfo(url))
+    health = {name: ChannelHealth(name) for name in installed()}
+    streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
+    connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health, streams)
+    metrics = Metrics(store.figures, connectors)
+    outbox = Outbox(store, connectors, health, metrics)
+    typing = partial(_show_typing, connectors, BackgroundTasks())
+    turns = Turns(store, answers, build_policy(answers), engine.predict, language.detect, typing, metrics, outbox)
+    attachments = Attachments(
+        store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
+    )
+    tries = Tries(store, answers.phrase_by_locale(TURN_FAILED), metrics)
+    desk = Desk(store, answers.phrase_by_locale)
+    reopening = _reopening(settings, answers)
+    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
+
+    def pages(stopping: Callable[[], bool]) -> APIRouter:
+        return console(
+            store,
+            desk,
+            feed,
+            capabilities={name: connector.capabilities for name, connector in connectors.items()},
+            vendor=VENDOR,
+            brand=settings.config.brand.name,
+            stopping=stopping,
+            streams=streams,
+        )
+
+    return Switchboard(
+        conninfo=conninfo(url),
+        store=store,
+        queue=queue,
+        feed=feed,
+        intake=Intake(partial(store.record_incoming, reopening=reopening), turns.prefetch, health, metrics),
+        connectors=connectors,
+        health=health,
+        leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},
+        metrics=metrics,
+        streams=streams,
+        sweeps=sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+        pages=pages,
+    )
+
+
+def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Awaitable[object]]) -> tuple[Sweep, ...]:
+    """Every sweep of a desk, with its rhythm."""
+    return (
+        Sweep(queue.rescue_stalled, every=2),
+        Sweep(queue.rescue_lost, every=2),
+        Sweep(queue.catch_up_with_clock, every=15),
+        Sweep(store.release_held, every=1),
+        Sweep(put_back_abandoned, every=5),
+        Sweep(store.defer_forgotten, every=15),
+        Sweep(store.forget_expired, every=3600),
+    )
+
+
+def _reopening(settings: Settings, answers: Answers) -> Reopening:
+    return Reopening(
+        within=timedelta(hours=settings.config.desk.reopen_hours),
+        agent_gone_after=timedelta(minutes=settings.config.desk.agent_gone_minutes),
+        to_agent=answers.phrase_by_locale("reopened"),
+        to_queue=answers.phrase_by_locale("reopened_queued"),
+    )
+
+
+def _show_typing(connectors: Mapping[str, Connector], tasks: BackgroundTasks, conversation: Conversation) -> None:
+    """Beside the turn, not before it: no customer waits for a courtesy."""
+    connector = connectors.get(conversation.contact.channel)
+    if isinstance(connector, Typing):
+        tasks.run(connector.typing(conversation.contact.chat_id))

@@ -47,8 +47,9 @@ LONGEST_FIRST = (
 and the next four do without it."""
 
 
+TRAINING = tuple(f"integration/test_{name}.py" for name in ("engine_rasa", "evaluate", "models_rasa", "topics_rasa"))
 TRAINED_WITHIN = 900
-"""Seconds for a test that may have to wait until a real model is trained; for all others, see ``pyproject.toml``."""
+"""Seconds for a test that trains a real model, or may have to wait for one; for all others, see ``pyproject.toml``."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +64,7 @@ async def hangs(pytestconfig: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        if "model" in getattr(item, "fixturenames", ()):
+        if "model" in getattr(item, "fixturenames", ()) or item.path.relative_to(here).as_posix() in TRAINING:
             item.add_marker(pytest.mark.timeout(TRAINED_WITHIN))
     places = [here / place for place in LONGEST_FIRST]
 

@@ -84,7 +84,7 @@ class Crowd:
         await self.desk.put_back_abandoned(timedelta(milliseconds=1))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 async def test_whatever_they_do_at_once(
     store: Store, desk: Desk, answers: Answers, database_url: str, seed: int
 ) -> None:

@@ -78,7 +78,6 @@ def swap_labels(paths: EnginePaths) -> None:
         path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
 
 
-@pytest.mark.timeout(900)  # it trains three models
 async def test_a_worse_model_is_refused_and_an_accepted_one_swapped_in(paths: EnginePaths) -> None:
     store = ModelStore(paths.models)
     good = (await release(paths, step)).live.model

@@ -38,7 +38,7 @@ async def post_buttons(peer: DiscordPeer, folder: Path, *commands: tuple[str, li
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _COMMANDS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         out, _ = await running.communicate(json.dumps(commands).encode())
     return [tuple(json.loads(line)) for line in out.splitlines()]
 

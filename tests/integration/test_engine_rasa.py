@@ -185,7 +185,6 @@ async def test_a_rasa_that_hangs_is_replaced(paths: EnginePaths, model: Path) ->
         assert sidecar.pid != first
 
 
-@pytest.mark.long  # models/test_running_engine.py: nothing is left when it ends in the middle
 async def test_cancelling_leaves_no_child(paths: EnginePaths, model: Path) -> None:
     waits: list[float] = []
     sidecar = Sidecar(paths, model, lambda passed, _expected: waits.append(passed))

@@ -54,7 +54,7 @@ async def test_a_failure_is_of_who_takes_it() -> None:
 
 async def test_a_storm_is_not_asked_about_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(prefetch.ticks, "seconds", lambda: now)
+    monkeypatch.setattr(prefetch.monotonic, "seconds", lambda: now)
     engine = Engine()
     prefetched = Prefetch(engine)
     for number in range(100):

@@ -15,7 +15,7 @@ from tests.support.discord_connector import Desk, answering, running, shown
 
 _COMMANDS = """
 import contextlib, io, json, os, sys
-from bot import cli
+from switchboard import cli
 for token, arguments in json.load(sys.stdin):
     os.environ["DISCORD_BOT_TOKEN"] = token
     sys.argv = ["switchboard", "discord", "post-button", *arguments]

@@ -21,8 +21,8 @@ from bot.domain.message import Command, Incoming, Sender
 from bot.queue import Queue
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
-from tests.e2e.console import AgentBrowser, signed_in
 from tests.peers.telegram import PeerUser, TelegramPeer
+from tests.support.agents import AgentBrowser, signed_in
 
 CUSTOMERS = 400
 ANSWERED_WITHIN = 3600.0

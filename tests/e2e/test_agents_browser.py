@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +21,8 @@ from bot.store import Store
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
-from tests.integration.console_desk import PASSWORD, queued
+from tests.support.console import PASSWORD, queued
+from tests.support.serving import served
 
 PICTURES = os.environ.get("SWITCHBOARD_LOOK")
 """A folder: pictures of the pages are put there, for people to look at."""
@@ -48,11 +47,8 @@ async def address(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[str]:
     router = console(
         store, desk, feed, capabilities={"web": Capabilities()}, vendor=ROOT / "node_modules", brand="BitPie"
     )
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(http.application([router], {}), listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/console"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with served(http.application([router], {})) as address:
+        yield f"{address}/console"
 
 
 @pytest.fixture

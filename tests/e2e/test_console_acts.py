@@ -12,7 +12,8 @@ from bot.domain.message import Author, Incoming, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.e2e.console_pages import PHONE, WIDE, Open, delivered, held, latest, opened, queued, said
+from tests.support.console import delivered, said
+from tests.support.console_pages import PHONE, WIDE, Open, held, latest, opened, queued
 
 
 async def middle(of: Locator) -> tuple[float, float]:

@@ -11,7 +11,8 @@ from bot.domain.message import Incoming, Message, Sender, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.e2e.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console import PASSWORD, said
+from tests.support.console_pages import PNG, Open, held, opened, queued
 
 
 async def written(store: Store, conversation_id: int) -> list[tuple[str, Visibility]]:

@@ -13,7 +13,8 @@ from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.e2e.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console import PASSWORD, said
+from tests.support.console_pages import PNG, Open, held, opened, queued
 
 POSTS = re.compile(r"/messages$")
 

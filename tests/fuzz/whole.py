@@ -34,13 +34,12 @@ from connectors.terminal import socket_path
 from handoff import passwords
 from handoff.console.context import SESSION_COOKIE
 from switchboard import plugins, wiring
-from tests.fuzz.desks import FIRST_PERSON, PATIENCE, logs_watched
+from tests.fuzz.fuzzed import FIRST_PERSON, PATIENCE, logs_watched
 from tests.fuzz.hostile import WORDS, as_sent, of
 from tests.fuzz.web import SESSION, VISITOR, Request
 from tests.peers.discord import DiscordPeer
-from tests.peers.discord.world import Channel, Message
-from tests.peers.telegram import TelegramPeer
-from tests.peers.telegram import _Chat as Chat
+from tests.peers.discord.entities import Channel, Message
+from tests.peers.telegram import Chat, TelegramPeer
 
 ANSWERED_WITHIN = 30.0
 """Seconds, of which other customers' updates take the most."""

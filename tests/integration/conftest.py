@@ -18,8 +18,8 @@ from bot.store.database import conninfo
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.integration.console_desk import CAPABILITIES, PASSWORD, Browser
-from tests.integration.lifecycle import Sql
+from tests.support.console import CAPABILITIES, PASSWORD, Browser
+from tests.support.lifecycle import Sql
 
 
 @pytest.fixture

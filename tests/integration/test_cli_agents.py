@@ -24,7 +24,7 @@ from bot.store.database import conninfo, create_engine
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash, verify_password
 from switchboard.cli import cli
-from tests.integration.console_desk import PASSWORD, queued
+from tests.support.console import PASSWORD, queued
 
 Run = Callable[..., Result]
 

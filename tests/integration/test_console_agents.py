@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,8 @@ from handoff.console import console
 from handoff.console.throttle import TRIES
 from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash
-from tests.integration.console_desk import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in
+from tests.support.console import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in
+from tests.support.serving import served
 
 NEW = "tidal copper lamp"
 FIREFOX = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -250,11 +250,8 @@ async def test_nobody_is_left_without_an_admin(browser: Browser, store: Store, m
 @pytest.fixture
 async def address(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[str]:
     router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(http.application([router], {}), listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with served(http.application([router], {})) as address:
+        yield address
 
 
 @pytest.mark.parametrize("act", ["disable", "end-sessions"])

@@ -10,7 +10,7 @@ from bot.domain.staff import Agent
 from bot.queue import DELIVER, TURN
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, queued, said, sign_in
 
 NOTICE = {"": "A person will see to it."}
 ERROR = "KeyError in fit, bot/pipeline/rendering.py:88"

@@ -11,7 +11,7 @@ import httpx
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.staff import Agent
 from bot.store import Store
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, sign_in
 
 
 async def doing(store: Store, channel: str, state: ChannelState, since: timedelta, **more: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.message import Incoming, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
 
 
 async def contact_of(store: Store, conversation_id: int) -> int:

@@ -11,7 +11,7 @@ from bot.domain.message import Attachment
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.console.media import media_type_of, named, playable, safe_name
-from tests.integration.console_desk import HOSTILE, PNG, Browser, said, sign_in
+from tests.support.console import HOSTILE, PNG, Browser, said, sign_in
 
 OGG = b"OggS\0\2" + bytes(200)
 WAV = b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + bytes(30)

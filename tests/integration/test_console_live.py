@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 
 import httpx
@@ -19,7 +18,8 @@ from handoff.console import console
 from handoff.console.context import SESSION_COOKIE
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
-from tests.integration.console_desk import HTMX, PASSWORD, Browser, said, sign_in
+from tests.support.console import HTMX, PASSWORD, Browser, said, sign_in
+from tests.support.serving import served
 
 
 @pytest.fixture
@@ -33,11 +33,8 @@ async def address(store: Store, desk: Desk, feed: Feed, stopping: asyncio.Event)
     vendor = ROOT / "node_modules"
     router = console(store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
     app = http.application([router], {})
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(app, listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with served(app) as address:
+        yield address
 
 
 async def test_the_stream_names_what_changed(store: Store, mei: Agent, address: str) -> None:

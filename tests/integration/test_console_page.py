@@ -10,7 +10,7 @@ from bot.domain.message import Incoming, Sender, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import HTMX, Browser, queued, said, sign_in
+from tests.support.console import HTMX, Browser, queued, said, sign_in
 
 JSON = {"Accept": "application/json"}
 

@@ -11,7 +11,7 @@ from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.console.replies import MAX_FILES
 from handoff.desk import Desk
-from tests.integration.console_desk import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
 
 
 async def held(store: Store, desk: Desk, agent: Agent, channel: str = "discord", **said_: object) -> str:

@@ -23,6 +23,7 @@ from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
 from switchboard.wiring import build_policy
+from tests.support.waiting import until
 
 Sql = Callable[..., Awaitable[list[Any]]]
 
@@ -93,12 +94,6 @@ async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[De
     yield Desk(store, queue, platform, turned)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def idle(sql: Sql) -> None:

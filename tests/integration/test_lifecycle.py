@@ -21,8 +21,8 @@ from bot.domain.message import Incoming, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import UNDO, Desk
-from tests.integration.console_desk import queued, said
-from tests.integration.lifecycle import Sql, is_here, lines, messages, told, writes
+from tests.support.console import queued, said
+from tests.support.lifecycle import Sql, is_here, lines, messages, told, writes
 
 URGENT = Decision(Action.ESCALATE, topic="funds_stolen", reason=EscalationReason.TOPIC, priority=Priority.URGENT)
 

@@ -22,7 +22,7 @@ from bot.domain.staff import Agent, Role
 from bot.store import Store
 from bot.store.database import conninfo
 from handoff.desk import Desk
-from tests.integration.console_desk import queued
+from tests.support.console import queued
 
 WORKERS, ACTS = 6, 50
 
@@ -87,7 +87,7 @@ class Crowd:
         await self.desk.put_back_abandoned(timedelta(milliseconds=1))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 async def test_whatever_they_do_at_once(
     store: Store, desk: Desk, answers: Answers, database_url: str, seed: int
 ) -> None:

@@ -17,7 +17,7 @@ from bot.runtime.feed import Feed
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.staff import Staff
-from tests.integration.console_desk import ASKED, queued, said
+from tests.support.console import ASKED, queued, said
 
 SOON = timedelta(hours=1)
 

@@ -10,7 +10,7 @@ from bot.domain.message import Author, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import queued
+from tests.support.console import queued
 
 
 async def test_one_submission_is_one_message_whatever_became_of_the_conversation(

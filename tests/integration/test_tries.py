@@ -28,6 +28,7 @@ from bot.queue import worker as worker_module
 from bot.runtime.metrics import Measures
 from bot.store import Store
 from handoff.desk import Desk
+from tests.support.waiting import until
 
 NOTICE = {"": "You are number {position}.", "zh": "第 {position} 位"}
 POISON = "my secret words"
@@ -123,12 +124,6 @@ def scene(store: Store, queue: Queue) -> Scene:
         counted=Tries(store.dead_letters, NOTICE, scene.told).counted,
     )
     return scene
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def aside(store: Store, many: int = 1) -> None:

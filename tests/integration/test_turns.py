@@ -4,7 +4,7 @@ and the platform are scripted, since their own tests have the real ones."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,6 +21,7 @@ from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
 from switchboard.wiring import build_policy
+from tests.support.waiting import until
 
 SURE = {
     "fees": "fee_explained",
@@ -96,12 +97,6 @@ class Scene:
 
 async def no_files(_message_id: int, _attempts: int) -> None:
     """Its own tests have it."""
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

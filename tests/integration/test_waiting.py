@@ -11,8 +11,8 @@ from bot.domain.conversation import ConversationState
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import queued, said
-from tests.integration.lifecycle import Sql, lines, told, writes
+from tests.support.console import queued, said
+from tests.support.lifecycle import Sql, lines, told, writes
 
 
 async def longest_wait(store: Store) -> float:

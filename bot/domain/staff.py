@@ -76,7 +76,8 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 class OwnPermission:
     """A permission that a page brings along, with the roles that have it."""
 
-    name: str
+    value: str
+    """Its name."""
     roles: frozenset[Role]
 
 
@@ -93,10 +94,11 @@ def may(who: Agent, permission: Permission | OwnPermission) -> bool:
 
 
 class NotAllowed(Exception):
-    """Whoever asked for it may not, or may not any more. ``permission`` is what they lack."""
+    """Whoever asked for it may not, or may not any more. ``permission`` is what ``agent_id`` lacks."""
 
-    def __init__(self, permission: Permission | OwnPermission) -> None:
+    def __init__(self, permission: Permission | OwnPermission, agent_id: int) -> None:
         self.permission = permission
+        self.agent_id = agent_id
         super().__init__(f"only {names_of(roles_with(permission))} may do this")
 
 

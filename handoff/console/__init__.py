@@ -100,7 +100,7 @@ def console(
         pages,
         Throttle(),
         streams or Streams(),
-        Staff(store, desk, brand),
+        Staff(store.agents, desk, brand),
         registry,
         stopping,
         capabilities,

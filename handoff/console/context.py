@@ -57,7 +57,7 @@ Here = Annotated[Console, Depends(_console)]
 
 async def current_agent(request: Request, here: Here) -> Agent | None:
     token = request.cookies.get(SESSION_COOKIE)
-    return await here.store.agent_of_session(token_hash(token)) if token else None
+    return await here.store.agents.agent_of_session(token_hash(token)) if token else None
 
 
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
@@ -73,6 +73,11 @@ async def _signed_in(request: Request) -> Agent:
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]
 """Who is signed in, and may have what they ask for."""
+
+
+def address_of(request: Request) -> str | None:
+    """From where the browser asks, as the history keeps it."""
+    return request.client.host[:64] if request.client else None
 
 
 def by_htmx(request: Request) -> bool:

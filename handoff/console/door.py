@@ -26,14 +26,14 @@ class Door:
             raise NotSignedIn
         if not allows(needed, agent):
             assert not isinstance(needed, Access)
-            raise NotAllowed(needed)
+            raise NotAllowed(needed, agent.id)
         await _admit(request, here, agent)
 
 
 async def _admit(request: Request, here: Console, agent: Agent) -> None:
     request.state.agent = agent
     if request.method == "POST" or _is_page(request):
-        await here.store.record_presence(agent)
+        await here.store.agents.record_presence(agent)
     vouch(request.scope)
 
 

@@ -35,7 +35,7 @@ router = APIRouter()
     },
 )
 async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId, index: Index) -> Response:
-    attachment = await here.store.attached(message_id, index)
+    attachment = await here.store.files.attached(message_id, index)
     if not attachment.sha256:
         raise NotFound("the content of this attachment is not here")
     headers = {
@@ -48,7 +48,7 @@ async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId,
     }
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    content = await here.store.file(attachment.sha256)
+    content = await here.store.files.get(attachment.sha256)
     media_type = playable(content[:HEAD])
     name = named(attachment.name, attachment.kind, media_type)
     headers["Content-Disposition"] = (

@@ -8,9 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bot.domain.history import EventKind
 from bot.domain.staff import NotAllowed, names_of, roles_with
-from bot.store.trouble import is_trouble
-from handoff.console.context import Console, by_htmx, page_of, wants_json
+from bot.store.errors import is_transient
+from handoff.console.context import Console, address_of, by_htmx, page_of, wants_json
 
 
 async def ask_to_sign_in(request: Request, _: Exception) -> Response:
@@ -35,6 +36,10 @@ async def not_found(request: Request, _: Exception) -> Response:
 
 async def not_allowed(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotAllowed)
+    here: Console = request.app.state.console
+    await here.store.events.record_refused(
+        EventKind.RIGHT_REFUSED, error.agent_id, address_of(request), right=error.permission.value
+    )
     roles = names_of(roles_with(error.permission))
     return _problem(request, 403, f"This is for {roles}", f"Only {roles} may do this. Ask one of them.")
 
@@ -54,7 +59,7 @@ async def busy(request: Request, _: Exception) -> Response:
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    if is_trouble(error):
+    if is_transient(error):
         words = "It keeps trying, and nothing that was sent is lost. Try again in a moment."
         return _problem(request, 503, "The desk cannot reach its database", words)
     return _problem(request, 500, "Something broke", "It was written to the log. Try again in a moment.")

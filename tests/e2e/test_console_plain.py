@@ -12,7 +12,7 @@ from bot.domain.conversation import ConversationState
 from bot.domain.staff import Agent, Role
 from bot.store import Store
 from handoff.desk import Desk
-from tests.e2e.console_pages import PASSWORD, PHONE, WIDE, Open, held, queued
+from tests.support.console_pages import PASSWORD, PHONE, WIDE, Open, held, queued
 
 
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
@@ -44,7 +44,7 @@ async def test_without_javascript_a_conversation_is_read_claimed_answered_and_re
 
     await page.get_by_role("button", name="Resolve").click()
     await expect(page.locator(".state")).to_have_text("Resolved")
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.state, now.last_agent_id) == (ConversationState.RESOLVED, agents["Mei"].id)
     await page.get_by_role("button", name="Reopen").click()
     await expect(page.locator(".state")).to_have_text("Yours")
@@ -54,7 +54,7 @@ async def test_without_javascript_a_conversation_is_read_claimed_answered_and_re
 async def test_on_a_phone_the_pages_open_from_a_button_also_without_javascript(
     store: Store, agents: dict[str, Agent], address: str, open_console: Open, chromium: Browser
 ) -> None:
-    await store.set_role(agents["Mei"].id, Role.ADMIN)
+    await store.agents.set_role(agents["Mei"].id, Role.ADMIN)
     signed_in = await open_console(PHONE)
     context = await chromium.new_context(
         java_script_enabled=False, viewport=PHONE, storage_state=await signed_in.context.storage_state()
@@ -82,7 +82,7 @@ async def test_on_a_phone_the_pages_open_from_a_button_also_without_javascript(
 async def test_the_navigation_is_walked_with_the_keyboard(
     store: Store, desk: Desk, agents: dict[str, Agent], address: str, open_console: Open
 ) -> None:
-    await store.set_role(agents["Mei"].id, Role.AUDITOR)
+    await store.agents.set_role(agents["Mei"].id, Role.AUDITOR)
     conversation_id = await held(store, desk, agents["Ada"])
     page = await open_console()
     await page.keyboard.press("Tab")
@@ -119,7 +119,7 @@ async def test_the_navigation_is_walked_with_the_keyboard(
 async def test_a_lead_passes_on_what_a_colleague_has(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open
 ) -> None:
-    await store.set_role(agents["Mei"].id, Role.LEAD)
+    await store.agents.set_role(agents["Mei"].id, Role.LEAD)
     conversation_id = await held(store, desk, agents["Ada"])
     page = await open_console()
     await page.locator("#tab-mine").click()

@@ -22,8 +22,8 @@ from handoff.console.door import Door
 from handoff.console.registry import Access, Needed, Page, allows, discover
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.integration.console_desk import CAPABILITIES, HTMX, PASSWORD, Browser, queued, sign_in
-from tests.integration.lifecycle import Sql
+from tests.support.console import CAPABILITIES, HTMX, PASSWORD, Browser, queued, sign_in
+from tests.support.lifecycle import Sql
 
 ROLES = [None, *Role]
 """None is who is not signed in."""
@@ -67,7 +67,7 @@ def app(store: Store, desk: Desk, feed: Feed) -> FastAPI:
 @pytest.fixture
 async def people(store: Store) -> dict[Role, Agent]:
     password_hash = await hash_password(PASSWORD)
-    return {role: await store.add_agent(f"The {role.value}", role, password_hash) for role in Role}
+    return {role: await store.agents.add(f"The {role.value}", role, password_hash) for role in Role}
 
 
 async def signed_in_as(browser: Browser, role: Role | None) -> httpx.AsyncClient:
@@ -190,7 +190,7 @@ async def test_an_auditor_does_nothing_at_the_desk(store: Store, desk: Desk, peo
     auditor, agent = people[Role.AUDITOR], people[Role.AGENT]
     waiting = await queued(store)
     held = (await has(store, desk, agent)).id
-    before = await store.messages(held)
+    before = await store.messages.of(held)
     acts = [
         lambda: desk.claim(waiting, auditor),
         lambda: desk.take_over(held, auditor, agent.id, "x"),
@@ -210,8 +210,8 @@ async def test_an_auditor_does_nothing_at_the_desk(store: Store, desk: Desk, peo
     for act in acts:
         with pytest.raises(NotAllowed):
             await act()
-    assert await store.messages(held) == before
-    assert (await store.conversation(waiting)).state is ConversationState.QUEUED
+    assert await store.messages.of(held) == before
+    assert (await store.conversations.get(waiting)).state is ConversationState.QUEUED
 
 
 async def test_nothing_is_given_to_who_does_not_answer(
@@ -224,16 +224,16 @@ async def test_nothing_is_given_to_who_does_not_answer(
     held = (await has(store, desk, lead)).id
     with pytest.raises(ValueError, match="no such colleague who answers customers"):
         await desk.transfer(held, lead, auditor, "x")
-    await store.set_role(agent.id, Role.AUDITOR)
+    await store.agents.set_role(agent.id, Role.AUDITOR)
     for act in (desk.claim(waiting, agent), desk.take_over(held, agent, lead.id, "x")):
         with pytest.raises((NotAllowed, ValueError)):
             await act
-    assert (await store.conversation(waiting)).agent is None
-    assert (await store.conversation(held)).agent == lead
+    assert (await store.conversations.get(waiting)).agent is None
+    assert (await store.conversations.get(held)).agent == lead
     assert await desk.put_back_abandoned(timedelta(minutes=15)) == 0
     sql("UPDATE agent SET role = 'auditor' WHERE id = %s", lead.id)
     assert await desk.put_back_abandoned(timedelta(minutes=15)) == 1
-    assert (await store.conversation(held)).agent is None
+    assert (await store.conversations.get(held)).agent is None
 
 
 async def test_a_lead_moves_what_colleagues_have(store: Store, desk: Desk, people: dict[Role, Agent]) -> None:
@@ -244,12 +244,12 @@ async def test_a_lead_moves_what_colleagues_have(store: Store, desk: Desk, peopl
     moved = await desk.transfer(held, lead, admin, "she knows them", holder=agent.id)
     assert moved.agent == admin
     assert (await desk.put_back(held, lead, "lunch", holder=admin.id)).state is ConversationState.QUEUED
-    lines = [one.text for one in await store.messages(held)]
+    lines = [one.text for one in await store.messages.of(held)]
     assert "The lead passed this on from The agent to The admin: she knows them" in lines
     assert "The lead took it from The admin and put this back into the queue: lunch" in lines
     # Who was demoted meanwhile moves nothing.
     again = (await desk.claim(held, agent)).id
-    await store.set_role(lead.id, Role.AGENT)
+    await store.agents.set_role(lead.id, Role.AGENT)
     with pytest.raises(NotAllowed):
         await desk.put_back(again, lead, "x", holder=agent.id)
 
@@ -258,9 +258,9 @@ async def test_who_has_conversations_stays_one_who_answers(store: Store, desk: D
     agent = people[Role.AGENT]
     held = (await has(store, desk, agent)).id
     with pytest.raises(ValueError, match="has 1 conversation in hand, and as auditor could not answer"):
-        await store.set_role(agent.id, Role.AUDITOR)
+        await store.agents.set_role(agent.id, Role.AUDITOR)
     await desk.put_back(held, agent, "x")
-    assert (await store.set_role(agent.id, Role.AUDITOR)).role is Role.AUDITOR
+    assert (await store.agents.set_role(agent.id, Role.AUDITOR)).role is Role.AUDITOR
 
 
 async def test_an_auditor_is_shown_nothing_to_press(

@@ -22,7 +22,7 @@ from bot.store import Store
 from handoff.console import console, pages, registry
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.integration.console_desk import CAPABILITIES, PASSWORD, sign_in
+from tests.support.console import CAPABILITIES, PASSWORD, sign_in
 
 WALK = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -62,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @asynccontextmanager
 async def visits(store: Store, desk: Desk, feed: Feed, role: Role) -> AsyncIterator[httpx.AsyncClient]:
-    await store.add_agent(role.value, role, await hash_password(PASSWORD), "Somebody")
+    await store.agents.add(role.value, role, await hash_password(PASSWORD), "Somebody")
     router = console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")
     transport = httpx.ASGITransport(http.application([router], {}))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:

@@ -13,7 +13,7 @@ from bot.domain.staff import Agent
 from handoff import passwords
 from handoff.console import throttle as limits
 from handoff.console.throttle import TRIES, WINDOW, Throttle
-from tests.integration.console_desk import PASSWORD, Browser, sign_in
+from tests.support.console import PASSWORD, Browser, sign_in
 
 SIGN_IN = "/console/sign-in"
 

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bot.domain.history import EventKind
 from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Permission, may
-from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn
+from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn, address_of
 from handoff.console.pages.sign_in.routes import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
 from handoff.console.registry import needs
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password
@@ -34,18 +35,19 @@ async def set_password(
         tries = attempt(request, agent.name)
         if not here.throttle.admit(*tries):
             return await _ask(request, here, agent, 429, TOO_MANY)
-        known = await here.store.password_of(agent.name)
+        known = await here.store.agents.password_of(agent.name)
         try:
             right = await verify_password(known and known[1], old)
         except Busy:
             here.throttle.take_back(*tries)
             raise
         if not right:
+            await here.store.events.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
             return await _ask(request, here, agent, 403, f"The old password is wrong. {AFTER_TRIES}")
         here.throttle.forget(*tries)
     try:
         # Ends every session of the agent, this one too: whoever else was signed in is out.
-        await here.staff.set_password(agent, password, by=agent)
+        await here.staff.set_password(agent, password, by=agent, address=address_of(request))
     except ValueError as refused:
         words = str(refused)
         return await _ask(request, here, agent, 422, f"{words[:1].upper()}{words[1:].rstrip('.')}.")
@@ -56,7 +58,7 @@ async def set_password(
 
 async def _old_one_is_needed(request: Request, here: Console, agent: Agent) -> bool:
     """Whoever finds a desk left open must not lock its agent out; who came by a link has forgotten theirs."""
-    session = await here.store.session(token_hash(request.cookies.get(SESSION_COOKIE, "")))
+    session = await here.store.agents.session(token_hash(request.cookies.get(SESSION_COOKIE, "")))
     return agent.has_password and not (session is not None and session.by_link)
 
 

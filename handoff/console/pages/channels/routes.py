@@ -76,7 +76,7 @@ class Channel:
 
 async def read_channels(here: Console) -> list[Channel]:
     """Every channel that the deployment runs, or ever ran."""
-    known = {status.channel: status for status in await here.store.channels()}
+    known = {status.channel: status for status in await here.store.channels.all()}
     now = datetime.now(UTC)
     names = sorted(known.keys() | here.capabilities.keys())
     return [Channel(name, known.get(name), name in here.capabilities, now) for name in names]

@@ -18,18 +18,19 @@ from bot.store.database import conninfo
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.integration.console_desk import CAPABILITIES, PASSWORD, Browser
-from tests.integration.lifecycle import Sql
+from tests.support.console import CAPABILITIES, PASSWORD, Browser
+from tests.support.lifecycle import Sql
+from tests.support.words import WORDS
 
 
 @pytest.fixture
 async def mei(store: Store) -> Agent:
-    return await store.add_agent("Mei", Role.ADMIN, await hash_password(PASSWORD))
+    return await store.agents.add("Mei", Role.ADMIN, await hash_password(PASSWORD))
 
 
 @pytest.fixture
 async def ada(store: Store) -> Agent:
-    return await store.add_agent("Ada", Role.AGENT, await hash_password(PASSWORD))
+    return await store.agents.add("Ada", Role.AGENT, await hash_password(PASSWORD))
 
 
 @pytest.fixture
@@ -48,7 +49,12 @@ def sql(database_url: str) -> Iterator[Sql]:
 async def browser(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Browser]:
     """Makes browsers that have never been here."""
     app = http.application(
-        [console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")], {}
+        [
+            console(
+                store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS
+            )
+        ],
+        {},
     )
     opened = []
 

@@ -21,7 +21,7 @@ from bot.queue import Queue
 from bot.store import Store, migrate
 from bot.store.database import _alembic, conninfo, create_engine
 from handoff.desk import Desk
-from tests.integration.console_desk import said
+from tests.support.console import said
 
 MEI, ADA = 1, 2
 IN_BOT, QUEUED, SLOWLY_QUEUED, RETURNED, REOPENED, ASSIGNED, FROM_BOT, RESOLVED, NEVER_HELD, HANDED_BACK = range(1, 11)
@@ -165,7 +165,7 @@ async def test_conversations_are_what_they_were(old_desk: Store) -> None:
 
 
 async def test_the_desk_goes_on_with_them(old_desk: Store, answers: Answers) -> None:
-    desk = Desk(old_desk, answers.phrase_by_locale)
+    desk = Desk(old_desk, answers.words.by_locale)
     mei: Agent = next(one for one in await old_desk.agents() if one.id == MEI)
     # A chat goes on in its conversation, and a thread beside it is another.
     assert await said(old_desk, "more", id="2", name="Ann1") == IN_BOT

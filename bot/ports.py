@@ -166,6 +166,10 @@ class Words(Protocol):
         has none. Placeholders without a value stay as they are."""
         ...
 
+    def has(self, key: str) -> bool:
+        """Whether any locale has the phrase."""
+        ...
+
     def by_locale(self, key: str, /, **values: object) -> Mapping[str, str]:
         """The phrase in every locale, the default also under ``""``."""
         ...

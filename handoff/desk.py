@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.domain.conversation import Conversation
 from bot.domain.message import Attachment, File, Message
+from bot.domain.said import Refusal
 from bot.domain.staff import Agent, NotAllowed, Permission, may
 from bot.pipeline.rendering import as_markdown
 from bot.store import Store
@@ -171,16 +172,18 @@ def _if_other(agent: Agent, holder: int) -> int | None:
 def _reason(why: str) -> str:
     why = " ".join(why.replace("\x00", "").split())
     if not why:
-        raise ValueError("say why: the colleague and everybody after you will read it")
+        raise Refusal("say why: the colleague and everybody after you will read it", "refusal.why_missing")
     if len(why) > MAX_REASON:
-        raise ValueError(f"the reason has {len(why)} characters; at most {MAX_REASON} fit")
+        words = f"the reason has {len(why)} characters; at most {MAX_REASON} fit"
+        raise Refusal(words, "refusal.why_too_long", n=len(why), most=MAX_REASON)
     return why
 
 
 def _words(text: str, *, may_be_empty: bool = False) -> str:
     text = text.replace("\x00", "").replace("\r\n", "\n").strip()
     if not text and not may_be_empty:
-        raise ValueError("there is nothing to send: the message is empty")
+        raise Refusal("there is nothing to send: the message is empty", "refusal.empty")
     if len(text) > MAX_REPLY:
-        raise ValueError(f"the message has {len(text)} characters; at most {MAX_REPLY} can be sent at once")
+        words = f"the message has {len(text)} characters; at most {MAX_REPLY} can be sent at once"
+        raise Refusal(words, "refusal.too_long", n=len(text), most=MAX_REPLY)
     return text

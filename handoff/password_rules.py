@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from bot.domain.said import Refusal
 from bot.domain.staff import words_of
 
 JUDGED = 64
@@ -44,14 +45,16 @@ async def refuse_guessable(password: str, names: Iterable[str]) -> None:
     pattern, or is little more than one of ``names``: the agent's, the brand's."""
     reason = await asyncio.get_running_loop().run_in_executor(_thread, _reason, password, sorted(words_of(names)))
     if reason is not None:
-        raise ValueError(f"this password is easy to guess: {reason}. {HOW}")
+        words, key = reason
+        raise Refusal(f"this password is easy to guess: {words}. {HOW}", key)
 
 
-def _reason(password: str, names: list[str]) -> str | None:
+def _reason(password: str, names: list[str]) -> tuple[str, str] | None:
+    """Why in words, and the key of the phrase that says so; None for a good one."""
     password = password[:JUDGED]
     bare = _bare(password)
     if bare.isdigit() and len(bare) < FIGURES:
-        return "it is a number, as dates and telephone numbers are"
+        return "it is a number, as dates and telephone numbers are", "refusal.guessable.number"
     without = bare
     # The longest first: "bitpiedesk" before "bitpie".
     for name in sorted(names, key=len, reverse=True):
@@ -63,14 +66,14 @@ def _reason(password: str, names: list[str]) -> str | None:
     enough = {bare: ENOUGH_BARE, _bare(password.translate(_UNSHIFTED)): ENOUGH_BARE, password: ENOUGH}
     for text in enough:
         if _weak(judged := _judged(text, names), enough[text]):
-            return _explained(judged)
+            return _explained(judged), "refusal.guessable.pattern"
     behind = _NUMBER_BEHIND.sub("", bare)
     if any(_weak(_judged(word, names), ENOUGH_WORD) for word in {behind, _NUMBER_BEFORE.sub("", behind)} - {bare}):
-        return "it is a common word with a number"
+        return "it is a common word with a number", "refusal.guessable.word"
     return _OWNED if owned else None
 
 
-_OWNED = "it is little more than your name or the name of the desk"
+_OWNED = ("it is little more than your name or the name of the desk", "refusal.guessable.owned")
 
 
 def _bare(text: str) -> str:

@@ -14,6 +14,8 @@ from typing import ParamSpec, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from bot.domain.said import Refusal
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -87,9 +89,11 @@ _line = Line()
 async def hash_password(password: str) -> str:
     """The hash to keep. Raises ``ValueError`` for a password that is too short or absurdly long, and ``Busy``."""
     if len(password) < MIN_LENGTH:
-        raise ValueError(f"the password must have at least {MIN_LENGTH} characters")
+        words = f"the password must have at least {MIN_LENGTH} characters"
+        raise Refusal(words, "refusal.password_short", least=MIN_LENGTH)
     if len(password) > MAX_LENGTH:
-        raise ValueError(f"the password must have at most {MAX_LENGTH} characters")
+        words = f"the password must have at most {MAX_LENGTH} characters"
+        raise Refusal(words, "refusal.password_long", most=MAX_LENGTH)
     return await _line.run(_hasher.hash, password)
 
 

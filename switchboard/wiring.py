@@ -243,6 +243,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
             capabilities={name: connector.capabilities for name, connector in connectors.items()},
             vendor=VENDOR,
             brand=settings.config.brand.name,
+            words=answers.words,
             stopping=stopping,
             streams=streams,
         )

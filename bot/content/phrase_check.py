@@ -20,7 +20,8 @@ def phrase_problems(words: Words, said: Usage | None = None) -> Iterator[str]:
     known = words.keys()
     said = said or usage({key.partition(".")[0] for key in known if "." in key})
     for key, path in sorted(said.keys.items()):
-        if key not in known:
+        is_section = any(other.startswith(f"{key}.") for other in known)
+        if key not in known and not is_section:
             yield f"{path}: no locale has the phrase {key}; add it to {words.folder / f'{words.locales[0]}.yml'}"
     for locale in words.locales:
         yield from _locale_problems(words, locale, {key for key in known if key == NAME or said.has(key)})

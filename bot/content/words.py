@@ -1,6 +1,6 @@
 """Every word that a customer or an agent reads, by locale: ``data/phrases/<locale>.yml``.
 
-A file is a tree of sections; its leaves are phrases, known by their path: ``console.list.empty``. A phrase that depends
+A file is a tree of sections; its leaves are phrases, known by their path: ``chat.send``. A phrase that depends
 on a number has one text for each of CLDR's plural categories that its language has (``one``, ``few`` … ``other``), and
 is chosen by the value ``n``. A line of a phrase that names a fact which this deployment does not have is left out.
 

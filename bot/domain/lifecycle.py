@@ -32,6 +32,7 @@ from typing import Any, TypedDict
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, Priority, StateConflict
 from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, Actor, EventKind, HistoryEvent, by_agent
+from bot.domain.said import Refusal
 
 
 class Changes(TypedDict, total=False):
@@ -149,7 +150,8 @@ def snooze(now: Conversation, agent_id: int, at: datetime, until: datetime) -> S
     over."""
     _held(now, agent_id)
     if until <= at:
-        raise ValueError("choose a time to come: until then the conversation is laid aside")
+        words = "choose a time to come: until then the conversation is laid aside"
+        raise Refusal(words, "refusal.time_over")
     changes: Changes = {"snoozed_until": until}
     return _step(now, EventKind.SNOOZED, by_agent(agent_id), changes, {"until": until.isoformat()})
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.said import Said
+
 
 class Author(StrEnum):
     CUSTOMER = "customer"
@@ -108,6 +110,8 @@ class Message:
     """The id under which an agent's page sent it: sent again under the same one, it is the same message."""
     held_until: datetime | None = None
     """Held back until then: nothing of it reaches the customer before, and it may still be withdrawn."""
+    said: Said | None = None
+    """Of a line of the desk's: the phrase that it is. ``text`` has it in words, for the record."""
 
 
 class Command(StrEnum):

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.said import Refusal
+
 # --- agents ---------------------------------------------------------------------------------------
 
 
@@ -35,6 +37,8 @@ class Agent:
     """By which customers know them; without one they are told of "a person"."""
     disabled_at: datetime | None = None
     """Since when they may not sign in."""
+    locale: str | None = field(default=None, compare=False)
+    """The language that they chose for the console; None: as their browser says."""
     seen_at: datetime | None = field(default=None, compare=False)
     """When they last did something at the desk; a page left open is nobody. They are the same agent all day long."""
 
@@ -156,10 +160,12 @@ def public_name(text: str, brand: str = "") -> str:
     that says only what they do here: ``admin``, ``Support 2``, the ``brand`` itself."""
     name = _name(text, "a public name", MAX_PUBLIC_NAME)
     if not any(character.isalpha() for character in name):
-        raise ValueError("a public name has at least one letter")
+        raise Refusal("a public name has at least one letter", "refusal.name_no_letter")
     if _says_no_name(name, brand):
-        raise ValueError(
-            f"“{name}” says what somebody does here, and not who they are: give a name like Mei or Mr. Wang"
+        raise Refusal(
+            f"“{name}” says what somebody does here, and not who they are: give a name like Mei or Mr. Wang",
+            "refusal.name_says_job",
+            name=name,
         )
     return name
 
@@ -175,12 +181,14 @@ def as_public_name(name: str, brand: str = "") -> str | None:
 def _name(text: str, what: str, most: int) -> str:
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not 1 <= len(name) <= most:
-        raise ValueError(f"{what} has 1 to {most} characters")
+        raise Refusal(f"{what} has 1 to {most} characters", "refusal.name_length", most=most)
     unseen = next((character for character in name if unicodedata.category(character)[0] == "C"), None)
     if unseen is not None:
-        raise ValueError(f"{what} has no invisible marks in it, such as U+{ord(unseen):04X}: type it anew")
+        mark = f"U+{ord(unseen):04X}"
+        words = f"{what} has no invisible marks in it, such as {mark}: type it anew"
+        raise Refusal(words, "refusal.name_unseen", mark=mark)
     if all(unicodedata.category(character)[0] in "MZ" or character in _BLANK for character in name):
-        raise ValueError(f"{what} has something to see in it")
+        raise Refusal(f"{what} has something to see in it", "refusal.name_blank")
     return name
 
 

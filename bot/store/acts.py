@@ -17,7 +17,9 @@ from bot.domain import lifecycle
 from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
+from bot.domain.lines import Kind, Line, line
 from bot.domain.message import Author, Visibility
+from bot.domain.said import Refusal
 from bot.domain.staff import NotAllowed, Permission, may, roles_with
 from bot.store import rows
 from bot.store.base import Area, in_language
@@ -49,8 +51,7 @@ class ConversationActs(Area):
         async with self._engine.begin() as connection:
             held, _ = await self._locked(connection, conversation_id)
             step = lifecycle.take_over(held, agent_id, from_id, why)
-            line = "{to} took over from {from_}"
-            return await self._pass_on(connection, held, step, agent_id, notice, line, why)
+            return await self._pass_on(connection, held, step, agent_id, notice, Kind.TOOK_OVER, why)
 
     async def transfer(
         self,
@@ -68,8 +69,8 @@ class ConversationActs(Area):
             lead = await self._lead(connection, by)
             held, _ = await self._locked(connection, conversation_id)
             step = lifecycle.transfer(held, agent_id, to_id, why, by=by)
-            line = f"{lead} passed this on from {{from_}} to {{to}}" if lead else "{from_} passed this on to {to}"
-            return await self._pass_on(connection, held, step, to_id, notice, line, why)
+            kind, who = (Kind.PASSED_ON_BY, {"lead": lead}) if lead else (Kind.PASSED_ON, {})
+            return await self._pass_on(connection, held, step, to_id, notice, kind, why, **who)
 
     async def _pass_on(
         self,
@@ -78,8 +79,9 @@ class ConversationActs(Area):
         step: Step | None,
         to_id: int,
         notice: Mapping[str, str],
-        line: str,
+        kind: Kind,
         why: str,
+        **values: str,
     ) -> Conversation:
         if step is None:
             return held
@@ -88,9 +90,10 @@ class ConversationActs(Area):
             await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
         ).one_or_none()
         if to is None or to.disabled_at is not None or to.role not in _ANSWERERS:
-            raise ValueError("there is no such colleague who answers customers here any more")
+            words = "there is no such colleague who answers customers here any more"
+            raise Refusal(words, "refusal.no_colleague")
         now = await self._apply(connection, held, step)
-        await self._note(connection, held, line.format(from_=_name(held), to=to.name), why)
+        await self._note(connection, held, line(kind, why, agent=_name(held), to=to.name, **values))
         await self._tell(connection, held, notice)
         return now
 
@@ -103,8 +106,11 @@ class ConversationActs(Area):
             lead = await self._lead(connection, by)
             held, at = await self._locked(connection, conversation_id)
             step = lifecycle.requeue(held, at, by_agent(by or agent_id), why, holder=agent_id)
-            who = f"{lead} took it from {_name(held)} and" if lead else _name(held)
-            return await self._put_back(connection, held, step, notice, f"{who} put this back into the queue", why)
+            agent = _name(held)
+            said = (
+                line(Kind.PUT_BACK_BY, why, lead=lead, agent=agent) if lead else line(Kind.PUT_BACK, why, agent=agent)
+            )
+            return await self._put_back(connection, held, step, notice, said)
 
     async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
@@ -137,7 +143,8 @@ class ConversationActs(Area):
                 left = disabled_at is not None or role not in _ANSWERERS
                 why = _GONE if left else f"has not been at the desk for {minutes} min"
                 step = lifecycle.requeue(held, at, SYSTEM, why)
-                await self._put_back(connection, held, step, notice, f"{_name(held)} {why}: back into the queue")
+                said = line(Kind.GONE, agent=_name(held)) if left else line(Kind.AWAY, agent=_name(held), n=minutes)
+                await self._put_back(connection, held, step, notice, said)
             return len(found)
 
     async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
@@ -154,7 +161,7 @@ class ConversationActs(Area):
         for conversation_id in ids:
             held, at = await self._locked(connection, conversation_id)
             step = lifecycle.requeue(held, at, SYSTEM, _GONE)
-            await self._put_back(connection, held, step, notice, f"{_name(held)} {_GONE}: back into the queue")
+            await self._put_back(connection, held, step, notice, line(Kind.GONE, agent=_name(held)))
         return len(ids)
 
     async def _put_back(
@@ -163,11 +170,10 @@ class ConversationActs(Area):
         held: Conversation,
         step: Step,
         notice: Mapping[str, str],
-        line: str,
-        why: str = "",
+        said: Line,
     ) -> Conversation:
         now = await self._apply(connection, held, step)
-        await self._note(connection, held, line, why)
+        await self._note(connection, held, said)
         await self._tell(connection, held, notice)
         return now
 
@@ -206,7 +212,7 @@ class ConversationActs(Area):
         async with self._engine.begin() as connection:
             held, _ = await self._locked(connection, conversation_id)
             now = await self._apply(connection, held, lifecycle.hand_back(held, agent_id))
-            await self._note(connection, held, f"{_name(held)} handed back to the bot")
+            await self._note(connection, held, line(Kind.HANDED_BACK, agent=_name(held)))
             await self._tell(connection, held, notice)
             return now
 
@@ -219,7 +225,7 @@ class ConversationActs(Area):
             held, at = await self._locked(connection, conversation_id)
             step = lifecycle.resolve(held, agent_id, at, at + undo_within if undo_within else None)
             now = await self._apply(connection, held, step)
-            await self._note(connection, held, f"{_name(held)} resolved")
+            await self._note(connection, held, line(Kind.RESOLVED, agent=_name(held)))
             await self._tell(connection, held, notice, held_for=undo_within)
             return now
 
@@ -240,7 +246,7 @@ class ConversationActs(Area):
                 resolved = await last_of(connection, closed.id, EventKind.RESOLVED)
                 step = lifecycle.undo_resolve(closed, agent_id, resolved)
             now = await self._apply(connection, closed, step)
-            await self._note(connection, now, f"{_name(now)} reopened")
+            await self._note(connection, now, line(Kind.REOPENED, agent=_name(now)))
             if not undone:
                 await self._tell(connection, now, notice)
             return now
@@ -283,7 +289,8 @@ class ConversationActs(Area):
                 )
             )
             if newer.one_or_none() is not None:
-                raise ValueError("the customer has a newer conversation, which is open: go on there")
+                words = "the customer has a newer conversation, which is open: go on there"
+                raise Refusal(words, "refusal.newer_open")
         return now
 
     async def _tell(
@@ -298,14 +305,15 @@ class ConversationActs(Area):
             text = text.replace("{position}", str(await self._position(connection, to.id)))
         await self._add_notice(connection, to, text, held_for=held_for)
 
-    async def _note(self, connection: AsyncConnection, of: Conversation, line: str, why: str = "") -> None:
+    async def _note(self, connection: AsyncConnection, of: Conversation, said: Line) -> None:
         await self._add_message(
             connection,
             of.id,
             of.contact.id,
             Author.SYSTEM,
-            f"{line}: {why}" if why else f"{line}.",
+            said.words,
             visibility=Visibility.PRIVATE,
+            payload=said.payload,
         )
 
 

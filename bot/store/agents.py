@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import NotFound
 from bot.domain.history import EventKind
+from bot.domain.said import Refusal
 from bot.domain.staff import PERMISSIONS, Agent, Colleague, NotAllowed, Permission, Role, as_public_name, may
 from bot.store import rows
 from bot.store.acts import ConversationActs
@@ -136,8 +137,13 @@ class Agents(SignIns):
         async with self._staffing(by) as connection:
             now = await self._locked_agent(connection, agent_id)
             if now.disabled_at is not None:
-                raise ValueError(f"{now.name} is disabled: enable them first")
+                raise Refusal(f"{now.name} is disabled: enable them first", "refusal.agent_disabled", name=now.name)
             await self._add_sign_in(connection, agent_id, token_hash, expires_at, by)
+
+    async def set_locale(self, agent_id: int, locale: str | None) -> None:
+        """Says in which language the agent reads the console; None: as their browser says."""
+        async with self._engine.begin() as connection:
+            await connection.execute(update(agent).where(agent.c.id == agent_id).values(locale=locale))
 
     # --- steps of a transaction
 
@@ -167,15 +173,19 @@ class Agents(SignIns):
             agent.c.role == Role.ADMIN, agent.c.disabled_at.is_(None), agent.c.id != now.id
         )
         if (await connection.execute(others.limit(1))).one_or_none() is None:
-            raise ValueError(f"{now.name} is the only admin: make another agent admin first")
+            words = f"{now.name} is the only admin: make another agent admin first"
+            raise Refusal(words, "refusal.only_admin", name=now.name)
 
     async def _has_nothing_in_hand(self, connection: AsyncConnection, now: Agent, role: Role) -> None:
         held = select(func.count()).select_from(conversation).where(conversation.c.agent_id == now.id)
         count = (await connection.execute(held)).scalar_one()
         if count:
-            raise ValueError(
+            raise Refusal(
                 f"{now.name} has {count} conversation{'s' if count != 1 else ''} in hand, and as {role.value} could not"
-                " answer: pass them on or put them back first"
+                " answer: pass them on or put them back first",
+                "refusal.has_in_hand",
+                name=now.name,
+                n=count,
             )
 
     async def _change_agent(self, agent_id: int, values: Mapping[str, Any], by: int | None, kind: EventKind) -> Agent:
@@ -215,10 +225,9 @@ def _named(name: str, seen_as: str | None) -> Iterator[None]:
         yield
     except IntegrityError as error:
         if "uq_agent_public_name" in str(error.orig):
-            raise ValueError(
-                f"customers know another agent as {seen_as}: choose a name that tells them apart"
-            ) from error
-        raise ValueError(f"there is already an agent named {name}") from error
+            words = f"customers know another agent as {seen_as}: choose a name that tells them apart"
+            raise Refusal(words, "refusal.public_name_taken", name=seen_as) from error
+        raise Refusal(f"there is already an agent named {name}", "refusal.name_taken", name=name) from error
 
 
 def _colleague(row: Any) -> Colleague:

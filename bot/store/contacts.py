@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.channel import Chat
 from bot.domain.conversation import Contact, Link, NotFound
 from bot.domain.message import Author
+from bot.domain.said import Refusal
 from bot.store import rows
 from bot.store.base import Area
 from bot.store.tables import agent, contact, contact_link, conversation, message
@@ -78,7 +79,7 @@ class Contacts(Area):
         """Says that two contacts are one person; said again, nothing changes. Raises ``NotFound`` for an unknown
         contact and ``ValueError`` for one linked with itself."""
         if contact_id == other_id:
-            raise ValueError("a contact cannot be linked with itself")
+            raise Refusal("a contact cannot be linked with itself", "refusal.link_itself")
         first, second = sorted((contact_id, other_id))
         async with self._engine.begin() as connection:
             known = await connection.execute(

@@ -10,7 +10,7 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain import lifecycle
+from bot.domain import lifecycle, lines
 from bot.domain.conversation import ConversationState, EscalationReason, NotFound
 from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
 from bot.domain.operations import SetAside
@@ -93,13 +93,15 @@ class DeadLetters(Area):
             # What made the turn fail may be in the way of this, too: the conversation is then queued without a word.
             async with connection.begin_nested():
                 now = await self._conversation(connection, conversation_id)
+                line = lines.escalated(EscalationReason.TURN_FAILED)
                 await self._add_message(
                     connection,
                     now.id,
                     now.contact.id,
                     Author.SYSTEM,
-                    f"Escalated: {EscalationReason.TURN_FAILED.explanation}.",
+                    line.words,
                     visibility=Visibility.PRIVATE,
+                    payload=line.payload,
                 )
                 position = await self._position(connection, now.id)
                 words = notice.get(now.language or "") or notice[""]

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain import lifecycle
 from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
+from bot.domain.said import Refusal
 from bot.queue import DELIVER
 from bot.store import rows, tables, values
 from bot.store.base import Area
@@ -104,7 +105,8 @@ class Replies(Area):
             for name, value in values.items()
         )
         if not same:
-            raise ValueError("the page sent something else under this number already; send it once more")
+            words = "the page sent something else under this number already; send it once more"
+            raise Refusal(words, "refusal.submission_taken")
         return int(found.id)
 
     async def _check_answered(self, connection: AsyncConnection, message_id: int, contact_id: int) -> None:

@@ -12,6 +12,7 @@ from bot.domain.conversation import Contact, Conversation, ConversationState, Es
 from bot.domain.dialogue import DialogueState
 from bot.domain.engine import Prediction
 from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
+from bot.domain.lines import said_of
 from bot.domain.message import (
     Attachment,
     Author,
@@ -59,6 +60,7 @@ def agent(row: Row[Any]) -> Agent:
         public_name=row.public_name,
         disabled_at=row.disabled_at,
         seen_at=row.seen_at,
+        locale=row.locale,
     )
 
 
@@ -178,6 +180,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         reply_to=row.reply_to,
         submission=row.submission,
         held_until=row.held_until,
+        said=said_of(row.payload),
     )
 
 

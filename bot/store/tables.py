@@ -59,6 +59,7 @@ agent = Table(
     Column("public_name", Text, comment="What customers see instead of the name."),
     Column("disabled_at", Moment, comment="Since when they may not sign in."),
     Column("seen_at", Moment, comment="When they last did something at the desk."),
+    Column("locale", Text, comment="The language that they chose for the console; null: as their browser says."),
     _one_of("role", Role),
 )
 Index("uq_agent_name", func.lower(agent.c.name), unique=True)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain import lines
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
 from bot.domain.engine import Prediction, Ranked
@@ -148,10 +149,13 @@ class Turns(FastPath):
         self, connection: AsyncConnection, escalated: Conversation, decision: Decision, prediction: Prediction | None
     ) -> None:
         assert decision.reason is not None
-        note = f"Escalated: {decision.reason.explanation}."
-        if prediction is not None:
-            ranking = ", ".join(f"{ranked.name} {ranked.confidence:.0%}" for ranked in prediction.ranking[:3])
-            note += f" The engine's ranking: {ranking}."
+        line = lines.escalated(decision.reason, prediction)
         await self._add_message(
-            connection, escalated.id, escalated.contact.id, Author.SYSTEM, note, visibility=Visibility.PRIVATE
+            connection,
+            escalated.id,
+            escalated.contact.id,
+            Author.SYSTEM,
+            line.words,
+            visibility=Visibility.PRIVATE,
+            payload=line.payload,
         )

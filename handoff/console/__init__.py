@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
 from bot.domain.staff import NotAllowed
+from bot.ports import Words
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
@@ -62,6 +63,7 @@ def console(
     capabilities: Mapping[str, Capabilities],
     vendor: Path,
     brand: str,
+    words: Words,
     stopping: Callable[[], bool] = lambda: False,
     streams: Streams | None = None,
 ) -> APIRouter:
@@ -74,7 +76,7 @@ def console(
     registry = discover()
     folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
     assets = Assets(folders, vendor)
-    pages = Pages(brand, assets, folders)
+    pages = Pages(words, brand, assets, folders)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from bot.web import STREAM
+from bot.web import STREAM, WORDS
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Assets:
             for file in sorted((folder / "static").iterdir())
             if file.is_file()
         }
-        self.files |= {f"components/{file.name}": file for file in STREAM}
+        self.files |= {f"components/{file.name}": file for file in (*STREAM, WORDS)}
         self.files |= {f"vendor/{Path(name).name}": vendor / name for name in _VENDOR}
         for path, file in self.files.items():
             if not file.is_file():

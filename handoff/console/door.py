@@ -24,6 +24,7 @@ class Door:
             return
         if agent is None:
             raise NotSignedIn
+        request.state.reader = agent  # also of why they may not
         if not allows(needed, agent):
             assert not isinstance(needed, Access)
             raise NotAllowed(needed, agent.id)

@@ -8,15 +8,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.domain.history import EventKind
-from bot.domain.staff import NotAllowed, names_of, roles_with
-from bot.store.errors import is_transient
-from handoff.console.context import Console, address_of, by_htmx, page_of, wants_json
+from bot.domain.said import Said
+from bot.domain.staff import Agent, NotAllowed, roles_with
+from handoff.console.context import Console, by_htmx, page_of, wants_json
+from handoff.console.speech import Speech
 
 
 async def ask_to_sign_in(request: Request, _: Exception) -> Response:
     if wants_json(request):
-        return JSONResponse({"problem": "You are not signed in any more."}, 401)
+        return JSONResponse({"problem": _speech(request).say("console.problem.signed_out")}, 401)
     if by_htmx(request):
         shown = page_of(request)
         there = f"{shown.path}?{shown.query}" if shown.query else shown.path
@@ -31,43 +31,55 @@ def _sign_in_address(request: Request, then: str) -> str:
 
 
 async def not_found(request: Request, _: Exception) -> Response:
-    return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
+    return _problem(request, 404, "not_found")
 
 
 async def not_allowed(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotAllowed)
-    here: Console = request.app.state.console
-    await here.store.events.record_refused(
-        EventKind.RIGHT_REFUSED, error.agent_id, address_of(request), right=error.permission.value
-    )
-    roles = names_of(roles_with(error.permission))
-    return _problem(request, 403, f"This is for {roles}", f"Only {roles} may do this. Ask one of them.")
+    speech = _speech(request)
+    *others, last = [speech.say(f"console.roles.{role.value}") for role in roles_with(error.permission)]
+    one = ", ".join(others)
+    roles = speech.say("console.problem.and", one=one, other=last) if others else last
+    return _problem(request, 403, "not_allowed", roles=roles)
 
 
 async def refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return await not_found(request, error)
-    return _problem(request, error.status_code, "That did not work", error.detail)
+    detail: object = error.detail
+    words = _speech(request).tell(detail) if isinstance(detail, Said) else error.detail
+    return _problem(request, error.status_code, "refused", words)
 
 
 async def busy(request: Request, _: Exception) -> Response:
-    words = "Too many people are signing in right now, so nothing was changed. Go back, and send it again."
-    response = _problem(request, 503, "Try again in a few seconds", words)
+    response = _problem(request, 503, "busy")
     response.headers["Retry-After"] = "3"
     return response
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    if is_transient(error):
-        words = "It keeps trying, and nothing that was sent is lost. Try again in a moment."
-        return _problem(request, 503, "The desk cannot reach its database", words)
-    return _problem(request, 500, "Something broke", "It was written to the log. Try again in a moment.")
+    return _problem(request, 503, "database") if is_transient(error) else _problem(request, 500, "failed")
 
 
-def _problem(request: Request, status: int, title: str, words: str) -> Response:
+def _problem(request: Request, status: int, key: str, words: str | None = None, **values: object) -> Response:
+    """``key`` names the title, and without ``words`` those as well."""
+    speech = _speech(request)
+    if words is None:
+        words = speech.say(f"console.problem.{key}.words", **values)
     if wants_json(request):
         return JSONResponse({"problem": words}, status)
+    title = speech.say(f"console.problem.{key}.title", **values)
     here: Console = request.app.state.console
     template = "components/problem_part.html" if by_htmx(request) else "components/problem.html"
-    return here.pages.response(request, template, status=status, title=title, words=words)
+    return here.pages.response(request, template, status=status, agent=_agent(request), title=title, words=words)
+
+
+def _speech(request: Request) -> Speech:
+    here: Console = request.app.state.console
+    return here.pages.speech(request, _agent(request))
+
+
+def _agent(request: Request) -> Agent | None:
+    """Who asks, if they are signed in."""
+    return getattr(request.state, "reader", None)

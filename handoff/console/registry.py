@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from fastapi import APIRouter
 
+from bot.domain.said import Said
 from bot.domain.staff import Agent, OwnPermission, Permission, may
 from handoff.console import pages
 
@@ -43,7 +44,7 @@ class Sign:
     """What the navigation says behind the name of a page."""
 
     count: int = 0
-    words: str = ""
+    words: Sequence[Said] = ()
     """What is wrong there; it is marked."""
 
 
@@ -63,7 +64,7 @@ class Page:
     changes: Needed | None = None
     """What those ask for that change something (every method but GET); the same, if None."""
     label: str = ""
-    """In the navigation, which has no page without one."""
+    """In the navigation, which has no page without one: the key of a phrase."""
     icon: str = ""
     """One of ``components/icons.html``, or the path of an own one, drawn in 24 by 24."""
     path: str = ""

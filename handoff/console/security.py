@@ -9,6 +9,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.domain.said import Said
+
 HEADERS = {
     # No inline script or style, no eval, nothing from elsewhere: text that slipped through as HTML stays inert.
     "Content-Security-Policy": (
@@ -73,4 +75,4 @@ def same_origin(request: Request) -> None:
     # behind a proxy that ends TLS the desk does not know it.
     if site is None and (origin is None or origin.partition("://")[2] == request.headers.get("host")):
         return
-    raise HTTPException(403, "This request came from another site, so it was refused.")
+    raise HTTPException(403, Said("console.problem.foreign"))

@@ -22,8 +22,8 @@ from bot.store import Store
 from handoff.console import console, pages, registry
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.support.words import WORDS
 from tests.support.console import CAPABILITIES, PASSWORD, sign_in
+from tests.support.words import WORDS
 
 WALK = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 

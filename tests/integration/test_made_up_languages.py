@@ -25,8 +25,8 @@ from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, chat, socket_path
 from connectors.web import WebConnector, WebSettings
 from switchboard import wiring
-from tests.support.stand_in_desk import StandInDesk, message
 from tests.peers.telegram import TelegramPeer
+from tests.support.stand_in_desk import StandInDesk, message
 from tests.support.words import made_up
 
 

@@ -3,10 +3,16 @@
 /** The value as it reads: numbers as the locale writes them. */
 const written = (value, locale) => (typeof value === "number" ? new Intl.NumberFormat(locale).format(value) : String(value));
 
-/** The locale for numbers, dates and plural forms: the browser's own where it knows nothing of the page's. */
+const languageOf = (tag) => tag.split("-")[0].toLowerCase();
+
+/**
+ * The locale for numbers, dates and plural forms: the page's, with the region of its reader's browser (24 hours in
+ * en-GB); the browser's own where it knows nothing of the page's language.
+ */
 export function formatsOf(locale) {
+  const own = (navigator.languages ?? []).find((tag) => languageOf(tag) === languageOf(locale));
   try {
-    return Intl.PluralRules.supportedLocalesOf([locale])[0];
+    return Intl.PluralRules.supportedLocalesOf([own ?? locale, locale])[0];
   } catch {
     return undefined;
   }

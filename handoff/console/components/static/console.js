@@ -4,6 +4,7 @@ import { guarding } from "./guard.js";
 import { h } from "./element.js";
 import { AGENT, ROOT } from "./keep.js";
 import { keepingPlace, merge, release, remember } from "./merge.js";
+import { say } from "./say.js";
 
 const features = [];
 const attached = new WeakMap();
@@ -91,9 +92,9 @@ function connect(htmx) {
       if (name === "htmx:afterRequest" && detail.elt === detail.requestConfig.elt) {
         answered(detail);
       } else if (name === "htmx:sendError" || name === "htmx:timeout") {
-        trouble("The desk cannot be reached", detail.requestConfig.elt.id);
+        trouble(say("console.script.unreachable"), detail.requestConfig.elt.id);
       } else if (name === "htmx:responseError" && detail.xhr.status >= 500) {
-        trouble("The desk had a problem. Try again", detail.requestConfig.elt.id);
+        trouble(say("console.script.had_problem"), detail.requestConfig.elt.id);
       }
     },
   });
@@ -109,8 +110,8 @@ function connect(htmx) {
     if (event.detail.xhr.status !== 401 || !wouldLose()) return;
     event.preventDefault();
     trouble("", SIGNED_OUT);
-    const link = h("a", { href: `${ROOT}sign-in`, target: "_blank", rel: "noopener" }, "Sign in again");
-    document.getElementById("trouble").replaceChildren("You are signed out. ", link);
+    const link = h("a", { href: `${ROOT}sign-in`, target: "_blank", rel: "noopener" }, say("console.script.sign_in_again"));
+    document.getElementById("trouble").replaceChildren(`${say("console.script.signed_out")} `, link);
   });
 
   document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -122,7 +123,7 @@ function connect(htmx) {
   });
 
   document.body.addEventListener("htmx:afterSwap", refreshed);
-  document.body.addEventListener("live:late", () => trouble("Reconnecting …"));
+  document.body.addEventListener("live:late", () => trouble(say("console.script.reconnecting")));
   document.body.addEventListener("live:back", () => trouble(""));
 }
 

@@ -1,26 +1,30 @@
-// Time and language as the reader's own.
+// Times in the reader's zone, and what depends on the language of the page.
 
 import { feature } from "./console.js";
+import { formats, say } from "./say.js";
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const exact = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const languages = new Intl.DisplayNames(["en"], { type: "language" });
+const clock = new Intl.DateTimeFormat(formats, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(formats, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat(formats, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const full = new Intl.DateTimeFormat(formats, { dateStyle: "full", timeStyle: "medium" });
+const languages = new Intl.DisplayNames(formats, { type: "language" });
+
+const ago = new Intl.RelativeTimeFormat(formats, { style: "short" });
+const long = Object.fromEntries(
+  ["minute", "hour", "day"].map((unit) => [unit, new Intl.NumberFormat(formats, { style: "unit", unit })]),
+);
 
 function elapsed(since) {
   const minutes = Math.max(0, Math.floor((Date.now() - since) / 60000));
-  if (minutes < 1) return "now";
-  if (minutes < 60) return `${minutes} min`;
-  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h`;
-  return `${Math.floor(minutes / 60 / 24)} d`;
+  if (minutes < 60) return [minutes, "minute"];
+  return minutes < 48 * 60 ? [Math.floor(minutes / 60), "hour"] : [Math.floor(minutes / 60 / 24), "day"];
 }
 
 /** How long ago, as the sentence around it needs it: "since" and "for" a moment. */
-function worded(time, ago) {
-  if (time.hasAttribute("data-since")) return ago === "now" ? "just now" : `${ago} ago`;
-  if (time.hasAttribute("data-for")) return ago === "now" ? "under 1 min" : ago;
-  return ago;
+function worded(time, [number, unit]) {
+  if (time.hasAttribute("data-since")) return number ? ago.format(-number, unit) : say("time.just_now");
+  if (number) return long[unit].format(number);
+  return say(time.hasAttribute("data-for") ? "time.under_a_minute" : "time.now");
 }
 
 function localize() {

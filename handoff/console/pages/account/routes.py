@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.domain.history import EventKind
+from bot.domain.said import Refusal, Said
 from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Permission, may
 from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn, address_of
-from handoff.console.pages.sign_in.routes import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
+from handoff.console.pages.sign_in.routes import TOO_MANY, attempt, destination, welcome
 from handoff.console.registry import needs
+from handoff.console.throttle import TRIES, WINDOW
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password
 
+OLD_WRONG = Said("console.account.old_wrong", {"tries": TRIES, "minutes": round(WINDOW / 60)})
+
 router = APIRouter()
+
+
+@router.post("/language")
+async def set_language(
+    request: Request, here: Here, agent: SignedIn, language: Annotated[str, Form()] = ""
+) -> Response:
+    """Chooses the language of the console, on every browser of the agent; none is as each browser says. Leads back."""
+    await here.store.agents.set_locale(agent.id, language if language in here.pages.words.locales else None)
+    return RedirectResponse(destination(request, urlsplit(request.headers.get("referer", "")).path), 303)
 
 
 @router.get("/password")
@@ -31,10 +45,11 @@ async def set_password(
     password: Annotated[str, Form()] = "",
     old: Annotated[str, Form()] = "",
 ) -> Response:
+    speech = here.pages.speech(request, agent)
     if await _old_one_is_needed(request, here, agent):
         tries = attempt(request, agent.name)
         if not here.throttle.admit(*tries):
-            return await _ask(request, here, agent, 429, TOO_MANY)
+            return await _ask(request, here, agent, 429, speech.tell(TOO_MANY))
         known = await here.store.agents.password_of(agent.name)
         try:
             right = await verify_password(known and known[1], old)
@@ -43,14 +58,13 @@ async def set_password(
             raise
         if not right:
             await here.store.events.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
-            return await _ask(request, here, agent, 403, f"The old password is wrong. {AFTER_TRIES}")
+            return await _ask(request, here, agent, 403, speech.tell(OLD_WRONG))
         here.throttle.forget(*tries)
     try:
         # Ends every session of the agent, this one too: whoever else was signed in is out.
         await here.staff.set_password(agent, password, by=agent, address=address_of(request))
     except ValueError as refused:
-        words = str(refused)
-        return await _ask(request, here, agent, 422, f"{words[:1].upper()}{words[1:].rstrip('.')}.")
+        return await _ask(request, here, agent, 422, speech.refusal(refused))
     home = destination(request, "")
     nameless = agent.public_name is None and may(agent, Permission.MANAGE_AGENTS)
     return await welcome(request, here, agent, f"{home}public-name" if nameless else home)
@@ -87,11 +101,10 @@ async def ask_for_public_name(request: Request, here: Here, agent: SignedIn) -> 
 async def set_public_name(request: Request, here: Here, agent: SignedIn, name: Annotated[str, Form()] = "") -> Response:
     try:
         if not name.strip():
-            raise ValueError("write the name that customers shall see, or choose Later")
+            raise Refusal("write the name that customers shall see, or choose Later", "refusal.write_name")
         await here.staff.show_as(agent, name, by=agent)
     except ValueError as refused:
-        words = str(refused)
-        return _name(request, here, agent, name, 422, f"{words[:1].upper()}{words[1:]}.")
+        return _name(request, here, agent, name, 422, here.pages.speech(request, agent).refusal(refused))
     return RedirectResponse(destination(request, ""), 303)
 
 

@@ -11,7 +11,7 @@ PAGE = Page(
     router=router,
     permission=Permission.VIEW_AGENTS,
     changes=Permission.MANAGE_AGENTS,
-    label="Agents",
+    label="console.page.agents",
     icon="people",
     place=40,
 )

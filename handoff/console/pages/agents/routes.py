@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bot.domain.said import Refusal, Said
 from bot.domain.staff import MAX_NAME, MAX_PUBLIC_NAME, Agent, Role
 from handoff.console.context import Console, Here, SignedIn
 from handoff.console.shell import show
@@ -18,14 +19,8 @@ from handoff.staff import LINK_VALID
 AgentId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Word = Annotated[str, Form()]
 
-_DONE = {
-    "name": "The name to sign in with is changed.",
-    "public-name": "Customers see the new name from the next time that the agent joins a chat.",
-    "role": "The role is changed, at once and in every open page.",
-    "sessions": "Signed out everywhere.",
-    "disabled": "Disabled and signed out everywhere. What was in hand is back in the queue.",
-    "enabled": "Enabled. They sign in with their old password, or with a new link.",
-}
+_DONE = frozenset({"name", "public-name", "role", "sessions", "disabled", "enabled"})
+"""What a page is led back to after: ``console.agents.done.…`` says each."""
 
 router = APIRouter()
 
@@ -44,13 +39,15 @@ async def add(
         token = await here.staff.link(who, by=admin)
     except ValueError as refused:
         typed = {"name": name, "public_name": public_name, "role": role}
-        return await _all(request, here, admin, typed, _sentence(refused), status=422)
-    return await _one(request, here, admin, who.id, token=token, done=f"{who.name} is added.")
+        return await _all(request, here, admin, typed, refused, status=422)
+    done = Said("console.agents.done.added", {"name": who.name})
+    return await _one(request, here, admin, who.id, token=token, done=done)
 
 
 @router.get("/agents/{agent_id}")
 async def agent(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, done: str = "") -> Response:
-    return await _one(request, here, admin, agent_id, done=_DONE.get(done))
+    was_done = Said(f"console.agents.done.{done}") if done in _DONE else None
+    return await _one(request, here, admin, agent_id, done=was_done)
 
 
 @router.post("/agents/{agent_id}/link")
@@ -60,7 +57,7 @@ async def link(request: Request, here: Here, admin: SignedIn, agent_id: AgentId)
     try:
         token = await here.staff.link(who, by=admin)
     except ValueError as refused:
-        return await _one(request, here, admin, agent_id, problem=_sentence(refused), status=422)
+        return await _one(request, here, admin, agent_id, problem=refused, status=422)
     return await _one(request, here, admin, agent_id, token=token)
 
 
@@ -111,7 +108,7 @@ async def _act(
     try:
         await deed
     except ValueError as refused:
-        return await _one(request, here, admin, agent_id, problem=_sentence(refused), status=422)
+        return await _one(request, here, admin, agent_id, problem=refused, status=422)
     home = f"{request.scope['root_path']}/"
     # Who is no admin any more has no business here.
     is_over = agent_id == admin.id and done in ("role", "disabled")
@@ -120,13 +117,8 @@ async def _act(
 
 def _role(name: str) -> Role:
     if name not in set(Role):
-        raise ValueError(f"choose one of the roles: {', '.join(Role)}")
+        raise Refusal(f"choose one of the roles: {', '.join(Role)}", "refusal.choose_role")
     return Role(name)
-
-
-def _sentence(refused: ValueError) -> str:
-    words = str(refused)
-    return f"{words[:1].upper()}{words[1:]}."
 
 
 async def _all(
@@ -134,7 +126,7 @@ async def _all(
     here: Console,
     admin: Agent,
     typed: dict[str, str] | None = None,
-    problem: str | None = None,
+    problem: ValueError | None = None,
     status: int = 200,
 ) -> Response:
     return await show(
@@ -145,7 +137,7 @@ async def _all(
         status=status,
         colleagues=await here.store.agents.staff(),
         typed=typed or {"name": "", "public_name": "", "role": Role.AGENT.value},
-        problem=problem,
+        problem=problem and here.pages.speech(request, admin).refusal(problem),
         most=MAX_NAME,
         most_public=MAX_PUBLIC_NAME,
     )
@@ -158,8 +150,8 @@ async def _one(
     agent_id: int,
     *,
     token: str | None = None,
-    done: str | None = None,
-    problem: str | None = None,
+    done: Said | None = None,
+    problem: ValueError | None = None,
     status: int = 200,
 ) -> Response:
     root = request.scope["root_path"]
@@ -173,8 +165,8 @@ async def _one(
         sessions=await here.store.agents.sessions(agent_id),
         link=token and f"{request.url.scheme}://{request.url.netloc}{root}/sign-in/{token}",
         link_hours=int(LINK_VALID.total_seconds() // 3600),
-        done=done,
-        problem=problem,
+        done=done and here.pages.speech(request, admin).tell(done),
+        problem=problem and here.pages.speech(request, admin).refusal(problem),
         most=MAX_NAME,
         most_public=MAX_PUBLIC_NAME,
     )

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.domain.conversation import NotFound
+from bot.domain.said import Said
 from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, MessageId, SignedIn, by_htmx
 from handoff.console.registry import Sign
@@ -78,4 +79,4 @@ async def _page(request: Request, here: Console, agent: Agent) -> Response:
 async def sign(here: Console) -> Sign:
     """How much work is set aside."""
     count = await here.store.dead_letters.count()
-    return Sign(count, "something is set aside" if count else "")
+    return Sign(count, [Said("console.aside.sign")] if count else [])

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.domain.channel import ChannelState, ChannelStatus
+from bot.domain.said import Said
 from handoff.console.context import Console, Here, SignedIn, by_htmx
 from handoff.console.registry import Sign
 from handoff.console.shell import show
@@ -50,16 +51,16 @@ class Channel:
         return Standing(self.status.state.value)
 
     @property
-    def trouble(self) -> str | None:
-        """What is wrong with it, behind its name; None if nothing needs anybody."""
+    def trouble(self) -> Said | None:
+        """What is wrong with it; None if nothing needs anybody."""
         match self.standing:
             case Standing.OFF:
-                return "is off"
+                return Said("console.channels.trouble.off", {"channel": self.name})
             case Standing.CONNECTING if self.status and self.now - self.status.since > PATIENCE:
-                return "cannot connect"
+                return Said("console.channels.trouble.connecting", {"channel": self.name})
             # One that was taken out of the configuration is missed by nobody.
             case Standing.NOWHERE if self.ours:
-                return "is not running"
+                return Said("console.channels.trouble.nowhere", {"channel": self.name})
         return None
 
     @property
@@ -92,4 +93,4 @@ async def channels(request: Request, here: Here, agent: SignedIn) -> Response:
 
 async def sign(here: Console) -> Sign:
     """The channels that somebody should look at, and what is wrong with them."""
-    return Sign(words="; ".join(f"{one.name} {one.trouble}" for one in await read_channels(here) if one.trouble))
+    return Sign(words=[one.trouble for one in await read_channels(here) if one.trouble])

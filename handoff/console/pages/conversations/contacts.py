@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.domain.conversation import Contact, NotFound
+from bot.domain.said import Refusal
 from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, SignedIn
 from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, Tab, act
@@ -64,7 +65,7 @@ async def _link(here: Console, agent: Agent, conversation_id: int, other: int) -
     try:
         await here.desk.link(contact.id, other, agent)
     except NotFound as error:
-        raise ValueError("that contact is not known any more; search again") from error
+        raise Refusal("that contact is not known any more; search again", "refusal.contact_gone") from error
 
 
 @router.post("/conversations/{conversation_id}/links/{link_id}/undo")

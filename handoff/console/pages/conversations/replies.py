@@ -15,11 +15,11 @@ from starlette.responses import Response
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
 from bot.domain.message import File, Message
+from bot.domain.said import Refusal, Said
 from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, MessageId, NotSignedIn, SignedIn
 from handoff.console.media import media_type_of, safe_name
 from handoff.console.pages.conversations.views import MAX_FILES, MAX_UPLOAD, ConversationId, Opened, act
-from handoff.console.rendering import file_size
 
 MAX_FORM = MAX_UPLOAD + 1024 * 1024
 
@@ -45,7 +45,7 @@ async def _written(request: Request, agent: SignedIn) -> Written:
         form = await request.form(max_files=2 * MAX_FILES, max_fields=10)
     except ClientDisconnect as error:
         # The page was left, or its line broke: it sends this again under the same number.
-        raise HTTPException(400, "The message broke off before all of it was here.") from error
+        raise HTTPException(400, Said("console.problem.broken_off")) from error
     if "agent" in form and _number(form, "agent") != agent.id:
         # A page stayed open while somebody else signed in: its words are not theirs.
         raise NotSignedIn
@@ -126,10 +126,10 @@ _MODES = ("reply", "note")
 
 async def _write(here: Console, agent: Agent, conversation_id: int, written: Written) -> Message:
     if written.mode not in _MODES:
-        raise ValueError("choose whether this is a reply or a private note")
+        raise Refusal("choose whether this is a reply or a private note", "refusal.mode")
     if written.mode == "note":
         if written.files:
-            raise ValueError("files cannot be added to a private note; choose Reply")
+            raise Refusal("files cannot be added to a private note; choose Reply", "refusal.note_files")
         return await here.desk.note(conversation_id, agent, written.text, submission=written.submission)
     channel, can = await _capabilities(here, conversation_id)
     files = [await _file(upload, channel, can) for upload in _admitted(written.files, channel, can)]
@@ -142,27 +142,38 @@ async def _write(here: Console, agent: Agent, conversation_id: int, written: Wri
     except NotFound as error:
         if reply_to is None:
             raise
-        raise ValueError("the message that you quote is not there any more") from error
+        raise Refusal("the message that you quote is not there any more", "refusal.quote_gone") from error
 
 
 def _admitted(files: Sequence[UploadFile], channel: str, can: Capabilities) -> Sequence[UploadFile]:
     if files and not can.attachments:
-        raise ValueError(f"files cannot be sent on {channel}")
+        raise Refusal(f"files cannot be sent on {channel}", "refusal.no_files", channel=channel)
     if len(files) > MAX_FILES:
-        raise ValueError(f"{len(files)} files are too many; at most {MAX_FILES} can be sent at once")
+        words = f"{len(files)} files are too many; at most {MAX_FILES} can be sent at once"
+        raise Refusal(words, "refusal.too_many_files", n=len(files), most=MAX_FILES)
     if sum(one.size or 0 for one in files) > MAX_UPLOAD:
-        raise ValueError(f"the files are too large together; at most {file_size(MAX_UPLOAD)} can be sent at once")
+        most = _megabytes(MAX_UPLOAD)
+        raise Refusal(f"the files are too large together; at most {most}", "refusal.files_too_large", most=most)
     return files
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.3g} MB"
 
 
 async def _file(upload: UploadFile, channel: str, can: Capabilities) -> File:
     name = safe_name(upload.filename or "") or "file"
     size = upload.size or 0
     if not size:
-        raise ValueError(f"the file {name} is empty")
+        raise Refusal(f"the file {name} is empty", "refusal.file_empty", name=name)
     if size > can.max_file:
-        raise ValueError(
-            f"the file {name} has {file_size(size)}; at most {file_size(can.max_file)} can be sent on {channel}"
+        raise Refusal(
+            f"the file {name} has {_megabytes(size)}; at most {_megabytes(can.max_file)} can be sent on {channel}",
+            "refusal.file_too_large",
+            name=name,
+            size=_megabytes(size),
+            most=_megabytes(can.max_file),
+            channel=channel,
         )
     content = await upload.read()
     return File(name, media_type_of(content, upload.content_type or ""), content)
@@ -182,7 +193,7 @@ async def edit(
         try:
             await here.desk.edit(message_id, agent, text)
         except NotFound as error:
-            raise ValueError(_GONE) from error
+            raise Refusal(_GONE, "refusal.reply_gone") from error
 
     return await act(request, here, agent, conversation_id, deed(), refused=Opened(edit=message_id, text=text))
 
@@ -196,7 +207,7 @@ async def delete(
         try:
             await here.desk.delete(message_id, agent)
         except NotFound as error:
-            raise ValueError(_GONE) from error
+            raise Refusal(_GONE, "refusal.reply_gone") from error
 
     return await act(request, here, agent, conversation_id, deed())
 
@@ -211,7 +222,7 @@ async def retry(
         try:
             await here.store.dead_letters.retry_delivery(message_id)
         except NotFound as error:
-            raise ValueError("this message is on its way already, or there") from error
+            raise Refusal("this message is on its way already, or there", "refusal.on_its_way") from error
 
     return await act(request, here, agent, conversation_id, deed())
 
@@ -222,7 +233,7 @@ _GONE = "this reply cannot be changed: it is somebody else's, or deleted already
 async def _check_changes(here: Console, conversation_id: int) -> None:
     channel, can = await _capabilities(here, conversation_id)
     if not can.edits:
-        raise ValueError(f"what was sent on {channel} cannot be changed any more")
+        raise Refusal(f"what was sent on {channel} cannot be changed any more", "refusal.no_edits", channel=channel)
 
 
 async def _capabilities(here: Console, conversation_id: int) -> tuple[str, Capabilities]:

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.domain.said import Refusal
 from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, SignedIn, by_htmx, page_of
 from handoff.console.pages.conversations.contacts import with_found
@@ -106,7 +107,7 @@ async def transfer(
 async def _transfer(here: Console, agent: Agent, conversation_id: int, to: int, why: str, holder: int | None) -> None:
     colleague = next((one for one in await here.store.agents.all() if one.id == to), None)
     if colleague is None:
-        raise ValueError("choose the colleague who shall have it")
+        raise Refusal("choose the colleague who shall have it", "refusal.choose_colleague")
     await here.desk.transfer(conversation_id, agent, colleague, why, holder=holder)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import Conversation, ConversationState, Link
 from bot.domain.decision import Turn
+from bot.domain.lines import PHRASES, Kind
 from bot.domain.message import Attachment, Author, Message, Visibility
 from bot.domain.staff import Agent, Permission, may
 from bot.pipeline.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
@@ -73,7 +74,7 @@ class View:
         lines, if that is one of these and not why the bot gave it to people."""
         lines = (one for one in reversed(self.messages) if one.author is Author.SYSTEM)
         latest = next((one for one in lines if one.visibility is Visibility.PRIVATE), None)
-        return None if latest is None or latest.text.startswith("Escalated: ") else latest
+        return None if latest is None or _is_escalation(latest) else latest
 
     @property
     def told_in(self) -> tuple[Message, float] | None:
@@ -130,6 +131,11 @@ class View:
             and attachment.kind not in WITHOUT_CONTENT
             and datetime.now(UTC) - message.created_at < GIVE_UP_AFTER
         )
+
+
+def _is_escalation(line: Message) -> bool:
+    # Lines older than the phrases have words alone.
+    return line.text.startswith("Escalated: ") if line.said is None else line.said.key == PHRASES + Kind.ESCALATED
 
 
 async def read_view(here: Console, conversation_id: int) -> View:

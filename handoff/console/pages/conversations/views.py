@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, StateConflict
 from bot.domain.message import Author, Message
+from bot.domain.said import Said
 from bot.domain.staff import Agent
 from handoff.console.context import Console, by_htmx, wants_json
 from handoff.console.pages.conversations.view import View, read_view
@@ -44,6 +45,7 @@ class Tab(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Section:
     heading: str | None
+    """The key of a phrase."""
     rows: Sequence[Conversation]
 
 
@@ -115,7 +117,7 @@ InAddress = Annotated[Opened, Depends(_opened)]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class Problem:
     status: int
     words: str
 
@@ -129,7 +131,7 @@ async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
         mine = await store.conversations.find(assigned, agent_id=agent.id, limit=ROWS)
         held = {one.id for one in mine}
         others = [one for one in await store.conversations.find(assigned, limit=ROWS) if one.id not in held]
-        sections = [Section(None, mine), Section("With colleagues", others)]
+        sections = [Section(None, mine), Section("console.list.with_colleagues", others)]
     else:
         states = {
             Tab.QUEUE: ConversationState.QUEUED,
@@ -162,15 +164,15 @@ async def act(
 ) -> Response:
     """Does it and shows the conversation after it, and the contact that was ``linked``. Where it is refused: why, with
     the words that were written and what was open."""
-    problem: Refusal | None = None
+    problem: Problem | None = None
     done: object = None
+    speech = here.pages.speech(request, agent)
     try:
         done = await deed
     except StateConflict as conflict:
-        problem = Refusal(409, _taken(conflict.conversation))
+        problem = Problem(409, speech.tell(_taken(conflict.conversation)))
     except ValueError as error:
-        words = str(error)
-        problem = Refusal(422, f"{words[:1].upper()}{words[1:]}.")
+        problem = Problem(422, speech.refusal(error))
     if wants_json(request):
         if problem is not None:
             return JSONResponse({"problem": problem.words}, problem.status)
@@ -186,12 +188,12 @@ async def act(
     return await page(request, here, agent, tab, view, refused, problem)
 
 
-def _taken(now: Conversation) -> str:
+def _taken(now: Conversation) -> Said:
     if now.agent is not None:
-        return f"{now.agent.name} has this conversation."
+        return Said("refusal.taken", {"name": now.agent.name})
     if now.state is ConversationState.RESOLVED:
-        return "This conversation is resolved. Reopen it to go on."
-    return "You do not have this conversation. Claim it first."
+        return Said("refusal.resolved")
+    return Said("refusal.not_yours")
 
 
 def fragment(
@@ -201,7 +203,7 @@ def fragment(
     tab: Tab,
     view: View,
     opened: Opened = NOTHING_OPEN,
-    problem: Refusal | None = None,
+    problem: Problem | None = None,
 ) -> Response:
     """The conversation, for a page that shows it."""
     return here.pages.response(
@@ -224,7 +226,7 @@ async def page(
     tab: Tab,
     view: View | None,
     opened: Opened = NOTHING_OPEN,
-    problem: Refusal | None = None,
+    problem: Problem | None = None,
 ) -> Response:
     """The list, and the conversation beside it."""
     return await show(

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from bot.domain.operations import Event
+from bot.domain.said import Said
 from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
 from bot.store.errors import is_transient
@@ -37,7 +38,7 @@ router = APIRouter()
 def _of_the_page(request: Request, agent: SignedIn) -> Agent:
     """The agent; refuses a page of another one: they signed in meanwhile, in another tab of the same browser."""
     if request.headers.get(AGENT, str(agent.id)) != str(agent.id):
-        raise HTTPException(409, f"{agent.name} is signed in now. Load this page again.")
+        raise HTTPException(409, Said("console.problem.other_agent", {"name": agent.name}))
     return agent
 
 
@@ -45,7 +46,7 @@ OfThePage = Annotated[Agent, Depends(_of_the_page)]
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(request: Request, here: Here, _: OfThePage) -> Response:
+async def events(request: Request, here: Here, agent: OfThePage) -> Response:
     async def still_signed_in() -> bool:
         try:
             return await current_agent(request, here) is not None
@@ -63,7 +64,7 @@ async def events(request: Request, here: Here, _: OfThePage) -> Response:
     )
     session = token_hash(request.cookies[SESSION_COOKIE])
     headers = {"Retry-After": "15", "Connection": "close"}
-    refusal = PlainTextResponse("Too many pages of the console are open.", 503, headers)
+    refusal = PlainTextResponse(here.pages.speech(request, agent).say("console.problem.too_many_open"), 503, headers)
     return here.streams.to_agent(session, stream=stream, refusal=refusal)
 
 

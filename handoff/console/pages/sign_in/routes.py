@@ -9,16 +9,16 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bot.domain.said import Said
 from bot.domain.staff import Agent
 from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn, address_of
 from handoff.console.pages.sign_in.browsers import browser_of
-from handoff.console.throttle import MAX_NAME, TRIES, WINDOW
+from handoff.console.throttle import MAX_NAME, WINDOW
 from handoff.passwords import Busy, new_token, token_hash, verify_password
 
 SESSION = timedelta(hours=12)
-WRONG = "The name or the password is wrong."
-TOO_MANY = f"Too many wrong tries. Wait {WINDOW / 60:.0f} minutes, then try again."
-AFTER_TRIES = f"After {TRIES} wrong tries you wait {WINDOW / 60:.0f} minutes."
+WRONG = Said("console.sign_in.wrong")
+TOO_MANY = Said("console.sign_in.too_many", {"n": round(WINDOW / 60)})
 MAX_SIGN_IN = 16 * 1024
 """Bytes of the form that anybody may send."""
 
@@ -44,10 +44,9 @@ async def sign_in(
     name = name.replace("\x00", "").strip()
     tries = attempt(request, name)
 
-    def refused(status: int, problem: str) -> Response:
-        return here.pages.response(
-            request, "sign_in/sign_in.html", status=status, name=name, next=next, problem=problem
-        )
+    def refused(status: int, problem: Said) -> Response:
+        words = here.pages.speech(request, None).tell(problem)
+        return here.pages.response(request, "sign_in/sign_in.html", status=status, name=name, next=next, problem=words)
 
     if len(name) > MAX_NAME:
         name = ""
@@ -59,7 +58,7 @@ async def sign_in(
         right = await verify_password(known and known[1], password)
     except Busy:
         here.throttle.take_back(*tries)
-        busy = refused(503, "Too many people are signing in right now. Wait a few seconds, then sign in again.")
+        busy = refused(503, Said("console.sign_in.busy"))
         busy.headers["Retry-After"] = "3"
         return busy
     if not right or known is None:
@@ -79,7 +78,7 @@ async def ask_to_redeem(request: Request, here: Here) -> Response:
 async def redeem(request: Request, here: Here, token: str) -> Response:
     agent = await here.store.agents.redeem_sign_in(token_hash(token), address=address_of(request))
     if agent is None:
-        problem = "This link was used already, or its time is over. Ask for a new one."
+        problem = here.pages.speech(request, None).say("console.sign_in.link_used")
         return here.pages.response(request, "sign_in/sign_in_link.html", status=410, problem=problem)
     return await welcome(request, here, agent, destination(request, "") + "password", by_link=True)
 

@@ -1,5 +1,7 @@
 // The pages about agents: a link is copied with one press. Everything works without this.
 
+import { say } from "../components/say.js";
+
 import { feature } from "../components/console.js";
 
 feature({
@@ -23,11 +25,11 @@ feature({
 async function copy(box, said) {
   try {
     await navigator.clipboard.writeText(box.value);
-    said.textContent = "Copied.";
+    said.textContent = say("console.script.copied");
   } catch {
     // No clipboard over plain HTTP: it is selected for the reader's own keys.
     box.focus();
     box.select();
-    said.textContent = "The browser does not let pages copy here. It is selected: press Ctrl+C or ⌘C.";
+    said.textContent = say("console.script.copy_yourself");
   }
 }

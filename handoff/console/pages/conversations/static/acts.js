@@ -9,6 +9,7 @@ import { chosenFor } from "./files.js";
 import { guard, guarding } from "../components/guard.js";
 import { h } from "../components/element.js";
 import { unsettled } from "./sending.js";
+import { say } from "../components/say.js";
 
 /** So long after the keyboard brought the agent into a box, Enter may still be meant for what they pressed before. */
 const ENTER_WAIT = 800;
@@ -30,7 +31,6 @@ export const tooSoon = (box) => performance.now() - (moved.get(box) ?? -Infinity
 
 // --- asking ---
 
-const asks = { resolve: "Resolve all the same", "hand-back": "Hand back all the same" };
 
 /** Whether words or files stand unsent in the conversation. */
 function standsUnsent(conversation) {
@@ -39,12 +39,13 @@ function standsUnsent(conversation) {
   return Boolean((form && boxOf(form).value.trim()) || unsettled(conversation).length || chosenFor(conversation).length || changing);
 }
 
-function ask(label, then) {
+function ask(act, then) {
+  const label = say(`console.script.all_the_same.${act}`);
   const dialog = h("dialog", { class: "ask", role: "alertdialog", "aria-labelledby": "ask-unsent" },
-    h("p", { id: "ask-unsent" }, `You have words here that are not sent. ${label}?`),
+    h("p", { id: "ask-unsent" }, say(`console.script.unsent_ask.${act}`)),
     h("div", { class: "choices" },
       h("button", { type: "button", class: "danger", "data-final": true, onclick: () => { dialog.close(); then(); } }, label),
-      h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Cancel")));
+      h("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, say("console.script.cancel"))));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   guarding(() => dialog.showModal());
@@ -55,7 +56,7 @@ function beforeRequest(event) {
   const [, act, conversation] = event.detail.elt.id.match(/^(resolve|hand-back)-(\d+)$/) ?? [];
   if (!act || !standsUnsent(conversation)) return;
   event.preventDefault();
-  ask(asks[act], () => event.detail.issueRequest(true));
+  ask(act, () => event.detail.issueRequest(true));
 }
 
 // --- after an act ---
@@ -100,11 +101,11 @@ function tellFormerAgent() {
   const gone = yours.get(conversation) && !mine;
   yours.set(conversation, mine);
   if (gone && !givenAway.delete(conversation) && ["assigned", "queued"].includes(standing.dataset.state)) {
-    const words = standing.querySelector(".why")?.textContent ?? "You do not have this conversation any more.";
+    const words = standing.querySelector(".why")?.textContent ?? say("console.script.not_yours");
     document.querySelector(".former")?.remove();
     const alert = h("div", { id: `former-${conversation}`, class: "alert former", role: "alert", "data-stay": true },
       h("span", { dir: "auto" }, words),
-      h("button", { type: "button", class: "plain", "data-dismiss": true, "aria-label": "Dismiss" }, "×"));
+      h("button", { type: "button", class: "plain", "data-dismiss": true, "aria-label": say("console.script.dismiss") }, "×"));
     document.querySelector(".alerts").prepend(alert);
   }
   if (mine) document.querySelector(".former")?.remove();
@@ -123,13 +124,13 @@ function countDown() {
       continue;
     }
     const left = Math.ceil((ends.get(bar) - performance.now()) / 1000);
-    const words = left > 0 ? `Resolved. The customer is told in ${left} s.` : "Resolved. The customer was told.";
+    const words = left > 0 ? say("console.script.told_in", { n: left }) : say("console.script.told");
     const place = bar.querySelector(".told-words");
     if (place.textContent !== words) place.textContent = words;
     if (left > 0 || bar.classList.contains("over")) continue;
     bar.classList.add("over");
     bar.querySelector("form").remove();
-    bar.append(h("button", { type: "button", class: "plain", "data-dismiss": true, "aria-label": "Dismiss" }, "×"));
+    bar.append(h("button", { type: "button", class: "plain", "data-dismiss": true, "aria-label": say("console.script.dismiss") }, "×"));
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { feature } from "../components/console.js";
 import { draftOf, keepDraft, onDraft, reconciled, taken } from "./drafts.js";
+import { say } from "../components/say.js";
 
 /** Boxes that were filled, and their forms. */
 const filled = new WeakSet();
@@ -50,7 +51,7 @@ function show(box, { mode, words }) {
 export function follow(form) {
   const reply = modeOf(form) === "reply";
   const box = boxOf(form);
-  box.placeholder = reply ? "Write to the customer…" : "Write a note for colleagues…";
+  box.placeholder = say(reply ? "console.script.write_reply" : "console.script.write_note");
   box.required = !reply || !form.querySelector(".chosen li");
   const send = form.querySelector(".send");
   send.disabled = "waiting" in send.dataset || (reply && !maySend(form));

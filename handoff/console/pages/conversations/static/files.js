@@ -2,16 +2,19 @@
 
 import { feature } from "../components/console.js";
 import { composer, follow, modeOf } from "./boxes.js";
+import { formats, say } from "../components/say.js";
 
 /** What is chosen and not sent yet, by conversation: neither updates nor another conversation lose it; leaving the page does. */
 const chosen = new Map();
 
 export function size(bytes) {
-  for (const unit of ["bytes", "KB", "MB"]) {
-    if (bytes < 1000) return `${bytes} ${unit}`;
-    bytes = Math.floor(bytes / 1000);
+  let [value, unit] = [Number(bytes), "byte"];
+  for (const larger of ["kilobyte", "megabyte", "gigabyte"]) {
+    if (value < 1000) break;
+    [value, unit] = [value / 1000, larger];
   }
-  return `${bytes} GB`;
+  const shown = value < 10 ? Math.round(value * 10) / 10 : Math.floor(value);
+  return new Intl.NumberFormat(formats, { style: "unit", unit, unitDisplay: unit === "byte" ? "long" : "short" }).format(shown);
 }
 
 /** Says in the composer why something was not taken. */
@@ -41,20 +44,20 @@ function choose(files) {
   const form = composer();
   const channel = document.querySelector(".conversation")?.dataset.channel;
   const attach = document.querySelector(".attach");
-  if (!attach) return refuse([`Files cannot be sent on ${channel}.`]);
+  if (!attach) return refuse([say("console.script.files.none_here", { channel })]);
   if (modeOf(form) !== "reply") {
     showChosen();
-    return refuse(["Notes take no files. Choose Reply to send files to the customer."]);
+    return refuse([say("console.script.files.notes_none")]);
   }
   const { files: id, max, total, most } = attach.dataset;
   const kept = chosenFor(id);
   const problems = [];
   for (const file of files) {
     const sum = kept.reduce((bytes, one) => bytes + one.size, file.size);
-    if (!file.size) problems.push(`${file.name} is empty.`);
-    else if (file.size > max) problems.push(`${file.name} has ${size(file.size)}; at most ${size(max)} can be sent on ${channel}.`);
-    else if (kept.length >= most) problems.push(`${file.name} was left out: at most ${most} files can be sent at once.`);
-    else if (sum > total) problems.push(`${file.name} was left out: at most ${size(total)} can be sent at once.`);
+    if (!file.size) problems.push(say("console.script.files.empty", { name: file.name }));
+    else if (file.size > max) problems.push(say("console.script.files.too_large", { name: file.name, size: size(file.size), most: size(max), channel }));
+    else if (kept.length >= most) problems.push(say("console.script.files.too_many", { name: file.name, most: Number(most) }));
+    else if (sum > total) problems.push(say("console.script.files.too_much", { name: file.name, most: size(total) }));
     else kept.push(file);
   }
   chosen.set(id, kept);
@@ -79,7 +82,7 @@ function showChosen() {
       remove.type = "button";
       remove.className = "plain";
       remove.textContent = "×";
-      remove.setAttribute("aria-label", `Remove ${file.name}`);
+      remove.setAttribute("aria-label", say("console.script.files.remove", { name: file.name }));
       remove.addEventListener("click", () => {
         kept.splice(index, 1);
         showChosen();

@@ -3,6 +3,7 @@
 import { focusOn } from "./acts.js";
 import { composer } from "./boxes.js";
 import { feature } from "../components/console.js";
+import { say } from "../components/say.js";
 
 function showOpen() {
   const open = document.querySelector("#conversation > article")?.id.replace("conversation-", "row-");
@@ -18,7 +19,7 @@ function announceQueue() {
   const tab = document.getElementById("tab-of-queue");
   if (!tab) return;
   const now = Number(tab.dataset.count);
-  if (now > waiting) document.getElementById("announcement").textContent = `New in the queue. ${now} waiting.`;
+  if (now > waiting) document.getElementById("announcement").textContent = say("console.script.queue_news", { n: now });
   waiting = now;
 }
 

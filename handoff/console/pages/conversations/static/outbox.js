@@ -5,6 +5,7 @@
 // conversation one is sent at a time, in their order. What a window leaves behind, another one sends.
 
 import { AGENT, kept, newId, parsed, ROOT, TAB } from "../components/keep.js";
+import { say } from "../components/say.js";
 
 const prefix = `outbox:${AGENT}:`;
 const TIMEOUT = 15_000;
@@ -16,8 +17,6 @@ const SIGNED_OUT_PAUSE = 4_000;
 const GONE_AFTER = 45_000;
 const GONE_WITH_FILES_AFTER = 5 * 60_000;
 
-const UNREADABLE = "The page was closed before its files were sent. Choose them again.";
-const TOO_LARGE = "The server before the desk takes no files that large.";
 
 function valid(item) {
   return item && typeof item.id === "string" && typeof item.text === "string" && ["reply", "note"].includes(item.mode);
@@ -135,7 +134,7 @@ export class Outbox {
     item.owner = TAB;
     if (item.names.length && !this.#files.has(item.id) && item.state !== "refused") {
       item.state = "refused";
-      item.why = UNREADABLE;
+      item.why = say("console.script.closed_before");
     }
     this.#keep(item);
     this.changed(item);
@@ -191,7 +190,7 @@ export class Outbox {
       this.#become(item, "waiting");
       return Math.max(retryAfter, backoff);
     }
-    item.why = said?.problem ?? (status === 413 ? TOO_LARGE : `The desk refused it (${status}).`);
+    item.why = said?.problem ?? (status === 413 ? say("console.script.proxy_too_large") : say("console.script.refused", { status: String(status) }));
     this.#become(item, "refused");
     return null;
   }

@@ -8,6 +8,7 @@ import { h } from "../components/element.js";
 import { ROOT } from "../components/keep.js";
 import { keepingPlace } from "../components/merge.js";
 import { Outbox } from "./outbox.js";
+import { formats, say } from "../components/say.js";
 
 const outbox = new Outbox({ changed });
 /** What stands in the thread, by submission. */
@@ -28,7 +29,7 @@ export const unsettled = (conversation) => outbox.unsettled(conversation);
 /** Words of another window that must not come into a box of the other mode. */
 function standAside(conversation, { mode, words }) {
   if (!mode) return;
-  outbox.setAside({ conversation, who: whose(), mode, text: words, aside: true }, "You wrote this in another window, while this one held something else.");
+  outbox.setAside({ conversation, who: whose(), mode, text: words, aside: true }, say("console.script.other_window"));
 }
 
 const whose = () => document.querySelector(".who h1")?.textContent.trim() ?? "";
@@ -104,7 +105,7 @@ function takeBack(item, form, given) {
   putBack(form, { mode: item.mode, words: item.text }, given);
   giveBackFiles(item.conversation, files);
   if (quoting && !form.querySelector(".quoting")) form.querySelector(".composer-top").after(quoting);
-  if (item.why) refuse([`Not sent. ${item.why}`]);
+  if (item.why) refuse([say("console.script.not_sent", { why: item.why })]);
 }
 
 /** What the agent asks back. Words never come into a box that holds some of the other mode. */
@@ -112,7 +113,7 @@ function edit(item) {
   const form = composerFor(item.conversation);
   if (!form) return;
   if (boxOf(form).value && modeOf(form) !== item.mode) {
-    refuse([`The box holds ${modeOf(form) === "note" ? "a private note" : "a reply"}. Send or clear it first.`]);
+    refuse([say(`console.script.box_holds.${modeOf(form)}`)]);
     return;
   }
   takeBack(item, form, false);
@@ -124,7 +125,7 @@ function edit(item) {
 function show(item) {
   const place = document.getElementById(`unsent-${item.conversation}`);
   if (!place) return;
-  const kind = item.mode === "note" ? "Private note" : "Reply";
+  const kind = say(`console.script.kind.${item.mode}`);
   let entry = shown.get(item.id);
   if (!entry) {
     const icon = document.querySelector(`.mode input[value=${item.mode}] + span .icon`)?.cloneNode(true);
@@ -140,7 +141,7 @@ function show(item) {
     place.insertBefore(entry, later ?? null);
   }
   entry.dataset.state = item.state;
-  entry.setAttribute("aria-label", `${kind}, ${{ sending: "sending", sent: "at the desk", refused: "not sent" }[item.state] ?? "not sent yet"}`);
+  entry.setAttribute("aria-label", say(`console.script.entry.${["sending", "sent", "refused"].includes(item.state) ? item.state : "waiting"}`, { kind }));
   const foot = entry.querySelector(".foot");
   const words = status(item);
   // What can be pressed is not replaced under the pointer.
@@ -153,22 +154,23 @@ function show(item) {
 const atOf = (element) => outbox.items.find((item) => item.id === element.dataset.id)?.at ?? 0;
 
 function status(item) {
-  const percent = item.progress == null ? "" : item.progress < 1 ? ` ${Math.floor(100 * item.progress)} %` : "";
+  const part = item.progress != null && item.progress < 1;
+  const percent = part && new Intl.NumberFormat(formats, { style: "percent" }).format(Math.floor(100 * item.progress) / 100);
   switch (item.state) {
-    case "sending": return `Sending …${percent}`;
-    case "sent": return "sent to the desk";
-    case "signed-out": return "Not sent yet. Sign in again, and it is sent.";
-    case "refused": return `Not sent. ${item.why ?? ""}`;
-    default: return `Not sent yet, trying again …${percent}`;
+    case "sending": return part ? say("console.script.sending_part", { percent }) : say("console.script.sending");
+    case "sent": return say("console.script.at_desk");
+    case "signed-out": return say("console.script.sign_in_to_send");
+    case "refused": return say("console.script.not_sent", { why: item.why ?? "" });
+    default: return part ? say("console.script.trying_part", { percent }) : say("console.script.trying");
   }
 }
 
 function actions(item) {
   const button = (label, onclick, more = {}) => h("button", { type: "button", class: "small", onclick, ...more }, label);
-  if (item.state === "waiting") return [button("Try now", () => outbox.flush())];
-  if (item.state === "signed-out") return [h("a", { class: "button small", href: `${ROOT}sign-in`, target: "_blank", rel: "noopener" }, "Sign in")];
+  if (item.state === "waiting") return [button(say("console.script.try_now"), () => outbox.flush())];
+  if (item.state === "signed-out") return [h("a", { class: "button small", href: `${ROOT}sign-in`, target: "_blank", rel: "noopener" }, say("console.script.sign_in"))];
   if (item.state !== "refused") return [];
-  return [button("Edit", () => edit(item)), button("Discard", () => outbox.drop(item.id), { "data-final": true })];
+  return [button(say("console.script.edit"), () => edit(item)), button(say("console.script.discard"), () => outbox.drop(item.id), { "data-final": true })];
 }
 
 /** Says of which conversations, besides the one that is open, something is not sent. */
@@ -177,13 +179,13 @@ function showElsewhere() {
   if (!place) return;
   const found = new Map();
   for (const item of outbox.items) {
-    if (item.conversation !== openId() && !["sending", "sent"].includes(item.state)) found.set(item.conversation, item.who || "a customer");
+    if (item.conversation !== openId() && !["sending", "sent"].includes(item.state)) found.set(item.conversation, item.who || say("console.script.a_customer"));
   }
   const links = [...found].flatMap(([id, who]) => [" ", h("a", { href: `${ROOT}conversations/${id}?tab=mine` }, h("bdi", {}, who))]);
   const words = [...found].map(String).join();
   if (place.dataset.of === words) return;
   place.dataset.of = words;
-  place.replaceChildren(...(links.length ? ["Not sent yet to:", ...links] : []));
+  place.replaceChildren(...(links.length ? [say("console.script.not_sent_to"), ...links] : []));
 }
 
 function showUnsent() {

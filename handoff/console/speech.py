@@ -1,0 +1,145 @@
+"""The desk's values in words of one language."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from bot.domain.decision import Turn
+from bot.domain.message import Message, MessageFormat
+from bot.domain.said import Refusal, Said
+from bot.pipeline.rendering import plain
+from bot.ports import Words
+
+PREVIEW = 160
+BRIEF = 500
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
+_PLACE = re.compile("\x00(\\w+)\x00")
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What templates and routes say, in ``locale``."""
+
+    words: Words
+    locale: str
+
+    def say(self, key: str, /, **values: object) -> str:
+        """A phrase as plain text."""
+        return self.words.say(key, self.locale, **values)
+
+    def tell(self, said: Said) -> str:
+        return self.say(said.key, **said.values)
+
+    def html(self, key: str, /, **values: object) -> Markup:
+        """A phrase in a template: ``**so**`` is bold in it, and what fills it is markup only where it is marked so."""
+        numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
+        places = {name: f"\0{name}\0" for name in values.keys() - numbers.keys()}
+        text = _BOLD.sub(r"<b>\1</b>", escape(self.say(key, **numbers, **places)))
+        return Markup(_PLACE.sub(lambda match: escape(values[match[1]]), text))  # noqa: S704 (escaped, all of it)
+
+    def refusal(self, error: Exception) -> str:
+        """Why something was refused."""
+        if isinstance(error, Refusal):
+            return self.tell(error.said)
+        words = str(error)
+        return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+    @property
+    def globals(self) -> Mapping[str, Any]:
+        return {
+            "say": self.html,
+            "locale": self.locale,
+            "direction": self.words.direction(self.locale),
+            "bdi": partial(_marked, "bdi"),
+            "bold": lambda text: Markup('<b dir="auto">{}</b>').format(text),
+            "struck": partial(_marked, "s"),
+            "verdict": self.verdict,
+            "script_words": self.script_words(),
+        }
+
+    @property
+    def filters(self) -> Mapping[str, Callable[..., Any]]:
+        return {
+            "told": self.tell,
+            "label": self.label,
+            "line": self.line,
+            "preview": self.preview,
+            "brief": self.brief,
+            "kind": self.kind,
+            "display_name": self.display_name,
+            "number": partial(_in, self.words.number, self.locale),
+            "percent": partial(_in, self.words.percent, self.locale),
+            "file_size": partial(_in, self.words.size, self.locale),
+            "seconds": partial(_in, self.words.duration, self.locale),
+            "ago": partial(_in, self.words.ago, self.locale),
+            "utc": partial(_in, self.words.moment, self.locale),
+        }
+
+    def script_words(self) -> Markup:
+        """For the scripts of a page: their phrases as JSON, which no text in it can end."""
+        phrases = {**self.words.section("console.script", self.locale), **self.words.section("time", self.locale)}
+        return Markup(json.dumps(phrases, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704 (no tag can begin)
+
+    def label(self, text: str) -> str:
+        """The phrase of that key; any other text, as a page of an installed package may have it, as it is."""
+        return self.say(text) if self.words.has(text) else text
+
+    def line(self, message: Message) -> str:
+        """What a line of the desk's says; one that was written before lines were phrases, in its own words."""
+        if message.said is None:
+            return message.text
+        values = dict(message.said.values)
+        if "reason" in values:
+            values["reason"] = self.say(f"console.reason.{values['reason']}")
+        words = self.say(message.said.key, **values)
+        if why := values.get("why"):
+            return self.say("console.line.because", line=words, why=why)
+        if topics := values.get("topics"):
+            words += f" {self.say('console.line.ranking', topics=topics)}"
+        return words
+
+    def kind(self, kind: str) -> str:
+        """A kind of attachment."""
+        key = f"console.attachment.{kind}"
+        return self.say(key if self.words.has(key) else "console.attachment.other")
+
+    def preview(self, message: Message) -> str:
+        """One line of a message, for a list."""
+        text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text[: 4 * PREVIEW]
+        line = " ".join(text.split())
+        if not line and message.attachments:
+            line = ", ".join(self.kind(attachment.kind) for attachment in message.attachments)
+        return line if len(line) <= PREVIEW else line[:PREVIEW].rstrip() + "…"
+
+    def brief(self, message: Message) -> str:
+        """A message in a history that is only looked into."""
+        text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text
+        files = "".join(f"[{attachment.name or self.kind(attachment.kind)}]" for attachment in message.attachments)
+        text = "\n".join(filter(None, [text.strip(), files]))
+        return text if len(text) <= BRIEF else text[:BRIEF].rstrip() + "…"
+
+    def verdict(self, turn: Turn) -> str:
+        """What the bot made of a message, in one line: ``answered fee_explained · 97%``."""
+        best = next((ranked for ranked in turn.ranking if ranked.name == turn.topic), turn.ranking[0])
+        confidence = self.words.percent(best.confidence, self.locale)
+        return self.say(f"console.message.verdict.{turn.action or 'answer'}", topic=best.name, confidence=confidence)
+
+    def display_name(self, name: str, otherwise: str | None = None) -> str:
+        """Without the marks that would turn letters around: nobody looks like somebody else."""
+        return _DIRECTIONS.sub("", name).strip() or (self.say("console.visitor") if otherwise is None else otherwise)
+
+
+def _marked(tag: str, text: object) -> Markup:
+    return Markup("<{0}>{1}</{0}>").format(Markup(tag), text)  # noqa: S704 (one of our own tags)
+
+
+def _in(written: Callable[[Any, str], str], locale: str, value: object) -> str:
+    return written(value, locale)

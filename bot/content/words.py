@@ -23,6 +23,7 @@ from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
 from bot.content.problems import ContentError
+from bot.domain.said import Size
 from bot.ports import Phrase
 from bot.settings import ROOT
 
@@ -156,6 +157,8 @@ class Words:
 
     def _written(self, given: Mapping[str, object], match: re.Match[str], locale: str) -> str:
         value = given.get(match[1], match[0])
+        if isinstance(value, Size):
+            return self.size(value, locale)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return self.number(value, locale) if is_number else str(value)  # type: ignore[arg-type]
 

@@ -152,13 +152,13 @@ NO_PUBLIC_NAMES = frozenset(
 
 def sign_in_name(text: str) -> str:
     """The name as it is kept. Raises ``ValueError`` for one that is empty, too long, or has marks that nobody sees."""
-    return _name(text, "a name", MAX_NAME)
+    return _name(text, "a name", "refusal.name.", MAX_NAME)
 
 
 def public_name(text: str, brand: str = "") -> str:
     """The name by which customers are to know an agent. Raises ``ValueError`` for one that nobody can be called by, or
     that says only what they do here: ``admin``, ``Support 2``, the ``brand`` itself."""
-    name = _name(text, "a public name", MAX_PUBLIC_NAME)
+    name = _name(text, "a public name", "refusal.public_name.", MAX_PUBLIC_NAME)
     if not any(character.isalpha() for character in name):
         raise Refusal("a public name has at least one letter", "refusal.name_no_letter")
     if _says_no_name(name, brand):
@@ -178,17 +178,17 @@ def as_public_name(name: str, brand: str = "") -> str | None:
         return None
 
 
-def _name(text: str, what: str, most: int) -> str:
+def _name(text: str, what: str, key: str, most: int) -> str:
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not 1 <= len(name) <= most:
-        raise Refusal(f"{what} has 1 to {most} characters", "refusal.name_length", most=most)
+        raise Refusal(f"{what} has 1 to {most} characters", key + "length", most=most)
     unseen = next((character for character in name if unicodedata.category(character)[0] == "C"), None)
     if unseen is not None:
         mark = f"U+{ord(unseen):04X}"
         words = f"{what} has no invisible marks in it, such as {mark}: type it anew"
-        raise Refusal(words, "refusal.name_unseen", mark=mark)
+        raise Refusal(words, key + "unseen", mark=mark)
     if all(unicodedata.category(character)[0] in "MZ" or character in _BLANK for character in name):
-        raise Refusal(f"{what} has something to see in it", "refusal.name_blank")
+        raise Refusal(f"{what} has something to see in it", key + "blank")
     return name
 
 

@@ -75,7 +75,7 @@ def console(
     """
     registry = discover()
     folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
-    assets = Assets(folders, vendor)
+    assets = Assets(folders, vendor, words)
     pages = Pages(words, brand, assets, folders)
     app = FastAPI(
         docs_url=None,

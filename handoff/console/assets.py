@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
+from bot.ports import Words
 from bot.web import STREAM, WORDS
 
 log = structlog.get_logger(__name__)
 
+PHRASES = "words"
+"""The part with what scripts say: a module for each language, ``words/zh.js``."""
 COMPONENTS = Path(__file__).parent / "components"
 _VENDOR = ("htmx.org/dist/htmx.min.js", "idiomorph/dist/idiomorph.min.js")
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -31,7 +35,7 @@ class Assets:
     another by relative addresses, so all files have one version: what changes in one gives all another address.
     """
 
-    def __init__(self, folders: Mapping[str, Path], vendor: Path) -> None:
+    def __init__(self, folders: Mapping[str, Path], vendor: Path, words: Words) -> None:
         self.files = {
             f"{part}/{file.name}": file
             for part, folder in {"components": COMPONENTS, **folders}.items()
@@ -44,6 +48,7 @@ class Assets:
         for path, file in self.files.items():
             if not file.is_file():
                 log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=path)
+        self.phrases = {f"{locale}.js": _phrases(words, locale) for locale in words.locales}
         self.version = self._version()
 
     def _version(self) -> str:
@@ -51,6 +56,8 @@ class Assets:
         for path, file in sorted(self.files.items()):
             if file.is_file():
                 digest.update(path.encode() + hashlib.sha256(file.read_bytes()).digest())
+        for _, script in sorted(self.phrases.items()):
+            digest.update(script)
         return digest.hexdigest()[:12]
 
     def address(self, path: str) -> str:
@@ -70,14 +77,23 @@ class Assets:
 
         @router.get("/static/{version}/{part}/{name}", response_class=Response, responses=_ANSWERS)
         async def asset(version: str, part: str, name: str) -> Response:
+            # While replicas are replaced, a page of one may ask another: what that has is not kept by this address.
+            headers = {"Cache-Control": _FOR_EVER if version == self.version else "no-store"}
+            if part == PHRASES and name in self.phrases:
+                return Response(self.phrases[name], headers=headers, media_type="text/javascript")
             file = self.files.get(f"{part}/{name}")
             if file is None or not file.is_file():
                 raise HTTPException(404)
-            # While replicas are replaced, a page of one may ask another: what that has is not kept by this address.
-            return FileResponse(file, headers={"Cache-Control": _FOR_EVER if version == self.version else "no-store"})
+            return FileResponse(file, headers=headers)
 
         return router
 
 
 _ON_DEMAND = frozenset(file.name for file in STREAM)
 """Loaded by other scripts: one of them runs in a worker."""
+
+
+def _phrases(words: Words, locale: str) -> bytes:
+    """What scripts say, as a module."""
+    said = {**words.section("console.script", locale), **words.section("time", locale)}
+    return f"export default {json.dumps(said, ensure_ascii=False)};\n".encode()

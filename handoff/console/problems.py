@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.domain.said import Said
 from bot.domain.staff import Agent, NotAllowed, roles_with
+from bot.store.errors import is_transient
 from handoff.console.context import Console, by_htmx, page_of, wants_json
 from handoff.console.speech import Speech
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "switchboard.console_pages"
 """The group in which an installed package names its pages: ``reports = "my_package.reports:PAGE"``."""
-_TAKEN = frozenset({"components", "vendor"})
+_TAKEN = frozenset({"components", "vendor", "words"})
 
 T = TypeVar("T", bound=Callable[..., Any])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,7 +61,6 @@ class Speech:
             "bold": lambda text: Markup('<b dir="auto">{}</b>').format(text),
             "struck": partial(_marked, "s"),
             "verdict": self.verdict,
-            "script_words": self.script_words(),
         }
 
     @property
@@ -82,11 +80,6 @@ class Speech:
             "ago": partial(_in, self.words.ago, self.locale),
             "utc": partial(_in, self.words.moment, self.locale),
         }
-
-    def script_words(self) -> Markup:
-        """For the scripts of a page: their phrases as JSON, which no text in it can end."""
-        phrases = {**self.words.section("console.script", self.locale), **self.words.section("time", self.locale)}
-        return Markup(json.dumps(phrases, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704 (no tag can begin)
 
     def label(self, text: str) -> str:
         """The phrase of that key; any other text, as a page of an installed package may have it, as it is."""

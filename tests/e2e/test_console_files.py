@@ -28,7 +28,7 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
             {"name": "large.mov", "mimeType": "video/quicktime", "buffer": bytes(100_001)},
         ]
     )
-    await expect(page.locator(".refused")).to_have_text("large.mov has 100 KB; at most 100 KB can be sent on discord.")
+    await expect(page.locator(".refused")).to_have_text("large.mov has 100 kB; at most 100 kB can be sent on discord.")
     await expect(chosen).to_have_text([re.compile("how.png")])
     hand_over = """([type, name]) => {
         const data = new DataTransfer();

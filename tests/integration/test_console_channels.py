@@ -45,11 +45,11 @@ async def test_a_running_channel_says_since_when_and_what_came_and_went(
     )
     words = (await shown(await sign_in(browser())))["discord"]
     assert words.startswith("[connected] discord @discord Connected since ")
-    assert "(3 h ago)" in words
-    assert re.search(r"Last message received 5 min ago \d\d \w+, \d\d:\d\d UTC", words)
+    assert "(3 hr. ago)" in words
+    assert re.search(r"Last message received 5 min. ago \w+ \d+, \d\d:\d\d UTC", words)
     assert "Lag of that message 0.4 s" in words
-    assert "Last message sent 5 min ago" in words
-    assert "the platform did not answer in time 5 h ago" in words
+    assert "Last message sent 5 min. ago" in words
+    assert "the platform did not answer in time 5 hr. ago" in words
     assert "before the present connection" in words
 
 
@@ -83,7 +83,7 @@ async def test_a_channel_that_nobody_reports_on_runs_nowhere(browser: Browser, s
     await doing(store, "discord", ChannelState.CONNECTED, timedelta(hours=3), updated_at=silent)
     await doing(store, "fax", ChannelState.CONNECTED, timedelta(hours=3), updated_at=silent)
     found = await shown(client)
-    assert "Not running anywhere , last heard of 2 min ago" in found["discord"]
+    assert "Not running anywhere last heard of 2 min. ago" in found["discord"]
     assert "Is the one that runs it stopped?" in found["discord"]
     assert "not among the channels that this desk is set up to run" in found["fax"]
     assert found["web"].startswith("[expected] web Not started yet")

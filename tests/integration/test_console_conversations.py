@@ -108,7 +108,7 @@ async def test_who_does_not_have_the_conversation_cannot_reply_and_keeps_the_wor
     assert not [one for one in await store.messages.of(conversation_id) if one.author is Author.AGENT]
 
 
-@pytest.mark.parametrize(("text", "words"), [("  \n ", "nothing to send"), ("x" * 10_001, "at most 10000")])
+@pytest.mark.parametrize(("text", "words"), [("  \n ", "nothing to send"), ("x" * 10_001, "at most 10,000")])
 async def test_what_cannot_be_sent_is_refused_with_the_reason(
     browser: Browser, store: Store, desk: Desk, mei: Agent, text: str, words: str
 ) -> None:

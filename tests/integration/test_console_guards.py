@@ -138,7 +138,7 @@ async def test_what_the_bot_made_of_a_message_is_shown(browser: Browser, store: 
     conversation_id = await queued(store, decision=replace(ASKED, topic="fee_explained"))
     client = await sign_in(browser())
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
-    assert "escalated fee_explained · 97 %" in page
+    assert "escalated fee_explained · 97%" in page
     assert '<rect width="97.4%"' in page
 
 

@@ -135,7 +135,7 @@ async def test_a_route_without_a_page_is_found_out(app: FastAPI) -> None:
 
 
 async def test_what_changes_something_is_nothing_for_an_auditor(app: FastAPI, people: dict[Role, Agent]) -> None:
-    own = {"/password", "/presence", "/sign-in", "/sign-in/{token}", "/sign-out"}
+    own = {"/language", "/password", "/presence", "/sign-in", "/sign-in/{token}", "/sign-out"}
     for method, path, needed in routes(app):
         if method == "POST" and path not in own:
             assert not allows(needed, people[Role.AUDITOR]), path
@@ -272,7 +272,7 @@ async def test_an_auditor_is_shown_nothing_to_press(
     everywhere = [f"/conversations/{held}", "/aside", "/channels", "/agents", f"/agents/{people[Role.AGENT].id}"]
     for path in everywhere:
         page = (await client.get(f"/console{path}")).text
-        assert re.findall(r'<form[^>]* action="([^"]*)"', page) == ["/console/sign-out"], path
+        assert re.findall(r'<form[^>]* action="([^"]*)"', page) == ["/console/language", "/console/sign-out"], path
     assert "You read, and change nothing." in (await client.get(f"/console/conversations/{held}", headers=HTMX)).text
 
 

@@ -148,7 +148,7 @@ async def test_refused_words_are_still_in_the_box(browser: Browser, store: Store
     client = await sign_in(browser())
     answer = await client.post(f"{address}/messages/{reply.id}/edit", data={"text": "long " * 2_001})
     assert answer.status_code == 422
-    assert "at most 10000" in answer.text
+    assert "at most 10,000" in answer.text
     assert "long long long" in answer.text
     await desk.delete(reply.id, mei)
     gone = await client.post(f"{address}/messages/{reply.id}/edit", data={"text": "too late"}, headers=HTMX)
@@ -261,7 +261,7 @@ async def test_a_claimed_picture_is_sent_as_what_it_is(browser: Browser, store: 
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ([("large.mov", 100_001)], "The file large.mov has 100 KB; at most 100 KB can be sent on discord."),
+        ([("large.mov", 100_001)], "The file large.mov has 100 kB; at most 100 kB can be sent on discord."),
         ([("fine.txt", 1), ("empty.txt", 0)], "The file empty.txt is empty."),
         ([(f"{number}.txt", 1) for number in range(MAX_FILES + 1)], "11 files are too many"),
     ],
@@ -299,7 +299,7 @@ async def test_large_uploads_are_taken_here_and_nowhere_else(
     address = await held(store, desk, mei)
     client = await sign_in(browser())
     large = [("files", ("large.bin", bytes(3_000_000), "text/plain"))]
-    assert "at most 100 KB" in (await client.post(f"{address}/messages", files=large)).text
+    assert "at most 100 kB" in (await client.post(f"{address}/messages", files=large)).text
     assert (await client.post(f"{address}/links", files=large)).status_code == 413
     stranger = await browser().post(f"{address}/messages", files=large)
     assert stranger.status_code == 303

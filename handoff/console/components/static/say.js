@@ -7,4 +7,6 @@ const locale = document.documentElement.lang;
 /** The locale for dates and numbers. */
 export const formats = formatsOf(locale);
 
-export const say = wordsOf(locale, JSON.parse(document.getElementById("words")?.textContent ?? "{}"));
+const { default: phrases } = await import(`../words/${locale}.js`);
+
+export const say = wordsOf(locale, phrases);

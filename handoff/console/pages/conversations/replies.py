@@ -15,7 +15,7 @@ from starlette.responses import Response
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
 from bot.domain.message import File, Message
-from bot.domain.said import Refusal, Said
+from bot.domain.said import Refusal, Said, Size
 from bot.domain.staff import Agent
 from handoff.console.context import Console, Here, MessageId, NotSignedIn, SignedIn
 from handoff.console.media import media_type_of, safe_name
@@ -152,13 +152,9 @@ def _admitted(files: Sequence[UploadFile], channel: str, can: Capabilities) -> S
         words = f"{len(files)} files are too many; at most {MAX_FILES} can be sent at once"
         raise Refusal(words, "refusal.too_many_files", n=len(files), most=MAX_FILES)
     if sum(one.size or 0 for one in files) > MAX_UPLOAD:
-        most = _megabytes(MAX_UPLOAD)
-        raise Refusal(f"the files are too large together; at most {most}", "refusal.files_too_large", most=most)
+        words = f"the files are too large together; at most {MAX_UPLOAD} bytes"
+        raise Refusal(words, "refusal.files_too_large", most=Size(MAX_UPLOAD))
     return files
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1_000_000:.3g} MB"
 
 
 async def _file(upload: UploadFile, channel: str, can: Capabilities) -> File:
@@ -168,11 +164,11 @@ async def _file(upload: UploadFile, channel: str, can: Capabilities) -> File:
         raise Refusal(f"the file {name} is empty", "refusal.file_empty", name=name)
     if size > can.max_file:
         raise Refusal(
-            f"the file {name} has {_megabytes(size)}; at most {_megabytes(can.max_file)} can be sent on {channel}",
+            f"the file {name} has {size} bytes; at most {can.max_file} can be sent on {channel}",
             "refusal.file_too_large",
             name=name,
-            size=_megabytes(size),
-            most=_megabytes(can.max_file),
+            size=Size(size),
+            most=Size(can.max_file),
             channel=channel,
         )
     content = await upload.read()

@@ -1,0 +1,134 @@
+"""The console speaks the agent's language, the browser's until they choose; and any that there is a file of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bot.content.words import Words
+from bot.domain.staff import Agent
+from bot.runtime import http
+from bot.runtime.feed import Feed
+from bot.settings import ROOT
+from bot.store import Store
+from handoff.console import console
+from handoff.desk import Desk
+from tests.support.console import CAPABILITIES, HTMX, Browser, queued, sign_in
+from tests.support.words import made_up
+
+CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
+
+
+async def test_the_browser_proposes(browser: Browser, mei: Agent) -> None:
+    page = (await browser().get("/console/sign-in", headers=CHINESE)).text
+    assert '<html lang="zh" dir="ltr">' in page
+    assert "<h1>登录</h1>" in page
+    refused = await browser().post("/console/sign-in", data={"name": "Mei", "password": "no"}, headers=CHINESE)
+    assert "名字或密码错误。" in refused.text
+    assert '<html lang="en" dir="ltr">' in (await browser().get("/console/sign-in")).text
+
+
+async def test_the_agent_chooses_and_it_follows_them(browser: Browser, mei: Agent, store: Store) -> None:
+    client = await sign_in(browser())
+    assert '<html lang="en"' in (await client.get("/console/")).text
+    chosen = await client.post(
+        "/console/language", data={"language": "zh"}, headers={"Referer": "http://desk/console/agents"}
+    )
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/console/agents")
+    other = await sign_in(browser())
+    page = (await other.get("/console/", headers={"Accept-Language": "en"})).text
+    assert '<html lang="zh"' in page
+    assert "没有人在等待" in page
+    assert '<option value="zh" lang="zh" selected>中文</option>' in page
+    await client.post("/console/language", data={"language": ""})
+    assert '<html lang="zh"' in (await other.get("/console/", headers=CHINESE)).text
+    assert '<html lang="en"' in (await other.get("/console/")).text
+    # Nobody chooses what there is not, or is led elsewhere.
+    led = await client.post(
+        "/console/language", data={"language": "xx"}, headers={"Referer": "http://elsewhere.example/console"}
+    )
+    assert led.headers["location"] == "/console/"
+    assert [one.locale for one in await store.agents.all()] == [None]
+
+
+async def test_refusals_and_problems_are_said_in_it(browser: Browser, mei: Agent, ada: Agent, store: Store) -> None:
+    client = await sign_in(browser())
+    client.headers.update(CHINESE)
+    conversation_id = await queued(store)
+    address = f"/console/conversations/{conversation_id}"
+    refused = await client.post(f"{address}/messages", data={"text": "hi"}, headers=HTMX)
+    assert "此对话不在您手上，请先认领。" in refused.text
+    await client.post(f"{address}/claim")
+    empty = await client.post(f"{address}/messages", data={"text": " "}, headers={"Accept": "application/json"})
+    assert empty.json() == {"problem": "消息是空的，没有可发送的内容。"}
+    assert "这里没有内容" in (await client.get("/console/conversations/999")).text
+    taken = await client.post("/console/agents", data={"name": "Ada", "role": "agent"})
+    assert "已有名为 Ada 的客服。" in taken.text
+    weak = await client.post("/console/password", data={"old": "correct horse", "password": "1234567890123"})
+    assert "这个密码很容易被猜到：全是数字" in weak.text
+    agent = await sign_in(browser(), "Ada")
+    not_allowed = await agent.post(f"/console/agents/{mei.id}/link", headers=CHINESE)
+    assert "仅限管理员" in not_allowed.text
+
+
+async def test_every_agent_reads_the_desks_lines_in_their_own_language(
+    browser: Browser, mei: Agent, store: Store
+) -> None:
+    client = await sign_in(browser())
+    address = f"/console/conversations/{await queued(store)}"
+    await client.post(f"{address}/claim")
+    await client.post(f"{address}/put-back", data={"why": "lunch"})
+    english, chinese = (await client.get(address)).text, (await client.get(address, headers=CHINESE)).text
+    assert "Mei put this back into the queue: lunch" in english
+    assert "Mei 将对话退回队列：lunch" in chinese
+    assert "Escalated: the customer asked for a person." in english
+    assert "已转人工：客户要求人工客服。" in chinese
+
+
+@pytest.fixture
+async def stranger(store: Store, desk: Desk, feed: Feed, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """At a desk with a language of nobody's."""
+    made_up(tmp_path, "en", "EN")
+    made_up(tmp_path, "tlh", "TLH")
+    words = Words(tmp_path, facts={"brand": "BitPie"})
+    router = console(
+        store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie", words=words
+    )
+    transport = httpx.ASGITransport(http.application([router], {}))
+    async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
+        client.headers["Accept-Language"] = "tlh"
+        yield client
+
+
+DATA = re.compile(
+    r"Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|Firefox.*|python-httpx.*|zh|en|tlh|EN English|min\. ago|ago|UTC|testclient.*"
+)
+"""What people and platforms call themselves and say."""
+
+
+async def test_a_language_of_nobodys_shows_on_every_page(
+    stranger: httpx.AsyncClient, mei: Agent, ada: Agent, store: Store
+) -> None:
+    conversation_id = await queued(store)
+    pages = [(await stranger.get("/console/sign-in")).text]
+    await sign_in(stranger)
+    await stranger.post(f"/console/conversations/{conversation_id}/claim")
+    paths = ("/", "/?tab=mine", f"/conversations/{conversation_id}", "/agents", f"/agents/{ada.id}", "/aside")
+    for path in (*paths, "/channels", "/password", "/public-name", "/conversations/999"):
+        pages.append((await stranger.get(f"/console{path}")).text)
+    script = re.search(r"/console/static/\w+/", pages[1])
+    assert script is not None
+    said = (await stranger.get(f"{script[0]}words/tlh.js")).text
+    assert said.startswith('export default {"console.script.')
+    assert said.count('": "TLH ') > 40
+    for page in pages:
+        assert '<html lang="tlh" dir="ltr">' in page
+        for text in re.findall(r">([^<>]+)<", re.sub(r"<(script|style).*?</\1>", "", page, flags=re.DOTALL)):
+            words = DATA.sub("", text)
+            assert "TLH" in text or not re.search(r"[A-Za-z]{2,}", words), text
+        for text in re.findall(r' (?:aria-label|title|placeholder)="([^"]+)"', page):
+            assert "TLH" in text or not re.search(r"[A-Za-z]{2,}", DATA.sub("", text)), text

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
 from bot.domain.channel import PermanentError
@@ -212,7 +213,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
-    tries = Tries(store.dead_letters, answers.phrase_by_locale(TURN_FAILED), metrics)
+    tries = Tries(store.dead_letters, guard.phrases(answers.phrase_by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.phrase_by_locale)
     reopening = _reopening(settings, answers)
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
@@ -263,8 +264,8 @@ def _reopening(settings: Settings, answers: Answers) -> Reopening:
     return Reopening(
         within=timedelta(hours=settings.config.desk.reopen_hours),
         agent_gone_after=timedelta(minutes=settings.config.desk.agent_gone_minutes),
-        to_agent=answers.phrase_by_locale("reopened"),
-        to_queue=answers.phrase_by_locale("reopened_queued"),
+        to_agent=guard.phrases(answers.phrase_by_locale("reopened")),
+        to_queue=guard.phrases(answers.phrase_by_locale("reopened_queued")),
     )
 
 

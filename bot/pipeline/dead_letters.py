@@ -15,6 +15,7 @@ import structlog
 
 from bot.domain.channel import TemporaryError
 from bot.domain.conversation import EscalationReason
+from bot.domain.message import Cleared
 from bot.queue import TURN, Claim, ClaimLost, Task, TryAgain
 from bot.runtime.metrics import Measures
 from bot.settings import ROOT
@@ -38,7 +39,9 @@ class _EndsDesks(Exception):
 
 
 class Tries:
-    def __init__(self, dead_letters: DeadLetters, notice: Mapping[str, str], measures: Measures | None = None) -> None:
+    def __init__(
+        self, dead_letters: DeadLetters, notice: Mapping[str, Cleared], measures: Measures | None = None
+    ) -> None:
         """``notice``: by locale, what a customer is told whose turn is set aside and who is queued for a person."""
         self._dead_letters = dead_letters
         self._notice = notice

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from bot import guard
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import File, MessageFormat
 from bot.domain.operations import DeliveryInput
@@ -181,7 +180,7 @@ class Outbox:
             channel=contact.channel,
             account=contact.account,
             chat_id=contact.chat_id,
-            text=guard.outgoing(part.text),
+            text=part.text,
             format=part.format,
             buttons=part.buttons,
             file=file,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from bot import monotonic
+from bot import guard, monotonic
 from bot.content.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
 from bot.domain.conversation import Conversation, ConversationState, contact_key
 from bot.domain.decision import Action, Decision, Handoff
@@ -181,7 +181,7 @@ class Turns:
         asks = taken.command is Command.HUMAN or button == HUMAN
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
-            reply = Reply(self._answers.phrase("already_queued", language))
+            reply = Reply(guard.outgoing(self._answers.phrase("already_queued", language)))
             decision = Decision(Action.ANSWER, phrase="already_queued", keeps_dialogue=True)
             await self._finish(taken, decision, [reply], language)
             self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
@@ -255,7 +255,9 @@ class Turns:
         if decision.action is Action.ASK_BACK:
             buttons += [answers.topic_button(topic, language) for topic in decision.offers]
             buttons.append(Button(answers.phrase("button_human", language), HUMAN))
-        return [Reply("\n\n".join(texts), buttons=tuple(button for button in buttons if button is not None))]
+        return [
+            Reply(guard.outgoing("\n\n".join(texts)), buttons=tuple(button for button in buttons if button is not None))
+        ]
 
 
 def _numbered(taken: TurnInput) -> str | None:

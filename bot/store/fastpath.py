@@ -8,7 +8,7 @@ one round trip instead of eight, and the job of what was written is in this proc
 
 from __future__ import annotations
 
-from bot.domain.message import Incoming, Receipt
+from bot.domain.message import ClearedIncoming, Receipt
 from bot.domain.operations import TurnInput
 from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows
@@ -18,7 +18,7 @@ from bot.store.values import Values, received
 
 
 class FastPath(Area):
-    async def _receive_at_once(self, incoming: Incoming) -> Receipt | None:
+    async def _receive_at_once(self, incoming: ClearedIncoming) -> Receipt | None:
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
         if not self._database.at_once:
             return None

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
 from bot.domain.engine import Prediction, Ranked
@@ -120,7 +121,7 @@ class Turns(FastPath):
                 position = await self._position(connection, now.id)
             shown = []
             for reply in replies:
-                filled = reply.text if position is None else reply.text.replace("{position}", str(position))
+                filled = reply.text if position is None else guard.fill(reply.text, position=position)
                 values = says(filled, reply.format, buttons=reply.buttons)
                 shown.append((await self._add_outgoing(connection, values)).shown)
             if escalates:
@@ -153,5 +154,10 @@ class Turns(FastPath):
             ranking = ", ".join(f"{ranked.name} {ranked.confidence:.0%}" for ranked in prediction.ranking[:3])
             note += f" The engine's ranking: {ranking}."
         await self._add_message(
-            connection, escalated.id, escalated.contact.id, Author.SYSTEM, note, visibility=Visibility.PRIVATE
+            connection,
+            escalated.id,
+            escalated.contact.id,
+            Author.SYSTEM,
+            guard.outgoing(note),
+            visibility=Visibility.PRIVATE,
         )

@@ -15,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.domain.conversation import NotFound
-from handoff.console.context import Here, SignedIn
+from handoff.console.context import Here, MessageId, SignedIn
 from handoff.console.media import HEAD, named, playable
 
-MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Index = Annotated[int, Path(ge=0, le=1000)]
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")

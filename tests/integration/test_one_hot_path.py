@@ -184,7 +184,7 @@ async def test_nothing_is_resolved_while_a_message_is_recorded_into_it(
     await one.prepare("assigned")
     (assigned,) = await one.sql("SELECT id FROM conversation")
     resolving: list[asyncio.Task[object]] = []
-    answered = one.store._answered
+    answered = one.store.incoming._answered
 
     async def meanwhile(*given: Any) -> int | None:
         act = one.store.conversations.resolve(assigned["id"], one.mei, {"": "resolved"})

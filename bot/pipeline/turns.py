@@ -16,14 +16,14 @@ from bot import monotonic
 from bot.content.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
 from bot.domain.conversation import Conversation, ConversationState, contact_key
 from bot.domain.decision import Action, Decision, Handoff
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import EngineUnavailable, Prediction
 from bot.domain.message import Button, Command, Incoming, Reply
 from bot.domain.operations import TurnEnd, TurnInput
 from bot.pipeline.prefetch import Prefetch, Recent
 from bot.queue import Claim
 from bot.runtime.metrics import Measures
-from bot.store import Store
+from bot.store import turns as store
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +43,10 @@ ShowTyping = Callable[[Conversation], None]
 class Decide(Protocol):
     """The policy, as a turn needs it."""
 
-    def on_text(self, thread: Thread, prediction: Prediction) -> Decision: ...
+    def on_text(self, dialogue: DialogueState, prediction: Prediction) -> Decision: ...
     def on_topic(self, name: str) -> Decision: ...
     def on_human_asked(self) -> Decision: ...
-    def on_helped(self, thread: Thread, helped: bool) -> Decision: ...
+    def on_helped(self, dialogue: DialogueState, helped: bool) -> Decision: ...
     def on_command(self, command: Command) -> Decision: ...
     def on_attachment(self) -> Decision: ...
     def on_engine_unavailable(self) -> Decision: ...
@@ -68,7 +68,7 @@ class Placing(Protocol):
 class Turns:
     def __init__(
         self,
-        store: Store,
+        turns: store.Turns,
         answers: Answers,
         policy: Decide,
         predict: Predict,
@@ -77,7 +77,7 @@ class Turns:
         measures: Measures | None = None,
         outbox: Placing | None = None,
     ) -> None:
-        self._store = store
+        self._turns = turns
         self._answers = answers
         self._policy = policy
         self._predict = predict
@@ -104,7 +104,7 @@ class Turns:
     async def take(self, message_id: int, claim: Claim) -> None:
         """Takes the turn of one message, once, however often it is called."""
         known = claim.known if isinstance(claim.known, TurnInput) else None
-        taken = known or await self._store.begin_turn(message_id)
+        taken = known or await self._turns.begin(message_id)
         if taken is None:
             return
         conversation = taken.conversation
@@ -128,13 +128,13 @@ class Turns:
         elif taken.command is not None:
             decision = self._on_command(taken.command, taken.argument)
         elif button is not None:
-            decision = self._on_button(conversation.thread, button)
+            decision = self._on_button(conversation.dialogue, button)
         elif not taken.message.text.strip():
             decision = self._policy.on_attachment()
         else:
             try:
                 prediction = await self._patiently(conversation, prefetched or self._parse(taken.message.text))
-                decision = self._policy.on_text(conversation.thread, prediction)
+                decision = self._policy.on_text(conversation.dialogue, prediction)
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
@@ -163,7 +163,7 @@ class Turns:
     ) -> TurnEnd:
         channel = taken.conversation.contact.channel
         began = monotonic.seconds()
-        end = await self._store.finish_turn(
+        end = await self._turns.finish(
             taken,
             decision,
             replies,
@@ -182,14 +182,14 @@ class Turns:
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
             reply = Reply(self._answers.phrase("already_queued", language))
-            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
+            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_dialogue=True)
             await self._finish(taken, decision, [reply], language)
             self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
             await self._skip(taken)
 
     async def _skip(self, taken: TurnInput) -> None:
-        await self._store.skip_turn(taken)
+        await self._turns.skip(taken)
         self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
 
     async def _patiently(self, conversation: Conversation, predicting: Awaitable[Prediction]) -> Prediction:
@@ -224,17 +224,17 @@ class Turns:
             return self._policy.on_topic(argument)
         return self._policy.on_command(command)
 
-    def _on_button(self, thread: Thread, payload: str) -> Decision:
+    def _on_button(self, dialogue: DialogueState, payload: str) -> Decision:
         """What a button means is in its payload: a press is never classified. An unknown payload is an old
         or forged one, and says nothing."""
         if payload in (HELPED, NOT_HELPED):
-            return self._policy.on_helped(thread, payload == HELPED)
+            return self._policy.on_helped(dialogue, payload == HELPED)
         topic = payload.removeprefix(TOPIC)
         if payload.startswith(TOPIC) and self._answers.variants(topic):
             return self._policy.on_topic(topic)
         if payload == HUMAN:
             return self._policy.on_human_asked()
-        return Decision(Action.ANSWER, phrase="what_else", keeps_thread=True)
+        return Decision(Action.ANSWER, phrase="what_else", keeps_dialogue=True)
 
     def replies(self, decision: Decision, language: str | None) -> list[Reply]:
         """The decision in words: one message, the answer first, the desk's own sentence behind it."""

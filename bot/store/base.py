@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, false, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.domain.conversation import Conversation, ConversationState, NotFound, StateConflict
+from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.lifecycle import Step
 from bot.domain.message import Author, Message, MessageFormat
 from bot.queue import Queue
-from bot.store import rows, values
+from bot.store import lifecycle, rows, values
 from bot.store.statements import NOTIFY_CHANNEL, SAY
 from bot.store.tables import agent, contact, conversation, delivery, message
 from bot.store.values import Values
@@ -51,31 +52,32 @@ MESSAGE = (
 )
 
 
-class Base:
+class Database:
+    """The handle that all areas of the store share."""
+
     def __init__(self, engine: AsyncEngine, queue: Queue, *, at_once: bool = True) -> None:
         """``at_once=False`` is for tests: everything goes the general way, step by step (``fastpath``)."""
-        self._engine = engine
-        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = engine
+        self.reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         """For a single look: one round trip instead of the three of a transaction."""
-        self._queue = queue
+        self.queue = queue
         self._wants_at_once = at_once
 
-    async def close(self) -> None:
-        """Gives the connections back."""
-        await self._engine.dispose()
-
     @property
-    def _at_once(self) -> bool:
+    def at_once(self) -> bool:
         """Whether the statements of ``fastpath`` may be taken: they go over the queue's own connections."""
-        return self._wants_at_once and self._queue.is_open
+        return self._wants_at_once and self.queue.is_open
 
-    async def ping(self) -> None:
-        """Raises if the database does not answer, or takes no writes."""
-        async with self._engine.begin() as connection:
-            # Changes nothing, and is refused where nothing may be changed: read-only, or without the right to.
-            await connection.execute(update(message).where(false()).values(text=message.c.text))
-            # Writes to its log and nowhere else: on a replica, or without space for that, it fails.
-            await connection.execute(select(func.pg_logical_emit_message(True, "switchboard", "")))
+
+class Area:
+    """One subject of the store: its methods, each one transaction, and here the steps that several areas take inside
+    theirs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.engine
+        self._reader = database.reader
+        self._queue = database.queue
 
     async def _conversation(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
         row = (await connection.execute(CONVERSATION.where(conversation.c.id == conversation_id))).one_or_none()
@@ -83,18 +85,16 @@ class Base:
             raise NotFound(f"there is no conversation {conversation_id}")
         return rows.conversation(row)
 
-    async def _lock_conversation(self, connection: AsyncConnection, conversation_id: int) -> None:
-        await connection.execute(
-            select(conversation.c.id).where(conversation.c.id == conversation_id).with_for_update()
-        )
+    async def _locked(self, connection: AsyncConnection, conversation_id: int) -> tuple[Conversation, datetime]:
+        """The conversation, its row held until the commit, and the time of the transaction."""
+        at = await lifecycle.locked(connection, conversation_id)
+        return await self._conversation(connection, conversation_id), at
 
-    async def _assigned_to(self, connection: AsyncConnection, conversation_id: int, agent_id: int) -> Conversation:
-        """The conversation, its row locked, if the agent has it; ``StateConflict`` otherwise."""
-        await self._lock_conversation(connection, conversation_id)
-        now = await self._conversation(connection, conversation_id)
-        if now.agent is None or now.agent.id != agent_id:
-            raise StateConflict(taken_by(now), now)
-        return now
+    async def _apply(self, connection: AsyncConnection, to: Conversation, step: Step) -> Conversation:
+        """Writes a step of a conversation that is ``_locked``, and tells whoever shows it; how it is then."""
+        await lifecycle.apply(connection, to, step)
+        await self._notify(connection, "state", to.id, to.contact.id)
+        return await self._conversation(connection, to.id)
 
     async def _message(self, connection: AsyncConnection, message_id: int) -> Message:
         return rows.message((await connection.execute(MESSAGE.where(message.c.id == message_id))).one())
@@ -166,15 +166,19 @@ class Base:
         return bool(ids)
 
     async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
-        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""
-        return (
+        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing. Raises
+        ``NotFound`` for an unknown message."""
+        found = (
             await connection.execute(
                 select(message.c.conversation_id, message.c.contact_id)
                 .join(contact, contact.c.id == message.c.contact_id)
                 .where(message.c.id == message_id)
                 .with_for_update(of=contact)
             )
-        ).one()
+        ).one_or_none()
+        if found is None:
+            raise NotFound(f"there is no message {message_id}")
+        return found
 
     async def _notify(
         self, connection: AsyncConnection, kind: str, conversation_id: int, contact_id: int, opened_by: str = ""
@@ -189,10 +193,3 @@ class Base:
 def in_language(texts: Mapping[str, str], language: str | None) -> str:
     """The text in the language, else the default one."""
     return texts.get(language or "") or texts[""]
-
-
-def taken_by(now: Conversation) -> str:
-    """Why somebody else cannot have it."""
-    if now.agent is not None:
-        return f"{now.agent.name} has this conversation"
-    return f"this conversation is {now.state.value}"

@@ -8,16 +8,18 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain import lifecycle
 from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
 from bot.queue import DELIVER
 from bot.store import rows, tables, values
-from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, failure, message, message_version
+from bot.store.base import Area
+from bot.store.lifecycle import apply
+from bot.store.tables import contact, delivery, failure, message, message_version
 
 
-class Replies(Base):
-    async def add_reply(
+class Replies(Area):
+    async def add(
         self,
         conversation_id: int,
         agent_id: int,
@@ -40,10 +42,10 @@ class Replies(Base):
             "attachments": rows.to_json(attachments),
         }
         async with self._engine.begin() as connection:
-            await self._lock_conversation(connection, conversation_id)
+            now, _ = await self._locked(connection, conversation_id)
             if known := await self._submitted(connection, conversation_id, submission, said):
                 return await self._message(connection, known)
-            now = await self._assigned_to(connection, conversation_id, agent_id)
+            answered = lifecycle.answer(now, agent_id)
             if reply_to is not None:
                 await self._check_answered(connection, reply_to, now.contact.id)
             added = await self._add_outgoing(
@@ -59,8 +61,8 @@ class Replies(Base):
                     submission=submission,
                 ),
             )
-            # They have an answer of a person.
-            await connection.execute(update(conversation).where(conversation.c.id == now.id).values(waiting_since=None))
+            if answered is not None:
+                await apply(connection, now, answered)
             await self._notify(connection, "message", now.id, now.contact.id)
             return await self._message(connection, added.id)
 
@@ -70,10 +72,9 @@ class Replies(Base):
         """Writes a private note. Any agent may, at any time; ``submission`` as in ``add_reply``."""
         said = {"author": Author.AGENT, "agent_id": agent_id, "visibility": Visibility.PRIVATE, "text": body}
         async with self._engine.begin() as connection:
-            await self._lock_conversation(connection, conversation_id)
+            now, _ = await self._locked(connection, conversation_id)
             if known := await self._submitted(connection, conversation_id, submission, said):
                 return await self._message(connection, known)
-            now = await self._conversation(connection, conversation_id)
             message_id = await self._add_message(
                 connection,
                 now.id,
@@ -117,7 +118,7 @@ class Replies(Base):
         if found.one_or_none() is None:
             raise NotFound(f"there is no message {message_id} in this conversation to answer")
 
-    async def edit_reply(self, message_id: int, agent_id: int, body: str) -> Message:
+    async def edit(self, message_id: int, agent_id: int, body: str) -> Message:
         """Gives a reply other words; the customer's side follows. Only who wrote it may, and not once it is
         deleted: ``NotFound`` otherwise. The words it had are kept as a version."""
         async with self._engine.begin() as connection:
@@ -131,7 +132,7 @@ class Replies(Base):
                 await self._change(connection, found, {"text": body, "edited_at": func.now()})
             return await self._message(connection, message_id)
 
-    async def delete_reply(self, message_id: int, agent_id: int) -> Message:
+    async def delete(self, message_id: int, agent_id: int) -> Message:
         """Takes a reply back; it disappears at the customer's. As ``edit_reply``; the words are kept."""
         async with self._engine.begin() as connection:
             found = await self._own_reply(connection, message_id, agent_id)

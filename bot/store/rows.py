@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import Prediction
+from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
 from bot.domain.message import (
     Attachment,
     Author,
@@ -126,8 +127,29 @@ def conversation_of(row: Any, contact: Contact, agent: Agent | None) -> Conversa
         resolved_at=row.resolved_at,
         waiting_since=row.waiting_since,
         last_agent_id=row.last_agent_id,
-        thread=Thread(row.misses, row.last_answer, tuple(row.offered)),
+        snoozed_until=row.snoozed_until,
+        thread=row.thread,
+        subject=row.subject,
+        dialogue=DialogueState(row.misses, row.last_answer, tuple(row.offered)),
         generation=row.generation,
+    )
+
+
+def dialogue(state: DialogueState) -> dict[str, Any]:
+    """The columns of ``conversation`` that hold it."""
+    return {"misses": state.misses, "last_answer": state.last_answer, "offered": list(state.offered)}
+
+
+def event(row: Row[Any]) -> HistoryEvent:
+    return HistoryEvent(
+        EventKind(row.kind),
+        Actor(ActorKind(row.actor), row.actor_id),
+        row.conversation_id,
+        row.agent_id,
+        row.data,
+        row.address,
+        row.id,
+        row.at,
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Table
 
 from bot.queue import DELIVER, TURN
 from bot.queue.statements import BORN, ENDED, HURRY, OTHERS_WAIT
+from bot.store.lifecycle import WAITING_AFTER_MESSAGE
 from bot.store.tables import contact, conversation, delivery, message
 
 NOTIFY_CHANNEL = "switchboard"
@@ -54,15 +55,6 @@ TAKE_CONTACT = f"SELECT FROM contact WHERE {_OF_CONTACT} FOR NO KEY UPDATE"
 """Before ``RECEIVE``: one contact's messages are recorded one after the other, each sees the jobs of those before. It
 writes nothing: where ``RECEIVE`` finds nothing to do, the mark must not pass a message that is not recorded yet."""
 
-OPEN_CONVERSATION = """
-    INSERT INTO conversation (contact_id, language)
-    -- A returning customer is spoken to in the language of the last engagement.
-    SELECT %(contact)s, (
-        SELECT language FROM conversation WHERE contact_id = %(contact)s ORDER BY id DESC LIMIT 1
-    )
-    RETURNING id
-"""
-
 RECEIVE = f"""
     WITH customer AS (
         SELECT id FROM contact
@@ -72,7 +64,10 @@ RECEIVE = f"""
             AND pg_current_xact_id()::xid IN (xmax, xmin)
     ), spoken AS (
         SELECT conversation.id, contact_id FROM conversation, customer
-        WHERE conversation.contact_id = customer.id AND conversation.state <> 'resolved'
+        WHERE conversation.contact_id = customer.id AND conversation.thread = %(thread)s
+            AND conversation.state <> 'resolved'
+            -- What its agent laid aside is woken first, of which there is an event.
+            AND conversation.snoozed_until IS NULL
         FOR NO KEY UPDATE OF conversation
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, attachments, payload, external_id, reply_to,
@@ -84,8 +79,7 @@ RECEIVE = f"""
         RETURNING *
     ), touched AS (
         -- Not for a message that is known already: nobody waits anew for its answer.
-        UPDATE conversation SET updated_at = now(),
-            waiting_since = CASE WHEN state <> 'bot' THEN coalesce(waiting_since, now()) END
+        UPDATE conversation SET updated_at = now(), {WAITING_AFTER_MESSAGE}
         FROM made WHERE conversation.id = made.conversation_id
         RETURNING conversation.*
     ), told AS (
@@ -116,10 +110,8 @@ _ENDS_TURN = """
         RETURNING message_id
     ), kept AS (
         UPDATE conversation
-        SET updated_at = now(), language = %(language)s, misses = %(misses)s,
-            last_answer = CASE WHEN %(keeps_thread)s THEN last_answer ELSE %(last_answer)s END,
-            offered = CASE WHEN %(keeps_thread)s THEN offered ELSE %(offered)s END,
-            topic = coalesce(%(topic)s, topic)
+        SET updated_at = now(), language = %(language)s, misses = %(misses)s, last_answer = %(last_answer)s,
+            offered = %(offered)s, topic = coalesce(%(topic)s, topic)
         FROM taken
         WHERE id = %(conversation)s AND generation = %(generation)s AND state = %(state)s
         RETURNING id

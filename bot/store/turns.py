@@ -9,22 +9,39 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.conversation import Conversation, ConversationState, NotFound
-from bot.domain.decision import Action, Decision
-from bot.domain.engine import Prediction
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
+from bot.domain.decision import Action, Decision, Turn
+from bot.domain.engine import Prediction, Ranked
+from bot.domain.lifecycle import escalate
 from bot.domain.message import Author, Button, Reply, Visibility
 from bot.domain.operations import TurnEnd, TurnInput
 from bot.queue import Claim
 from bot.store import rows
 from bot.store.base import MESSAGE
 from bot.store.fastpath import FastPath
+from bot.store.lifecycle import apply
 from bot.store.statements import END_TURN
-from bot.store.tables import conversation, message, turn
+from bot.store.tables import message, turn
 from bot.store.values import said, turned
 
 
-class TurnTaking(FastPath):
-    async def begin_turn(self, message_id: int) -> TurnInput | None:
+class Turns(FastPath):
+    async def of(self, conversation_id: int) -> dict[int, Turn]:
+        """What the bot did, by message id."""
+        query = select(turn).where(turn.c.conversation_id == conversation_id, turn.c.done)
+        async with self._engine.connect() as connection:
+            return {
+                row.message_id: Turn(
+                    row.message_id,
+                    None if row.action is None else Action(row.action),
+                    None if row.reason is None else EscalationReason(row.reason),
+                    row.topic,
+                    tuple(Ranked(name, confidence) for name, confidence in row.ranking or ()),
+                )
+                for row in await connection.execute(query)
+            }
+
+    async def begin(self, message_id: int) -> TurnInput | None:
         """What the turn is taken from; None if it was taken already. A human's conversation comes back
         like any other: the caller sees its state, and is told at the end if it changed meanwhile."""
         async with self._reader.connect() as connection:
@@ -61,7 +78,7 @@ class TurnTaking(FastPath):
         )
         return rows.buttons(last.scalar_one_or_none() or [])
 
-    async def finish_turn(
+    async def finish(
         self,
         taken: TurnInput,
         decision: Decision,
@@ -79,15 +96,15 @@ class TurnTaking(FastPath):
         be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
         now = taken.conversation
-        escalates = decision.action is Action.ESCALATE and now.state is ConversationState.BOT
-        ended = turned(taken, decision, language, prediction, escalates=escalates)
+        escalates = decision.escalates and now.state is ConversationState.BOT
+        ended = turned(taken, decision, language, prediction)
         says = partial(said, now, Author.BOT, reply_to=taken.message.id, immediate=immediate)
         if (
             now.state is ConversationState.BOT
             and not escalates
             and len(replies) == 1
             and claim is not None
-            and self._at_once
+            and self._database.at_once
         ):
             [reply] = replies
             values = ended | says(reply.text, reply.format, buttons=reply.buttons)
@@ -96,7 +113,8 @@ class TurnTaking(FastPath):
             if await self._queue.within(connection, END_TURN, ended) is None:
                 return TurnEnd()
             if escalates:
-                await self._escalate(connection, now, decision, prediction)
+                await self._escalate(connection, now, decision)
+                await self._note_escalation(connection, now, decision, prediction)
             position: int | None = None
             if escalates or now.state is ConversationState.QUEUED:
                 position = await self._position(connection, now.id)
@@ -111,7 +129,13 @@ class TurnTaking(FastPath):
                 await self._notify(connection, "delivery" if any(shown) else "reply", now.id, now.contact.id)
             return TurnEnd(position, shown=bool(shown) and all(shown))
 
-    async def skip_turn(self, taken: TurnInput) -> None:
+    async def _escalate(self, connection: AsyncConnection, now: Conversation, decision: Decision) -> None:
+        """Asks for a person, in the conversation of a turn that has just ended."""
+        assert decision.reason is not None
+        found, at = await self._locked(connection, now.id)
+        await apply(connection, found, escalate(found, at, decision.reason, decision.priority, found.topic))
+
+    async def skip(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""
         async with self._engine.begin() as connection:
             await connection.execute(
@@ -119,24 +143,6 @@ class TurnTaking(FastPath):
                 .where(turn.c.message_id == taken.message.id, ~turn.c.done)
                 .values(done=True, done_at=func.now())
             )
-
-    async def _escalate(
-        self, connection: AsyncConnection, now: Conversation, decision: Decision, prediction: Prediction | None
-    ) -> None:
-        """Puts the bot's conversation into the queue: where a turn changes the state. The caller holds its row."""
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == now.id)
-            .values(
-                state=ConversationState.QUEUED,
-                generation=now.generation + 1,
-                queued_at=func.now(),
-                waiting_since=func.coalesce(conversation.c.waiting_since, func.now()),
-                reason=decision.reason,
-                priority=int(decision.priority),
-            )
-        )
-        await self._note_escalation(connection, now, decision, prediction)
 
     async def _note_escalation(
         self, connection: AsyncConnection, escalated: Conversation, decision: Decision, prediction: Prediction | None

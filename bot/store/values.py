@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from bot.domain.conversation import Conversation, EscalationReason
 from bot.domain.decision import Decision
+from bot.domain.dialogue import transition
 from bot.domain.engine import Prediction
 from bot.domain.message import Attachment, Author, Button, Incoming, MessageFormat
 from bot.domain.operations import DeliveryInput, TurnInput
@@ -30,6 +31,7 @@ def received(incoming: Incoming, *, edit: str | None = None) -> Values:
         "name": incoming.sender.name,
         "language": incoming.sender.language,
         "mark": incoming.mark,
+        "thread": incoming.thread,
         "external_id": incoming.external_id,
         "text": incoming.text,
         "attachments": Jsonb(rows.to_json(incoming.attachments)),
@@ -41,14 +43,12 @@ def received(incoming: Incoming, *, edit: str | None = None) -> Values:
     }
 
 
-def turned(
-    taken: TurnInput, decision: Decision, language: str | None, prediction: Prediction | None, *, escalates: bool
-) -> Values:
-    """Of ``END_TURN``. A conversation that ``escalates`` leaves nothing open with the bot."""
+def turned(taken: TurnInput, decision: Decision, language: str | None, prediction: Prediction | None) -> Values:
+    """Of ``END_TURN``."""
     conversation = taken.conversation
-    keeps_thread = decision.keeps_thread and not escalates
+    after = transition(conversation.dialogue, decision)
     # First aid is what an escalation is about only if its topic led to it.
-    is_about = decision.reason in (None, EscalationReason.TOPIC) and not decision.keeps_thread
+    is_about = decision.reason in (None, EscalationReason.TOPIC) and not decision.keeps_dialogue
     return {
         "turn": taken.message.id,
         "conversation": conversation.id,
@@ -60,10 +60,9 @@ def turned(
         "turn_topic": decision.topic,
         "ranking": None if prediction is None else Jsonb(rows.ranking(prediction)),
         "language": language,
-        "misses": 0 if decision.understood or escalates else conversation.thread.misses + 1,
-        "keeps_thread": keeps_thread,
-        "last_answer": None if escalates else decision.topic,
-        "offered": Jsonb([] if escalates else list(decision.offers)),
+        "misses": after.misses,
+        "last_answer": after.last_answer,
+        "offered": Jsonb(list(after.offered)),
         "topic": decision.topic if is_about else None,
     }
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse
 
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
@@ -20,29 +17,17 @@ from bot.domain.staff import NotAllowed
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
-from bot.store.trouble import is_trouble
-from bot.web import STREAM
-from handoff.console import (
-    agents,
-    aside,
-    channels,
-    contacts,
-    conversations,
-    files,
-    live,
-    passwords,
-    replies,
-    sign_in,
-)
-from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
-from handoff.console.rendering import Pages, modules_version
+from handoff.console import problems
+from handoff.console.assets import Assets
+from handoff.console.context import Console, NotSignedIn
+from handoff.console.door import Door
+from handoff.console.registry import Access, Page, discover
+from handoff.console.rendering import Pages
 from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import Busy
 from handoff.staff import Staff
-
-log = structlog.get_logger(__name__)
 
 MAX_BODY = 1024 * 1024
 """Bytes, where no files are sent. The longest reply in the widest script, form-encoded, has an eighth of it."""
@@ -55,7 +40,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         status: {"description": words} | _PAGE
         for status, words in {
             400: "The form cannot be read.",
-            403: "Another site's page made the browser send it, the name or password is wrong, or only admins may.",
+            403: "Sent by another site's page, a wrong name or password, or not for the agent's role.",
             404: "There is nothing at this address.",
             409: "Somebody else was faster.",
             410: "The link was used already.",
@@ -67,8 +52,6 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     },
 }
 """What any route may answer, for the OpenAPI description."""
-
-_STATIC = Path(__file__).parent / "static"
 
 
 def console(
@@ -88,8 +71,10 @@ def console(
     reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so, and are counted in
     ``streams``, where others count theirs.
     """
-    assets = _files(vendor)
-    pages = Pages(brand, assets, {"most": replies.MAX_FILES, "total": replies.MAX_UPLOAD})
+    registry = discover()
+    folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
+    assets = Assets(folders, vendor)
+    pages = Pages(brand, assets, folders)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,
@@ -99,115 +84,30 @@ def console(
         responses=_ANSWERS,
         dependencies=[Depends(same_origin)],
         exception_handlers={
-            NotSignedIn: _ask_to_sign_in,
-            NotFound: _not_found,
-            NotAllowed: _not_allowed,
-            RequestValidationError: _not_found,
-            HTTPException: _refused,
-            Busy: _busy,
-            Exception: _failed,
+            NotSignedIn: problems.ask_to_sign_in,
+            NotFound: problems.not_found,
+            NotAllowed: problems.not_allowed,
+            RequestValidationError: problems.not_found,
+            HTTPException: problems.refused,
+            Busy: problems.busy,
+            Exception: problems.failed,
         },
     )
     app.state.console = Console(
-        store, desk, feed, pages, Throttle(), streams or Streams(), Staff(store, desk, brand), stopping, capabilities
+        store,
+        desk,
+        feed,
+        pages,
+        Throttle(),
+        streams or Streams(),
+        Staff(store.agents, desk, brand),
+        registry,
+        stopping,
+        capabilities,
     )
-    for part in (sign_in, passwords, agents, conversations, live, replies, contacts, files, channels, aside):
-        app.include_router(part.router)
-    app.include_router(_assets(assets))
+    loaded = Page(name="static", router=assets.router(), permission=Access.ANYBODY)
+    for page in (*registry.pages, loaded):
+        app.include_router(page.router, dependencies=[Depends(Door(page))])
     mounted = APIRouter()
     mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
     return mounted
-
-
-def _files(vendor: Path) -> dict[str, Path]:
-    """What pages load, by path below the console."""
-    files = {f"static/{file.name}": file for file in sorted(_STATIC.iterdir())}
-    files |= {f"static/{file.name}": file for file in STREAM}
-    files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
-    for path, file in files.items():
-        if not file.is_file():
-            log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=path)
-    return files
-
-
-def _assets(files: Mapping[str, Path]) -> APIRouter:
-    router = APIRouter()
-    version = modules_version(files)
-
-    def answer(path: str, cached: str) -> Response:
-        file = files.get(path)
-        if file is None or not file.is_file():
-            raise HTTPException(404)
-        return FileResponse(file, headers={"Cache-Control": cached})
-
-    @router.get("/{folder}/{name}", response_class=Response, responses=_ASSET)
-    async def asset(folder: str, name: str) -> Response:
-        # Addresses carry the content's hash, so what they name never changes.
-        return answer(f"{folder}/{name}", _FOR_EVER)
-
-    @router.get("/static/{of}/{name}", response_class=Response, responses=_ASSET)
-    async def module(of: str, name: str) -> Response:
-        """A script of the page. Scripts name one another by relative addresses, in the folder of their version."""
-        # While replicas are replaced, a page of one may ask another: what that has is not kept under this address.
-        return answer(f"static/{name}", _FOR_EVER if of == version else "no-store")
-
-    return router
-
-
-_ASSET: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind: {} for kind in ("text/css", "text/javascript", "image/svg+xml")}}
-}
-_FOR_EVER = "public, max-age=31536000, immutable"
-
-
-async def _ask_to_sign_in(request: Request, _: Exception) -> Response:
-    if wants_json(request):
-        return JSONResponse({"problem": "You are not signed in any more."}, 401)
-    if by_htmx(request):
-        shown = page_of(request)
-        there = f"{shown.path}?{shown.query}" if shown.query else shown.path
-        return Response(status_code=401, headers={"HX-Redirect": _sign_in_address(request, there)})
-    there = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    # A form cannot be sent again by following a link.
-    return RedirectResponse(_sign_in_address(request, there if request.method == "GET" else ""), 303)
-
-
-def _sign_in_address(request: Request, then: str) -> str:
-    return f"{request.scope['root_path']}/sign-in" + (f"?next={quote(then)}" if then else "")
-
-
-async def _not_found(request: Request, _: Exception) -> Response:
-    return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
-
-
-async def _not_allowed(request: Request, _: Exception) -> Response:
-    return _problem(request, 403, "This is for admins", "Only admins may manage agents. Ask one of them.")
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    if error.status_code == 404:
-        return await _not_found(request, error)
-    return _problem(request, error.status_code, "That did not work", error.detail)
-
-
-async def _busy(request: Request, _: Exception) -> Response:
-    words = "Too many people are signing in right now, so nothing was changed. Go back, and send it again."
-    response = _problem(request, 503, "Try again in a few seconds", words)
-    response.headers["Retry-After"] = "3"
-    return response
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    if is_trouble(error):
-        words = "It keeps trying, and nothing that was sent is lost. Try again in a moment."
-        return _problem(request, 503, "The desk cannot reach its database", words)
-    return _problem(request, 500, "Something broke", "It was written to the log. Try again in a moment.")
-
-
-def _problem(request: Request, status: int, title: str, words: str) -> Response:
-    if wants_json(request):
-        return JSONResponse({"problem": words}, status)
-    here: Console = request.app.state.console
-    template = "problem_part.html" if by_htmx(request) else "problem.html"
-    return here.pages.response(request, template, status=status, title=title, words=words)

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from starlette.requests import Request
 
 from bot.domain.channel import Capabilities
-from bot.domain.staff import Agent, NotAllowed, Right, may
+from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
-from bot.runtime.http import Streams, vouch
+from bot.runtime.http import Streams
 from bot.store import Store
+from handoff.console.registry import Registry
 from handoff.console.rendering import Pages
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
@@ -33,9 +34,13 @@ class Console:
     throttle: Throttle
     streams: Streams
     staff: Staff
+    registry: Registry
     stopping: Callable[[], bool]
     capabilities: Mapping[str, Capabilities]
     """Of the channels that this desk runs."""
+
+
+MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class NotSignedIn(Exception):
@@ -52,42 +57,27 @@ Here = Annotated[Console, Depends(_console)]
 
 async def current_agent(request: Request, here: Here) -> Agent | None:
     token = request.cookies.get(SESSION_COOKIE)
-    return await here.store.agent_of_session(token_hash(token)) if token else None
+    return await here.store.agents.agent_of_session(token_hash(token)) if token else None
 
 
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
 
 
-async def _signed_in(request: Request, here: Here, agent: MaybeSignedIn) -> Agent:
+async def _signed_in(request: Request) -> Agent:
+    # Who was let in at the door.
+    agent: Agent | None = getattr(request.state, "agent", None)
     if agent is None:
         raise NotSignedIn
-    if request.method == "POST" or _is_page(request):
-        await here.store.record_presence(agent)
-    vouch(request.scope)
     return agent
-
-
-def _is_page(request: Request) -> bool:
-    """Whether a person opens a page: what an open page fetches by itself says nothing of who sits before it."""
-    mode = request.headers.get("sec-fetch-mode")
-    if mode is not None:
-        return mode == "navigate"
-    # Browsers say it to https and localhost only.
-    path = request.url.path
-    return not (by_htmx(request) or path.endswith(("/events", "/alive")) or "/files/" in path)
 
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]
+"""Who is signed in, and may have what they ask for."""
 
 
-def _manager(agent: SignedIn) -> Agent:
-    if not may(agent, Right.MANAGE_AGENTS):
-        raise NotAllowed("only admins may manage agents")
-    return agent
-
-
-Manager = Annotated[Agent, Depends(_manager)]
-"""Who is signed in and may manage agents."""
+def address_of(request: Request) -> str | None:
+    """From where the browser asks, as the history keeps it."""
+    return request.client.host[:64] if request.client else None
 
 
 def by_htmx(request: Request) -> bool:

@@ -15,10 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.domain.conversation import NotFound
-from handoff.console.context import Here, SignedIn
+from handoff.console.context import Here, MessageId, SignedIn
 from handoff.console.media import HEAD, named, playable
 
-MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Index = Annotated[int, Path(ge=0, le=1000)]
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -36,7 +35,7 @@ router = APIRouter()
     },
 )
 async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId, index: Index) -> Response:
-    attachment = await here.store.attached(message_id, index)
+    attachment = await here.store.files.attached(message_id, index)
     if not attachment.sha256:
         raise NotFound("the content of this attachment is not here")
     headers = {
@@ -49,7 +48,7 @@ async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId,
     }
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    content = await here.store.file(attachment.sha256)
+    content = await here.store.files.get(attachment.sha256)
     media_type = playable(content[:HEAD])
     name = named(attachment.name, attachment.kind, media_type)
     headers["Content-Disposition"] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -23,6 +22,7 @@ from bot.domain.decision import Turn
 from bot.domain.message import Message, MessageFormat
 from bot.domain.staff import Agent, may
 from bot.pipeline.rendering import plain
+from handoff.console.assets import COMPONENTS, Assets
 from handoff.desk import MAX_REASON, UNDO
 
 FOLD_AT = 2_000
@@ -32,7 +32,6 @@ BRIEF = 500
 AT_DESK = timedelta(minutes=15)
 """An agent who did something within this time is at the desk."""
 
-_FOLDER = Path(__file__).parent
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
@@ -139,24 +138,15 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%d %b, %H:%M UTC")
 
 
-def modules_version(assets: Mapping[str, Path]) -> str:
-    """Names the page's scripts as they are together: one that changes gives all of them another address."""
-    scripts = [file for path, file in sorted(assets.items()) if path.startswith("static/") and path.endswith(".js")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in scripts)).hexdigest()[:12]
-
-
 class Pages:
-    """Renders the console's templates. ``assets`` are the files they refer to, by path below the console; ``limits``
-    what can be sent at once: ``most`` files of ``total`` bytes."""
+    """Renders the console's templates, which are named ``<part>/<file>``: of the components, and of each page in
+    ``folders``. Each page loads the styles and scripts of the components, and its own."""
 
-    def __init__(self, brand: str, assets: Mapping[str, Path], limits: Mapping[str, int]) -> None:
-        self._versions = {
-            path: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for path, file in assets.items() if file.is_file()
-        }
-        version = modules_version(assets)
-        scripts = [path.removeprefix("static/") for path in sorted(assets) if path.startswith("static/")]
+    def __init__(self, brand: str, assets: Assets, folders: Mapping[str, Path]) -> None:
+        self._assets = assets
+        parts = {"components": COMPONENTS, **folders}
         self._environment = Environment(
-            loader=FileSystemLoader(_FOLDER / "templates"),
+            loader=PrefixLoader({part: FileSystemLoader(folder / "templates") for part, folder in parts.items()}),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -166,12 +156,10 @@ class Pages:
             "brand": brand,
             "verdict": verdict,
             "fold": fold,
-            "limits": limits,
             "may": may,
             "undo_within": round(UNDO.total_seconds()),
             "most_reason": MAX_REASON,
             "new_submission": lambda: str(uuid4()),
-            "scripts": [f"static/{version}/{name}" for name in scripts if name.endswith(".js")],
             "at_desk": at_desk,
         }
         self._environment.filters |= {
@@ -192,7 +180,17 @@ class Pages:
         self, request: Request, template: str, *, status: int = 200, agent: Agent | None = None, **values: object
     ) -> HTMLResponse:
         root = str(request.scope["root_path"])
+        part = template.partition("/")[0]
         body = self._environment.get_template(template).render(
-            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._versions.get(path, '')}", **values
+            root=root,
+            agent=agent,
+            asset=lambda path: f"{root}/{self._assets.address(path)}",
+            styles=self._loaded(root, part, ".css"),
+            scripts=self._loaded(root, part, ".js"),
+            **values,
         )
         return HTMLResponse(body, status)
+
+    def _loaded(self, root: str, part: str, ending: str) -> list[str]:
+        parts = dict.fromkeys(("components", part))
+        return [f"{root}/{address}" for one in parts for address in self._assets.of(one, ending)]

@@ -7,14 +7,16 @@ customer attached. A task that fails is tried again with growing pauses, and blo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import procrastinate
 import psycopg
 from procrastinate.schema import SchemaManager
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
@@ -40,6 +42,7 @@ __all__ = [
     "schema",
 ]
 
+_NAME = re.compile(r"%\((\w+)\)s")
 DELIVER = "deliver"
 FETCH = "fetch"
 
@@ -73,13 +76,16 @@ class Queue:
         return not self._pool.closed
 
     async def at_once(self, *statements: tuple[str, Mapping[str, Any]]) -> Any:
-        """One transaction of ``statements`` that go out together; the first row of the last one, or None."""
+        """One transaction of ``statements`` that go out together; the first row of the last one, or None. Their values
+        are named ``%(name)s``, as everywhere."""
         async with self._pool.connection() as connection:
             try:
                 # Without a commit of its own: what a pipeline holds is one transaction.
                 async with connection.pipeline():
                     for statement, values in statements:
-                        cursor = await connection.cursor(row_factory=namedtuple_row).execute(statement, values)
+                        numbered, names = _numbered(statement)
+                        cursor = AsyncRawCursor(connection, row_factory=namedtuple_row)
+                        await cursor.execute(numbered, [values[name] for name in names])
                 return await cursor.fetchone()
             except psycopg.OperationalError:
                 # The database was restarted: all the other connections are as dead.
@@ -169,6 +175,18 @@ def delivery_priority(*, urgent: bool = False) -> int:
 
 class WorkerEnded(Exception):
     """The queue's worker has stopped by itself and must be started again."""
+
+
+@cache
+def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """With ``$1`` for the first name, and so on, as PostgreSQL has it: once for each statement. Psycopg does it anew
+    each time where a statement has more than 4096 characters, which costs 0.4 ms."""
+    names: dict[str, int] = {}
+
+    def number(name: re.Match[str]) -> str:
+        return f"${names.setdefault(name[1], len(names) + 1)}"
+
+    return _NAME.sub(number, statement).encode(), tuple(names)
 
 
 async def _autocommit(connection: AsyncConnection[Any]) -> None:

@@ -18,14 +18,16 @@ from bot.store.tables import contact, conversation, delivery, message
 NOTIFY_CHANNEL = "switchboard"
 
 
-def _columns(*parts: tuple[Table, str, str]) -> str:
-    """All columns of each (table, where its row is, prefix of the names), for the row readers of ``rows``. What comes
-    twice, such as the contact's id, is the same."""
-    named: dict[str, str] = {}
-    for table, source, prefix in parts:
-        for column in table.c:
-            named.setdefault(prefix + column.name, f"{source}.{column.name}")
-    return ", ".join(f"{what} AS {name}" for name, what in named.items())
+def _made(**others: tuple[Table, str]) -> str:
+    """The row of the message ``made``, and those of other tables: by the prefix of their columns' names, (table, where
+    the row is). For the row readers of ``rows``."""
+    named = {
+        f"{prefix}_{column.name}": f"{source}.{column.name}"
+        for prefix, (table, source) in others.items()
+        for column in table.c
+    }
+    # The message has them, too.
+    return ",".join(["made.*", *(f"{what} {name}" for name, what in named.items() if name not in message.c)])
 
 
 def _notify(kind: str, conversation: str, contact: str, opened_by: str = "''") -> str:
@@ -88,7 +90,7 @@ RECEIVE = f"""
         INSERT INTO turn (message_id, conversation_id) SELECT id, conversation_id FROM made
     ), {BORN.format(task=f"'{TURN}'", priority=0, made="made", lock="'conversation:' || made.conversation_id")}
     SELECT claimed.id AS job_id,
-        {_columns((message, "made", ""), (conversation, "touched", "conversation_"), (contact, "told", "contact_"))},
+        {_made(conversation=(conversation, "touched"), contact=(contact, "told"))},
         NULL AS agent_name, NULL AS agent_public_name, NULL AS delivery_state, NULL AS delivery_error,
         {_notify("'message'", "touched.id", "told.id", "%(opened_by)s::text")}
     FROM made, touched, told LEFT JOIN claimed ON true
@@ -169,7 +171,7 @@ ANSWER = f"""
     )
     SELECT claimed.id AS job_id, now AS shown,
         {OTHERS_WAIT.format(lock="'conversation:' || %(conversation)s::bigint")} AS others_wait,
-        {_columns((message, "made", ""), (delivery, "begun", "delivery_"), (contact, "customer", "contact_"))},
+        {_made(delivery=(delivery, "begun"), contact=(contact, "customer"))},
         NULL AS agent_name, NULL AS agent_public_name,
         (SELECT count(*) FROM notified) AS notified
     FROM now_or_later CROSS JOIN customer LEFT JOIN made ON true LEFT JOIN begun ON true LEFT JOIN claimed ON true

@@ -59,20 +59,6 @@ def welcome(request: Request, response: Response, token: str | None = None) -> N
     )
 
 
-def is_same_origin(request: Request) -> bool:
-    """Whether the request comes from a page of this site, or from no page at all.
-
-    Browsers name the origin of every POST; a client that does not is no browser, and carries nobody else's
-    cookie. ``Sec-Fetch-Site`` goes first: unlike ``Host`` it survives every proxy.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    # Not by urlsplit, which raises for some of what a header may hold.
-    return origin is None or origin.partition("://")[2] == request.headers.get("host")
-
-
 class Known:
     """Which visitors have written to the desk: who did lately is remembered, others are looked for.
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
@@ -21,7 +21,10 @@ from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
 from bot.store.trouble import is_trouble
-from bot.web import STREAM
+from bot.web import SHARED
+from bot.web.assets import Assets
+from bot.web.headers import SecurityHeaders, page_headers
+from bot.web.requests import FormsInUtf8, is_same_origin
 from handoff.console import (
     agents,
     aside,
@@ -35,8 +38,7 @@ from handoff.console import (
     sign_in,
 )
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
-from handoff.console.rendering import Pages, modules_version
-from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
+from handoff.console.rendering import Pages
 from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import Busy
@@ -69,6 +71,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 """What any route may answer, for the OpenAPI description."""
 
 _STATIC = Path(__file__).parent / "static"
+_HEADERS = page_headers(form_action="'self'", media_src="'self'")
 
 
 def console(
@@ -88,7 +91,7 @@ def console(
     reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so, and are counted in
     ``streams``, where others count theirs.
     """
-    assets = _files(vendor)
+    assets = Assets(_files(vendor))
     pages = Pages(brand, assets, {"most": replies.MAX_FILES, "total": replies.MAX_UPLOAD})
     app = FastAPI(
         docs_url=None,
@@ -97,7 +100,7 @@ def console(
         max_body_size=MAX_BODY,
         default_response_class=HTMLResponse,
         responses=_ANSWERS,
-        dependencies=[Depends(same_origin)],
+        dependencies=[Depends(_same_origin)],
         exception_handlers={
             NotSignedIn: _ask_to_sign_in,
             NotFound: _not_found,
@@ -113,51 +116,25 @@ def console(
     )
     for part in (sign_in, passwords, agents, conversations, live, replies, contacts, files, channels, aside):
         app.include_router(part.router)
-    app.include_router(_assets(assets))
+    app.include_router(assets.router())
     mounted = APIRouter()
-    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
+    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app), _HEADERS))
     return mounted
 
 
 def _files(vendor: Path) -> dict[str, Path]:
-    """What pages load, by path below the console."""
-    files = {f"static/{file.name}": file for file in sorted(_STATIC.iterdir())}
-    files |= {f"static/{file.name}": file for file in STREAM}
-    files["vendor/htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
-    for path, file in files.items():
+    """What pages load, by name."""
+    files = {file.name: file for file in sorted(_STATIC.iterdir())} | dict(SHARED)
+    files["htmx.min.js"] = vendor / "htmx.org/dist/htmx.min.js"
+    for name, file in files.items():
         if not file.is_file():
-            log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=path)
+            log.warning("a file of the console is missing; run npm ci", action="asset_missing", path=name)
     return files
 
 
-def _assets(files: Mapping[str, Path]) -> APIRouter:
-    router = APIRouter()
-    version = modules_version(files)
-
-    def answer(path: str, cached: str) -> Response:
-        file = files.get(path)
-        if file is None or not file.is_file():
-            raise HTTPException(404)
-        return FileResponse(file, headers={"Cache-Control": cached})
-
-    @router.get("/{folder}/{name}", response_class=Response, responses=_ASSET)
-    async def asset(folder: str, name: str) -> Response:
-        # Addresses carry the content's hash, so what they name never changes.
-        return answer(f"{folder}/{name}", _FOR_EVER)
-
-    @router.get("/static/{of}/{name}", response_class=Response, responses=_ASSET)
-    async def module(of: str, name: str) -> Response:
-        """A script of the page. Scripts name one another by relative addresses, in the folder of their version."""
-        # While replicas are replaced, a page of one may ask another: what that has is not kept under this address.
-        return answer(f"static/{name}", _FOR_EVER if of == version else "no-store")
-
-    return router
-
-
-_ASSET: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind: {} for kind in ("text/css", "text/javascript", "image/svg+xml")}}
-}
-_FOR_EVER = "public, max-age=31536000, immutable"
+def _same_origin(request: Request) -> None:
+    if not is_same_origin(request):
+        raise HTTPException(403, "This request came from another site, so it was refused.")
 
 
 async def _ask_to_sign_in(request: Request, _: Exception) -> Response:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -23,6 +17,8 @@ from bot.domain.decision import Turn
 from bot.domain.message import Message, MessageFormat
 from bot.domain.staff import Agent, may
 from bot.pipeline.rendering import plain
+from bot.web.assets import Assets
+from bot.web.markdown import to_html
 from handoff.desk import MAX_REASON, UNDO
 
 FOLD_AT = 2_000
@@ -34,27 +30,11 @@ AT_DESK = timedelta(minutes=15)
 
 _FOLDER = Path(__file__).parent
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-
-
-class _SafeLinks(RendererHTML):
-    """Links open beside the console, and tell the other site nothing about it."""
-
-    def link_open(
-        self, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, Any]
-    ) -> str:
-        tokens[index].attrs |= {"target": "_blank", "rel": "noopener noreferrer nofollow"}
-        return self.renderToken(tokens, index, options, env)
-
-
-_MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_SafeLinks).disable("image")
-# What does not pass stays as it was written, as text.
-_MARKDOWN.validateLink = lambda url: _WEB_ADDRESS.match(url) is not None  # type: ignore[method-assign]
 
 
 def markdown(text: str) -> Markup:
     """The bot's Markdown as HTML that can do nothing but read well."""
-    return Markup(_MARKDOWN.render(text))  # noqa: S704 (no HTML passes, see above)
+    return Markup(to_html(text))  # noqa: S704 (sanitized)
 
 
 def fold(text: str) -> tuple[str, str]:
@@ -139,22 +119,12 @@ def utc(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%d %b, %H:%M UTC")
 
 
-def modules_version(assets: Mapping[str, Path]) -> str:
-    """Names the page's scripts as they are together: one that changes gives all of them another address."""
-    scripts = [file for path, file in sorted(assets.items()) if path.startswith("static/") and path.endswith(".js")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in scripts)).hexdigest()[:12]
-
-
 class Pages:
-    """Renders the console's templates. ``assets`` are the files they refer to, by path below the console; ``limits``
-    what can be sent at once: ``most`` files of ``total`` bytes."""
+    """Renders the console's templates. ``assets`` are the files they refer to; ``limits`` what can be sent at once:
+    ``most`` files of ``total`` bytes."""
 
-    def __init__(self, brand: str, assets: Mapping[str, Path], limits: Mapping[str, int]) -> None:
-        self._versions = {
-            path: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for path, file in assets.items() if file.is_file()
-        }
-        version = modules_version(assets)
-        scripts = [path.removeprefix("static/") for path in sorted(assets) if path.startswith("static/")]
+    def __init__(self, brand: str, assets: Assets, limits: Mapping[str, int]) -> None:
+        self._assets = assets
         self._environment = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
@@ -171,7 +141,7 @@ class Pages:
             "undo_within": round(UNDO.total_seconds()),
             "most_reason": MAX_REASON,
             "new_submission": lambda: str(uuid4()),
-            "scripts": [f"static/{version}/{name}" for name in scripts if name.endswith(".js")],
+            "scripts": [assets.address(name) for name in assets.scripts if name != "htmx.min.js"],
             "at_desk": at_desk,
         }
         self._environment.filters |= {
@@ -193,6 +163,6 @@ class Pages:
     ) -> HTMLResponse:
         root = str(request.scope["root_path"])
         body = self._environment.get_template(template).render(
-            root=root, agent=agent, asset=lambda path: f"{root}/{path}?v={self._versions.get(path, '')}", **values
+            root=root, agent=agent, asset=lambda name: f"{root}/{self._assets.address(name)}", **values
         )
         return HTMLResponse(body, status)

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from bot.background import BackgroundTasks
 from bot.content.answers import Answers
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
@@ -198,7 +199,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health, streams)
     metrics = Metrics(store.figures, connectors)
     outbox = Outbox(store, connectors, health, metrics)
-    typing = partial(_show_typing, connectors)
+    typing = partial(_show_typing, connectors, BackgroundTasks())
     turns = Turns(store, answers, build_policy(answers), engine.predict, language.detect, typing, metrics, outbox)
     attachments = Attachments(
         store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
@@ -225,7 +226,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         store=store,
         queue=queue,
         feed=feed,
-        intake=Intake(partial(store.record_incoming, reopening=reopening), turns.foresee, health, metrics),
+        intake=Intake(partial(store.record_incoming, reopening=reopening), turns.prefetch, health, metrics),
         connectors=connectors,
         health=health,
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},
@@ -258,14 +259,8 @@ def _reopening(settings: Settings, answers: Answers) -> Reopening:
     )
 
 
-_typing: set[asyncio.Task[None]] = set()
-
-
-def _show_typing(connectors: Mapping[str, Connector], conversation: Conversation) -> None:
+def _show_typing(connectors: Mapping[str, Connector], tasks: BackgroundTasks, conversation: Conversation) -> None:
     """Beside the turn, not before it: no customer waits for a courtesy."""
     connector = connectors.get(conversation.contact.channel)
     if isinstance(connector, Typing):
-        task = asyncio.ensure_future(connector.typing(conversation.contact.chat_id))
-        # The loop keeps only a weak reference.
-        _typing.add(task)
-        task.add_done_callback(_typing.discard)
+        tasks.run(connector.typing(conversation.contact.chat_id))

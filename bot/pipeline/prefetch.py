@@ -24,7 +24,7 @@ class _Asked:
     at: float
 
 
-class Foreseen:
+class Prefetch:
     def __init__(self, predict: Callable[[str], Awaitable[Prediction]]) -> None:
         self._predict = predict
         self._asked: dict[Key, _Asked] = {}

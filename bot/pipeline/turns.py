@@ -20,7 +20,7 @@ from bot.domain.dialogue import Thread
 from bot.domain.engine import EngineUnavailable, Prediction
 from bot.domain.message import Button, Command, Incoming, Reply
 from bot.domain.operations import TurnInput
-from bot.pipeline.prefetch import Foreseen, Recent
+from bot.pipeline.prefetch import Prefetch, Recent
 from bot.queue import Claim
 from bot.runtime.metrics import Measures
 from bot.store import Store
@@ -85,10 +85,10 @@ class Turns:
         self._show_typing = show_typing
         self._measures = measures or Measures()
         self._outbox = outbox
-        self._foreseen = Foreseen(self._parse)
+        self._prefetched = Prefetch(self._parse)
         self._with_people = Recent(WITH_PEOPLE_KNOWN)
 
-    def foresee(self, incoming: Incoming) -> None:
+    def prefetch(self, incoming: Incoming) -> None:
         """Has the engine asked already while the message is being recorded: neither needs the other."""
         sender = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
         if (
@@ -99,7 +99,7 @@ class Turns:
             and incoming.text.strip()
             and sender not in self._with_people
         ):
-            self._foreseen.begin((incoming.channel, incoming.account, incoming.external_id), incoming.text)
+            self._prefetched.begin((incoming.channel, incoming.account, incoming.external_id), incoming.text)
 
     async def take(self, message_id: int, claim: Claim) -> None:
         """Takes the turn of one message, once, however often it is called."""
@@ -112,7 +112,7 @@ class Turns:
             await self._skip(taken)  # who takes a question back wants no answer
             return
         contact = conversation.contact
-        foreseen = self._foreseen.take((contact.channel, contact.account, taken.message.external_id or ""))
+        prefetched = self._prefetched.take((contact.channel, contact.account, taken.message.external_id or ""))
         sender = contact_key(contact.channel, contact.account, contact.external_id)
         button = taken.button or _numbered(taken)
         if conversation.state is not ConversationState.BOT:
@@ -133,7 +133,7 @@ class Turns:
             decision = self._policy.on_attachment()
         else:
             try:
-                prediction = await self._patiently(conversation, foreseen or self._parse(taken.message.text))
+                prediction = await self._patiently(conversation, prefetched or self._parse(taken.message.text))
                 decision = self._policy.on_text(conversation.thread, prediction)
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))

@@ -19,10 +19,10 @@ from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Rec
 from connectors.backoff import Backoff
 from connectors.discord import messages
 from connectors.discord.api import REFUSED, UNREADABLE, Api, explained, point_at
+from connectors.discord.background import DiscordTasks
 from connectors.discord.check import examine
 from connectors.discord.commands import commands
 from connectors.discord.connection import Connection
-from connectors.discord.errands import Errands
 from connectors.discord.events import NAME
 from connectors.discord.gateway import Session
 from connectors.discord.intake import Intake
@@ -77,7 +77,7 @@ class DiscordConnector:
         self._records = records
         self._health = health or NullHealth()
         self._api = Api(settings.api_base, self._token)
-        self._errands = Errands(self._api, self._health)
+        self._tasks = DiscordTasks(self._api, self._health)
 
     async def run(self, receive: Receive) -> None:
         """Brings events until cancelled; the session is then left to the next start.
@@ -107,7 +107,7 @@ class DiscordConnector:
                 await backoff.pause(wait)
 
     async def send(self, message: Outgoing) -> str:
-        with self._errands.sending(message.chat_id):
+        with self._tasks.sending(message.chat_id):
             return await messages.send(self._api, message)
 
     async def edit(self, message: Outgoing, external_id: str) -> None:
@@ -124,7 +124,7 @@ class DiscordConnector:
 
     async def close(self) -> None:
         """Closes the connections. Nothing can be sent afterwards."""
-        await self._errands.close()
+        await self._tasks.close()
         await self._api.close()
 
     # --- one connection to the gateway
@@ -137,7 +137,7 @@ class DiscordConnector:
         intake = Intake(self._api, self._records, receive, self.account, known)
         session = Session.recalled(await self._records.recall(NAME, self.account, _SESSION))
         connection = Connection(
-            self.account, intake, self._errands, self._health, self.keep, shards=shards, session=session
+            self.account, intake, self._tasks, self._health, self.keep, shards=shards, session=session
         )
         intake.catch_up()
         try:

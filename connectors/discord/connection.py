@@ -11,7 +11,7 @@ import structlog
 
 from bot.domain.message import Incoming
 from bot.ports import Health
-from connectors.discord.errands import Errands
+from connectors.discord.background import DiscordTasks
 from connectors.discord.events import (
     MalformedEvent,
     partly_edited,
@@ -39,7 +39,7 @@ class Connection:
         self,
         account: str,
         intake: Intake,
-        errands: Errands,
+        tasks: DiscordTasks,
         health: Health,
         keep: Callable[[Session], Awaitable[None]],
         *,
@@ -49,7 +49,7 @@ class Connection:
         """``keep`` remembers where a restart goes on; ``session`` is what it remembered last."""
         self._account = account
         self._intake = intake
-        self._errands = errands
+        self._tasks = tasks
         self._health = health
         self._keep = keep
         self._is_connected = False
@@ -114,9 +114,9 @@ class Connection:
             return self._intake.offer(interaction.incoming(self._account, chat_id), self._gateway.sequence)
 
         if interaction.chat_id is None:
-            self._errands.run(self._errands.open_chat(interaction, offer))
+            self._tasks.run(self._tasks.open_chat(interaction, offer))
         else:
-            self._errands.run(self._errands.acknowledge(interaction, offer(interaction.chat_id)))
+            self._tasks.run(self._tasks.acknowledge(interaction, offer(interaction.chat_id)))
 
     # --- how it is doing
 
@@ -126,7 +126,7 @@ class Connection:
         self._health.connected(self._account)
         if not self._is_announced:
             self._is_announced = True
-            self._errands.run(self._errands.announce_commands(self._application_id))
+            self._tasks.run(self._tasks.announce_commands(self._application_id))
 
     def _disconnected(self) -> None:
         log.info("discord disconnected; reconnecting", action="discord_disconnected", account=self._account)

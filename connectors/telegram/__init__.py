@@ -15,8 +15,7 @@ import hashlib
 import hmac
 import re
 import time
-from collections.abc import Coroutine
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -24,6 +23,7 @@ from starlette.requests import ClientDisconnect
 from structlog.typing import FilteringBoundLogger
 from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, TelegramError
 
+from bot.background import BackgroundTasks
 from bot.domain.channel import Capabilities, Outgoing, PermanentError
 from bot.domain.message import Attachment, Command
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive
@@ -81,7 +81,7 @@ class TelegramConnector:
         self.account = self._token.partition(":")[0]
         self._health = health or NullHealth()
         self._api = Api(settings, self._token)
-        self._errands: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     async def run(self, receive: Receive) -> None:
         """Brings messages until cancelled; then tells Telegram what has been committed.
@@ -92,7 +92,7 @@ class TelegramConnector:
         if not re.fullmatch(r"[0-9]+:[A-Za-z0-9_-]+", self._token):
             raise PermanentError(REFUSED)
         await self._insist("getMe")
-        self._run_errand(self._announce_commands())
+        self._tasks.run(self._announce_commands())
         if self.settings.mode == "webhook":
             await self._insist(
                 "setWebhook",
@@ -138,9 +138,7 @@ class TelegramConnector:
 
     async def close(self) -> None:
         """Closes the connections. Nothing can be sent afterwards."""
-        for errand in self._errands:
-            errand.cancel()
-        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self._tasks.close()
         await self._api.close()
 
     # --- polling
@@ -228,7 +226,7 @@ class TelegramConnector:
             return
         await receive(incoming)
         if incoming.button is not None:
-            self._run_errand(self._answer_press(incoming.external_id.removeprefix("callback:")))
+            self._tasks.run(self._answer_press(incoming.external_id.removeprefix("callback:")))
 
     # --- webhook
 
@@ -257,12 +255,7 @@ class TelegramConnector:
             return 503
         return 200
 
-    # --- errands: what may fail without loss
-
-    def _run_errand(self, errand: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(errand)
-        self._errands.add(task)  # the event loop alone would let it be collected
-        task.add_done_callback(self._errands.discard)
+    # --- background tasks: what may fail without loss
 
     async def _answer_press(self, query_id: str) -> None:
         """Stops the pressed button's spinner."""

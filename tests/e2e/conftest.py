@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+import psutil
 import pytest
 from playwright.async_api import Browser, async_playwright, expect
 
@@ -19,6 +20,8 @@ from intents.training import ensure_model
 from tests.e2e.console_pages import address, agents, app, open_console, sign_in  # noqa: F401
 from tests.e2e.desk import DeskProcess, config_file, with_trained_model
 
+CLOSES_WITHIN = 30.0
+
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
@@ -26,13 +29,21 @@ async def chromium() -> AsyncIterator[Browser]:
     # Two cores do everything here: Rasa, PostgreSQL, the desk and the browser.
     expect.set_options(timeout=20_000)
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    async with async_playwright() as playwright:
-        # Without the last four it spends seconds on looking up hosts of its maker.
-        flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
-        flags += " disable-component-update disable-sync"
-        browser = await playwright.chromium.launch(executable_path=path, args=[f"--{flag}" for flag in flags.split()])
-        yield browser
-        await browser.close()
+    playwright = await async_playwright().start()
+    # Without the last four it spends seconds on looking up hosts of its maker.
+    flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    flags += " disable-component-update disable-sync"
+    browser = await playwright.chromium.launch(executable_path=path, args=[f"--{flag}" for flag in flags.split()])
+    yield browser
+    try:
+        async with asyncio.timeout(CLOSES_WITHIN):
+            await browser.close()
+            await playwright.stop()
+    except TimeoutError:
+        # A browser that does not close would keep the whole run waiting for ever, after its last test.
+        for process in psutil.Process().children(recursive=True):
+            if process.name().startswith(("chrom", "node")):
+                process.kill()
 
 
 @pytest.fixture(scope="session")

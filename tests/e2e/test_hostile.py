@@ -186,8 +186,9 @@ async def test_an_intent_that_nobody_wrote_an_answer_for_is_one_that_the_bot_did
 # --- strangers who take all the connections
 
 
-AT_MOST = 2.0
-"""Seconds that somebody may wait whom the desk serves already; on a busy machine, more."""
+AT_MOST = 15.0
+"""Seconds that anybody may wait. No figure of speed: without limits a flood keeps everybody out as long as it
+lasts."""
 
 
 @pytest.fixture(scope="module")
@@ -202,13 +203,13 @@ async def test_a_thousand_event_streams_of_strangers_keep_nobody_waiting(
     desk: DeskProcess, well: RasaPeer, mei: AgentBrowser
 ) -> None:
     async with WebCustomer(desk.url) as customer, AsyncExitStack() as stack:
-        at_most = AT_MOST + 3 * await longest_wait(desk, customer, mei, QUESTION)
+        await longest_wait(desk, customer, mei, QUESTION)
         requests = [events() for _ in range(1000)]
         flooding = asyncio.ensure_future(flood(desk, requests, stack))
-        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        assert await longest_wait(desk, customer, mei, QUESTION) < AT_MOST
         lines = await flooding
         heard = await first_lines(lines)
-        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        assert await longest_wait(desk, customer, mei, QUESTION) < AT_MOST
         served = heard["HTTP/1.1 200 OK"]
         assert 0 < served < HANDLES * 0.1
         assert heard["HTTP/1.1 503 Service Unavailable later"] == 1000 - served
@@ -233,13 +234,13 @@ async def test_more_half_open_connections_than_there_are_file_handles_keep_nobod
     desk: DeskProcess, well: RasaPeer, mei: AgentBrowser, said: bytes
 ) -> None:
     async with WebCustomer(desk.url) as customer, AsyncExitStack() as stack:
-        at_most = AT_MOST + 3 * await longest_wait(desk, customer, mei, QUESTION)
+        await longest_wait(desk, customer, mei, QUESTION)
         flooding = asyncio.ensure_future(flood(desk, [said] * 1100, stack))
-        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        assert await longest_wait(desk, customer, mei, QUESTION) < AT_MOST
         lines = await flooding
         assert desk.process is not None
         assert HANDLES / 2 < psutil.Process(desk.process.pid).num_fds() < HANDLES * 0.9
-        assert await longest_wait(desk, customer, mei, QUESTION) < at_most
+        assert await longest_wait(desk, customer, mei, QUESTION) < AT_MOST
         # Those that came first made room, and were told so.
         heard = await first_lines(lines)
         assert heard["HTTP/1.1 503 Service Unavailable later"] + heard["HTTP/1.1 408 Request Timeout"] >= 1100 - HANDLES

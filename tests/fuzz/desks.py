@@ -30,8 +30,8 @@ from bot.domain.message import Incoming, Receipt
 from bot.ports import NullHealth
 from bot.runtime import http
 from connectors.discord import intake as discord_intake
+from connectors.discord.background import DiscordTasks
 from connectors.discord.connection import Connection
-from connectors.discord.errands import Errands
 from connectors.discord.gateway import Session
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
@@ -171,7 +171,7 @@ class Telegram(Fuzzed):
     async def running(self) -> AsyncIterator[None]:
         settings = TelegramSettings(base_url="http://127.0.0.1:9", mode="webhook", webhook_url="https://desk.example")
         connector = TelegramConnector(settings, TOKEN)
-        connector._run_errand = lambda errand: errand.close()  # type: ignore[method-assign]  # nobody is there
+        connector._tasks.run = lambda work: work.close()  # type: ignore[method-assign]  # nobody is there
         self._secret = connector._secret().encode()
         self._app = http.application([connector.routes(self.desk.receive)], {})
         with logs_watched() as self.logs:
@@ -250,8 +250,8 @@ class Discord(Fuzzed):
         person = self.begin()
         api = _History()
         intake = discord_intake.Intake(api, MemoryRecords(), self.desk.receive, BOT, [])  # type: ignore[arg-type]
-        errands = Errands(api, NullHealth())  # type: ignore[arg-type]
-        connection = Connection(BOT, intake, errands, NullHealth(), _keep_nothing, shards=1, session=None)
+        tasks = DiscordTasks(api, NullHealth())  # type: ignore[arg-type]
+        connection = Connection(BOT, intake, tasks, NullHealth(), _keep_nothing, shards=1, session=None)
         take = connection._gateway._connection.parsers
         api.pages = [_of(person, page) for page in pages]
         for name, data in events:
@@ -271,7 +271,7 @@ class Discord(Fuzzed):
             raise AssertionError(f"a chat is stuck: {self.logs[-2:]}") from None
         finally:
             await intake.close()
-            await errands.close()
+            await tasks.close()
         assert not self.desk.faults, self.desk.faults
         self.check_logs()
 

@@ -28,7 +28,7 @@ from discord.utils import time_snowflake
 from bot.domain.channel import Chat, Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat, Receipt, Sender
 from connectors import discord as connector_module
-from connectors.discord import DiscordConnector, DiscordSettings, api, connection, errands, gateway, intake, messages
+from connectors.discord import DiscordConnector, DiscordSettings, api, background, connection, gateway, intake, messages
 from connectors.discord.interactions import words
 from tests.peers.desk import StandInDesk
 from tests.peers.discord import DiscordPeer, PeerUser
@@ -1386,7 +1386,7 @@ async def test_closed_messages_are_said_honestly(
 async def test_a_chat_that_a_person_has_is_only_linked(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(background, "WRITTEN_WITHIN", 0.3)
     async with running(peer, connector, desk):
         ann = await acquainted(peer, desk)
         await peer.wait_until(lambda: len(peer.commands) == 2)
@@ -1398,7 +1398,7 @@ async def test_a_chat_that_a_person_has_is_only_linked(
 async def test_a_chat_that_cannot_be_opened_is_said(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(errands, "WRITTEN_WITHIN", 0.3)
+    monkeypatch.setattr(background, "WRITTEN_WITHIN", 0.3)
     async with running(peer, connector, desk):
         ann = peer.user("Ann", locale="zh-CN")
         await peer.wait_until(lambda: len(peer.commands) == 2)

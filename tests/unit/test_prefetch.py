@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.engine import EngineUnavailable, Prediction, Ranked
 from bot.pipeline import prefetch
-from bot.pipeline.prefetch import AT_MOST, STALE, Foreseen, Recent
+from bot.pipeline.prefetch import AT_MOST, STALE, Prefetch, Recent
 
 
 class Engine:
@@ -30,12 +30,12 @@ def key(id: str) -> tuple[str, str, str]:
 
 async def test_the_answer_is_asked_for_once_and_taken_once() -> None:
     engine = Engine()
-    foreseen = Foreseen(engine)
+    prefetched = Prefetch(engine)
     for _ in range(2):  # as a platform that brings a message again
-        foreseen.begin(key("1"), "hello")
-    answer = foreseen.take(key("1"))
+        prefetched.begin(key("1"), "hello")
+    answer = prefetched.take(key("1"))
     assert answer is not None
-    assert foreseen.take(key("1")) is None
+    assert prefetched.take(key("1")) is None
     engine.answering.set()
     assert (await answer).intent == "greet"
     assert engine.asked == ["hello"]
@@ -43,10 +43,10 @@ async def test_the_answer_is_asked_for_once_and_taken_once() -> None:
 
 async def test_a_failure_is_of_who_takes_it() -> None:
     engine = Engine()
-    foreseen = Foreseen(engine)
-    foreseen.begin(key("1"), "broken")
+    prefetched = Prefetch(engine)
+    prefetched.begin(key("1"), "broken")
     engine.answering.set()
-    answer = foreseen.take(key("1"))
+    answer = prefetched.take(key("1"))
     assert answer is not None
     with pytest.raises(EngineUnavailable):
         await answer
@@ -54,19 +54,19 @@ async def test_a_failure_is_of_who_takes_it() -> None:
 
 async def test_a_storm_is_not_asked_about_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr(prefetch.ticks, "seconds", lambda: now)
+    monkeypatch.setattr(prefetch.monotonic, "seconds", lambda: now)
     engine = Engine()
-    foreseen = Foreseen(engine)
+    prefetched = Prefetch(engine)
     for number in range(100):
-        foreseen.begin(key(str(number)), "hello")
+        prefetched.begin(key(str(number)), "hello")
     await asyncio.sleep(0)
     assert len(engine.asked) == AT_MOST
     # Turns that never came, since another replica took them, make room.
     now += STALE + 1
-    foreseen.begin(key("later"), "later")
+    prefetched.begin(key("later"), "later")
     await asyncio.sleep(0)
     assert engine.asked[-1] == "later"
-    assert foreseen.take(key("0")) is None
+    assert prefetched.take(key("0")) is None
 
 
 def test_the_first_is_forgotten_first() -> None:

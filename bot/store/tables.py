@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from bot.domain.channel import ChannelState
 from bot.domain.conversation import ConversationState
@@ -328,3 +328,13 @@ failure = Table(
     Column("set_aside_at", Moment, comment="Null while it is still tried."),
     comment="Work that failed by its own fault: how often, and whether it was set aside (bot/tries.py).",
 )
+
+rate_limit = Table(
+    "rate_limit",
+    metadata,
+    Column("key", Text, primary_key=True, comment="Which limit, of whom: hashes, no names and no addresses."),
+    Column("hits", ARRAY(Moment), nullable=False, comment="When it was used, in order."),
+    Column("expires_at", Moment, nullable=False, comment="When the row says nothing any more."),
+    comment="What may happen only so often: sign-in attempts.",
+)
+Index("ix_rate_limit_expires", rate_limit.c.expires_at)

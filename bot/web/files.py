@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.web.headers import FILE_HEADERS
-from bot.web.media import EXTENSIONS, HEAD, named, playable
+from bot.web.media import EXTENSIONS, HEAD, playable
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -40,16 +40,15 @@ def file_answer(
     *,
     sha256: str,
     name: str,
-    kind: str = "file",
     shown: Collection[str] = EXTENSIONS,
 ) -> Response:
     """The file, or the one part of it that was asked for. ``shown`` are the media types that the page shows; what has
-    none of them by its content is a download. A file without a ``name`` is called after its ``kind``."""
+    none of them by its content is a download. ``name`` is what it is saved as (``bot.web.media.named``)."""
     found = playable(content[:HEAD])
     media_type = found if found in shown else None
     headers = _headers(sha256)
-    called = quote(named(name, kind, found), safe="")
-    headers["Content-Disposition"] = f"{'inline' if media_type else 'attachment'}; filename*=UTF-8''{called}"
+    placed = "inline" if media_type else "attachment"
+    headers["Content-Disposition"] = f"{placed}; filename*=UTF-8''{quote(name, safe='')}"
     wanted = _range(request.headers.get("range", ""), len(content))
     if wanted is not None:
         # Players of sounds and films jump by asking for a part.

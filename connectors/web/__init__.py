@@ -37,12 +37,12 @@ from bot.web.files import ANSWERS as FILE
 from bot.web.files import file_answer, unchanged
 from bot.web.media import PICTURES
 from bot.web.requests import is_same_origin
+from bot.web.throttle import Throttle
 from connectors.web.description import SAID, EventStream, Shown, Taken, refusals
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import ASSETS, Page
 from connectors.web.visitors import (
     Known,
-    Throttle,
     contact_of,
     mark_of,
     token_for,

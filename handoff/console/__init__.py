@@ -25,6 +25,7 @@ from bot.web import SHARED
 from bot.web.assets import Assets
 from bot.web.headers import SecurityHeaders, page_headers
 from bot.web.requests import FormsInUtf8, is_same_origin
+from bot.web.sign_in_limits import SignInLimits
 from handoff.console import (
     agents,
     aside,
@@ -39,7 +40,6 @@ from handoff.console import (
 )
 from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
 from handoff.console.rendering import Pages
-from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import Busy
 from handoff.staff import Staff
@@ -112,7 +112,15 @@ def console(
         },
     )
     app.state.console = Console(
-        store, desk, feed, pages, Throttle(), streams or Streams(), Staff(store, desk, brand), stopping, capabilities
+        store,
+        desk,
+        feed,
+        pages,
+        SignInLimits(store.rate_limits()),
+        streams or Streams(),
+        Staff(store, desk, brand),
+        stopping,
+        capabilities,
     )
     for part in (sign_in, passwords, agents, conversations, live, replies, contacts, files, channels, aside):
         app.include_router(part.router)

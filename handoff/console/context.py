@@ -15,8 +15,8 @@ from bot.domain.staff import Agent, NotAllowed, Right, may
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams, vouch
 from bot.store import Store
+from bot.web.sign_in_limits import SignInLimits
 from handoff.console.rendering import Pages
-from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import token_hash
 from handoff.staff import Staff
@@ -30,7 +30,7 @@ class Console:
     desk: Desk
     feed: Feed
     pages: Pages
-    throttle: Throttle
+    sign_in_limits: SignInLimits
     streams: Streams
     staff: Staff
     stopping: Callable[[], bool]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from bot.domain.conversation import NotFound
 from bot.web.files import ANSWERS, file_answer, unchanged
+from bot.web.media import HEAD, named, playable
 from handoff.console.context import Here, SignedIn
 
 MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -24,6 +25,8 @@ async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId,
     sha256 = attachment.sha256
     if not sha256:
         raise NotFound("the content of this attachment is not here")
-    return unchanged(request, sha256) or file_answer(
-        request, await here.store.file(sha256), sha256=sha256, name=attachment.name, kind=attachment.kind
-    )
+    if known := unchanged(request, sha256):
+        return known
+    content = await here.store.file(sha256)
+    name = named(attachment.name, attachment.kind, playable(content[:HEAD]))
+    return file_answer(request, content, sha256=sha256, name=name)

@@ -26,12 +26,12 @@ def asked(**headers: str) -> Request:
 
 
 def test_a_page_shows_what_it_names_and_saves_the_rest() -> None:
-    everywhere = file_answer(asked(), OGG, sha256="ab", name="", kind="voice")
+    everywhere = file_answer(asked(), OGG, sha256="ab", name="发 票.ogg")
     assert everywhere.headers["content-type"] == "audio/ogg"
-    assert everywhere.headers["content-disposition"] == "inline; filename*=UTF-8''voice.ogg"
-    pictures_only = file_answer(asked(), OGG, sha256="ab", name="", kind="voice", shown=PICTURES)
+    assert everywhere.headers["content-disposition"] == "inline; filename*=UTF-8''%E5%8F%91%20%E7%A5%A8.ogg"
+    pictures_only = file_answer(asked(), OGG, sha256="ab", name="发 票.ogg", shown=PICTURES)
     assert pictures_only.headers["content-type"] == "application/octet-stream"
-    assert pictures_only.headers["content-disposition"] == "attachment; filename*=UTF-8''voice.ogg"
+    assert pictures_only.headers["content-disposition"] == "attachment; filename*=UTF-8''%E5%8F%91%20%E7%A5%A8.ogg"
     known = unchanged(asked(if_none_match='W/"xy", "ab"'), "ab")
     assert known is not None
     assert (known.status_code, known.body) == (304, b"")

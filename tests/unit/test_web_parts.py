@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.domain.message import Attachment, Author, Button, Message, MessageFormat, Visibility
+from bot.web.throttle import Throttle
 from connectors.web import WebSettings, page
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
-from connectors.web.visitors import COOKIE, Known, Throttle, contact_of, token_of, welcome
+from connectors.web.visitors import COOKIE, Known, contact_of, token_of, welcome
 
 TOKEN = "A" * 43
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.decision import Action, Decision, Handoff
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import OUT_OF_SCOPE, Prediction
 from bot.domain.message import Command
 
@@ -44,17 +44,17 @@ class Policy:
     def __init__(self, topics: Mapping[str, Topic]) -> None:
         self._topics = topics
 
-    def on_text(self, thread: Thread, prediction: Prediction) -> Decision:
+    def on_text(self, dialogue: DialogueState, prediction: Prediction) -> Decision:
         """A message in the customer's own words, classified."""
         intent = prediction.intent
         if not prediction.sure or intent == OUT_OF_SCOPE:
-            return self._not_understood(thread, prediction)
+            return self._not_understood(dialogue, prediction)
         if intent == TALK_TO_HUMAN:
             return self.on_human_asked()
         if intent == DENY:
-            return self._on_deny(thread)
+            return self._on_deny(dialogue)
         if intent == AFFIRM:
-            return self._on_affirm(thread)
+            return self._on_affirm(dialogue)
         return self.on_topic(intent)
 
     def on_topic(self, name: str) -> Decision:
@@ -65,8 +65,8 @@ class Policy:
         if topic is None:
             return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="queued_unsure")
         if name in SMALL_TALK:
-            # A "thanks" between an answer and a "but it did not help" must not lose the thread.
-            return Decision(Action.ANSWER, topic=name, keeps_thread=True)
+            # A "thanks" between an answer and a "but it did not help" must not close what is open.
+            return Decision(Action.ANSWER, topic=name, keeps_dialogue=True)
         if topic.handoff is Handoff.ALWAYS:
             phrase = "queued_urgent" if topic.priority is Priority.URGENT else "queued"
             return self._escalate(EscalationReason.TOPIC, phrase=phrase, topic=name, priority=topic.priority)
@@ -76,11 +76,11 @@ class Policy:
         """``/human``, the button, or the wish in words."""
         return self._escalate(EscalationReason.ASKED, phrase="queued", topic=TALK_TO_HUMAN)
 
-    def on_helped(self, thread: Thread, helped: bool) -> Decision:
+    def on_helped(self, dialogue: DialogueState, helped: bool) -> Decision:
         """The answer to "did that help?"."""
         if helped:
             return Decision(Action.ANSWER, phrase="helped")
-        return self._not_helped(thread)
+        return self._not_helped(dialogue)
 
     def on_command(self, command: Command) -> Decision:
         """``/start`` and ``/help`` say what the desk is; ``/human`` asks for a person."""
@@ -90,7 +90,7 @@ class Policy:
 
     def on_attachment(self) -> Decision:
         """A file, a picture, a place without a word: the bot cannot read it, and offers a human."""
-        return Decision(Action.ASK_BACK, phrase="attachment_received", keeps_thread=True)
+        return Decision(Action.ASK_BACK, phrase="attachment_received", keeps_dialogue=True)
 
     def on_engine_unavailable(self) -> Decision:
         return self._escalate(EscalationReason.ENGINE_UNAVAILABLE, phrase="queued_engine")
@@ -98,28 +98,28 @@ class Policy:
     def on_turn_failed(self) -> Decision:
         return self._escalate(EscalationReason.TURN_FAILED, phrase="queued_unsure")
 
-    def _on_deny(self, thread: Thread) -> Decision:
-        if thread.last_answer is not None:
-            return self._not_helped(thread)
-        if thread.offered:
+    def _on_deny(self, dialogue: DialogueState) -> Decision:
+        if dialogue.last_answer is not None:
+            return self._not_helped(dialogue)
+        if dialogue.offered:
             return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="queued_unsure")
         return Decision(Action.ANSWER, phrase="what_else")
 
-    def _on_affirm(self, thread: Thread) -> Decision:
-        if thread.last_answer is not None:
+    def _on_affirm(self, dialogue: DialogueState) -> Decision:
+        if dialogue.last_answer is not None:
             return Decision(Action.ANSWER, phrase="helped")
-        if len(thread.offered) == 1:
-            return self.on_topic(thread.offered[0])
+        if len(dialogue.offered) == 1:
+            return self.on_topic(dialogue.offered[0])
         return Decision(Action.ANSWER, phrase="what_else")
 
-    def _not_helped(self, thread: Thread) -> Decision:
-        topic = self._topics.get(thread.last_answer or "")
+    def _not_helped(self, dialogue: DialogueState) -> Decision:
+        topic = self._topics.get(dialogue.last_answer or "")
         return self._escalate(
             EscalationReason.NOT_HELPED, phrase="queued", priority=topic.priority if topic else Priority.NORMAL
         )
 
-    def _not_understood(self, thread: Thread, prediction: Prediction) -> Decision:
-        if thread.misses + 1 >= MISSES_BEFORE_HANDOFF:
+    def _not_understood(self, dialogue: DialogueState, prediction: Prediction) -> Decision:
+        if dialogue.misses + 1 >= MISSES_BEFORE_HANDOFF:
             return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="queued_unsure")
         nearest = [
             ranked.name

@@ -81,9 +81,12 @@ class Staff:
         _log("agent signed out", "agent_sessions_ended", who, by, ended=ended)
         return ended
 
-    async def set_password(self, who: Agent, password: str, *, by: Agent | None = None) -> None:
+    async def set_password(
+        self, who: Agent, password: str, *, by: Agent | None = None, address: str | None = None
+    ) -> None:
         """Sets it, and ends every session and link of the agent. ``by`` is the agent, or None for the operator."""
-        await self._store.set_password(who.id, await self._hash(who.name, who.public_name, password))
+        hashed = await self._hash(who.name, who.public_name, password)
+        await self._store.set_password(who.id, hashed, by=_id(by), address=address)
         _log("password set", "agent_password", who, by)
 
     async def _hash(self, name: str, seen_as: str | None, password: str) -> str:

@@ -41,7 +41,7 @@ POINTS = (
     Point("receive", "bot.pipeline.intake:Intake.receive"),
     Point("record incoming", "bot.store.receiving:Receiving.record_incoming"),
     Point("write at once", "bot.queue:Queue.at_once"),
-    Point("defer turn", "bot.queue:Queue.defer_turn", often=False),
+    Point("write step by step", "bot.queue:Queue.within", often=False),
     Point("acknowledge to Telegram", "connectors.telegram:TelegramConnector._fetch"),
     Point("keep Discord's session", "connectors.discord:DiscordConnector.keep"),
     # The turn.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.staff import Agent
 
 
@@ -107,7 +107,13 @@ class Conversation:
     """Since when the customer waits for an answer of a person; None while nobody owes them one."""
     last_agent_id: int | None = None
     """The agent who had it last, or has it."""
-    thread: Thread = field(default_factory=Thread)
+    snoozed_until: datetime | None = None
+    """Laid aside by its agent until then, or until its customer writes."""
+    thread: str = ""
+    """The platform's word for one of several conversations with one contact; empty for a chat, which has one."""
+    subject: str | None = None
+    """What the customer called it when they began it, where the platform has that."""
+    dialogue: DialogueState = field(default_factory=DialogueState)
     generation: int = 0
     """Grows with every change of state: a turn's reply is written only if it is still the same."""
 

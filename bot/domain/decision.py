@@ -38,8 +38,12 @@ class Decision:
     priority: Priority = Priority.NORMAL
     understood: bool = True
     """False counts as a miss; two in a row escalate."""
-    keeps_thread: bool = False
+    keeps_dialogue: bool = False
     """True leaves open what was open: "did that help?", or the topics offered."""
+
+    @property
+    def escalates(self) -> bool:
+        return self.action is Action.ESCALATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,11 @@ class Incoming:
     sender: Sender
     chat_id: str
     text: str = ""
+    thread: str = ""
+    """Which of several conversations with the sender it belongs to, in the platform's words; empty for a chat, which
+    has one."""
+    subject: str | None = None
+    """What a conversation that begins with it is called."""
     command: Command | None = None
     argument: str = ""
     """What followed the command, such as a deep link's payload."""

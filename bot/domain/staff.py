@@ -54,6 +54,11 @@ def may(who: Agent, right: Right) -> bool:
 class NotAllowed(Exception):
     """Whoever asked for it may not, or may not any more."""
 
+    def __init__(self, message: str, agent_id: int, right: Right) -> None:
+        super().__init__(message)
+        self.agent_id = agent_id
+        self.right = right
+
 
 # --- who there is ---------------------------------------------------------------------------------
 

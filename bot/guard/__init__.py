@@ -45,6 +45,8 @@ def incoming(message: Incoming) -> Incoming:
         deletes=message.deletes and identifier(message.deletes),
         replies_to=message.replies_to and identifier(message.replies_to),
         mark=message.mark and identifier(message.mark),
+        thread=identifier(message.thread),
+        subject=None if message.subject is None else clean(message.subject)[:1_000],
         sent_at=believable(message.sent_at),
         edited_at=believable(message.edited_at),
         text=clean(message.text),

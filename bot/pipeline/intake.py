@@ -115,6 +115,7 @@ def _stand_in(incoming: Incoming) -> Incoming:
         sender=Sender(incoming.sender.external_id),
         chat_id=incoming.chat_id,
         text=STAND_IN,
+        thread=incoming.thread,
         command=Command.HUMAN,
         mark=incoming.mark,
     )

@@ -7,7 +7,7 @@ silent only where a human has the conversation.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
@@ -16,10 +16,10 @@ from bot import monotonic
 from bot.content.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
 from bot.domain.conversation import Conversation, ConversationState, contact_key
 from bot.domain.decision import Action, Decision, Handoff
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import EngineUnavailable, Prediction
 from bot.domain.message import Button, Command, Incoming, Reply
-from bot.domain.operations import TurnInput
+from bot.domain.operations import TurnEnd, TurnInput
 from bot.pipeline.prefetch import Prefetch, Recent
 from bot.queue import Claim
 from bot.runtime.metrics import Measures
@@ -43,10 +43,10 @@ ShowTyping = Callable[[Conversation], None]
 class Decide(Protocol):
     """The policy, as a turn needs it."""
 
-    def on_text(self, thread: Thread, prediction: Prediction) -> Decision: ...
+    def on_text(self, dialogue: DialogueState, prediction: Prediction) -> Decision: ...
     def on_topic(self, name: str) -> Decision: ...
     def on_human_asked(self) -> Decision: ...
-    def on_helped(self, thread: Thread, helped: bool) -> Decision: ...
+    def on_helped(self, dialogue: DialogueState, helped: bool) -> Decision: ...
     def on_command(self, command: Command) -> Decision: ...
     def on_attachment(self) -> Decision: ...
     def on_engine_unavailable(self) -> Decision: ...
@@ -128,29 +128,18 @@ class Turns:
         elif taken.command is not None:
             decision = self._on_command(taken.command, taken.argument)
         elif button is not None:
-            decision = self._on_button(conversation.thread, button)
+            decision = self._on_button(conversation.dialogue, button)
         elif not taken.message.text.strip():
             decision = self._policy.on_attachment()
         else:
             try:
                 prediction = await self._patiently(conversation, prefetched or self._parse(taken.message.text))
-                decision = self._policy.on_text(conversation.thread, prediction)
+                decision = self._policy.on_text(conversation.dialogue, prediction)
             except EngineUnavailable as error:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
         channel = conversation.contact.channel
-        began = monotonic.seconds()
-        end = await self._store.finish_turn(
-            taken,
-            decision,
-            self.replies(decision, language),
-            language=language,
-            prediction=prediction,
-            claim=claim,
-            immediate=self._outbox is not None and self._outbox.immediate(channel),
-        )
-        if end.shown and self._outbox is not None:
-            self._outbox.placed(channel, monotonic.seconds() - began)
+        end = await self._finish(taken, decision, self.replies(decision, language), language, prediction, claim)
         self._measures.turned(channel, decision.action, taken.message.created_at)
         if decision.reason is not None and end.position is not None:  # or a human was faster, and nothing is queued
             self._measures.escalated(channel, decision.reason)
@@ -163,14 +152,38 @@ class Turns:
             reason=decision.reason,
         )
 
+    async def _finish(
+        self,
+        taken: TurnInput,
+        decision: Decision,
+        replies: Sequence[Reply],
+        language: str | None,
+        prediction: Prediction | None = None,
+        claim: Claim | None = None,
+    ) -> TurnEnd:
+        channel = taken.conversation.contact.channel
+        began = monotonic.seconds()
+        end = await self._store.finish_turn(
+            taken,
+            decision,
+            replies,
+            language=language,
+            prediction=prediction,
+            claim=claim,
+            immediate=self._outbox is not None and self._outbox.immediate(channel),
+        )
+        if end.shown and self._outbox is not None:
+            self._outbox.placed(channel, monotonic.seconds() - began)
+        return end
+
     async def _with_human(self, taken: TurnInput, button: str | None) -> None:
         """The bot is silent, but who asks for a person while waiting for one is told where they stand."""
         asks = taken.command is Command.HUMAN or button == HUMAN
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
             reply = Reply(self._answers.phrase("already_queued", language))
-            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_thread=True)
-            await self._store.finish_turn(taken, decision, [reply], language=language)
+            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_dialogue=True)
+            await self._finish(taken, decision, [reply], language)
             self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
             await self._skip(taken)
@@ -211,17 +224,17 @@ class Turns:
             return self._policy.on_topic(argument)
         return self._policy.on_command(command)
 
-    def _on_button(self, thread: Thread, payload: str) -> Decision:
+    def _on_button(self, dialogue: DialogueState, payload: str) -> Decision:
         """What a button means is in its payload: a press is never classified. An unknown payload is an old
         or forged one, and says nothing."""
         if payload in (HELPED, NOT_HELPED):
-            return self._policy.on_helped(thread, payload == HELPED)
+            return self._policy.on_helped(dialogue, payload == HELPED)
         topic = payload.removeprefix(TOPIC)
         if payload.startswith(TOPIC) and self._answers.variants(topic):
             return self._policy.on_topic(topic)
         if payload == HUMAN:
             return self._policy.on_human_asked()
-        return Decision(Action.ANSWER, phrase="what_else", keeps_thread=True)
+        return Decision(Action.ANSWER, phrase="what_else", keeps_dialogue=True)
 
     def replies(self, decision: Decision, language: str | None) -> list[Reply]:
         """The decision in words: one message, the answer first, the desk's own sentence behind it."""

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any
 
 import procrastinate
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
 from bot.queue import session
 from bot.queue.claims import Claim, ClaimLost, Task, TryAgain
 from bot.queue.rescue import Rescue
+from bot.queue.statements import HURRY, OF_NOBODY
 from bot.queue.worker import CLAIM, STALLED_AFTER, TURN, Retry, Slot, Worker
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Task",
     "TryAgain",
     "WorkerEnded",
+    "delivery_priority",
     "schema",
 ]
 
@@ -43,12 +44,6 @@ DELIVER = "deliver"
 FETCH = "fetch"
 
 _URGENT = 2
-_HURRY = text("""
-    UPDATE procrastinate_jobs SET priority = :priority
-    WHERE lock = :lock AND status IN ('todo', 'doing') AND priority < :priority
-""")
-"""Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
-and the one that is under way, too, for it may have to be tried again."""
 
 
 class Queue:
@@ -77,19 +72,24 @@ class Queue:
     def is_open(self) -> bool:
         return not self._pool.closed
 
-    async def at_once(self, *statements: tuple[LiteralString, Mapping[str, Any]]) -> dict[str, Any] | None:
-        """One transaction of ``statements`` that go out together; the first row of the last one."""
+    async def at_once(self, *statements: tuple[str, Mapping[str, Any]]) -> Any:
+        """One transaction of ``statements`` that go out together; the first row of the last one, or None."""
         async with self._pool.connection() as connection:
             try:
                 # Without a commit of its own: what a pipeline holds is one transaction.
                 async with connection.pipeline():
                     for statement, values in statements:
-                        cursor = await connection.cursor(row_factory=dict_row).execute(statement, values)
+                        cursor = await connection.cursor(row_factory=namedtuple_row).execute(statement, values)
                 return await cursor.fetchone()
             except psycopg.OperationalError:
                 # The database was restarted: all the other connections are as dead.
                 await self._pool.check()
                 raise
+
+    async def within(self, connection: Transaction, statement: str, values: Mapping[str, Any]) -> Any:
+        """One statement in the caller's transaction: its first row, or None. Its jobs are left to whoever fetches them,
+        and none is ended."""
+        return (await connection.exec_driver_sql(statement, {**values, **OF_NOBODY})).first()
 
     @contextmanager
     def slot(self) -> Iterator[Slot]:
@@ -112,10 +112,10 @@ class Queue:
 
         ``urgent`` deliveries are served before all others, however many wait, and never before an earlier one to the
         same contact: that becomes urgent with it."""
-        lock = f"contact:{contact_id}"
+        lock, priority = f"contact:{contact_id}", delivery_priority(urgent=urgent)
         if urgent:
-            await connection.execute(_HURRY, {"lock": lock, "priority": _URGENT})
-        await self._defer(connection, DELIVER, message_id, lock=lock, priority=_URGENT if urgent else 1)
+            await connection.exec_driver_sql(HURRY.format(lock="%(lock)s"), {"lock": lock, "priority": priority})
+        await self._defer(connection, DELIVER, message_id, lock=lock, priority=priority)
 
     async def defer_fetch(self, connection: Transaction, message_id: int) -> None:
         """Like ``defer_turn``, and after both others: the words come first."""
@@ -161,6 +161,10 @@ class Queue:
     async def catch_up_with_clock(self) -> int:
         """Has done now what was put off until a moment of a clock that has been set back since. Returns how many."""
         return await self._rescue.of_another_time()
+
+
+def delivery_priority(*, urgent: bool = False) -> int:
+    return _URGENT if urgent else 1
 
 
 class WorkerEnded(Exception):

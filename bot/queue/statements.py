@@ -25,3 +25,11 @@ that lock looked up; without it PostgreSQL may read all that waits, and join."""
 ENDED = "DELETE FROM procrastinate_jobs WHERE id = %(job)s AND attempts = %(attempts)s AND status = 'doing'"
 """Ends a job in the transaction that its work is recorded in."""
 OTHERS_WAIT = "EXISTS (SELECT FROM procrastinate_jobs WHERE lock = {lock} AND status = 'todo')"
+HURRY = """
+    UPDATE procrastinate_jobs SET priority = %(priority)s
+    WHERE lock = {lock} AND status IN ('todo', 'doing') AND priority < %(priority)s
+"""
+"""Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
+and the one that is under way, too, for it may have to be tried again."""
+OF_NOBODY: dict[str, None] = {"worker": None, "job": None, "attempts": None}
+"""The values with which ``BORN`` gives a job to no worker, and ``ENDED`` ends none."""

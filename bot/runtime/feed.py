@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from bot.domain.operations import Event
-from bot.store.base import NOTIFY_CHANNEL
+from bot.store.statements import NOTIFY_CHANNEL
 
 log = structlog.get_logger(__name__)
 

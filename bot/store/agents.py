@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.history import STRANGER, EventKind, HistoryEvent, SignInRefusal, by_agent_or_operator
 from bot.domain.staff import Agent, Session
 from bot.store import rows
 from bot.store.base import Base
+from bot.store.lifecycle import record
 from bot.store.tables import agent, rate_limit, session, sign_in
 
 PRESENCE_EVERY = timedelta(seconds=15)
@@ -27,11 +30,31 @@ class Agents(Base):
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else (rows.agent(row), row.password_hash)
 
-    async def set_password(self, agent_id: int, password_hash: str) -> None:
-        """Sets it, and ends every other way in: the agent's sessions and one-time links."""
+    async def set_password(
+        self, agent_id: int, password_hash: str, *, by: int | None = None, address: str | None = None
+    ) -> None:
+        """Sets it, and ends every other way in: the agent's sessions and one-time links. ``by`` is the agent, or None
+        for the operator."""
         async with self._engine.begin() as connection:
             await connection.execute(update(agent).where(agent.c.id == agent_id).values(password_hash=password_hash))
-            await self._end_ways_in(connection, agent_id)
+            ended = await self._end_ways_in(connection, agent_id)
+            await self._happened(
+                connection, EventKind.PASSWORD_SET, agent_id, by, {"sessions_ended": ended}, address=address
+            )
+
+    async def _happened(
+        self,
+        connection: AsyncConnection,
+        kind: EventKind,
+        agent_id: int,
+        by: int | None,
+        data: Mapping[str, object] | None = None,
+        *,
+        address: str | None = None,
+    ) -> None:
+        """Leaves an event of what an agent, or without ``by`` the operator, did with an account."""
+        who = by_agent_or_operator(by)
+        await record(connection, HistoryEvent(kind, who, agent_id=agent_id, data=data or {}, address=address))
 
     async def _end_ways_in(self, connection: AsyncConnection, agent_id: int) -> int:
         """Deletes the agent's sessions and one-time links; how many sessions there were."""
@@ -47,10 +70,10 @@ class Agents(Base):
     async def add_sign_in(self, agent_id: int, token_hash: str, expires_at: datetime) -> None:
         """Makes a one-time sign-in, and ends the agent's older ones."""
         async with self._engine.begin() as connection:
-            await self._add_sign_in(connection, agent_id, token_hash, expires_at)
+            await self._add_sign_in(connection, agent_id, token_hash, expires_at, None)
 
     async def _add_sign_in(
-        self, connection: AsyncConnection, agent_id: int, token_hash: str, expires_at: datetime
+        self, connection: AsyncConnection, agent_id: int, token_hash: str, expires_at: datetime, by: int | None
     ) -> None:
         # One after the other, so that the last one alone is left.
         await connection.execute(select(agent.c.id).where(agent.c.id == agent_id).with_for_update(key_share=True))
@@ -58,20 +81,33 @@ class Agents(Base):
         await connection.execute(
             insert(sign_in).values(token_hash=token_hash, agent_id=agent_id, expires_at=expires_at)
         )
+        await self._happened(connection, EventKind.LINK_MADE, agent_id, by, {"expires_at": expires_at.isoformat()})
 
-    async def redeem_sign_in(self, token_hash: str) -> Agent | None:
+    async def redeem_sign_in(self, token_hash: str, *, address: str | None = None) -> Agent | None:
         """Uses up a one-time sign-in: of two who try, one gets the agent. None for one that is over, or whose agent is
-        disabled."""
+        disabled; of these there is an event."""
         used = (
             delete(sign_in)
-            .where(sign_in.c.token_hash == token_hash, sign_in.c.expires_at > func.now())
-            .returning(sign_in.c.agent_id)
+            .where(sign_in.c.token_hash == token_hash)
+            .returning(sign_in.c.agent_id, (sign_in.c.expires_at > func.now()).label("lasts"))
         )
         async with self._engine.begin() as connection:
-            agent_id = (await connection.execute(used)).scalar_one_or_none()
-            found = await connection.execute(select(agent).where(agent.c.id == agent_id, agent.c.disabled_at.is_(None)))
-            row = found.one_or_none()
-            return None if row is None else rows.agent(row)
+            link = (await connection.execute(used)).one_or_none()
+            if link is None:
+                return None
+            row = (await connection.execute(select(agent).where(agent.c.id == link.agent_id))).one()
+            if link.lasts and row.disabled_at is None:
+                return rows.agent(row)
+            refusal = SignInRefusal.LINK_EXPIRED if row.disabled_at is None else SignInRefusal.DISABLED
+            await self._refused(connection, refusal, link.agent_id, address)
+            return None
+
+    async def _refused(
+        self, connection: AsyncConnection, reason: SignInRefusal, agent_id: int | None, address: str | None
+    ) -> None:
+        data = {"reason": reason.value}
+        kind = EventKind.SIGN_IN_REFUSED
+        await record(connection, HistoryEvent(kind, STRANGER, agent_id=agent_id, data=data, address=address))
 
     async def add_session(
         self,
@@ -88,6 +124,7 @@ class Agents(Base):
             # Locked, so that nobody is disabled meanwhile, keeps this one, and is signed in again when enabled.
             welcome = select(agent.c.id).where(agent.c.id == agent_id, agent.c.disabled_at.is_(None))
             if (await connection.execute(welcome.with_for_update(read=True))).one_or_none() is None:
+                await self._refused(connection, SignInRefusal.DISABLED, agent_id, address)
                 return False
             await connection.execute(
                 insert(session).values(
@@ -99,6 +136,8 @@ class Agents(Base):
                     browser=browser,
                 )
             )
+            signed_in = {"by_link": by_link} | ({"browser": browser} if browser else {})
+            await self._happened(connection, EventKind.SIGNED_IN, agent_id, agent_id, signed_in, address=address)
             return True
 
     async def session(self, token_hash: str) -> Session | None:
@@ -135,9 +174,13 @@ class Agents(Base):
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else rows.agent(row)
 
-    async def end_session(self, token_hash: str) -> None:
+    async def end_session(self, token_hash: str, *, address: str | None = None) -> None:
+        """Signs that browser out."""
+        ended = delete(session).where(session.c.token_hash == token_hash).returning(session.c.agent_id)
         async with self._engine.begin() as connection:
-            await connection.execute(delete(session).where(session.c.token_hash == token_hash))
+            agent_id = (await connection.execute(ended)).scalar_one_or_none()
+            if agent_id is not None:
+                await self._happened(connection, EventKind.SIGNED_OUT, agent_id, agent_id, address=address)
 
     async def record_presence(self, who: Agent) -> None:
         """The agent does something at the desk. Costs nothing where that is known of the last seconds."""

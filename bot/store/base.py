@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, false, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.domain.conversation import Conversation, ConversationState, NotFound, StateConflict
+from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.lifecycle import Step
 from bot.domain.message import Author, Message, MessageFormat
 from bot.queue import Queue
-from bot.store import rows
+from bot.store import lifecycle, rows, values
+from bot.store.statements import NOTIFY_CHANNEL, SAY
 from bot.store.tables import agent, contact, conversation, delivery, message
-
-NOTIFY_CHANNEL = "switchboard"
+from bot.store.values import Values
 
 _customer = contact.alias("customer")
 CONVERSATION = (
@@ -52,15 +53,22 @@ MESSAGE = (
 
 
 class Base:
-    def __init__(self, engine: AsyncEngine, queue: Queue) -> None:
+    def __init__(self, engine: AsyncEngine, queue: Queue, *, at_once: bool = True) -> None:
+        """``at_once=False`` is for tests: everything goes the general way, step by step (``fastpath``)."""
         self._engine = engine
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         """For a single look: one round trip instead of the three of a transaction."""
         self._queue = queue
+        self._wants_at_once = at_once
 
     async def close(self) -> None:
         """Gives the connections back."""
         await self._engine.dispose()
+
+    @property
+    def _at_once(self) -> bool:
+        """Whether the statements of ``fastpath`` may be taken: they go over the queue's own connections."""
+        return self._wants_at_once and self._queue.is_open
 
     async def ping(self) -> None:
         """Raises if the database does not answer, or takes no writes."""
@@ -76,18 +84,16 @@ class Base:
             raise NotFound(f"there is no conversation {conversation_id}")
         return rows.conversation(row)
 
-    async def _lock_conversation(self, connection: AsyncConnection, conversation_id: int) -> None:
-        await connection.execute(
-            select(conversation.c.id).where(conversation.c.id == conversation_id).with_for_update()
-        )
+    async def _locked(self, connection: AsyncConnection, conversation_id: int) -> tuple[Conversation, datetime]:
+        """The conversation, its row held until the commit, and the time of the transaction."""
+        at = await lifecycle.locked(connection, conversation_id)
+        return await self._conversation(connection, conversation_id), at
 
-    async def _assigned_to(self, connection: AsyncConnection, conversation_id: int, agent_id: int) -> Conversation:
-        """The conversation, its row locked, if the agent has it; ``StateConflict`` otherwise."""
-        await self._lock_conversation(connection, conversation_id)
-        now = await self._conversation(connection, conversation_id)
-        if now.agent is None or now.agent.id != agent_id:
-            raise StateConflict(taken_by(now), now)
-        return now
+    async def _apply(self, connection: AsyncConnection, to: Conversation, step: Step) -> Conversation:
+        """Writes a step of a conversation that is ``_locked``, and tells whoever shows it; how it is then."""
+        await lifecycle.apply(connection, to, step)
+        await self._notify(connection, "state", to.id, to.contact.id)
+        return await self._conversation(connection, to.id)
 
     async def _message(self, connection: AsyncConnection, message_id: int) -> Message:
         return rows.message((await connection.execute(MESSAGE.where(message.c.id == message_id))).one())
@@ -130,33 +136,17 @@ class Base:
         )
         return int(made.scalar_one())
 
-    async def _add_outgoing(
-        self,
-        connection: AsyncConnection,
-        to: Conversation,
-        author: Author,
-        body: str,
-        format: MessageFormat,
-        *,
-        held_for: timedelta = timedelta(),
-        **values: Any,
-    ) -> int:
-        """A message to the customer: pending, and its delivery deferred. One that is ``held_for`` a while has no job
-        until a sweep releases it (``release_held``)."""
-        if held_for:
-            values["held_until"] = func.now() + held_for
-        message_id = await self._add_message(connection, to.id, to.contact.id, author, body, format=format, **values)
-        await connection.execute(insert(delivery).values(message_id=message_id, contact_id=to.contact.id))
-        await connection.execute(update(conversation).where(conversation.c.id == to.id).values(updated_at=func.now()))
-        if not held_for:
-            await self._queue.defer_delivery(connection, message_id, to.contact.id, urgent=author is not Author.BOT)
-        return message_id
+    async def _add_outgoing(self, connection: AsyncConnection, said: Values) -> Any:
+        """A message to the customer, of ``values.said``; its id, and whether it is ``shown`` already."""
+        return await self._queue.within(connection, SAY, said)
 
     async def _add_notice(
         self, connection: AsyncConnection, to: Conversation, body: str, *, held_for: timedelta = timedelta()
     ) -> None:
         """The desk's own words to the customer."""
-        await self._add_outgoing(connection, to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_for=held_for)
+        await self._add_outgoing(
+            connection, values.said(to, Author.SYSTEM, body, MessageFormat.MARKDOWN, held_for=held_for)
+        )
 
     async def _withdraw_held(self, connection: AsyncConnection, conversation_id: int) -> bool:
         """Takes back what is held back in a conversation, as if it had never been written; whether there was any. The
@@ -198,10 +188,3 @@ class Base:
 def in_language(texts: Mapping[str, str], language: str | None) -> str:
     """The text in the language, else the default one."""
     return texts.get(language or "") or texts[""]
-
-
-def taken_by(now: Conversation) -> str:
-    """Why somebody else cannot have it."""
-    if now.agent is not None:
-        return f"{now.agent.name} has this conversation"
-    return f"this conversation is {now.state.value}"

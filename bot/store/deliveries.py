@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, case, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.message import Author, DeliveryState
 from bot.domain.operations import DeliveryInput
 from bot.queue import DELIVER, TURN, Claim
-from bot.store import rows, tables
+from bot.store import rows
 from bot.store.fastpath import FastPath
+from bot.store.statements import PART_FOUND, PART_SENT, SENT
 from bot.store.tables import contact, delivery, failure, message, turn
+from bot.store.values import sent
 
 
 class Deliveries(FastPath):
@@ -48,7 +50,10 @@ class Deliveries(FastPath):
                         # What was never changed is sent now; of anything else ``begin_send`` tells.
                         in_doubt=before.c.in_doubt | (delivery.c.version == 0),
                     )
-                    .returning(delivery, before.c.in_doubt.label("was_in_doubt"))
+                    .returning(
+                        *(column.label(f"delivery_{column.name}") for column in delivery.c),
+                        before.c.in_doubt.label("was_in_doubt"),
+                    )
                 )
             ).one_or_none()
             if row is None:
@@ -59,35 +64,29 @@ class Deliveries(FastPath):
                     .select_from(contact)
                     .join(message, message.c.id == message_id)
                     .outerjoin(answered, (answered.c.id == message.c.reply_to) & (answered.c.author == Author.CUSTOMER))
-                    .where(contact.c.id == row.contact_id)
+                    .where(contact.c.id == row.delivery_contact_id)
                 )
             ).one()
-            return DeliveryInput(
-                message=await self._message(connection, message_id),
-                contact=rows.contact_of(to),
-                external_ids=tuple(row.external_ids),
-                placed=row.placed,
-                leftover=tuple(row.leftover),
-                version=row.version,
-                attempts=row.attempts,
-                sends=row.sends,
+            return rows.delivery(
+                row,
+                await self._message(connection, message_id),
+                rows.contact_of(to),
                 in_doubt=row.was_in_doubt,
-                retried_at=row.retried_at,
-                reply_to=to.answered_id,
+                answered=to.answered_id,
                 after=await self._sent_before(connection, row) if row.was_in_doubt else None,
             )
 
     async def _sent_before(self, connection: AsyncConnection, begun: Any) -> str | None:
         """The platform's id of the last thing that surely went to this contact before the delivery's next part."""
-        if begun.external_ids:
-            return str(begun.external_ids[-1])
+        if begun.delivery_external_ids:
+            return str(begun.delivery_external_ids[-1])
         known = await connection.execute(
             select(delivery.c.external_ids[-1].astext)
             .join(message, message.c.id == delivery.c.message_id)
             .where(
-                message.c.contact_id == begun.contact_id,
+                message.c.contact_id == begun.delivery_contact_id,
                 # What was written later may have gone there after the send that is in doubt.
-                message.c.id < begun.message_id,
+                message.c.id < begun.delivery_message_id,
                 message.c.cursor.is_not(None),
                 func.jsonb_array_length(delivery.c.external_ids) > 0,
             )
@@ -106,21 +105,13 @@ class Deliveries(FastPath):
     async def record_found(self, begun: DeliveryInput, external_id: str) -> None:
         """The part that was in doubt is with the customer, in whatever words."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == begun.message.id)
-                .values({**self._sent(external_id), delivery.c.in_doubt: False})
-            )
+            await self._queue.within(connection, PART_FOUND, sent(begun, None, external_id))
 
     async def record_part(self, begun: DeliveryInput, index: int, external_id: str | None = None) -> None:
         """Part ``index`` of the message is with the customer as ``begun`` has it: sent anew with that id, or an
         earlier one changed. A retry goes on behind it."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == begun.message.id)
-                .values(self._placed(begun, index, external_id))
-            )
+            await self._queue.within(connection, PART_SENT, sent(begun, index, external_id))
 
     async def begin_removal(self, begun: DeliveryInput, kept: int) -> None:
         """Only the first ``kept`` parts of what the customer has are of the message; the others are left over, whatever
@@ -155,53 +146,12 @@ class Deliveries(FastPath):
         """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
         ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
         ``claim`` is ended with it where that can be done in the same transaction."""
-        if index is not None and external_id is not None and claim is not None and self._queue.is_open:
-            await self._sent_at_once(begun, index, external_id, claim)
+        values = sent(begun, index, external_id)
+        if claim is not None and self._at_once:
+            await self._sent_at_once(values, claim)
             return
         async with self._engine.begin() as connection:
-            where = await self._lock_contact_of(connection, begun.message.id)
-            values: dict[Any, Any] = {} if index is None else self._placed(begun, index, external_id)
-            settled = delivery.c.version == begun.version
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == begun.message.id)
-                .values(
-                    {
-                        **values,
-                        delivery.c.in_doubt: False,
-                        delivery.c.state: case((settled, DeliveryState.SENT.value), else_=delivery.c.state),
-                        delivery.c.error: case((settled, None), else_=delivery.c.error),
-                        delivery.c.sent_at: func.coalesce(delivery.c.sent_at, func.now()),
-                    }
-                )
-            )
-            # Only the first time: an edited message stays where it was.
-            await connection.execute(
-                update(message)
-                .where(message.c.id == begun.message.id, message.c.cursor.is_(None), message.c.deleted_at.is_(None))
-                .values(cursor=tables.message_cursor.next_value())
-            )
-            await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
-
-    def _placed(self, begun: DeliveryInput, index: int, external_id: str | None) -> dict[Any, Any]:
-        values: dict[Any, Any] = {
-            delivery.c.placed: case((delivery.c.version == begun.version, index + 1), else_=delivery.c.placed)
-        }
-        if external_id is not None:
-            # Whatever became of the message meanwhile, this part is with the customer, and must be known to be.
-            values |= self._sent(external_id)
-        return values
-
-    def _sent(self, external_id: str) -> dict[Any, Any]:
-        # Two workers may have sent it under one key, one of which was frozen: they found the same message.
-        new = ~delivery.c.external_ids.has_key(external_id)
-        return {
-            delivery.c.external_ids: case(
-                (new, delivery.c.external_ids.op("||")(func.jsonb_build_array(external_id))),
-                else_=delivery.c.external_ids,
-            ),
-            delivery.c.sends: delivery.c.sends + new.cast(Integer),
-        }
+            await self._queue.within(connection, SENT, values)
 
     async def postpone_delivery(
         self, begun: DeliveryInput, until: datetime, error: str, *, refused: bool = False

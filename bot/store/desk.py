@@ -8,22 +8,18 @@ reason; it stands in the thread as a private line that every agent sees.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.conversation import (
-    Conversation,
-    ConversationState,
-    EscalationReason,
-    NotFound,
-    Priority,
-    StateConflict,
-)
+from bot.domain import lifecycle
+from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.history import SYSTEM, EventKind, by_agent
+from bot.domain.lifecycle import Step
 from bot.domain.message import Author, Visibility
-from bot.store.base import Base, in_language, taken_by
+from bot.store.base import Base, in_language
+from bot.store.lifecycle import last_of
 from bot.store.tables import agent, contact, conversation
 
 
@@ -35,54 +31,56 @@ class DeskWork(Base):
         it is.
         """
         async with self._engine.begin() as connection:
-            claimed = await connection.execute(
-                update(conversation)
-                .where(
-                    conversation.c.id == conversation_id,
-                    conversation.c.state.in_([ConversationState.BOT, ConversationState.QUEUED]),
-                )
-                .values(_given_to(agent_id))
-            )
-            now = await self._conversation(connection, conversation_id)
-            if claimed.rowcount == 0:
-                if now.agent is not None and now.agent.id == agent_id:
-                    return now
-                raise StateConflict(taken_by(now), now)
+            found, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.claim(found, agent_id)
+            if step is None:
+                return found
+            now = await self._apply(connection, found, step)
             await self._tell(connection, now, notice)
-            await self._notify(connection, "state", now.id, now.contact.id)
             return now
 
     async def take_over(
         self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, str], why: str
     ) -> Conversation:
         """Gives a colleague's conversation to the agent. ``StateConflict`` if ``from_id`` does not have it any more."""
-        return await self._pass_on(conversation_id, from_id, agent_id, notice, "{to} took over from {from_}", why)
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.take_over(held, agent_id, from_id, why)
+            line = "{to} took over from {from_}"
+            return await self._pass_on(connection, held, step, agent_id, notice, line, why)
 
     async def transfer(
         self, conversation_id: int, agent_id: int, to_id: int, notice: Mapping[str, str], why: str
     ) -> Conversation:
         """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague."""
-        return await self._pass_on(conversation_id, agent_id, to_id, notice, "{from_} passed this on to {to}", why)
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.transfer(held, agent_id, to_id, why)
+            line = "{from_} passed this on to {to}"
+            return await self._pass_on(connection, held, step, to_id, notice, line, why)
 
     async def _pass_on(
-        self, conversation_id: int, from_id: int, to_id: int, notice: Mapping[str, str], line: str, why: str
+        self,
+        connection: AsyncConnection,
+        held: Conversation,
+        step: Step | None,
+        to_id: int,
+        notice: Mapping[str, str],
+        line: str,
+        why: str,
     ) -> Conversation:
-        async with self._engine.begin() as connection:
-            held = await self._assigned_to(connection, conversation_id, from_id)
-            if from_id == to_id:
-                return held
-            to = (
-                # Locked, so that nobody is disabled meanwhile and yet gets it.
-                await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
-            ).one_or_none()
-            if to is None or to.disabled_at is not None:
-                raise ValueError("there is no such colleague who works here any more")
-            await connection.execute(update(conversation).where(conversation.c.id == held.id).values(_given_to(to_id)))
-            assert held.agent is not None
-            await self._note(connection, held, line.format(from_=held.agent.name, to=to.name), why)
-            await self._tell(connection, held, notice)
-            await self._notify(connection, "state", held.id, held.contact.id)
-            return await self._conversation(connection, held.id)
+        if step is None:
+            return held
+        to = (
+            # Locked, so that nobody is disabled meanwhile and yet gets it.
+            await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
+        ).one_or_none()
+        if to is None or to.disabled_at is not None:
+            raise ValueError("there is no such colleague who works here any more")
+        now = await self._apply(connection, held, step)
+        await self._note(connection, held, line.format(from_=_name(held), to=to.name), why)
+        await self._tell(connection, held, notice)
+        return now
 
     async def put_back(
         self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = ""
@@ -90,10 +88,11 @@ class DeskWork(Base):
         """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
         priority."""
         async with self._engine.begin() as connection:
-            held = await self._assigned_to(connection, conversation_id, agent_id)
-            assert held.agent is not None
-            await self._put_back(connection, held, notice, f"{held.agent.name} put this back into the queue", why)
-            return await self._conversation(connection, held.id)
+            held, at = await self._locked(connection, conversation_id)
+            step = lifecycle.requeue(held, at, by_agent(agent_id), why)
+            return await self._put_back(
+                connection, held, step, notice, f"{_name(held)} put this back into the queue", why
+            )
 
     async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
@@ -108,6 +107,7 @@ class DeskWork(Base):
                     agent.c.disabled_at.is_not(None),
                     and_(
                         conversation.c.waiting_since < gone,
+                        conversation.c.snoozed_until.is_(None),
                         or_(agent.c.seen_at.is_(None), agent.c.seen_at < gone),
                     ),
                 ),
@@ -119,10 +119,10 @@ class DeskWork(Base):
         async with self._engine.begin() as connection:
             found = (await connection.execute(abandoned)).all()
             for conversation_id, disabled_at in found:
-                held = await self._conversation(connection, conversation_id)
-                assert held.agent is not None
-                line = f"{held.agent.name} has not been at the desk for {minutes} min: back into the queue"
-                await self._put_back(connection, held, notice, _GONE.format(held.agent.name) if disabled_at else line)
+                held, at = await self._locked(connection, conversation_id)
+                why = _GONE if disabled_at else f"has not been at the desk for {minutes} min"
+                step = lifecycle.requeue(held, at, SYSTEM, why)
+                await self._put_back(connection, held, step, notice, f"{_name(held)} {why}: back into the queue")
             return len(found)
 
     async def _put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
@@ -132,48 +132,68 @@ class DeskWork(Base):
                 select(conversation.c.id)
                 .where(conversation.c.agent_id == agent_id)
                 .order_by(*_AS_SERVED)
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
         ).scalars()
         ids = list(found)
         for conversation_id in ids:
-            held = await self._conversation(connection, conversation_id)
-            assert held.agent is not None
-            await self._put_back(connection, held, notice, _GONE.format(held.agent.name))
+            held, at = await self._locked(connection, conversation_id)
+            step = lifecycle.requeue(held, at, SYSTEM, _GONE)
+            await self._put_back(connection, held, step, notice, f"{_name(held)} {_GONE}: back into the queue")
         return len(ids)
 
     async def _put_back(
-        self, connection: AsyncConnection, held: Conversation, notice: Mapping[str, str], line: str, why: str = ""
-    ) -> None:
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == held.id)
-            .values(
-                state=ConversationState.QUEUED,
-                agent_id=None,
-                generation=conversation.c.generation + 1,
-                updated_at=func.now(),
-                queued_at=func.coalesce(conversation.c.queued_at, func.now()),
-                waiting_since=func.coalesce(conversation.c.waiting_since, func.now()),
-                reason=func.coalesce(conversation.c.reason, EscalationReason.RETURNED.value),
-            )
-        )
+        self,
+        connection: AsyncConnection,
+        held: Conversation,
+        step: Step,
+        notice: Mapping[str, str],
+        line: str,
+        why: str = "",
+    ) -> Conversation:
+        now = await self._apply(connection, held, step)
         await self._note(connection, held, line, why)
         await self._tell(connection, held, notice)
-        await self._notify(connection, "state", held.id, held.contact.id)
+        return now
+
+    async def snooze(self, conversation_id: int, agent_id: int, until: datetime) -> Conversation:
+        """Lays the agent's conversation aside until then, or until its customer writes: the sweep for the abandoned
+        leaves it alone. ``ValueError`` for a time that is over."""
+        async with self._engine.begin() as connection:
+            held, at = await self._locked(connection, conversation_id)
+            return await self._apply(connection, held, lifecycle.snooze(held, agent_id, at, until))
+
+    async def wake(self, conversation_id: int, agent_id: int) -> Conversation:
+        """Ends the snooze of the agent's conversation; nothing changes where there is none."""
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.wake(held, by_agent(agent_id))
+            return held if step is None else await self._apply(connection, held, step)
+
+    async def wake_due(self) -> int:
+        """Ends every snooze whose time is over. Returns how many."""
+        due = (
+            select(conversation.c.id)
+            .where(conversation.c.snoozed_until <= func.now())
+            .with_for_update(of=conversation, skip_locked=True)
+        )
+        async with self._engine.begin() as connection:
+            found = list((await connection.execute(due)).scalars())
+            for conversation_id in found:
+                snoozed, _ = await self._locked(connection, conversation_id)
+                step = lifecycle.wake(snoozed)
+                assert step is not None
+                await self._apply(connection, snoozed, step)
+            return len(found)
 
     async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
         """Returns the conversation to the bot, which begins anew."""
         async with self._engine.begin() as connection:
-            held = await self._assigned_to(connection, conversation_id, agent_id)
-            await self._release(
-                connection, held, {"state": ConversationState.BOT, "priority": int(Priority.NORMAL), "reason": None}
-            )
-            await self._note(
-                connection, held, f"{held.agent.name if held.agent else 'An agent'} handed back to the bot"
-            )
+            held, _ = await self._locked(connection, conversation_id)
+            now = await self._apply(connection, held, lifecycle.hand_back(held, agent_id))
+            await self._note(connection, held, f"{_name(held)} handed back to the bot")
             await self._tell(connection, held, notice)
-            return await self._conversation(connection, held.id)
+            return now
 
     async def resolve(
         self, conversation_id: int, agent_id: int, notice: Mapping[str, str], undo_within: timedelta = timedelta()
@@ -181,57 +201,36 @@ class DeskWork(Base):
         """Closes the conversation. The customer is told after ``undo_within``; until then ``reopen`` undoes it without
         a word to them."""
         async with self._engine.begin() as connection:
-            held = await self._assigned_to(connection, conversation_id, agent_id)
-            await self._release(connection, held, {"state": ConversationState.RESOLVED, "resolved_at": func.now()})
-            await self._note(connection, held, f"{held.agent.name if held.agent else 'An agent'} resolved")
+            held, at = await self._locked(connection, conversation_id)
+            step = lifecycle.resolve(held, agent_id, at, at + undo_within if undo_within else None)
+            now = await self._apply(connection, held, step)
+            await self._note(connection, held, f"{_name(held)} resolved")
             await self._tell(connection, held, notice, held_for=undo_within)
-            return await self._conversation(connection, held.id)
-
-    async def _release(self, connection: AsyncConnection, held: Conversation, values: Mapping[str, Any]) -> None:
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == held.id)
-            .values(
-                {
-                    "agent_id": None,
-                    "generation": conversation.c.generation + 1,
-                    "updated_at": func.now(),
-                    "queued_at": None,
-                    "waiting_since": None,
-                    **values,
-                }
-            )
-        )
-        await self._notify(connection, "state", held.id, held.contact.id)
+            return now
 
     async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
         """Takes a resolved conversation up again. Whose customer was not told yet that it is resolved, and has the same
-        agent again, is told nothing.
+        agent again, is told nothing: it is as if it had not been resolved.
 
         Raises ``StateConflict`` if it is not resolved, and ``ValueError`` if the customer has a newer one that is open.
         """
         async with self._engine.begin() as connection:
             closed = await self._resolved(connection, conversation_id)
-            if closed.agent is not None and closed.agent.id == agent_id:
+            step = lifecycle.reopen(closed, agent_id)
+            if step is None:
                 return closed  # pressed twice
-            if closed.state is not ConversationState.RESOLVED:
-                raise StateConflict(taken_by(closed), closed)
-            told = not await self._withdraw_held(connection, closed.id)
-            await connection.execute(
-                update(conversation)
-                .where(conversation.c.id == closed.id)
-                .values({**_given_to(agent_id), "resolved_at": None})
-            )
-            now = await self._conversation(connection, closed.id)
-            assert now.agent is not None
-            await self._note(connection, now, f"{now.agent.name} reopened")
-            if told or closed.last_agent_id != agent_id:
+            undone = await self._withdraw_held(connection, closed.id) and closed.last_agent_id == agent_id
+            if undone:
+                resolved = await last_of(connection, closed.id, EventKind.RESOLVED)
+                step = lifecycle.undo_resolve(closed, agent_id, resolved)
+            now = await self._apply(connection, closed, step)
+            await self._note(connection, now, f"{_name(now)} reopened")
+            if not undone:
                 await self._tell(connection, now, notice)
-            await self._notify(connection, "state", now.id, now.contact.id)
             return now
 
     async def _resolved(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
-        """The conversation, locked, whose contact has no other one open, and gets none meanwhile."""
+        """The conversation, locked, whose contact has no other one open in its thread, and gets none meanwhile."""
         # The contact first, as whoever records their messages does.
         of = await connection.execute(
             select(contact.c.id)
@@ -242,12 +241,13 @@ class DeskWork(Base):
         contact_id = of.scalar_one_or_none()
         if contact_id is None:
             raise NotFound(f"there is no conversation {conversation_id}")
-        await self._lock_conversation(connection, conversation_id)
-        now = await self._conversation(connection, conversation_id)
+        now, _ = await self._locked(connection, conversation_id)
         if now.state is ConversationState.RESOLVED:
             newer = await connection.execute(
                 select(conversation.c.id).where(
-                    conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+                    conversation.c.contact_id == contact_id,
+                    conversation.c.thread == now.thread,
+                    conversation.c.state != ConversationState.RESOLVED,
                 )
             )
             if newer.one_or_none() is not None:
@@ -279,17 +279,10 @@ class DeskWork(Base):
 
 _AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
 """The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
-_GONE = "{} does not work at this desk any more: back into the queue"
+_GONE = "does not work at this desk any more"
 
 
-def _given_to(agent_id: int) -> dict[str, Any]:
-    return {
-        "state": ConversationState.ASSIGNED,
-        "agent_id": agent_id,
-        "last_agent_id": agent_id,
-        "generation": conversation.c.generation + 1,
-        "updated_at": func.now(),
-        "misses": 0,
-        "last_answer": None,
-        "offered": [],
-    }
+def _name(held: Conversation) -> str:
+    """Of the agent who has it."""
+    assert held.agent is not None
+    return held.agent.name

@@ -10,13 +10,15 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain import lifecycle
 from bot.domain.conversation import ConversationState, EscalationReason, NotFound
 from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
 from bot.domain.operations import SetAside
 from bot.queue import DELIVER, FETCH, TURN
-from bot.store import rows
+from bot.store import rows, values
 from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, failure, message, turn
+from bot.store.lifecycle import apply
+from bot.store.tables import contact, delivery, failure, message, turn
 from bot.store.trouble import is_trouble
 
 log = structlog.get_logger(__name__)
@@ -83,26 +85,10 @@ class Failures(Base):
     async def _escalate_failed(
         self, connection: AsyncConnection, conversation_id: int, notice: Mapping[str, str]
     ) -> str | None:
-        queued = (
-            await connection.execute(
-                update(conversation)
-                .where(conversation.c.id == conversation_id, conversation.c.state == ConversationState.BOT)
-                .values(
-                    state=ConversationState.QUEUED,
-                    generation=conversation.c.generation + 1,
-                    queued_at=func.now(),
-                    waiting_since=func.coalesce(conversation.c.waiting_since, func.now()),
-                    updated_at=func.now(),
-                    reason=EscalationReason.TURN_FAILED,
-                    misses=0,
-                    last_answer=None,
-                    offered=[],
-                )
-                .returning(conversation.c.contact_id)
-            )
-        ).one_or_none()
-        if queued is None:
+        found, at = await self._locked(connection, conversation_id)
+        if found.state is not ConversationState.BOT:
             return None
+        await apply(connection, found, lifecycle.escalate(found, at, EscalationReason.TURN_FAILED))
         try:
             # What made the turn fail may be in the way of this, too: the conversation is then queued without a word.
             async with connection.begin_nested():
@@ -117,15 +103,13 @@ class Failures(Base):
                 )
                 position = await self._position(connection, now.id)
                 words = notice.get(now.language or "") or notice[""]
-                await self._add_outgoing(
-                    connection, now, Author.BOT, words.replace("{position}", str(position)), MessageFormat.MARKDOWN
-                )
+                words = words.replace("{position}", str(position))
+                await self._add_outgoing(connection, values.said(now, Author.BOT, words, MessageFormat.MARKDOWN))
         except Exception as error:
             if is_trouble(error):
                 raise
             log.error("queued without a notice", action="no_notice", error=type(error).__name__)
-        found = await connection.execute(select(contact.c.channel).where(contact.c.id == queued.contact_id))
-        return str(found.scalar_one())
+        return found.contact.channel
 
     async def _mark_attachments(self, connection: AsyncConnection, message_id: int, was: str, now: str) -> None:
         """Gives every attachment without content whose problem ``was`` that the problem ``now``."""

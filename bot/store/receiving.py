@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import Interval, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Interval, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.conversation import ConversationState, EscalationReason, Reopening, contact_key
+from bot.domain.conversation import ConversationState, Reopening, contact_key
+from bot.domain.history import CUSTOMER
+from bot.domain.lifecycle import wake, write_again
 from bot.domain.message import Author, Incoming, Receipt, Visibility
-from bot.store import rows, tables
+from bot.store import lifecycle, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath
-from bot.store.tables import agent, contact, conversation, delivery, message, message_version, turn
+from bot.store.statements import RECEIVE, UPSERT_CONTACT
+from bot.store.tables import agent, contact, conversation, delivery, message, message_version
+from bot.store.values import received
 
 _IS_HERE = and_(agent.c.disabled_at.is_(None), agent.c.seen_at > func.now() - bindparam("gone_after", type_=Interval()))
 """Whether an agent may and will see what comes."""
@@ -26,7 +29,7 @@ class Receiving(FastPath):
 
         ``reopening`` says when a message goes on with the customer's resolved conversation; without it each opens a new
         one."""
-        if incoming.deletes is None and (receipt := await self._receive_at_once(incoming)) is not None:
+        if (receipt := await self._receive_at_once(incoming)) is not None:
             return receipt
         async with self._engine.begin() as connection:
             if incoming.deletes is not None:
@@ -39,26 +42,7 @@ class Receiving(FastPath):
     async def _upsert_contact(self, connection: AsyncConnection, incoming: Incoming) -> int:
         """The contact's id. Its row stays locked until the commit, so one contact's events are recorded,
         and numbered by cursor, one after the other."""
-        statement = upsert(contact).values(
-            channel=incoming.channel,
-            account=incoming.account,
-            external_id=incoming.sender.external_id,
-            chat_id=incoming.chat_id,
-            name=incoming.sender.name,
-            language=incoming.sender.language,
-            mark=incoming.mark,
-        )
-        given = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=["channel", "account", "external_id"],
-            set_={
-                "chat_id": given.chat_id,
-                "name": func.coalesce(func.nullif(given.name, ""), contact.c.name),
-                "language": func.coalesce(given.language, contact.c.language),
-                "mark": func.coalesce(given.mark, contact.c.mark),
-            },
-        )
-        return int((await connection.execute(statement.returning(contact.c.id))).scalar_one())
+        return int((await self._queue.within(connection, UPSERT_CONTACT, received(incoming))).id)
 
     async def _record_message(
         self,
@@ -70,8 +54,15 @@ class Receiving(FastPath):
     ) -> Receipt:
         # The caller holds the contact's row: nobody records the same event, or opens a conversation, meanwhile.
         known = select(message).where(message.c.contact_id == contact_id, message.c.external_id == incoming.external_id)
-        is_open = select(conversation.c.id).where(
-            conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+        is_open = (
+            select(conversation.c.id)
+            .where(
+                conversation.c.contact_id == contact_id,
+                conversation.c.thread == incoming.thread,
+                conversation.c.state != ConversationState.RESOLVED,
+            )
+            # Or an agent resolves it before the message is there.
+            .with_for_update(key_share=True)
         )
         found = (
             await connection.execute(
@@ -79,71 +70,50 @@ class Receiving(FastPath):
                     known.with_only_columns(message.c.id).scalar_subquery().label("message_id"),
                     known.with_only_columns(message.c.conversation_id).scalar_subquery().label("conversation_id"),
                     is_open.scalar_subquery().label("open_id"),
+                    is_open.with_only_columns(conversation.c.snoozed_until.is_not(None))
+                    .scalar_subquery()
+                    .label("snoozed"),
                 )
             )
         ).one()
         if found.message_id is not None:
             return Receipt(found.message_id, found.conversation_id, duplicate=True)
-        reopened = None if found.open_id or reopening is None else await self._reopen(connection, contact_id, reopening)
+        reopened = None
+        if found.open_id is None and reopening is not None:
+            reopened = await self._reopen(connection, contact_id, incoming.thread, reopening)
         conversation_id = found.open_id or (reopened[0] if reopened else None)
         if conversation_id is None:
-            conversation_id = await self._open_conversation(connection, contact_id)
-        message_id = (
-            await connection.execute(
-                insert(message)
-                .values(
-                    conversation_id=conversation_id,
-                    contact_id=contact_id,
-                    author=Author.CUSTOMER,
-                    text=incoming.text,
-                    attachments=rows.to_json(incoming.attachments),
-                    payload=rows.payload(incoming, edit),
-                    external_id=incoming.external_id,
-                    reply_to=await self._answered(connection, contact_id, incoming.replies_to),
-                    cursor=tables.message_cursor.next_value(),
-                    sent_at=incoming.sent_at,
-                    edited_at=incoming.edited_at,
-                )
-                .returning(message.c.id)
+            conversation_id = await lifecycle.open_conversation(
+                connection, contact_id, thread=incoming.thread, subject=incoming.subject
             )
-        ).scalar_one()
-        await connection.execute(insert(turn).values(message_id=message_id, conversation_id=conversation_id))
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == conversation_id)
-            .values(
-                updated_at=func.now(),
-                waiting_since=case(
-                    (
-                        conversation.c.state != ConversationState.BOT,
-                        func.coalesce(conversation.c.waiting_since, func.now()),
-                    )
-                ),
-            )
-        )
+        if found.snoozed:
+            await self._wake(connection, conversation_id)
+        values = received(incoming, edit=edit)
+        values["reply_to"] = await self._answered(connection, contact_id, incoming.replies_to)
+        if not found.open_id:
+            values["opened_by"] = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
+        made = await self._queue.within(connection, RECEIVE, values)
         if reopened and reopening is not None:
             await self._tell_reopened(connection, conversation_id, reopening, told=reopened[1])
-        await self._queue.defer_turn(connection, message_id, conversation_id)
         if incoming.attachments:
-            await self._queue.defer_fetch(connection, message_id)
-        opener = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
-        await self._notify(connection, "message", conversation_id, contact_id, "" if found.open_id else opener)
+            await self._queue.defer_fetch(connection, made.id)
         if reopened:
             await self._notify(connection, "state", conversation_id, contact_id)
-        return Receipt(message_id, conversation_id)
+        return Receipt(made.id, conversation_id)
 
     async def _reopen(
-        self, connection: AsyncConnection, contact_id: int, reopening: Reopening
+        self, connection: AsyncConnection, contact_id: int, thread: str, reopening: Reopening
     ) -> tuple[int, bool] | None:
-        """The contact's last conversation, if a person had it and it was resolved a short while ago: it goes on with
-        that person if they are here, and else in the queue. Its id, and whether the customer was told that it was
-        resolved. The caller holds the contact's row."""
+        """The contact's last conversation in that thread, if a person had it and it was resolved a short while ago: it
+        goes on with that person if they are here, and else in the queue. Its id, and whether the customer was told that
+        it was resolved. The caller holds the contact's row."""
         last = (
             await connection.execute(
                 select(conversation.c.id, conversation.c.last_agent_id, _IS_HERE.label("is_here"))
                 .join(agent, agent.c.id == conversation.c.last_agent_id)
                 .where(
                     conversation.c.contact_id == contact_id,
+                    conversation.c.thread == thread,
                     conversation.c.state == ConversationState.RESOLVED,
                     conversation.c.resolved_at > func.now() - reopening.within,
                 )
@@ -156,25 +126,17 @@ class Receiving(FastPath):
         if last is None:
             return None
         told = not await self._withdraw_held(connection, last.id)
-        values: dict[str, Any] = {"state": ConversationState.QUEUED, "queued_at": func.now()}
-        values["reason"] = EscalationReason.REOPENED
-        if last.is_here:
-            values = {"state": ConversationState.ASSIGNED, "agent_id": last.last_agent_id}
-        await connection.execute(
-            update(conversation)
-            .where(conversation.c.id == last.id)
-            .values(
-                {
-                    **values,
-                    "generation": conversation.c.generation + 1,
-                    "resolved_at": None,
-                    "misses": 0,
-                    "last_answer": None,
-                    "offered": [],
-                }
-            )
-        )
+        closed, at = await self._locked(connection, last.id)
+        step = write_again(closed, at, last.last_agent_id if last.is_here else None)
+        await lifecycle.apply(connection, closed, step)
         return int(last.id), told
+
+    async def _wake(self, connection: AsyncConnection, conversation_id: int) -> None:
+        """The customer wrote: what was laid aside until later is not any more."""
+        snoozed, _ = await self._locked(connection, conversation_id)
+        step = wake(snoozed, CUSTOMER)
+        assert step is not None
+        await self._apply(connection, snoozed, step)
 
     async def _tell_reopened(
         self, connection: AsyncConnection, conversation_id: int, reopening: Reopening, *, told: bool
@@ -196,23 +158,6 @@ class Receiving(FastPath):
             await self._add_notice(connection, now, text)
         elif told:
             await self._add_notice(connection, now, in_language(reopening.to_agent, now.language))
-
-    async def _open_conversation(self, connection: AsyncConnection, contact_id: int) -> int:
-        """A new conversation of the contact, who has none open."""
-        made = await connection.execute(
-            insert(conversation)
-            .values(
-                contact_id=contact_id,
-                # A returning customer is spoken to in the language of the last engagement.
-                language=select(conversation.c.language)
-                .where(conversation.c.contact_id == contact_id)
-                .order_by(conversation.c.id.desc())
-                .limit(1)
-                .scalar_subquery(),
-            )
-            .returning(conversation.c.id)
-        )
-        return int(made.scalar_one())
 
     async def _record_edit(
         self, connection: AsyncConnection, contact_id: int, incoming: Incoming, reopening: Reopening | None

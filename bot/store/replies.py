@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain import lifecycle
 from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
 from bot.queue import DELIVER
-from bot.store import rows, tables
+from bot.store import rows, tables, values
 from bot.store.base import Base
-from bot.store.tables import contact, conversation, delivery, failure, message, message_version
+from bot.store.lifecycle import apply
+from bot.store.tables import contact, delivery, failure, message, message_version
 
 
 class Replies(Base):
@@ -40,27 +42,29 @@ class Replies(Base):
             "attachments": rows.to_json(attachments),
         }
         async with self._engine.begin() as connection:
-            await self._lock_conversation(connection, conversation_id)
+            now, _ = await self._locked(connection, conversation_id)
             if known := await self._submitted(connection, conversation_id, submission, said):
                 return await self._message(connection, known)
-            now = await self._assigned_to(connection, conversation_id, agent_id)
+            answered = lifecycle.answer(now, agent_id)
             if reply_to is not None:
                 await self._check_answered(connection, reply_to, now.contact.id)
-            message_id = await self._add_outgoing(
+            added = await self._add_outgoing(
                 connection,
-                now,
-                Author.AGENT,
-                body,
-                MessageFormat.TEXT,
-                agent_id=agent_id,
-                attachments=said["attachments"],
-                reply_to=reply_to,
-                submission=submission,
+                values.said(
+                    now,
+                    Author.AGENT,
+                    body,
+                    MessageFormat.TEXT,
+                    agent_id=agent_id,
+                    attachments=attachments,
+                    reply_to=reply_to,
+                    submission=submission,
+                ),
             )
-            # They have an answer of a person.
-            await connection.execute(update(conversation).where(conversation.c.id == now.id).values(waiting_since=None))
+            if answered is not None:
+                await apply(connection, now, answered)
             await self._notify(connection, "message", now.id, now.contact.id)
-            return await self._message(connection, message_id)
+            return await self._message(connection, added.id)
 
     async def add_note(
         self, conversation_id: int, agent_id: int, body: str, *, submission: str | None = None
@@ -68,10 +72,9 @@ class Replies(Base):
         """Writes a private note. Any agent may, at any time; ``submission`` as in ``add_reply``."""
         said = {"author": Author.AGENT, "agent_id": agent_id, "visibility": Visibility.PRIVATE, "text": body}
         async with self._engine.begin() as connection:
-            await self._lock_conversation(connection, conversation_id)
+            now, _ = await self._locked(connection, conversation_id)
             if known := await self._submitted(connection, conversation_id, submission, said):
                 return await self._message(connection, known)
-            now = await self._conversation(connection, conversation_id)
             message_id = await self._add_message(
                 connection,
                 now.id,

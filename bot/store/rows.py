@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import Prediction
+from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
 from bot.domain.message import (
     Attachment,
     Author,
     Button,
+    Command,
     DeliveryState,
     Incoming,
     Message,
@@ -22,6 +24,7 @@ from bot.domain.message import (
     MessageVersion,
     Visibility,
 )
+from bot.domain.operations import DeliveryInput, TurnInput
 from bot.domain.staff import Agent, Role, Session
 
 
@@ -63,7 +66,7 @@ def session(row: Row[Any]) -> Session:
     return Session(row.created_at, row.expires_at, row.by_link, row.address, row.browser)
 
 
-def contact(row: Row[Any]) -> Contact:
+def contact(row: Any) -> Contact:
     """From a row whose contact columns carry the prefix ``contact_``."""
     return Contact(
         id=row.contact_id,
@@ -81,16 +84,21 @@ def contact_of(row: Row[Any]) -> Contact:
     return Contact(row.id, row.channel, row.account, row.external_id, row.chat_id, row.name, row.language)
 
 
+class Prefixed:
+    """The columns of a row whose names begin with ``prefix``, by the rest of their names."""
+
+    def __init__(self, row: Any, prefix: str) -> None:
+        self._row, self._prefix = row, prefix
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, self._prefix + name)
+
+
 def conversation(row: Row[Any]) -> Conversation:
     """From a row of ``Store``'s conversation query: contact and agent columns carry their prefixes."""
-    return Conversation(
-        id=row.id,
-        contact=contact(row),
-        state=ConversationState(row.state),
-        priority=Priority(row.priority),
-        agent=None
-        if row.agent_id is None
-        else Agent(
+    its_agent = None
+    if row.agent_id is not None:
+        its_agent = Agent(
             row.agent_id,
             row.agent_name,
             Role(row.agent_role),
@@ -98,7 +106,18 @@ def conversation(row: Row[Any]) -> Conversation:
             public_name=row.agent_public_name,
             disabled_at=row.agent_disabled_at,
             seen_at=row.agent_seen_at,
-        ),
+        )
+    return conversation_of(row, contact(row), its_agent)
+
+
+def conversation_of(row: Any, contact: Contact, agent: Agent | None) -> Conversation:
+    """From a row of the conversation table."""
+    return Conversation(
+        id=row.id,
+        contact=contact,
+        state=ConversationState(row.state),
+        priority=Priority(row.priority),
+        agent=agent,
         language=row.language,
         reason=None if row.reason is None else EscalationReason(row.reason),
         topic=row.topic,
@@ -108,12 +127,33 @@ def conversation(row: Row[Any]) -> Conversation:
         resolved_at=row.resolved_at,
         waiting_since=row.waiting_since,
         last_agent_id=row.last_agent_id,
-        thread=Thread(row.misses, row.last_answer, tuple(row.offered)),
+        snoozed_until=row.snoozed_until,
+        thread=row.thread,
+        subject=row.subject,
+        dialogue=DialogueState(row.misses, row.last_answer, tuple(row.offered)),
         generation=row.generation,
     )
 
 
-def message(row: Row[Any], versions: Iterable[MessageVersion] = ()) -> Message:
+def dialogue(state: DialogueState) -> dict[str, Any]:
+    """The columns of ``conversation`` that hold it."""
+    return {"misses": state.misses, "last_answer": state.last_answer, "offered": list(state.offered)}
+
+
+def event(row: Row[Any]) -> HistoryEvent:
+    return HistoryEvent(
+        EventKind(row.kind),
+        Actor(ActorKind(row.actor), row.actor_id),
+        row.conversation_id,
+        row.agent_id,
+        row.data,
+        row.address,
+        row.id,
+        row.at,
+    )
+
+
+def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
     return Message(
         id=row.id,
         conversation_id=row.conversation_id,
@@ -138,4 +178,56 @@ def message(row: Row[Any], versions: Iterable[MessageVersion] = ()) -> Message:
         reply_to=row.reply_to,
         submission=row.submission,
         held_until=row.held_until,
+    )
+
+
+def turn(row: Any, conversation: Conversation, last_buttons: tuple[Button, ...] = ()) -> TurnInput:
+    """From a row of a message."""
+    payload: Mapping[str, str] = row.payload or {}
+    return TurnInput(
+        message=message(row),
+        conversation=conversation,
+        command=Command(payload["command"]) if "command" in payload else None,
+        argument=payload.get("argument", ""),
+        button=payload.get("button"),
+        last_buttons=last_buttons,
+    )
+
+
+def may_be_number(text: str) -> bool:
+    """Whether a customer's words may be the number of a button of the bot's last message."""
+    return len(text.strip()) == 1
+
+
+def new_turn(row: Any) -> TurnInput | None:
+    """From the row of ``RECEIVE``; None where more must be read: who has the conversation, or the last buttons."""
+    if row.conversation_state != ConversationState.BOT or may_be_number(row.text):
+        return None
+    return turn(row, conversation_of(Prefixed(row, "conversation_"), contact(row), None))
+
+
+def delivery(
+    row: Any,
+    message: Message,
+    contact: Contact,
+    *,
+    in_doubt: bool = False,
+    answered: str | None = None,
+    after: str | None = None,
+) -> DeliveryInput:
+    """From a row whose columns of the delivery, which was begun, carry the prefix ``delivery_``. ``in_doubt``: before
+    that; ``answered``: the platform's id of the message that it answers."""
+    return DeliveryInput(
+        message=message,
+        contact=contact,
+        external_ids=tuple(row.delivery_external_ids),
+        placed=row.delivery_placed,
+        leftover=tuple(row.delivery_leftover),
+        version=row.delivery_version,
+        attempts=row.delivery_attempts,
+        sends=row.delivery_sends,
+        in_doubt=in_doubt,
+        retried_at=row.delivery_retried_at,
+        reply_to=answered,
+        after=after,
     )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import NotFound
+from bot.domain.history import EventKind
 from bot.domain.staff import Agent, Colleague, NotAllowed, Right, Role, as_public_name, may
 from bot.store import rows
 from bot.store.agents import Agents
@@ -59,6 +60,7 @@ class Staffing(DeskWork, Agents):
             made = insert(agent).values(name=name, role=role, password_hash=password_hash, public_name=seen)
             with _named(name, seen):
                 row = (await connection.execute(made.returning(agent))).one()
+            await self._happened(connection, EventKind.AGENT_ADDED, row.id, by, {"name": name, "role": row.role})
             return rows.agent(row)
 
     async def _has_public_name(self, connection: AsyncConnection, name: str) -> bool:
@@ -69,11 +71,11 @@ class Staffing(DeskWork, Agents):
 
     async def rename(self, agent_id: int, name: str, *, by: int | None = None) -> Agent:
         """Gives the agent another name to sign in with, which nobody else may have."""
-        return await self._change_agent(agent_id, {"name": name}, by)
+        return await self._change_agent(agent_id, {"name": name}, by, EventKind.AGENT_RENAMED)
 
     async def set_public_name(self, agent_id: int, name: str | None, *, by: int | None = None) -> Agent:
         """Says by what name customers know the agent, which no colleague may have; None: "a person"."""
-        return await self._change_agent(agent_id, {"public_name": name}, by)
+        return await self._change_agent(agent_id, {"public_name": name}, by, EventKind.AGENT_SHOWN_AS)
 
     async def set_role(self, agent_id: int, role: Role, *, by: int | None = None) -> Agent:
         """Says what the agent may do. The last admin stays one."""
@@ -82,6 +84,13 @@ class Staffing(DeskWork, Agents):
             if role is not Role.ADMIN:
                 await self._another_admin_stays(connection, now)
             await self._notify(connection, "agent", 0, 0)
+            await self._happened(
+                connection,
+                EventKind.AGENT_ROLE_CHANGED,
+                agent_id,
+                by,
+                {"role": role.value, "was": {"role": now.role.value}},
+            )
             return await self._update_agent(connection, agent_id, {"role": role})
 
     async def disable(self, agent_id: int, notice: Mapping[str, str], *, by: int | None = None) -> int:
@@ -93,18 +102,24 @@ class Staffing(DeskWork, Agents):
                 return 0
             await self._another_admin_stays(connection, now)
             await self._update_agent(connection, agent_id, {"disabled_at": func.now()})
-            await self._end_ways_in(connection, agent_id)
-            return await self._put_back_all(connection, agent_id, notice)
+            ended = await self._end_ways_in(connection, agent_id)
+            put_back = await self._put_back_all(connection, agent_id, notice)
+            await self._happened(
+                connection, EventKind.AGENT_DISABLED, agent_id, by, {"put_back": put_back, "sessions_ended": ended}
+            )
+            return put_back
 
     async def enable(self, agent_id: int, *, by: int | None = None) -> Agent:
         """Lets the agent sign in again, with their old password or a new link."""
-        return await self._change_agent(agent_id, {"disabled_at": None}, by)
+        return await self._change_agent(agent_id, {"disabled_at": None}, by, EventKind.AGENT_ENABLED)
 
     async def end_sessions(self, agent_id: int, *, by: int | None = None) -> int:
         """Signs the agent out everywhere, and ends their one-time links. How many browsers that were."""
         async with self._staffing(by) as connection:
             await self._locked_agent(connection, agent_id)
-            return await self._end_ways_in(connection, agent_id)
+            ended = await self._end_ways_in(connection, agent_id)
+            await self._happened(connection, EventKind.SESSIONS_ENDED, agent_id, by, {"sessions_ended": ended})
+            return ended
 
     async def make_sign_in(
         self, agent_id: int, token_hash: str, expires_at: datetime, *, by: int | None = None
@@ -114,7 +129,7 @@ class Staffing(DeskWork, Agents):
             now = await self._locked_agent(connection, agent_id)
             if now.disabled_at is not None:
                 raise ValueError(f"{now.name} is disabled: enable them first")
-            await self._add_sign_in(connection, agent_id, token_hash, expires_at)
+            await self._add_sign_in(connection, agent_id, token_hash, expires_at, by)
 
     # --- steps of a transaction
 
@@ -126,7 +141,7 @@ class Staffing(DeskWork, Agents):
             if by is not None:
                 row = (await connection.execute(select(agent).where(agent.c.id == by))).one_or_none()
                 if row is None or not may(rows.agent(row), Right.MANAGE_AGENTS):
-                    raise NotAllowed("only admins may manage agents")
+                    raise NotAllowed("only admins may manage agents", by, Right.MANAGE_AGENTS)
             yield connection
 
     async def _locked_agent(self, connection: AsyncConnection, agent_id: int) -> Agent:
@@ -146,11 +161,15 @@ class Staffing(DeskWork, Agents):
         if (await connection.execute(others.limit(1))).one_or_none() is None:
             raise ValueError(f"{now.name} is the only admin: make another agent admin first")
 
-    async def _change_agent(self, agent_id: int, values: Mapping[str, Any], by: int | None) -> Agent:
+    async def _change_agent(self, agent_id: int, values: Mapping[str, Any], by: int | None, kind: EventKind) -> Agent:
         async with self._staffing(by) as connection:
-            now = await self._locked_agent(connection, agent_id)
-            with _named(values.get("name", now.name), values.get("public_name", now.public_name)):
-                return await self._update_agent(connection, agent_id, values)
+            before = await self._locked_agent(connection, agent_id)
+            with _named(values.get("name", before.name), values.get("public_name", before.public_name)):
+                now = await self._update_agent(connection, agent_id, values)
+            names = {name: getattr(now, name) for name in values.keys() & {"name", "public_name"}}
+            was = {name: getattr(before, name) for name in names}
+            await self._happened(connection, kind, agent_id, by, names | ({"was": was} if was else {}))
+            return now
 
     async def _update_agent(self, connection: AsyncConnection, agent_id: int, values: Mapping[str, Any]) -> Agent:
         changed = update(agent).where(agent.c.id == agent_id).values(values).returning(agent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.store.channels import Channels
 from bot.store.contacts import Contacts
 from bot.store.deliveries import Deliveries
+from bot.store.events import Events
 from bot.store.failures import Failures
 from bot.store.files import Files
 from bot.store.measuring import Measuring
@@ -24,6 +25,7 @@ class Store(
     Deliveries,
     Failures,
     Reading,
+    Events,
     Contacts,
     Files,
     Channels,

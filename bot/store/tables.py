@@ -195,12 +195,22 @@ conversation = Table(
     Column("resolved_at", Moment),
     Column("waiting_since", Moment, comment="Since when the customer waits for an answer of a person."),
     Column("last_agent_id", ForeignKey("agent.id"), comment="Who had it last, or has it."),
+    Column(
+        "thread",
+        Text,
+        nullable=False,
+        server_default="",
+        comment="The platform's word for one of several with a contact; empty for a chat.",
+    ),
+    Column("subject", Text, comment="What the customer called it, where they did."),
+    Column("snoozed_until", Moment, comment="Laid aside by its agent until then."),
     _one_of("state", ConversationState),
     CheckConstraint("(state = 'assigned') = (agent_id is not null)", name="assigned_has_agent"),
 )
 Index(
     "uq_conversation_open",
     conversation.c.contact_id,
+    conversation.c.thread,
     unique=True,
     postgresql_where=text("state <> 'resolved'"),
 )
@@ -212,6 +222,7 @@ Index(
     postgresql_where=text("state = 'queued'"),
 )
 Index("ix_conversation_waiting", conversation.c.waiting_since, postgresql_where=text("waiting_since is not null"))
+Index("ix_conversation_snoozed", conversation.c.snoozed_until, postgresql_where=text("snoozed_until is not null"))
 Index("ix_conversation_agent", conversation.c.agent_id, postgresql_where=text("agent_id is not null"))
 Index("ix_conversation_updated", conversation.c.updated_at.desc(), conversation.c.id.desc())
 
@@ -328,6 +339,30 @@ failure = Table(
     Column("set_aside_at", Moment, comment="Null while it is still tried."),
     comment="Work that failed by its own fault: how often, and whether it was set aside (bot/tries.py).",
 )
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False, comment="EventKind, in bot/domain/history.py."),
+    Column("actor", Text, nullable=False, comment="ActorKind: who did it."),
+    Column("actor_id", ForeignKey("agent.id"), comment="Which agent, where it was one."),
+    Column("address", Text, comment="From where it was done, where that is known."),
+    Column("at", Moment, nullable=False, server_default=func.now()),
+    Column("data", JSONB, nullable=False, server_default="{}"),
+    Column("conversation_id", ForeignKey("conversation.id")),
+    Column("agent_id", ForeignKey("agent.id"), comment="Whom it is about."),
+    comment="What happened: every change of a conversation's state, and of who may sign in. Never changed.",
+)
+Index(
+    "ix_event_conversation",
+    event.c.conversation_id,
+    event.c.id,
+    postgresql_where=text("conversation_id is not null"),
+)
+Index("ix_event_kind", event.c.kind, event.c.at)
+Index("ix_event_agent", event.c.agent_id, event.c.id, postgresql_where=text("agent_id is not null"))
+Index("ix_event_actor", event.c.actor_id, event.c.id, postgresql_where=text("actor_id is not null"))
 
 rate_limit = Table(
     "rate_limit",

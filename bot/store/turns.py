@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
-from bot.domain.decision import Action, Decision
+from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.decision import Decision
 from bot.domain.engine import Prediction
-from bot.domain.message import Author, Button, Command, Reply, Visibility
+from bot.domain.lifecycle import escalate
+from bot.domain.message import Author, Button, Reply, Visibility
 from bot.domain.operations import TurnEnd, TurnInput
 from bot.queue import Claim
 from bot.store import rows
 from bot.store.base import MESSAGE
 from bot.store.fastpath import FastPath
-from bot.store.tables import conversation, message, turn
+from bot.store.lifecycle import apply
+from bot.store.statements import END_TURN
+from bot.store.tables import message, turn
+from bot.store.values import said, turned
 
 
 class TurnTaking(FastPath):
@@ -36,19 +41,15 @@ class TurnTaking(FastPath):
                 raise NotFound(f"there is no message {message_id} with a turn")
             if row.done:
                 return None
-            payload: Mapping[str, str] = row.payload or {}
-            return TurnInput(
-                message=rows.message(row),
-                conversation=await self._conversation(connection, row.conversation_id),
-                command=Command(payload["command"]) if "command" in payload else None,
-                argument=payload.get("argument", ""),
-                button=payload.get("button"),
-                last_buttons=await self._last_buttons(connection, row),
+            return rows.turn(
+                row,
+                await self._conversation(connection, row.conversation_id),
+                await self._last_buttons(connection, row),
             )
 
     async def _last_buttons(self, connection: AsyncConnection, of: Row[Any]) -> tuple[Button, ...]:
         """Of the bot's message before, if this one may be the number of one of them."""
-        if len(of.text.strip()) != 1:
+        if not rows.may_be_number(of.text):
             return ()
         last = await connection.execute(
             select(message.c.buttons)
@@ -80,98 +81,53 @@ class TurnTaking(FastPath):
         be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
         now = taken.conversation
+        escalates = decision.escalates and now.state is ConversationState.BOT
+        ended = turned(taken, decision, language, prediction)
+        says = partial(said, now, Author.BOT, reply_to=taken.message.id, immediate=immediate)
         if (
             now.state is ConversationState.BOT
-            and decision.action is not Action.ESCALATE
+            and not escalates
             and len(replies) == 1
             and claim is not None
-            and self._queue.is_open
+            and self._at_once
         ):
-            return TurnEnd(
-                shown=await self._answer_at_once(
-                    taken, decision, replies[0], language, prediction, claim, immediate=immediate
-                )
-            )
-        escalates = decision.action is Action.ESCALATE and now.state is ConversationState.BOT
+            [reply] = replies
+            values = ended | says(reply.text, reply.format, buttons=reply.buttons)
+            return TurnEnd(shown=await self._answer_at_once(taken, values, claim))
         async with self._engine.begin() as connection:
-            if not await self._end_turn(connection, taken.message.id, decision, prediction):
-                return TurnEnd()
-            position: int | None = None
-            values: dict[str, Any] = {
-                "updated_at": func.now(),
-                "language": language,
-                "misses": 0 if decision.understood or escalates else now.thread.misses + 1,
-            }
-            if not decision.keeps_thread:
-                values |= {"last_answer": decision.topic, "offered": list(decision.offers)}
-            if escalates:
-                values |= {
-                    "state": ConversationState.QUEUED,
-                    "generation": now.generation + 1,
-                    "queued_at": func.now(),
-                    "waiting_since": func.coalesce(conversation.c.waiting_since, func.now()),
-                    "reason": decision.reason,
-                    "priority": int(decision.priority),
-                    "last_answer": None,
-                    "offered": [],
-                }
-            if decision.reason in (None, EscalationReason.TOPIC) and decision.topic and not decision.keeps_thread:
-                values["topic"] = decision.topic
-            kept = await connection.execute(
-                update(conversation)
-                .where(
-                    conversation.c.id == now.id,
-                    conversation.c.generation == now.generation,
-                    conversation.c.state == now.state,
-                )
-                .values(values)
-            )
-            if kept.rowcount == 0:
+            if await self._queue.within(connection, END_TURN, ended) is None:
                 return TurnEnd()
             if escalates:
+                await self._escalate(connection, now, decision)
                 await self._note_escalation(connection, now, decision, prediction)
+            position: int | None = None
+            if escalates or now.state is ConversationState.QUEUED:
                 position = await self._position(connection, now.id)
-            elif now.state is ConversationState.QUEUED:
-                position = await self._position(connection, now.id)
+            shown = []
             for reply in replies:
                 filled = reply.text if position is None else reply.text.replace("{position}", str(position))
-                await self._add_outgoing(
-                    connection,
-                    now,
-                    Author.BOT,
-                    filled,
-                    reply.format,
-                    buttons=rows.to_json(reply.buttons),
-                    reply_to=taken.message.id,
-                )
-            await self._notify(connection, "state" if escalates else "reply", now.id, now.contact.id)
-            return TurnEnd(position)
+                values = says(filled, reply.format, buttons=reply.buttons)
+                shown.append((await self._add_outgoing(connection, values)).shown)
+            if escalates:
+                await self._notify(connection, "state", now.id, now.contact.id)
+            if any(shown) or not escalates:
+                await self._notify(connection, "delivery" if any(shown) else "reply", now.id, now.contact.id)
+            return TurnEnd(position, shown=bool(shown) and all(shown))
+
+    async def _escalate(self, connection: AsyncConnection, now: Conversation, decision: Decision) -> None:
+        """Asks for a person, in the conversation of a turn that has just ended."""
+        assert decision.reason is not None
+        found, at = await self._locked(connection, now.id)
+        await apply(connection, found, escalate(found, at, decision.reason, decision.priority, found.topic))
 
     async def skip_turn(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""
         async with self._engine.begin() as connection:
-            await self._end_turn(connection, taken.message.id, None, None)
-
-    async def _end_turn(
-        self,
-        connection: AsyncConnection,
-        message_id: int,
-        decision: Decision | None,
-        prediction: Prediction | None,
-    ) -> bool:
-        ended = await connection.execute(
-            update(turn)
-            .where(turn.c.message_id == message_id, ~turn.c.done)
-            .values(
-                done=True,
-                done_at=func.now(),
-                action=decision and decision.action,
-                reason=decision and decision.reason,
-                topic=decision and decision.topic,
-                ranking=prediction and rows.ranking(prediction),
+            await connection.execute(
+                update(turn)
+                .where(turn.c.message_id == taken.message.id, ~turn.c.done)
+                .values(done=True, done_at=func.now())
             )
-        )
-        return ended.rowcount == 1
 
     async def _note_escalation(
         self, connection: AsyncConnection, escalated: Conversation, decision: Decision, prediction: Prediction | None

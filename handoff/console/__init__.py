@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
+from bot.domain.history import EventKind
 from bot.domain.staff import NotAllowed
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
@@ -38,7 +39,7 @@ from handoff.console import (
     replies,
     sign_in,
 )
-from handoff.console.context import Console, NotSignedIn, by_htmx, page_of, wants_json
+from handoff.console.context import Console, NotSignedIn, address_of, by_htmx, page_of, wants_json
 from handoff.console.rendering import Pages
 from handoff.desk import Desk
 from handoff.passwords import Busy
@@ -165,7 +166,12 @@ async def _not_found(request: Request, _: Exception) -> Response:
     return _problem(request, 404, "There is nothing here", "The address is wrong, or what it named is gone.")
 
 
-async def _not_allowed(request: Request, _: Exception) -> Response:
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotAllowed)
+    here: Console = request.app.state.console
+    await here.store.record_refused(
+        EventKind.RIGHT_REFUSED, error.agent_id, address_of(request), right=error.right.value
+    )
     return _problem(request, 403, "This is for admins", "Only admins may manage agents. Ask one of them.")
 
 

@@ -82,12 +82,17 @@ SignedIn = Annotated[Agent, Depends(_signed_in)]
 
 def _manager(agent: SignedIn) -> Agent:
     if not may(agent, Right.MANAGE_AGENTS):
-        raise NotAllowed("only admins may manage agents")
+        raise NotAllowed("only admins may manage agents", agent.id, Right.MANAGE_AGENTS)
     return agent
 
 
 Manager = Annotated[Agent, Depends(_manager)]
 """Who is signed in and may manage agents."""
+
+
+def address_of(request: Request) -> str | None:
+    """From where the browser asks, as the history keeps it."""
+    return request.client.host[:64] if request.client else None
 
 
 def by_htmx(request: Request) -> bool:

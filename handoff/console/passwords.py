@@ -8,8 +8,9 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bot.domain.history import EventKind
 from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Right, may
-from handoff.console.context import SESSION_COOKIE, Console, Here, Manager, SignedIn
+from handoff.console.context import SESSION_COOKIE, Console, Here, Manager, SignedIn, address_of
 from handoff.console.sign_in import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password
 
@@ -40,11 +41,12 @@ async def set_password(
             await here.sign_in_limits.take_back(*tries)
             raise
         if not right:
+            await here.store.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
             return await _ask(request, here, agent, 403, f"The old password is wrong. {AFTER_TRIES}")
         await here.sign_in_limits.forget(*tries)
     try:
         # Ends every session of the agent, this one too: whoever else was signed in is out.
-        await here.staff.set_password(agent, password, by=agent)
+        await here.staff.set_password(agent, password, by=agent, address=address_of(request))
     except ValueError as refused:
         words = str(refused)
         return await _ask(request, here, agent, 422, f"{words[:1].upper()}{words[1:].rstrip('.')}.")

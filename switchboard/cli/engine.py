@@ -12,7 +12,7 @@ import typer
 
 from bot.content import check as content_check
 from bot.content import drafts
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import EngineUnavailable, Prediction
 from handoff.policy import Policy
 from intents import language
@@ -93,7 +93,7 @@ async def _predicted(running: engine.Running, text: str, policy: Policy, default
     else:
         try:
             prediction = await running.engine.predict(text)
-            decision = policy.on_text(Thread(), prediction)
+            decision = policy.on_text(DialogueState(), prediction)
         except EngineUnavailable as error:
             err.print(f"[yellow]{error}[/]")
             decision = policy.on_engine_unavailable()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 
 from bot.domain.channel import Capabilities
-from bot.domain.conversation import EscalationReason
+from bot.domain.conversation import EscalationReason, Reopening
 from bot.domain.decision import Action, Decision
 from bot.domain.engine import Prediction, Ranked
 from bot.domain.message import Incoming, Reply, Sender
@@ -34,11 +34,18 @@ async def sign_in(client: httpx.AsyncClient, name: str = "Mei") -> httpx.AsyncCl
 
 
 async def said(
-    store: Store, text: str = "hello", *, id: str = "1", name: str = "Ann", channel: str = "web", **fields: object
+    store: Store,
+    text: str = "hello",
+    *,
+    id: str = "1",
+    name: str = "Ann",
+    channel: str = "web",
+    reopening: Reopening | None = None,
+    **fields: object,
 ) -> int:
     """The conversation's id. One sender for each name and channel."""
     incoming = Incoming(channel, channel, f"{name}-{id}", Sender(name, name, "en"), chat_id=name, text=text)
-    receipt = await store.record_incoming(replace(incoming, **fields))
+    receipt = await store.record_incoming(replace(incoming, **fields), reopening)
     assert receipt.conversation_id is not None
     return receipt.conversation_id
 

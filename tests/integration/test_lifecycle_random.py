@@ -7,13 +7,16 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
+from typing import Any
 
 import psycopg
 import pytest
 
 from bot.content.answers import Answers
 from bot.domain.conversation import NotFound, Reopening, StateConflict
+from bot.domain.history import EventKind
 from bot.domain.message import Incoming, Sender, Visibility
 from bot.domain.staff import Agent, Role
 from bot.store import Store
@@ -120,5 +123,21 @@ async def test_whatever_they_do_at_once(
             " WHERE held_until IS NOT NULL AND conversation.state <> 'resolved'"
         ).fetchall()
         assert held == []
+        await _history_is_whole(store, connection)
     assert min(crowd.done.values()) > 0
     assert {"claim", "reply", "note", "resolve", "reopen", "take over", "customer"} <= crowd.done.keys()
+
+
+async def _history_is_whole(store: Store, connection: psycopg.Connection[Any]) -> None:
+    """Each event begins where the one before ended, and the last one says how it is now: none is missing or twice."""
+    found = connection.execute("SELECT id, state, agent_id FROM conversation").fetchall()
+    for conversation_id, state, agent_id in found:
+        events = await store.events_of(conversation_id)
+        assert [event.kind for event in events].count(EventKind.OPENED) == 1
+        assert events[0].kind is EventKind.OPENED
+        for before, event in pairwise(events):
+            assert event.data["was"].get("state", event.data["state"]) == before.data["state"]
+            assert "agent_id" not in event.data["was"] or event.data["was"]["agent_id"] == before.agent_id
+        assert events[-1].data["state"] == state
+        if agent_id is not None:
+            assert events[-1].agent_id == agent_id

@@ -15,6 +15,7 @@ from bot.domain.staff import Agent, Role
 from bot.queue import Queue
 from bot.runtime.feed import Feed
 from bot.store import Store
+from bot.store.statements import RECEIVE
 
 ANSWER = Decision(Action.ANSWER, topic="fee_explained")
 ESCALATE = Decision(Action.ESCALATE, topic="talk_to_human", reason=EscalationReason.ASKED)
@@ -55,10 +56,15 @@ async def test_messages_of_one_contact_sent_at_once_share_one_conversation_in_cu
 
 
 async def test_a_message_and_its_turn_commit_together(store: Store, queue: Queue, monkeypatch) -> None:
-    async def fails(*_: object) -> None:
-        raise RuntimeError("the machine stops here")
+    within = queue.within
 
-    monkeypatch.setattr(queue, "defer_turn", fails)
+    async def fails(connection: object, statement: str, values: object) -> object:
+        done = await within(connection, statement, values)
+        if statement == RECEIVE:
+            raise RuntimeError("the machine stops here")
+        return done
+
+    monkeypatch.setattr(queue, "within", fails)
     with pytest.raises(RuntimeError):
         await store.record_incoming(said())
     assert await store.contact("web", "web", "7") is None

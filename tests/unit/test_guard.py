@@ -21,12 +21,14 @@ def test_what_no_store_can_hold_is_removed_everywhere() -> None:
             Sender("7", bad * 100),
             "7",
             bad,
+            subject=bad * 1_000,
             argument=bad,
             button=bad,
             attachments=(Attachment("file", bad, bad, bad), Attachment("file", "", media_type=bad * 100)),
         )
     )
     assert (cleaned.text, cleaned.argument, cleaned.button) == ("abc", "abc", "abc")
+    assert cleaned.subject == ("abc" * 1_000)[:1_000]
     assert cleaned.attachments[0] == Attachment("file", "abc", "abc", "abc")
     assert len(cleaned.attachments[1].media_type) == 200
     assert len(cleaned.sender.name) == 200
@@ -47,7 +49,7 @@ MESSAGE = Incoming("web", "web", "1", Sender("7"), "7", "hello")
 
 @pytest.mark.parametrize("endless", ["7" * 4_000, "a\x00", "\ud800"])
 def test_ids_that_no_index_holds_are_replaced_each_time_by_the_same(endless: str) -> None:
-    fields = ("external_id", "chat_id", "edits", "deletes", "replies_to", "mark")
+    fields = ("external_id", "chat_id", "edits", "deletes", "replies_to", "mark", "thread")
     cleaned = guard.incoming(
         replace(MESSAGE, sender=Sender(endless), **dict.fromkeys(fields, endless))  # type: ignore[arg-type]
     )

@@ -26,7 +26,7 @@ class Records:
 
 
 def said(text: str, id: str = "1") -> Incoming:
-    return Incoming("telegram", "bot", id, Sender("7", name="Ann"), "7", text=text, mark="9")
+    return Incoming("telegram", "bot", id, Sender("7", name="Ann"), "7", text=text, thread="<mail>", mark="9")
 
 
 async def test_a_person_is_told_of_what_always_fails() -> None:
@@ -40,6 +40,7 @@ async def test_a_person_is_told_of_what_always_fails() -> None:
     stand_in = records.recorded[0]
     assert (stand_in.text, stand_in.command, stand_in.external_id) == (STAND_IN, Command.HUMAN, "1")
     assert (stand_in.sender, stand_in.chat_id, stand_in.mark) == (Sender("7"), "7", "9")
+    assert stand_in.thread == "<mail>"
 
 
 async def test_a_database_in_trouble_is_no_fault_of_the_event() -> None:

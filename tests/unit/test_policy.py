@@ -6,17 +6,17 @@ import pytest
 
 from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.decision import Action, Decision, Handoff
-from bot.domain.dialogue import Thread
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import OUT_OF_SCOPE, Prediction, Ranked
 from bot.domain.message import Command
 from handoff.policy import Policy, Topic
 
 ANSWER, ASK, ESCALATE = Action.ANSWER, Action.ASK_BACK, Action.ESCALATE
-NEW = Thread()
-MISSED = Thread(misses=1, offered=("fee_reduce", "fee_explained"))
-OFFERED_ONE = Thread(misses=1, offered=("fee_reduce",))
-ANSWERED = Thread(last_answer="fee_explained")
-ANSWERED_URGENT = Thread(last_answer="suspicious_login")
+NEW = DialogueState()
+MISSED = DialogueState(misses=1, offered=("fee_reduce", "fee_explained"))
+OFFERED_ONE = DialogueState(misses=1, offered=("fee_reduce",))
+ANSWERED = DialogueState(last_answer="fee_explained")
+ANSWERED_URGENT = DialogueState(last_answer="suspicious_login")
 
 POLICY = Policy(
     {
@@ -39,7 +39,7 @@ def predicted(intent: str, confidence: float = 0.9, *, sure: bool = True) -> Pre
 
 
 @pytest.mark.parametrize(
-    ("thread", "intent", "action", "reason", "topic", "phrase"),
+    ("dialogue", "intent", "action", "reason", "topic", "phrase"),
     [
         # Sure of a topic.
         (NEW, "fee_explained", ANSWER, None, "fee_explained", None),
@@ -66,14 +66,14 @@ def predicted(intent: str, confidence: float = 0.9, *, sure: bool = True) -> Pre
     ],
 )
 def test_decision_table(
-    thread: Thread,
+    dialogue: DialogueState,
     intent: str,
     action: Action,
     reason: EscalationReason | None,
     topic: str | None,
     phrase: str | None,
 ) -> None:
-    decision = POLICY.on_text(thread, predicted(intent))
+    decision = POLICY.on_text(dialogue, predicted(intent))
     assert (decision.action, decision.reason, decision.topic, decision.phrase) == (action, reason, topic, phrase)
 
 
@@ -115,8 +115,8 @@ def test_an_answer_that_did_not_help_keeps_its_topics_priority() -> None:
 
 
 def test_small_talk_leaves_open_what_was_open() -> None:
-    assert POLICY.on_text(ANSWERED, predicted("thanks")).keeps_thread
-    assert not POLICY.on_text(ANSWERED, predicted("fee_reduce")).keeps_thread
+    assert POLICY.on_text(ANSWERED, predicted("thanks")).keeps_dialogue
+    assert not POLICY.on_text(ANSWERED, predicted("fee_reduce")).keeps_dialogue
 
 
 def test_commands() -> None:

@@ -1,0 +1,111 @@
+"""The words of ``bot.domain`` → the values of ``statements``, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from bot.domain.conversation import Conversation, EscalationReason
+from bot.domain.decision import Decision
+from bot.domain.dialogue import transition
+from bot.domain.engine import Prediction
+from bot.domain.message import Attachment, Author, Button, Incoming, MessageFormat
+from bot.domain.operations import DeliveryInput, TurnInput
+from bot.queue import delivery_priority
+from bot.store import rows
+
+Values = dict[str, Any]
+
+
+def received(incoming: Incoming, *, edit: str | None = None) -> Values:
+    """Of ``UPSERT_CONTACT``, ``TAKE_CONTACT`` and ``RECEIVE``; ``edit`` as for ``rows.payload``."""
+    payload = rows.payload(incoming, edit)
+    return {
+        "channel": incoming.channel,
+        "account": incoming.account,
+        "sender": incoming.sender.external_id,
+        "chat_id": incoming.chat_id,
+        "name": incoming.sender.name,
+        "language": incoming.sender.language,
+        "mark": incoming.mark,
+        "thread": incoming.thread,
+        "external_id": incoming.external_id,
+        "text": incoming.text,
+        "attachments": Jsonb(rows.to_json(incoming.attachments)),
+        "payload": None if payload is None else Jsonb(payload),
+        "reply_to": None,
+        "sent_at": incoming.sent_at,
+        "edited_at": incoming.edited_at,
+        "opened_by": "",
+    }
+
+
+def turned(taken: TurnInput, decision: Decision, language: str | None, prediction: Prediction | None) -> Values:
+    """Of ``END_TURN``."""
+    conversation = taken.conversation
+    after = transition(conversation.dialogue, decision)
+    # First aid is what an escalation is about only if its topic led to it.
+    is_about = decision.reason in (None, EscalationReason.TOPIC) and not decision.keeps_dialogue
+    return {
+        "turn": taken.message.id,
+        "conversation": conversation.id,
+        "contact": conversation.contact.id,
+        "generation": conversation.generation,
+        "state": conversation.state.value,
+        "action": decision.action.value,
+        "reason": decision.reason and decision.reason.value,
+        "turn_topic": decision.topic,
+        "ranking": None if prediction is None else Jsonb(rows.ranking(prediction)),
+        "language": language,
+        "misses": after.misses,
+        "last_answer": after.last_answer,
+        "offered": Jsonb(list(after.offered)),
+        "topic": decision.topic if is_about else None,
+    }
+
+
+def said(
+    to: Conversation,
+    author: Author,
+    text: str,
+    format: MessageFormat,
+    *,
+    buttons: Iterable[Button] = (),
+    attachments: Iterable[Attachment] = (),
+    agent_id: int | None = None,
+    reply_to: int | None = None,
+    submission: str | None = None,
+    held_for: timedelta | None = None,
+    immediate: bool = False,
+) -> Values:
+    """Of ``SAY``. What is ``held_for`` a while has no job until a sweep releases it (``release_held``)."""
+    return {
+        "conversation": to.id,
+        "contact": to.contact.id,
+        "author": author.value,
+        "text": text,
+        "format": format.value,
+        "buttons": Jsonb(rows.to_json(buttons)),
+        "attachments": Jsonb(rows.to_json(attachments)),
+        "agent": agent_id,
+        "reply_to": reply_to,
+        "submission": submission,
+        "held_for": held_for or None,
+        "immediate": immediate,
+        "priority": delivery_priority(urgent=author is not Author.BOT),
+    }
+
+
+def sent(begun: DeliveryInput, index: int | None, external_id: str | None) -> Values:
+    """Of ``SENT``, ``PART_SENT`` and ``PART_FOUND``."""
+    return {
+        "message": begun.message.id,
+        "conversation": begun.message.conversation_id,
+        "contact": begun.contact.id,
+        "version": begun.version,
+        "placed": None if index is None else index + 1,
+        "new_ids": Jsonb([] if external_id is None else [external_id]),
+    }

@@ -247,7 +247,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(put_back_abandoned, every=5),
         Sweep(store.wake_due, every=5),
         Sweep(store.defer_forgotten, every=15),
-        Sweep(store.forget_expired, every=3600),
+        Sweep(store.forget_expired, every=60),
     )
 
 

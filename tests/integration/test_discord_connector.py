@@ -1648,7 +1648,7 @@ async def test_three_shards(peer: DiscordPeer, connector: DiscordConnector, desk
 
 _COMMANDS = """
 import contextlib, io, json, os, sys
-from bot import cli
+from switchboard import cli
 for token, arguments in json.load(sys.stdin):
     os.environ["DISCORD_BOT_TOKEN"] = token
     sys.argv = ["switchboard", "discord", "post-button", *arguments]

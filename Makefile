@@ -1,6 +1,6 @@
 # The few verbs a newcomer needs. Everything else is `.venv/bin/switchboard --help`.
 .DEFAULT_GOAL := help
-.PHONY: help run chat test setup setup-tests check train lint lock clean
+.PHONY: help run chat test test-fast test-long setup setup-tests check train lint lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,6 +16,12 @@ chat: setup      ## talk to the desk in this terminal
 
 test: setup-tests ## set everything up and pass all tests
 	@$(BIN)/python -m pytest -n 3
+
+test-fast: setup-tests ## only the tests of single parts and of the store
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/integration/test_store.py tests/integration/test_store_changes.py
+
+test-long: setup-tests ## only the tests that repeat at length what a shorter one proves
+	@$(BIN)/python -m pytest -n 2 -m long
 
 setup:           ## only set up
 	@$(PYTHON) scripts/setup.py

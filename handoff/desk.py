@@ -33,27 +33,33 @@ class Desk:
 
     async def claim(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes the conversation from the queue or from the bot, and tells the customer who joined."""
-        return await self._store.claim(conversation_id, agent.id, self._joined(agent))
+        return await self._store.conversations.claim(conversation_id, agent.id, self._joined(agent))
 
     async def take_over(self, conversation_id: int, agent: Agent, from_id: int, why: str) -> Conversation:
         """Takes a colleague's conversation, with a reason that both read."""
-        return await self._store.take_over(conversation_id, agent.id, from_id, self._joined(agent), _reason(why))
+        return await self._store.conversations.take_over(
+            conversation_id, agent.id, from_id, self._joined(agent), _reason(why)
+        )
 
     async def transfer(self, conversation_id: int, agent: Agent, to: Agent, why: str) -> Conversation:
         """Gives the agent's conversation to a colleague, with a reason that both read."""
-        return await self._store.transfer(conversation_id, agent.id, to.id, self._joined(to), _reason(why))
+        return await self._store.conversations.transfer(
+            conversation_id, agent.id, to.id, self._joined(to), _reason(why)
+        )
 
     async def put_back(self, conversation_id: int, agent: Agent, why: str) -> Conversation:
         """Puts the agent's conversation back into the queue, at its old place."""
-        return await self._store.put_back(conversation_id, agent.id, self._phrase("put_back"), _reason(why))
+        return await self._store.conversations.put_back(
+            conversation_id, agent.id, self._phrase("put_back"), _reason(why)
+        )
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
         """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
-        return await self._store.put_back_abandoned(gone_after, self._phrase("put_back"))
+        return await self._store.conversations.put_back_abandoned(gone_after, self._phrase("put_back"))
 
     async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
         """Disables an agent and puts back what they have (``Store.disable``)."""
-        return await self._store.disable(agent.id, self._phrase("put_back"), by=by)
+        return await self._store.agents.disable(agent.id, self._phrase("put_back"), by=by)
 
     def _joined(self, agent: Agent) -> Mapping[str, str]:
         if agent.public_name:
@@ -80,45 +86,45 @@ class Desk:
                 name=file.name,
                 media_type=file.media_type,
                 size=len(file.content),
-                sha256=await self._store.add_file(file.content),
+                sha256=await self._store.files.add(file.content),
             )
             for file in files
         ]
         words = _words(text, may_be_empty=bool(files))
-        return await self._store.add_reply(
+        return await self._store.replies.add(
             conversation_id, agent.id, words, attachments=attachments, reply_to=reply_to, submission=submission
         )
 
     async def edit(self, message_id: int, agent: Agent, text: str) -> Message:
         """Gives a reply of the agent's other words, also at the customer's."""
-        return await self._store.edit_reply(message_id, agent.id, _words(text))
+        return await self._store.replies.edit(message_id, agent.id, _words(text))
 
     async def delete(self, message_id: int, agent: Agent) -> Message:
         """Takes a reply of the agent's back, also at the customer's."""
-        return await self._store.delete_reply(message_id, agent.id)
+        return await self._store.replies.delete(message_id, agent.id)
 
     async def link(self, contact_id: int, other_id: int, agent: Agent) -> None:
         """Says that two contacts are one person; ``undo_link`` takes it back."""
-        await self._store.link(contact_id, other_id, agent.id)
+        await self._store.contacts.link(contact_id, other_id, agent.id)
 
     async def undo_link(self, link_id: int, agent: Agent) -> None:
-        await self._store.undo_link(link_id, agent.id)
+        await self._store.contacts.undo_link(link_id, agent.id)
 
     async def note(self, conversation_id: int, agent: Agent, text: str, *, submission: str | None = None) -> Message:
         """Leaves a private note, which the customer never sees. ``submission`` as in ``reply``."""
-        return await self._store.add_note(conversation_id, agent.id, _words(text), submission=submission)
+        return await self._store.replies.add_note(conversation_id, agent.id, _words(text), submission=submission)
 
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
-        return await self._store.hand_back(conversation_id, agent.id, self._phrase("handed_back"))
+        return await self._store.conversations.hand_back(conversation_id, agent.id, self._phrase("handed_back"))
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
-        return await self._store.resolve(conversation_id, agent.id, self._phrase("resolved"), UNDO)
+        return await self._store.conversations.resolve(conversation_id, agent.id, self._phrase("resolved"), UNDO)
 
     async def reopen(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes a resolved conversation up again."""
-        return await self._store.reopen(conversation_id, agent.id, self._joined(agent))
+        return await self._store.conversations.reopen(conversation_id, agent.id, self._joined(agent))
 
 
 def _reason(why: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot.domain.staff import Agent, Role, public_name, sign_in_name
-from bot.store import Store
+from bot.store.agents import Agents
 from handoff.desk import Desk
 from handoff.password_rules import refuse_guessable
 from handoff.passwords import hash_password, new_token, token_hash
@@ -22,8 +22,8 @@ class Staff:
     """``by`` is the admin who acts, None for the operator. Methods raise ``NotAllowed`` for an admin who is none any
     more, ``NotFound`` for an unknown agent, and ``ValueError``, which says the fix, for what cannot be."""
 
-    def __init__(self, store: Store, desk: Desk, brand: str) -> None:
-        self._store = store
+    def __init__(self, agents: Agents, desk: Desk, brand: str) -> None:
+        self._agents = agents
         self._desk = desk
         self._brand = brand
 
@@ -35,32 +35,32 @@ class Staff:
         name = sign_in_name(name)
         seen = public_name(seen_as, self._brand) if seen_as.strip() else None
         password_hash = None if password is None else await self._hash(name, seen, password)
-        who = await self._store.add_agent(name, role, password_hash, seen, by=_id(by))
+        who = await self._agents.add(name, role, password_hash, seen, by=_id(by))
         _log("agent added", "agent_added", who, by, role=role.value)
         return who
 
     async def link(self, who: Agent, *, by: Agent | None = None) -> str:
         """The token of a one-time sign-in, valid for ``LINK_VALID``; the agent's older ones end."""
         token = new_token()
-        await self._store.make_sign_in(who.id, token_hash(token), datetime.now(UTC) + LINK_VALID, by=_id(by))
+        await self._agents.make_sign_in(who.id, token_hash(token), datetime.now(UTC) + LINK_VALID, by=_id(by))
         _log("sign-in link made", "agent_link", who, by)
         return token
 
     async def rename(self, who: Agent, name: str, *, by: Agent | None = None) -> Agent:
         """Changes the name to sign in with."""
-        now = await self._store.rename(who.id, sign_in_name(name), by=_id(by))
+        now = await self._agents.rename(who.id, sign_in_name(name), by=_id(by))
         _log("agent renamed", "agent_renamed", now, by, before=who.name)
         return now
 
     async def show_as(self, who: Agent, seen_as: str, *, by: Agent | None = None) -> Agent:
         """Changes the name by which customers know the agent; an empty one makes them "a person"."""
         seen = public_name(seen_as, self._brand) if seen_as.strip() else None
-        now = await self._store.set_public_name(who.id, seen, by=_id(by))
+        now = await self._agents.set_public_name(who.id, seen, by=_id(by))
         _log("agent's public name changed", "agent_public_name", now, by, public_name=seen)
         return now
 
     async def set_role(self, who: Agent, role: Role, *, by: Agent | None = None) -> Agent:
-        now = await self._store.set_role(who.id, role, by=_id(by))
+        now = await self._agents.set_role(who.id, role, by=_id(by))
         _log("agent's role changed", "agent_role", now, by, role=role.value)
         return now
 
@@ -71,13 +71,13 @@ class Staff:
         return put_back
 
     async def enable(self, who: Agent, *, by: Agent | None = None) -> Agent:
-        now = await self._store.enable(who.id, by=_id(by))
+        now = await self._agents.enable(who.id, by=_id(by))
         _log("agent enabled", "agent_enabled", now, by)
         return now
 
     async def end_sessions(self, who: Agent, *, by: Agent | None = None) -> int:
         """Signs the agent out everywhere, and ends their one-time links; how many browsers those were."""
-        ended = await self._store.end_sessions(who.id, by=_id(by))
+        ended = await self._agents.end_sessions(who.id, by=_id(by))
         _log("agent signed out", "agent_sessions_ended", who, by, ended=ended)
         return ended
 
@@ -86,7 +86,7 @@ class Staff:
     ) -> None:
         """Sets it, and ends every session and link of the agent. ``by`` is the agent, or None for the operator."""
         hashed = await self._hash(who.name, who.public_name, password)
-        await self._store.set_password(who.id, hashed, by=_id(by), address=address)
+        await self._agents.set_password(who.id, hashed, by=_id(by), address=address)
         _log("password set", "agent_password", who, by)
 
     async def _hash(self, name: str, seen_as: str | None, password: str) -> str:

@@ -85,10 +85,10 @@ async def ready_at(store: Store, listening: socket.socket, notice: str | None) -
 
 async def first_sign_in(store: Store) -> str | None:
     """The path of a fresh one-time sign-in for the first agent, whom it makes; None once any agent has a password."""
-    agents = [agent for agent in await store.agents() if agent.disabled_at is None]
+    agents = [agent for agent in await store.agents.all() if agent.disabled_at is None]
     if any(agent.has_password for agent in agents):
         return None
-    agent = agents[0] if agents else await store.add_agent(FIRST_AGENT, Role.ADMIN, None)
+    agent = agents[0] if agents else await store.agents.add(FIRST_AGENT, Role.ADMIN, None)
     token = passwords.new_token()
-    await store.add_sign_in(agent.id, passwords.token_hash(token), datetime.now(UTC) + LINK_VALID)
+    await store.agents.add_sign_in(agent.id, passwords.token_hash(token), datetime.now(UTC) + LINK_VALID)
     return f"/console/sign-in/{token}"

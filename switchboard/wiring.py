@@ -21,6 +21,7 @@ from bot.pipeline.attachments import Attachments
 from bot.pipeline.dead_letters import Tries
 from bot.pipeline.intake import Intake
 from bot.pipeline.outbox import Outbox
+from bot.pipeline.records import StoredRecords
 from bot.pipeline.transcript import StoredTranscript
 from bot.pipeline.turns import Turns
 from bot.ports import Closing, Connector, Fetching, IntentEngine, Routes, Typing
@@ -33,7 +34,7 @@ from bot.runtime.sweeps import Sweep
 from bot.settings import ROOT, Settings
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
-from bot.store.trouble import said
+from bot.store.errors import safe_message
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.policy import Policy, Topic
@@ -105,7 +106,7 @@ class Switchboard:
                 async with asyncio.timeout(DATABASE_WITHIN):
                     await self.store.ping()
             except Exception as error:
-                return f"unreachable, or takes no writes: {said(error)}"
+                return f"unreachable, or takes no writes: {safe_message(error)}"
             refusal = self.intake.refusal()
             return None if refusal is None else f"did not take a message: {refusal}"
 
@@ -139,7 +140,7 @@ class Switchboard:
                     stack.push_async_callback(connector.close)
             await stack.enter_async_context(background("feed", self._feed.run))
             await stack.enter_async_context(
-                background("channel status", lambda: write_health(self.store, self._health.values()))
+                background("channel status", lambda: write_health(self.store.channels, self._health.values()))
             )
             stopping = asyncio.Event()
             app = self.application(engine_ready, stopping.is_set)
@@ -196,15 +197,22 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     feed = Feed(conninfo(url))
     health = {name: ChannelHealth(name) for name in installed()}
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
-    connectors = build_connectors(settings, answers, store, StoredTranscript(store, feed), health, streams)
-    metrics = Metrics(store.figures, connectors)
-    outbox = Outbox(store, connectors, health, metrics)
-    typing = partial(_show_typing, connectors, BackgroundTasks())
-    turns = Turns(store, answers, build_policy(answers), engine.predict, language.detect, typing, metrics, outbox)
-    attachments = Attachments(
-        store, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
+    connectors = build_connectors(
+        settings,
+        answers,
+        StoredRecords(store.contacts, store.channels),
+        StoredTranscript(store.contacts, store.messages, store.files, feed),
+        health,
+        streams,
     )
-    tries = Tries(store, answers.phrase_by_locale(TURN_FAILED), metrics)
+    metrics = Metrics(store.statistics.read, connectors)
+    outbox = Outbox(store.deliveries, store.files, connectors, health, metrics)
+    typing = partial(_show_typing, connectors, BackgroundTasks())
+    turns = Turns(store.turns, answers, build_policy(answers), engine.predict, language.detect, typing, metrics, outbox)
+    attachments = Attachments(
+        store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
+    )
+    tries = Tries(store.dead_letters, answers.phrase_by_locale(TURN_FAILED), metrics)
     desk = Desk(store, answers.phrase_by_locale)
     reopening = _reopening(settings, answers)
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
@@ -226,7 +234,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         store=store,
         queue=queue,
         feed=feed,
-        intake=Intake(partial(store.record_incoming, reopening=reopening), turns.prefetch, health, metrics),
+        intake=Intake(partial(store.incoming.record, reopening=reopening), turns.prefetch, health, metrics),
         connectors=connectors,
         health=health,
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},
@@ -243,11 +251,11 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(queue.rescue_stalled, every=2),
         Sweep(queue.rescue_lost, every=2),
         Sweep(queue.catch_up_with_clock, every=15),
-        Sweep(store.release_held, every=1),
+        Sweep(store.deliveries.release_held, every=1),
         Sweep(put_back_abandoned, every=5),
-        Sweep(store.wake_due, every=5),
-        Sweep(store.defer_forgotten, every=15),
-        Sweep(store.forget_expired, every=60),
+        Sweep(store.conversations.wake_due, every=5),
+        Sweep(store.deliveries.defer_forgotten, every=15),
+        Sweep(store.agents.forget_expired, every=60),
     )
 
 

@@ -22,6 +22,7 @@ from bot.store.database import conninfo, create_engine, embedded
 from handoff import passwords
 from handoff.console import rendering
 from handoff.desk import Desk
+from tests.support.hangs import Hangs
 
 FACTS = {
     "brand": "BitPie",
@@ -37,7 +38,7 @@ FACTS = {
 LONGEST_FIRST = (
     "e2e/test_crash_campaign.py",
     "integration/test_models_rasa.py",
-    "e2e/test_console_browser.py",
+    "e2e/test_shared_stream.py",
     "integration/test_engine_rasa.py",
     "fuzz",
     "e2e",
@@ -46,8 +47,25 @@ LONGEST_FIRST = (
 and the next four do without it."""
 
 
+TRAINING = tuple(f"integration/test_{name}.py" for name in ("engine_rasa", "evaluate", "models_rasa", "topics_rasa"))
+TRAINED_WITHIN = 900
+"""Seconds for a test that trains a real model, or may have to wait for one; for all others, see ``pyproject.toml``."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Hangs(), "hangs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def hangs(pytestconfig: pytest.Config) -> None:
+    pytestconfig.pluginmanager.get_plugin("hangs").watch(asyncio.get_running_loop())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    for item in items:
+        if "model" in getattr(item, "fixturenames", ()) or item.path.relative_to(here).as_posix() in TRAINING:
+            item.add_marker(pytest.mark.timeout(TRAINED_WITHIN))
     places = [here / place for place in LONGEST_FIRST]
 
     def rank(item: pytest.Item) -> int:

@@ -11,11 +11,11 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.crash.campaign import Campaign, Plan
+from benchmarks.crash.campaign import Campaign
+from benchmarks.crash.outcome import Plan
 from benchmarks.crash.report import summary, write
 from benchmarks.crash.schedule import OPENING
-from bot.settings import ROOT
-from intents.paths import EnginePaths
+from benchmarks.places import PATHS, VAR
 from intents.training import ensure_model
 
 
@@ -28,7 +28,7 @@ def main(
     opening: Annotated[
         float, typer.Option(help="Seconds for which one that holds a lease is frozen first of all, of several.", min=4)
     ] = OPENING,
-    out: Annotated[Path, typer.Option(help="Where the report goes.")] = ROOT / "var" / "crash",
+    out: Annotated[Path, typer.Option(help="Where the report goes.")] = VAR / "crash",
     keep: Annotated[bool, typer.Option("--keep", help="Keep logs and database also if all is well.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Put table and picture into docs/reliability.md.")] = False,
 ) -> None:
@@ -41,7 +41,7 @@ def main(
         typer.echo(f"{time.monotonic() - began:7.1f} s  {words}", err=True)
 
     async def run() -> bool:
-        model = await ensure_model(EnginePaths(ROOT / "data", ROOT / "var"))
+        model = await ensure_model(PATHS)
         outcome = await Campaign(plan, model, folder, tell).run()
         write(outcome, out, docs=docs)
         typer.echo(summary(outcome))

@@ -7,7 +7,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -22,15 +21,11 @@ from bot.settings import ROOT
 from bot.store.database import conninfo, embedded
 from intents.paths import EnginePaths
 from intents.rasa import Endpoint, RasaEngine
-from tests.e2e.desk import DeskProcess
+from tests.support.desk_process import DeskProcess
+from tests.support.ports import HeldPort
 
 PAUSE = 0.5
 """Seconds before something that died is started again."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def thaw(pid: int) -> None:
@@ -104,14 +99,14 @@ class Rasa:
     def __init__(self, model: Path, var: Path) -> None:
         self._model = model
         self._paths = EnginePaths(ROOT / "data", var)
-        self._port = free_port()
+        self._port = HeldPort()
         self._token = secrets.token_urlsafe(16)
         self._process: Process | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
-        return {"RASA_URL": f"http://127.0.0.1:{self._port}", "RASA_TOKEN": self._token}
+        return {"RASA_URL": f"http://127.0.0.1:{self._port.number}", "RASA_TOKEN": self._token}
 
     @property
     def pid(self) -> int | None:
@@ -130,7 +125,7 @@ class Rasa:
     async def _keep(self) -> None:
         while True:
             self._process = await asyncio.create_subprocess_exec(
-                *(self._paths.python(), self._paths.server / "serve.py", self._model, str(self._port)),
+                *(self._paths.python(), self._paths.server / "serve.py", self._model, str(self._port.number)),
                 stdin=PIPE,
                 stdout=DEVNULL,
                 stderr=DEVNULL,
@@ -159,7 +154,8 @@ class Replica:
 
     def __init__(self, number: int, folder: Path, config: str, environment: dict[str, str], orders: Path) -> None:
         self.number = number
-        self.port = free_port()
+        self._port = HeldPort()
+        self.port = self._port.number
         folder.mkdir(parents=True)
         (folder / "var").mkdir()
         path = folder / "config.yml"
@@ -272,7 +268,8 @@ class Balancer:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._faults: list[str] = []
-        self.port = free_port()
+        self._port = HeldPort()
+        self.port = self._port.number
         self.cuts = 0
 
     @property

@@ -15,9 +15,9 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from tests.e2e.test_takeover import PASSWORD
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.agents import PASSWORD
 
 QUESTIONS = {
     "why is there a fee for my transfer": "fee_explained",

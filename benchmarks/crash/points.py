@@ -39,25 +39,25 @@ class Point:
 POINTS = (
     # A platform's event comes in, and is committed with its turn.
     Point("receive", "bot.pipeline.intake:Intake.receive"),
-    Point("record incoming", "bot.store.receiving:Receiving.record_incoming"),
+    Point("record incoming", "bot.store.incoming:IncomingMessages.record"),
     Point("write at once", "bot.queue:Queue.at_once"),
     Point("write step by step", "bot.queue:Queue.within", often=False),
     Point("acknowledge to Telegram", "connectors.telegram:TelegramConnector._fetch"),
     Point("keep Discord's session", "connectors.discord:DiscordConnector.keep"),
     # The turn.
     Point("take turn", "bot.pipeline.turns:Turns.take"),
-    Point("begin turn", "bot.store.turns:TurnTaking.begin_turn", often=False),
+    Point("begin turn", "bot.store.turns:Turns.begin", often=False),
     Point("ask the engine", "intents.rasa:RasaEngine.predict"),
-    Point("finish turn", "bot.store.turns:TurnTaking.finish_turn"),
-    Point("skip turn", "bot.store.turns:TurnTaking.skip_turn", often=False),
+    Point("finish turn", "bot.store.turns:Turns.finish"),
+    Point("skip turn", "bot.store.turns:Turns.skip", often=False),
     # An agent.
-    Point("claim", "bot.store.desk:DeskWork.claim", often=False),
-    Point("agent's reply", "bot.store.replies:Replies.add_reply", often=False),
-    Point("hand back", "bot.store.desk:DeskWork.hand_back", often=False),
+    Point("claim", "bot.store.acts:ConversationActs.claim", often=False),
+    Point("agent's reply", "bot.store.replies:Replies.add", often=False),
+    Point("hand back", "bot.store.acts:ConversationActs.hand_back", often=False),
     # The reply goes out.
     Point("defer delivery", "bot.queue:Queue.defer_delivery", often=False),
     Point("deliver", "bot.pipeline.outbox:Outbox.deliver"),
-    Point("begin delivery", "bot.store.deliveries:Deliveries.begin_delivery", often=False),
+    Point("begin delivery", "bot.store.deliveries:Deliveries.begin", often=False),
     Point("confirm the job", "bot.queue.worker:WorkersClaim.confirm"),
     Point("send to Telegram", "connectors.telegram:TelegramConnector.send"),
     Point("send to Discord", "connectors.discord:DiscordConnector.send"),

@@ -9,7 +9,7 @@ from math import log10
 from pathlib import Path
 
 from benchmarks.crash.audit import KEYLESS, Tally
-from benchmarks.crash.campaign import MOVED, Outcome
+from benchmarks.crash.outcome import MOVED, Outcome
 from benchmarks.crash.points import places
 from benchmarks.crash.schedule import CUT, DESK, DISCORD, FREEZE, KILL, POSTGRESQL, RASA, RESTART, TELEGRAM, WEB
 from bot.settings import ROOT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,8 +18,7 @@ from benchmarks.load import storm as storming
 from benchmarks.load import systems, texts
 from benchmarks.load.measuring import Ask, Groups, Times, as_fast_as_it_goes, at_rate
 from benchmarks.load.report import Row, replies_table
-from benchmarks.load.systems import PATHS
-from bot.settings import ROOT
+from benchmarks.places import PATHS, VAR
 from bot.store.database import migrate
 from intents.training import ensure_model
 from tests.peers.telegram import TelegramPeer
@@ -26,7 +26,7 @@ from tests.peers.telegram import TelegramPeer
 VISITORS = 120
 WARM_UP = 240
 """Texts said before anything is measured: everybody has spoken, and everything was used twice."""
-OUT = ROOT / "var" / "benchmarks" / "load"
+OUT = VAR / "benchmarks" / "load"
 PAGE = typer.Typer(no_args_is_help=True, help=__doc__)
 
 
@@ -85,7 +85,8 @@ async def _model(folder: Path) -> Path:
     """Trained once; the shipped pipeline, with Rasa's rules beside it."""
     model = OUT / "model.tar.gz"
     if not model.exists():
-        (await systems.train(PATHS, texts.answered_by_the_bot(), folder)).replace(model)
+        # Not by a rename: the two may be on different disks.
+        shutil.move(await systems.train(PATHS, texts.answered_by_the_bot(), folder), model)
     return model
 
 

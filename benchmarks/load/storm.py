@@ -21,8 +21,8 @@ from bot.domain.message import Command, Incoming, Sender
 from bot.queue import Queue
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
-from tests.e2e.console import AgentBrowser, signed_in
 from tests.peers.telegram import PeerUser, TelegramPeer
+from tests.support.agents import AgentBrowser, signed_in
 
 CUSTOMERS = 400
 ANSWERED_WITHIN = 3600.0
@@ -159,7 +159,7 @@ async def fill(database_url: str, crowd: Crowd, asked: Iterator[str], messages: 
             for number, text in said.items():
                 sender = Sender(str(person.id), "Ann", "en")
                 event = Incoming("telegram", account, f"{person.id}:{number}", sender, str(person.id), text)
-                await store.record_incoming(replace(event, command=command))
+                await store.incoming.record(replace(event, command=command))
 
     await record(crowd.other, {crowd.other.writes(ASKS): ASKS}, Command.HUMAN)
     for _ in range(messages):

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,13 +16,14 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from benchmarks.load.client import Client
 from benchmarks.load.measuring import Ask
-from bot.settings import ROOT
 from bot.store.database import embedded
 from intents.paths import EnginePaths
 from intents.process import run_script
-from tests.e2e.desk import DeskProcess, config_file
 from tests.peers.telegram import PeerUser, TelegramPeer
+from tests.support.desk_process import DeskProcess, config_file
+from tests.support.ports import HeldPort
 
 SCRIPT = Path(__file__).parent / "rasa_rest.py"
 
@@ -55,10 +55,9 @@ async def train(paths: EnginePaths, answers: dict[str, str], folder: Path) -> Pa
 @asynccontextmanager
 async def rasa(paths: EnginePaths, model: Path, log: Path) -> AsyncIterator[Rasa]:
     """Serving, and warm."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     token = secrets.token_urlsafe(16)
+    held = HeldPort()
+    port = held.number
     with log.open("ab") as said:
         child = await asyncio.create_subprocess_exec(
             *(paths.python(), SCRIPT, "serve", model, str(port)),
@@ -82,12 +81,13 @@ async def rasa(paths: EnginePaths, model: Path, log: Path) -> AsyncIterator[Rasa
     finally:
         child.kill()
         await child.wait()
+        held.close()
 
 
 @asynccontextmanager
 async def parse(server: Rasa) -> AsyncIterator[Ask]:
     """Rasa's ``/model/parse``: what no desk can do without."""
-    async with aiohttp.ClientSession(server.url) as http:
+    async with Client(server.url) as http:
 
         async def ask(text: str) -> None:
             async with http.post("/model/parse", params={"token": server.token}, json={"text": text}) as answer:
@@ -100,7 +100,7 @@ async def parse(server: Rasa) -> AsyncIterator[Ask]:
 @asynccontextmanager
 async def rest(server: Rasa, customers: int = 200) -> AsyncIterator[Ask]:
     """Rasa's own REST channel: a conversation a customer, in Rasa's memory."""
-    async with aiohttp.ClientSession(server.url) as http:
+    async with Client(server.url) as http:
         senders = deque(secrets.token_hex(8) for _ in range(customers))
 
         async def ask(text: str) -> None:
@@ -158,10 +158,8 @@ class WebVisitor:
     """A chat page: it says something, and reads its event stream until the reply to it stands there."""
 
     def __init__(self, url: str) -> None:
-        # A jar of its own: a visitor is a cookie.
-        self._http = aiohttp.ClientSession(
-            url, timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.CookieJar(unsafe=True)
-        )
+        # One of its own: a visitor is a cookie.
+        self._http = Client(url)
         self._reply: asyncio.Future[None] | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -238,6 +236,3 @@ async def messenger(peer: TelegramPeer, customers: int, first: int = 1000) -> As
             free.put_nowait(user)
 
     yield ask
-
-
-PATHS = EnginePaths(ROOT / "data", ROOT / "var")

@@ -15,11 +15,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from benchmarks.places import PATHS, VAR
 from bot.settings import ROOT
 from intents.datasets import DatasetError, Example, read_dataset
 from intents.evaluate import SHIPPED, STOCK, PipelineError, Result, Split, Step, distinct, evaluate, find_pipeline
 from intents.offline import ParsingFailed
-from intents.paths import EngineNotInstalled, EnginePaths
+from intents.paths import EngineNotInstalled
 from intents.report import write_report
 from intents.training import TrainingFailed
 from switchboard.cli.shared import bars, err, run_until_signal
@@ -56,8 +57,8 @@ def main(
     out: Annotated[Path | None, typer.Option(help="Where the reports go, instead of var/benchmarks.")] = None,
 ) -> None:
     """Print a Markdown table of BANKING77, and write a report of every run."""
-    out = out or ROOT / "var" / "benchmarks" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    paths = EnginePaths(ROOT / "data", ROOT / "var")
+    out = out or VAR / "benchmarks" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    paths = PATHS
     try:
         pipelines = distinct(find_pipeline(name, paths) for name in (*(pipeline or [SHIPPED]), *([STOCK] * stock)))
         runs = list(_runs(folder, shots or ["10", FULL], seeds))

@@ -13,7 +13,7 @@ from bot.domain.channel import PermanentError, TemporaryError
 from bot.ports import Fetching
 from bot.queue import Claim, TryAgain
 from bot.runtime.metrics import Measures
-from bot.store import Store
+from bot.store.files import Files
 
 log = structlog.get_logger(__name__)
 
@@ -30,15 +30,15 @@ WITHOUT_CONTENT = frozenset({"location", "contact", "unsupported"})
 
 
 class Attachments:
-    def __init__(self, store: Store, fetchers: Mapping[str, Fetching], measures: Measures | None = None) -> None:
+    def __init__(self, files: Files, fetchers: Mapping[str, Fetching], measures: Measures | None = None) -> None:
         """``fetchers`` by channel; a channel without one keeps only what its platform calls the content."""
-        self._store = store
+        self._files = files
         self._fetchers = fetchers
         self._measures = measures or Measures()
 
     async def fetch(self, message_id: int, claim: Claim) -> None:
         """Fetches what one message holds. Raises ``TryAgain`` when some of it could not be had now."""
-        begun = await self._store.begin_fetch(message_id)
+        begun = await self._files.begin_fetch(message_id)
         if begun is None:
             return
         message, contact = begun
@@ -63,9 +63,9 @@ class Attachments:
                 else:
                     again = True
             else:
-                attachments[index] = replace(attachment, sha256=await self._store.add_file(content), size=len(content))
+                attachments[index] = replace(attachment, sha256=await self._files.add(content), size=len(content))
         if tuple(attachments) != message.attachments:
-            await self._store.record_fetched(message_id, attachments)
+            await self._files.record_fetched(message_id, attachments)
         for before, after in zip(message.attachments, attachments, strict=True):
             if after.sha256 and not before.sha256:
                 self._measures.fetched(contact.channel)

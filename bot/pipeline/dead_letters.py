@@ -18,8 +18,8 @@ from bot.domain.conversation import EscalationReason
 from bot.queue import TURN, Claim, ClaimLost, Task, TryAgain
 from bot.runtime.metrics import Measures
 from bot.settings import ROOT
-from bot.store import Store
-from bot.store.trouble import is_trouble
+from bot.store.dead_letters import DeadLetters
+from bot.store.errors import is_transient
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +38,9 @@ class _EndsDesks(Exception):
 
 
 class Tries:
-    def __init__(self, store: Store, notice: Mapping[str, str], measures: Measures | None = None) -> None:
+    def __init__(self, dead_letters: DeadLetters, notice: Mapping[str, str], measures: Measures | None = None) -> None:
         """``notice``: by locale, what a customer is told whose turn is set aside and who is queued for a person."""
-        self._store = store
+        self._dead_letters = dead_letters
         self._notice = notice
         self._measures = measures or Measures()
 
@@ -50,7 +50,7 @@ class Tries:
         async def run(message_id: int, claim: Claim) -> None:
             attempts = claim.attempts
             if name == TURN and attempts:
-                claim.failures = await self._store.failures(name, message_id)
+                claim.failures = await self._dead_letters.failures(name, message_id)
             try:
                 if claim.interrupted >= INTERRUPTED:
                     raise _EndsDesks
@@ -75,16 +75,16 @@ class Tries:
 
     async def _forget(self, name: str, message_id: int, attempts: int) -> None:
         if attempts:
-            await self._store.forget_failure(name, message_id)
+            await self._dead_letters.forget_failure(name, message_id)
 
     async def _failed(self, name: str, message_id: int, error: Exception, times: int) -> bool:
         """Counts it; true if that was the last try."""
         what = described(error)
-        tries = await self._store.record_failure(name, message_id, what, times)
+        tries = await self._dead_letters.record_failure(name, message_id, what, times)
         if tries < MOST:
             log.warning("failed; trying again", action="failed", task=name, message=message_id, error=what, tries=tries)
             return False
-        channel = await self._store.set_aside(name, message_id, self._notice)
+        channel = await self._dead_letters.add(name, message_id, self._notice)
         if channel is not None:
             self._measures.escalated(channel, EscalationReason.TURN_FAILED)
         log.error("set aside", action="set_aside", task=name, message=message_id, error=what, tries=tries)
@@ -93,7 +93,7 @@ class Tries:
 
 def own_fault(error: Exception) -> bool:
     """Whether the work is to blame, and not the desk's surroundings."""
-    if isinstance(error, (TemporaryError, MemoryError, ConnectionError, TimeoutError)) or is_trouble(error):
+    if isinstance(error, (TemporaryError, MemoryError, ConnectionError, TimeoutError)) or is_transient(error):
         return False
     return not (isinstance(error, OSError) and error.errno in _MACHINE)
 

@@ -12,7 +12,7 @@ from bot.domain.message import Command, Incoming, Receipt, Sender
 from bot.pipeline.dead_letters import described, own_fault
 from bot.runtime.channel_status import ChannelHealth
 from bot.runtime.metrics import Metrics
-from bot.store.trouble import is_trouble, said
+from bot.store.errors import is_transient, safe_message
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,8 @@ class Intake:
         try:
             receipt = await self.record(incoming)
         except Exception as error:
-            if is_trouble(error):
-                self._refusal = said(error)
+            if is_transient(error):
+                self._refusal = safe_message(error)
                 self._refused_at = monotonic.seconds()
                 log.error("a message is left with its platform", action="not_recorded", error=self._refusal)
             raise

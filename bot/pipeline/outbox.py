@@ -23,7 +23,8 @@ from bot.ports import Connector, Editing
 from bot.queue import Claim, ClaimLost, TryAgain
 from bot.runtime.channel_status import ChannelHealth
 from bot.runtime.metrics import Measures
-from bot.store import Store
+from bot.store.deliveries import Deliveries
+from bot.store.files import Files
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +38,15 @@ GIVE_UP_AFTER = timedelta(hours=24)
 class Outbox:
     def __init__(
         self,
-        store: Store,
+        deliveries: Deliveries,
+        files: Files,
         senders: Mapping[str, Connector],
         health: Mapping[str, ChannelHealth],
         measures: Measures | None = None,
     ) -> None:
-        """Both by channel; looked up at each delivery, so a channel may come later."""
-        self._store = store
+        """``senders`` and ``health`` by channel; looked up at each delivery, so a channel may come later."""
+        self._deliveries = deliveries
+        self._files = files
         self._senders = senders
         self._health = health
         self._measures = measures or Measures()
@@ -67,7 +70,7 @@ class Outbox:
         try:
             await claim.confirm()
             begun = claim.known if isinstance(claim.known, DeliveryInput) else None
-            delivery = begun or await self._store.begin_delivery(message_id)
+            delivery = begun or await self._deliveries.begin(message_id)
             if delivery is not None:
                 await self._try(delivery, claim)
         except ClaimLost as lost:
@@ -85,7 +88,7 @@ class Outbox:
                 error=str(error),
             )
             self._trouble(delivery, str(error))
-            await self._store.fail_delivery(delivery, str(error))
+            await self._deliveries.fail(delivery, str(error))
             self._measures.delivery_failed(delivery.contact.channel)
         except TemporaryError as error:
             await self._postpone(delivery, str(error), error.retry_after)
@@ -107,12 +110,12 @@ class Outbox:
             delivery = await self._find(delivery, sender, parts, claim)
         delivery = await self._remove(delivery, sender, claim, kept=len(parts))
         if delivery.placed >= len(parts):
-            await self._store.record_sent(delivery)
+            await self._deliveries.record_sent(delivery)
         for index in range(delivery.placed, len(parts)):
             outgoing = await self._outgoing(delivery, parts[index], index)
             external_id: str | None = None
             if index == len(delivery.external_ids) and delivery.version and not delivery.in_doubt:
-                await self._store.begin_send(delivery)
+                await self._deliveries.begin_send(delivery)
             await claim.confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
                 if index >= len(delivery.external_ids):
@@ -122,9 +125,9 @@ class Outbox:
                 elif outgoing.file is None:  # a file is never changed
                     await _editor(sender, contact.channel).edit(outgoing, delivery.external_ids[index])
             if index == len(parts) - 1:
-                await self._store.record_sent(delivery, index, external_id, claim)
+                await self._deliveries.record_sent(delivery, index, external_id, claim)
             else:
-                await self._store.record_part(delivery, index, external_id)
+                await self._deliveries.record_part(delivery, index, external_id)
         if contact.channel in self._health:
             self._health[contact.channel].sent()
         self._measures.delivered(contact.channel, _last_changed(delivery))
@@ -141,7 +144,7 @@ class Outbox:
         await claim.confirm()
         async with asyncio.timeout(SEND_TIMEOUT):
             external_id = await sender.send(outgoing)
-        await self._store.record_found(delivery, external_id)
+        await self._deliveries.record_found(delivery, external_id)
         return replace(
             delivery,
             external_ids=(*delivery.external_ids, external_id),
@@ -156,7 +159,7 @@ class Outbox:
         editor = _editor(sender, delivery.contact.channel)
         if len(delivery.external_ids) > kept:
             # Said first: a part that may be gone is never edited, whatever the message becomes meanwhile.
-            await self._store.begin_removal(delivery, kept)
+            await self._deliveries.begin_removal(delivery, kept)
             delivery = replace(
                 delivery,
                 external_ids=delivery.external_ids[:kept],
@@ -166,14 +169,14 @@ class Outbox:
             await claim.confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
                 await editor.delete(delivery.contact.chat_id, external_id)
-            await self._store.record_removed(delivery, external_id)
+            await self._deliveries.record_removed(delivery, external_id)
         return delivery
 
     async def _outgoing(self, delivery: DeliveryInput, part: Part, index: int) -> Outgoing:
         contact, message = delivery.contact, delivery.message
         file = None
         if part.file is not None:
-            file = File(part.file.name, part.file.media_type, await self._store.file(part.file.sha256))
+            file = File(part.file.name, part.file.media_type, await self._files.get(part.file.sha256))
         return Outgoing(
             channel=contact.channel,
             account=contact.account,
@@ -196,7 +199,7 @@ class Outbox:
         self._trouble(delivery, reason)
         if now - _last_changed(delivery) > GIVE_UP_AFTER:
             reason = f"given up after {GIVE_UP_AFTER}: {reason}"
-            await self._store.fail_delivery(delivery, reason, refused=retry_after is not None)
+            await self._deliveries.fail(delivery, reason, refused=retry_after is not None)
             self._measures.delivery_failed(delivery.contact.channel)
             return
         if retry_after is not None:
@@ -211,7 +214,7 @@ class Outbox:
             error=reason,
         )
         # Who says when to come again has not taken it; of any other trouble nobody knows.
-        await self._store.postpone_delivery(delivery, now + pause, reason, refused=retry_after is not None)
+        await self._deliveries.postpone(delivery, now + pause, reason, refused=retry_after is not None)
         self._measures.delivery_postponed(delivery.contact.channel)
         raise TryAgain(now + pause)
 

@@ -9,7 +9,9 @@ from bot.domain.conversation import NotFound, contact_key
 from bot.domain.message import File, Message
 from bot.domain.operations import Event
 from bot.runtime.feed import Feed
-from bot.store import Store
+from bot.store.contacts import Contacts
+from bot.store.files import Files
+from bot.store.messages import Messages
 
 KEEPALIVE = 4.0
 """Seconds within which a follower hears something, so that a page tells a dead line from a silent desk."""
@@ -27,24 +29,26 @@ be read with them."""
 class StoredTranscript:
     """``bot.ports.Transcript`` over the store and its feed."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
-        self._store = store
+    def __init__(self, contacts: Contacts, messages: Messages, files: Files, feed: Feed) -> None:
+        self._contacts = contacts
+        self._messages = messages
+        self._files = files
         self._feed = feed
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
-        return await self._store.contact(channel, account, contact) is not None
+        return await self._contacts.get(channel, account, contact) is not None
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
-        known = await self._store.contact(channel, account, contact)
-        return [] if known is None else _public(await self._store.transcript(known.id, after=after))
+        known = await self._contacts.get(channel, account, contact)
+        return [] if known is None else _public(await self._messages.transcript(known.id, after=after))
 
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
-        known = await self._store.contact(channel, account, contact)
+        known = await self._contacts.get(channel, account, contact)
         if known is None:
             raise NotFound("there is no such file in this conversation")
-        attachment = await self._store.shown_attachment(known.id, cursor, index)
+        attachment = await self._files.shown_attachment(known.id, cursor, index)
         # Without a content it has no name to be found by either.
-        return File(attachment.name, attachment.media_type, await self._store.file(attachment.sha256))
+        return File(attachment.name, attachment.media_type, await self._files.get(attachment.sha256))
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         contact_id: int | None = None
@@ -58,13 +62,13 @@ class StoredTranscript:
         with self._feed.watch(wants, of=contact_key(channel, account, contact)) as watch:
             while True:
                 if contact_id is None:
-                    known = await self._store.contact(channel, account, contact)
+                    known = await self._contacts.get(channel, account, contact)
                     if known is not None:
                         contact_id = known.id
                         self._feed.move(watch, contact_id)
                 news: list[Message] = []
                 if contact_id is not None:
-                    news = await self._store.transcript(contact_id, after=after, limit=_AT_ONCE)
+                    news = await self._messages.transcript(contact_id, after=after, limit=_AT_ONCE)
                 if news:
                     after = max(message.revision or 0 for message in news)
                     yield _public(news)

@@ -23,7 +23,7 @@ from bot.domain.operations import TurnEnd, TurnInput
 from bot.pipeline.prefetch import Prefetch, Recent
 from bot.queue import Claim
 from bot.runtime.metrics import Measures
-from bot.store import Store
+from bot.store import turns as store
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Placing(Protocol):
 class Turns:
     def __init__(
         self,
-        store: Store,
+        turns: store.Turns,
         answers: Answers,
         policy: Decide,
         predict: Predict,
@@ -77,7 +77,7 @@ class Turns:
         measures: Measures | None = None,
         outbox: Placing | None = None,
     ) -> None:
-        self._store = store
+        self._turns = turns
         self._answers = answers
         self._policy = policy
         self._predict = predict
@@ -104,7 +104,7 @@ class Turns:
     async def take(self, message_id: int, claim: Claim) -> None:
         """Takes the turn of one message, once, however often it is called."""
         known = claim.known if isinstance(claim.known, TurnInput) else None
-        taken = known or await self._store.begin_turn(message_id)
+        taken = known or await self._turns.begin(message_id)
         if taken is None:
             return
         conversation = taken.conversation
@@ -163,7 +163,7 @@ class Turns:
     ) -> TurnEnd:
         channel = taken.conversation.contact.channel
         began = monotonic.seconds()
-        end = await self._store.finish_turn(
+        end = await self._turns.finish(
             taken,
             decision,
             replies,
@@ -189,7 +189,7 @@ class Turns:
             await self._skip(taken)
 
     async def _skip(self, taken: TurnInput) -> None:
-        await self._store.skip_turn(taken)
+        await self._turns.skip(taken)
         self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
 
     async def _patiently(self, conversation: Conversation, predicting: Awaitable[Prediction]) -> Prediction:

@@ -11,7 +11,7 @@ import structlog
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.message import Incoming
-from bot.store import Store
+from bot.store.channels import Channels
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class ChannelHealth:
         )
 
 
-async def write_health(store: Store, channels: Iterable[ChannelHealth]) -> None:
+async def write_health(stored: Channels, channels: Iterable[ChannelHealth]) -> None:
     """Writes the news of the channels until cancelled."""
     written = dict.fromkeys(channels, 0.0)
     while True:
@@ -101,7 +101,7 @@ async def write_health(store: Store, channels: Iterable[ChannelHealth]) -> None:
                 channel.news = False
                 written[channel] = time.monotonic()
                 try:
-                    await store.record_channel(status)
+                    await stored.record(status)
                 except Exception as error:
                     channel.news = True
                     log.warning(

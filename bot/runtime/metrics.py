@@ -23,7 +23,7 @@ from bot.domain.conversation import EscalationReason
 from bot.domain.decision import Action
 from bot.domain.message import Incoming, Receipt
 from bot.queue import DELIVER, FETCH, TURN
-from bot.store.measuring import Figures
+from bot.store.statistics import Figures
 
 log = structlog.get_logger(__name__)
 

@@ -1,197 +1,214 @@
-"""Agents, their sessions and one-time sign-ins."""
+"""Who works at the desk: agents are added, named, promoted, disabled. Each act is one transaction.
+
+``by`` is the admin who does it; their right is looked at in that transaction, so that who was demoted or disabled a
+moment ago does nothing (``NotAllowed``). Without it, it is the operator at the command line. Acts raise ``NotFound``
+for an unknown agent and ``ValueError``, which says the fix, for what cannot be.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.history import STRANGER, EventKind, HistoryEvent, SignInRefusal, by_agent_or_operator
-from bot.domain.staff import Agent, Session
+from bot.domain.conversation import NotFound
+from bot.domain.history import EventKind
+from bot.domain.staff import Agent, Colleague, NotAllowed, Right, Role, as_public_name, may
 from bot.store import rows
-from bot.store.base import Base
-from bot.store.lifecycle import record
-from bot.store.tables import agent, rate_limit, session, sign_in
+from bot.store.acts import ConversationActs
+from bot.store.base import Database
+from bot.store.sign_ins import SignIns
+from bot.store.tables import agent, conversation, session
 
-PRESENCE_EVERY = timedelta(seconds=15)
+_LOCK = func.hashtext("switchboard.staff")
+"""Held while anything about agents changes: of two admins who disable each other one is left."""
 
 
-class Agents(Base):
-    async def agents(self) -> list[Agent]:
+class Agents(SignIns):
+    def __init__(self, database: Database, conversations: ConversationActs) -> None:
+        """``conversations``: where those of a disabled agent are put back into the queue."""
+        super().__init__(database)
+        self._conversations = conversations
+
+    async def staff(self) -> list[Colleague]:
+        """Everybody who has or had an account: who works here first, then by name."""
+        query = _COLLEAGUE.order_by(agent.c.disabled_at.is_not(None), func.lower(agent.c.name))
         async with self._engine.connect() as connection:
-            return [rows.agent(row) for row in await connection.execute(select(agent).order_by(agent.c.id))]
+            return [_colleague(row) for row in await connection.execute(query)]
 
-    async def password_of(self, name: str) -> tuple[Agent, str | None] | None:
-        """The agent of that name (case does not matter) who may sign in, and their password's hash, if they set one."""
-        query = select(agent).where(func.lower(agent.c.name) == func.lower(name), agent.c.disabled_at.is_(None))
+    async def colleague(self, agent_id: int) -> Colleague:
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else (rows.agent(row), row.password_hash)
+            row = (await connection.execute(_COLLEAGUE.where(agent.c.id == agent_id))).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no agent {agent_id}")
+        return _colleague(row)
 
-    async def set_password(
-        self, agent_id: int, password_hash: str, *, by: int | None = None, address: str | None = None
-    ) -> None:
-        """Sets it, and ends every other way in: the agent's sessions and one-time links. ``by`` is the agent, or None
-        for the operator."""
-        async with self._engine.begin() as connection:
-            await connection.execute(update(agent).where(agent.c.id == agent_id).values(password_hash=password_hash))
-            ended = await self._end_ways_in(connection, agent_id)
+    async def add(
+        self,
+        name: str,
+        role: Role,
+        password_hash: str | None,
+        public_name: str | None = None,
+        *,
+        by: int | None = None,
+    ) -> Agent:
+        """Raises ``ValueError`` if there is an agent of that name, or with that public name (case does not matter).
+        Without a ``public_name`` it is the name, where customers may see that and nobody else has it."""
+        async with self._staffing(by) as connection:
+            seen = public_name or as_public_name(name)
+            if public_name is None and seen is not None and await self._has_public_name(connection, seen):
+                seen = None
+            made = insert(agent).values(name=name, role=role, password_hash=password_hash, public_name=seen)
+            with _named(name, seen):
+                row = (await connection.execute(made.returning(agent))).one()
+            await self._happened(connection, EventKind.AGENT_ADDED, row.id, by, {"name": name, "role": row.role})
+            return rows.agent(row)
+
+    async def _has_public_name(self, connection: AsyncConnection, name: str) -> bool:
+        found = await connection.execute(
+            select(agent.c.id).where(func.lower(agent.c.public_name) == func.lower(name), agent.c.disabled_at.is_(None))
+        )
+        return found.first() is not None
+
+    async def rename(self, agent_id: int, name: str, *, by: int | None = None) -> Agent:
+        """Gives the agent another name to sign in with, which nobody else may have."""
+        return await self._change_agent(agent_id, {"name": name}, by, EventKind.AGENT_RENAMED)
+
+    async def set_public_name(self, agent_id: int, name: str | None, *, by: int | None = None) -> Agent:
+        """Says by what name customers know the agent, which no colleague may have; None: "a person"."""
+        return await self._change_agent(agent_id, {"public_name": name}, by, EventKind.AGENT_SHOWN_AS)
+
+    async def set_role(self, agent_id: int, role: Role, *, by: int | None = None) -> Agent:
+        """Says what the agent may do. The last admin stays one."""
+        async with self._staffing(by) as connection:
+            now = await self._locked_agent(connection, agent_id)
+            if role is not Role.ADMIN:
+                await self._another_admin_stays(connection, now)
+            await self._notify(connection, "agent", 0, 0)
             await self._happened(
-                connection, EventKind.PASSWORD_SET, agent_id, by, {"sessions_ended": ended}, address=address
+                connection,
+                EventKind.AGENT_ROLE_CHANGED,
+                agent_id,
+                by,
+                {"role": role.value, "was": {"role": now.role.value}},
             )
+            return await self._update_agent(connection, agent_id, {"role": role})
 
-    async def _happened(
-        self,
-        connection: AsyncConnection,
-        kind: EventKind,
-        agent_id: int,
-        by: int | None,
-        data: Mapping[str, object] | None = None,
-        *,
-        address: str | None = None,
-    ) -> None:
-        """Leaves an event of what an agent, or without ``by`` the operator, did with an account."""
-        who = by_agent_or_operator(by)
-        await record(connection, HistoryEvent(kind, who, agent_id=agent_id, data=data or {}, address=address))
-
-    async def _end_ways_in(self, connection: AsyncConnection, agent_id: int) -> int:
-        """Deletes the agent's sessions and one-time links; how many sessions there were."""
-        ended = await connection.execute(
-            delete(session).where(session.c.agent_id == agent_id, session.c.expires_at > func.now())
-        )
-        await connection.execute(delete(session).where(session.c.agent_id == agent_id))
-        await connection.execute(delete(sign_in).where(sign_in.c.agent_id == agent_id))
-        # Event streams look at once whether they are still welcome.
-        await self._notify(connection, "agent", 0, 0)
-        return ended.rowcount
-
-    async def add_sign_in(self, agent_id: int, token_hash: str, expires_at: datetime) -> None:
-        """Makes a one-time sign-in, and ends the agent's older ones."""
-        async with self._engine.begin() as connection:
-            await self._add_sign_in(connection, agent_id, token_hash, expires_at, None)
-
-    async def _add_sign_in(
-        self, connection: AsyncConnection, agent_id: int, token_hash: str, expires_at: datetime, by: int | None
-    ) -> None:
-        # One after the other, so that the last one alone is left.
-        await connection.execute(select(agent.c.id).where(agent.c.id == agent_id).with_for_update(key_share=True))
-        await connection.execute(delete(sign_in).where(sign_in.c.agent_id == agent_id))
-        await connection.execute(
-            insert(sign_in).values(token_hash=token_hash, agent_id=agent_id, expires_at=expires_at)
-        )
-        await self._happened(connection, EventKind.LINK_MADE, agent_id, by, {"expires_at": expires_at.isoformat()})
-
-    async def redeem_sign_in(self, token_hash: str, *, address: str | None = None) -> Agent | None:
-        """Uses up a one-time sign-in: of two who try, one gets the agent. None for one that is over, or whose agent is
-        disabled; of these there is an event."""
-        used = (
-            delete(sign_in)
-            .where(sign_in.c.token_hash == token_hash)
-            .returning(sign_in.c.agent_id, (sign_in.c.expires_at > func.now()).label("lasts"))
-        )
-        async with self._engine.begin() as connection:
-            link = (await connection.execute(used)).one_or_none()
-            if link is None:
-                return None
-            row = (await connection.execute(select(agent).where(agent.c.id == link.agent_id))).one()
-            if link.lasts and row.disabled_at is None:
-                return rows.agent(row)
-            refusal = SignInRefusal.LINK_EXPIRED if row.disabled_at is None else SignInRefusal.DISABLED
-            await self._refused(connection, refusal, link.agent_id, address)
-            return None
-
-    async def _refused(
-        self, connection: AsyncConnection, reason: SignInRefusal, agent_id: int | None, address: str | None
-    ) -> None:
-        data = {"reason": reason.value}
-        kind = EventKind.SIGN_IN_REFUSED
-        await record(connection, HistoryEvent(kind, STRANGER, agent_id=agent_id, data=data, address=address))
-
-    async def add_session(
-        self,
-        agent_id: int,
-        token_hash: str,
-        expires_at: datetime,
-        *,
-        by_link: bool = False,
-        address: str | None = None,
-        browser: str | None = None,
-    ) -> bool:
-        """Signs a browser in; False if the agent was disabled meanwhile."""
-        async with self._engine.begin() as connection:
-            # Locked, so that nobody is disabled meanwhile, keeps this one, and is signed in again when enabled.
-            welcome = select(agent.c.id).where(agent.c.id == agent_id, agent.c.disabled_at.is_(None))
-            if (await connection.execute(welcome.with_for_update(read=True))).one_or_none() is None:
-                await self._refused(connection, SignInRefusal.DISABLED, agent_id, address)
-                return False
-            await connection.execute(
-                insert(session).values(
-                    token_hash=token_hash,
-                    agent_id=agent_id,
-                    expires_at=expires_at,
-                    by_link=by_link,
-                    address=address,
-                    browser=browser,
-                )
+    async def disable(self, agent_id: int, notice: Mapping[str, str], *, by: int | None = None) -> int:
+        """Ends the agent's sessions, links and event streams, and puts back what they have into the queue, where its
+        customers are told with ``notice``. How many conversations that were. The last admin cannot be disabled."""
+        async with self._staffing(by) as connection:
+            now = await self._locked_agent(connection, agent_id)
+            if now.disabled_at is not None:
+                return 0
+            await self._another_admin_stays(connection, now)
+            await self._update_agent(connection, agent_id, {"disabled_at": func.now()})
+            ended = await self._end_ways_in(connection, agent_id)
+            put_back = await self._conversations.put_back_all(connection, agent_id, notice)
+            await self._happened(
+                connection, EventKind.AGENT_DISABLED, agent_id, by, {"put_back": put_back, "sessions_ended": ended}
             )
-            signed_in = {"by_link": by_link} | ({"browser": browser} if browser else {})
-            await self._happened(connection, EventKind.SIGNED_IN, agent_id, agent_id, signed_in, address=address)
-            return True
+            return put_back
 
-    async def session(self, token_hash: str) -> Session | None:
-        """The session, while it lasts."""
-        query = select(session).where(session.c.token_hash == token_hash, session.c.expires_at > func.now())
-        async with self._reader.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else rows.session(row)
+    async def enable(self, agent_id: int, *, by: int | None = None) -> Agent:
+        """Lets the agent sign in again, with their old password or a new link."""
+        return await self._change_agent(agent_id, {"disabled_at": None}, by, EventKind.AGENT_ENABLED)
 
-    async def sessions(self, agent_id: int, *, limit: int = 100) -> list[Session]:
-        """The browsers in which the agent is signed in, the latest first."""
-        query = (
-            select(session)
-            .where(session.c.agent_id == agent_id, session.c.expires_at > func.now())
-            .order_by(session.c.created_at.desc())
-            .limit(limit)
-        )
-        async with self._engine.connect() as connection:
-            return [rows.session(row) for row in await connection.execute(query)]
+    async def end_sessions(self, agent_id: int, *, by: int | None = None) -> int:
+        """Signs the agent out everywhere, and ends their one-time links. How many browsers that were."""
+        async with self._staffing(by) as connection:
+            await self._locked_agent(connection, agent_id)
+            ended = await self._end_ways_in(connection, agent_id)
+            await self._happened(connection, EventKind.SESSIONS_ENDED, agent_id, by, {"sessions_ended": ended})
+            return ended
 
-    async def agent_of_session(self, token_hash: str) -> Agent | None:
-        """Who is signed in by it; None once it has ended or the agent is disabled. One statement
-        outside any transaction: every open event stream asks every few seconds."""
-        query = (
-            select(agent)
-            .join(session, session.c.agent_id == agent.c.id)
-            .where(
-                session.c.token_hash == token_hash,
-                session.c.expires_at > func.now(),
-                agent.c.disabled_at.is_(None),
-            )
-        )
-        async with self._reader.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else rows.agent(row)
+    async def make_sign_in(
+        self, agent_id: int, token_hash: str, expires_at: datetime, *, by: int | None = None
+    ) -> None:
+        """A one-time sign-in for the agent, which ends their older ones."""
+        async with self._staffing(by) as connection:
+            now = await self._locked_agent(connection, agent_id)
+            if now.disabled_at is not None:
+                raise ValueError(f"{now.name} is disabled: enable them first")
+            await self._add_sign_in(connection, agent_id, token_hash, expires_at, by)
 
-    async def end_session(self, token_hash: str, *, address: str | None = None) -> None:
-        """Signs that browser out."""
-        ended = delete(session).where(session.c.token_hash == token_hash).returning(session.c.agent_id)
+    # --- steps of a transaction
+
+    @asynccontextmanager
+    async def _staffing(self, by: int | None) -> AsyncIterator[AsyncConnection]:
+        """A transaction that alone changes who works here, for somebody who may."""
         async with self._engine.begin() as connection:
-            agent_id = (await connection.execute(ended)).scalar_one_or_none()
-            if agent_id is not None:
-                await self._happened(connection, EventKind.SIGNED_OUT, agent_id, agent_id, address=address)
+            await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            if by is not None:
+                row = (await connection.execute(select(agent).where(agent.c.id == by))).one_or_none()
+                if row is None or not may(rows.agent(row), Right.MANAGE_AGENTS):
+                    raise NotAllowed("only admins may manage agents", by, Right.MANAGE_AGENTS)
+            yield connection
 
-    async def record_presence(self, who: Agent) -> None:
-        """The agent does something at the desk. Costs nothing where that is known of the last seconds."""
-        if who.seen_at is not None and datetime.now(UTC) - who.seen_at < PRESENCE_EVERY:
+    async def _locked_agent(self, connection: AsyncConnection, agent_id: int) -> Agent:
+        # The weaker lock: what the agent writes meanwhile refers to the row and need not wait.
+        query = select(agent).where(agent.c.id == agent_id).with_for_update(key_share=True)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no agent {agent_id}")
+        return rows.agent(row)
+
+    async def _another_admin_stays(self, connection: AsyncConnection, now: Agent) -> None:
+        if now.role is not Role.ADMIN or now.disabled_at is not None:
             return
-        async with self._engine.begin() as connection:
-            await connection.execute(update(agent).where(agent.c.id == who.id).values(seen_at=func.now()))
+        others = select(agent.c.id).where(
+            agent.c.role == Role.ADMIN, agent.c.disabled_at.is_(None), agent.c.id != now.id
+        )
+        if (await connection.execute(others.limit(1))).one_or_none() is None:
+            raise ValueError(f"{now.name} is the only admin: make another agent admin first")
 
-    async def forget_expired(self) -> None:
-        """Deletes sessions, one-time sign-ins and rate limits whose time is over."""
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(session).where(session.c.expires_at <= func.now()))
-            await connection.execute(delete(sign_in).where(sign_in.c.expires_at <= func.now()))
-            await connection.execute(delete(rate_limit).where(rate_limit.c.expires_at <= func.now()))
+    async def _change_agent(self, agent_id: int, values: Mapping[str, Any], by: int | None, kind: EventKind) -> Agent:
+        async with self._staffing(by) as connection:
+            before = await self._locked_agent(connection, agent_id)
+            with _named(values.get("name", before.name), values.get("public_name", before.public_name)):
+                now = await self._update_agent(connection, agent_id, values)
+            names = {name: getattr(now, name) for name in values.keys() & {"name", "public_name"}}
+            was = {name: getattr(before, name) for name in names}
+            await self._happened(connection, kind, agent_id, by, names | ({"was": was} if was else {}))
+            return now
+
+    async def _update_agent(self, connection: AsyncConnection, agent_id: int, values: Mapping[str, Any]) -> Agent:
+        changed = update(agent).where(agent.c.id == agent_id).values(values).returning(agent)
+        return rows.agent((await connection.execute(changed)).one())
+
+
+_COLLEAGUE = select(
+    agent,
+    select(func.count())
+    .select_from(conversation)
+    .where(conversation.c.agent_id == agent.c.id)
+    .scalar_subquery()
+    .label("conversations"),
+    select(func.count())
+    .select_from(session)
+    .where(session.c.agent_id == agent.c.id, session.c.expires_at > func.now())
+    .scalar_subquery()
+    .label("sessions"),
+)
+
+
+@contextmanager
+def _named(name: str, seen_as: str | None) -> Iterator[None]:
+    """Says which of the two names somebody else has."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "uq_agent_public_name" in str(error.orig):
+            raise ValueError(
+                f"customers know another agent as {seen_as}: choose a name that tells them apart"
+            ) from error
+        raise ValueError(f"there is already an agent named {name}") from error
+
+
+def _colleague(row: Any) -> Colleague:
+    return Colleague(rows.agent(row), row.conversations, row.sessions)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, false, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.conversation import Conversation, ConversationState, NotFound
@@ -52,31 +52,32 @@ MESSAGE = (
 )
 
 
-class Base:
+class Database:
+    """The handle that all areas of the store share."""
+
     def __init__(self, engine: AsyncEngine, queue: Queue, *, at_once: bool = True) -> None:
         """``at_once=False`` is for tests: everything goes the general way, step by step (``fastpath``)."""
-        self._engine = engine
-        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = engine
+        self.reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         """For a single look: one round trip instead of the three of a transaction."""
-        self._queue = queue
+        self.queue = queue
         self._wants_at_once = at_once
 
-    async def close(self) -> None:
-        """Gives the connections back."""
-        await self._engine.dispose()
-
     @property
-    def _at_once(self) -> bool:
+    def at_once(self) -> bool:
         """Whether the statements of ``fastpath`` may be taken: they go over the queue's own connections."""
-        return self._wants_at_once and self._queue.is_open
+        return self._wants_at_once and self.queue.is_open
 
-    async def ping(self) -> None:
-        """Raises if the database does not answer, or takes no writes."""
-        async with self._engine.begin() as connection:
-            # Changes nothing, and is refused where nothing may be changed: read-only, or without the right to.
-            await connection.execute(update(message).where(false()).values(text=message.c.text))
-            # Writes to its log and nowhere else: on a replica, or without space for that, it fails.
-            await connection.execute(select(func.pg_logical_emit_message(True, "switchboard", "")))
+
+class Area:
+    """One subject of the store: its methods, each one transaction, and here the steps that several areas take inside
+    theirs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._engine = database.engine
+        self._reader = database.reader
+        self._queue = database.queue
 
     async def _conversation(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
         row = (await connection.execute(CONVERSATION.where(conversation.c.id == conversation_id))).one_or_none()

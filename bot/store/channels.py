@@ -8,12 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from bot.domain.channel import ChannelState, ChannelStatus
-from bot.store.base import Base
+from bot.store.base import Area
 from bot.store.tables import channel_status, connector_memory
 
 
-class Channels(Base):
-    async def record_channel(self, status: ChannelStatus) -> None:
+class Channels(Area):
+    async def record(self, status: ChannelStatus) -> None:
         """What is None of ``status`` is not news: what was known of it stays."""
         told = upsert(channel_status).values(
             channel=status.channel,
@@ -46,7 +46,7 @@ class Channels(Base):
                 )
             )
 
-    async def channels(self) -> list[ChannelStatus]:
+    async def all(self) -> list[ChannelStatus]:
         """Every channel that this deployment ever ran, by name."""
         query = select(channel_status).order_by(channel_status.c.channel)
         async with self._engine.connect() as connection:

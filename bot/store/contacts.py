@@ -12,12 +12,12 @@ from bot.domain.channel import Chat
 from bot.domain.conversation import Contact, Link, NotFound
 from bot.domain.message import Author
 from bot.store import rows
-from bot.store.base import Base
+from bot.store.base import Area
 from bot.store.tables import agent, contact, contact_link, conversation, message
 
 
-class Contacts(Base):
-    async def contact(self, channel: str, account: str, external_id: str) -> Contact | None:
+class Contacts(Area):
+    async def get(self, channel: str, account: str, external_id: str) -> Contact | None:
         query = select(contact).where(
             contact.c.channel == channel, contact.c.account == account, contact.c.external_id == external_id
         )
@@ -25,7 +25,7 @@ class Contacts(Base):
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else rows.contact_of(row)
 
-    async def find_contacts(self, words: str, *, besides: int, limit: int = 20) -> list[Contact]:
+    async def find(self, words: str, *, besides: int, limit: int = 20) -> list[Contact]:
         """Contacts whose name contains ``words``, or who are called so by their platform; the latest first."""
         pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = (

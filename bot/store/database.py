@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.queue import session
 from bot.store.embedded import START_TIMEOUT, embedded
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 __all__ = [
     "MIN_VERSION",

@@ -25,7 +25,7 @@ from bot.store.values import sent
 
 
 class Deliveries(FastPath):
-    async def begin_delivery(self, message_id: int) -> DeliveryInput | None:
+    async def begin(self, message_id: int) -> DeliveryInput | None:
         """The delivery, if it is still pending and not held back; counts the attempt."""
         answered = message.alias("answered")
         async with self._engine.begin() as connection:
@@ -148,19 +148,17 @@ class Deliveries(FastPath):
         ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
         ``claim`` is ended with it where that can be done in the same transaction."""
         values = sent(begun, index, external_id)
-        if claim is not None and self._at_once:
+        if claim is not None and self._database.at_once:
             await self._sent_at_once(values, claim)
             return
         async with self._engine.begin() as connection:
             await self._queue.within(connection, SENT, values)
 
-    async def postpone_delivery(
-        self, begun: DeliveryInput, until: datetime, error: str, *, refused: bool = False
-    ) -> None:
+    async def postpone(self, begun: DeliveryInput, until: datetime, error: str, *, refused: bool = False) -> None:
         """The platform could not take it now; ``refused``: it said so, and certainly did not."""
         await self._set_delivery(begun, {"next_attempt_at": until, "error": error}, refused)
 
-    async def fail_delivery(self, begun: DeliveryInput, error: str, *, refused: bool = True) -> None:
+    async def fail(self, begun: DeliveryInput, error: str, *, refused: bool = True) -> None:
         """The platform never will; the agent sees ``error``."""
         await self._set_delivery(begun, {"state": DeliveryState.FAILED, "error": error}, refused)
 

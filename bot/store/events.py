@@ -6,17 +6,18 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from bot.domain.history import EventKind, HistoryEvent, SignInRefusal, by_agent
 from bot.store import rows
-from bot.store.agents import Agents
+from bot.store.base import Area
 from bot.store.lifecycle import record
+from bot.store.sign_ins import refused
 from bot.store.tables import agent, event
 
 
-class Events(Agents):
-    async def events_of(self, conversation_id: int) -> list[HistoryEvent]:
+class Events(Area):
+    async def of(self, conversation_id: int) -> list[HistoryEvent]:
         """Everything that happened to a conversation, in that order."""
         return await self._events(event.c.conversation_id == conversation_id)
 
-    async def events_about(self, agent_id: int) -> list[HistoryEvent]:
+    async def about(self, agent_id: int) -> list[HistoryEvent]:
         """Everything that an agent did or that happened with them, in that order."""
         return await self._events(or_(event.c.agent_id == agent_id, event.c.actor_id == agent_id))
 
@@ -34,7 +35,7 @@ class Events(Agents):
             reason = SignInRefusal.UNKNOWN_NAME
             if who is not None:
                 reason = SignInRefusal.DISABLED if who.disabled_at else SignInRefusal.WRONG_PASSWORD
-            await self._refused(connection, reason, None if who is None else who.id, address)
+            await refused(connection, reason, None if who is None else who.id, address)
 
     async def record_refused(
         self, kind: EventKind, agent_id: int, address: str | None, *, right: str | None = None

@@ -12,15 +12,17 @@ from bot.domain.message import Incoming, Receipt
 from bot.domain.operations import TurnInput
 from bot.queue import DELIVER, TURN, Claim
 from bot.store import rows
-from bot.store.base import Base
+from bot.store.base import Area
 from bot.store.statements import ANSWER, RECEIVE, SENT, TAKE_CONTACT
 from bot.store.values import Values, received
 
 
-class FastPath(Base):
+class FastPath(Area):
     async def _receive_at_once(self, incoming: Incoming) -> Receipt | None:
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
-        if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to or not self._at_once:
+        if not self._database.at_once:
+            return None
+        if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to:
             return None
         values = received(incoming)
         with self._queue.slot() as slot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -11,19 +11,19 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from bot.domain.conversation import Contact, NotFound
 from bot.domain.message import Attachment, Message, Visibility
 from bot.store import rows
-from bot.store.base import Base
+from bot.store.base import Area
 from bot.store.tables import contact, file, message
 
 
-class Files(Base):
-    async def add_file(self, content: bytes) -> str:
+class Files(Area):
+    async def add(self, content: bytes) -> str:
         """Keeps the content, once however often it is given; returns the SHA-256 that names it."""
         sha256 = hashlib.sha256(content).hexdigest()
         async with self._engine.begin() as connection:
             await connection.execute(upsert(file).values(sha256=sha256, content=content).on_conflict_do_nothing())
         return sha256
 
-    async def file(self, sha256: str) -> bytes:
+    async def get(self, sha256: str) -> bytes:
         """The content. Raises ``NotFound``."""
         async with self._engine.connect() as connection:
             found = (
@@ -92,3 +92,11 @@ class Files(Base):
             ).one_or_none()
             if changed is not None:
                 await self._notify(connection, "message", changed.conversation_id, changed.contact_id)
+
+    async def beginnings(self, sha256s: Iterable[str], size: int) -> dict[str, bytes]:
+        """The first ``size`` bytes of files, which tell what they are."""
+        query = select(file.c.sha256, func.substr(file.c.content, 1, size).label("head")).where(
+            file.c.sha256.in_(list(sha256s))
+        )
+        async with self._engine.connect() as connection:
+            return {row.sha256: bytes(row.head) for row in await connection.execute(query)}

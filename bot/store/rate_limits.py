@@ -6,7 +6,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.base import Base
 from bot.web.sign_in_limits import RateStorage
 
 # One statement a call, with the database's clock, which is the same for all replicas. It is read anew where the row is
@@ -105,9 +104,3 @@ class RateLimits(RateStorage):
     async def clear(self, key: str) -> None:
         async with self._engine.connect() as connection:
             await connection.execute(_CLEAR, {"key": key})
-
-
-class Limiting(Base):
-    def rate_limits(self) -> RateLimits:
-        """The storage of this desk's rate limits."""
-        return RateLimits(self._engine)

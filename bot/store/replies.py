@@ -13,13 +13,13 @@ from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
 from bot.queue import DELIVER
 from bot.store import rows, tables, values
-from bot.store.base import Base
+from bot.store.base import Area
 from bot.store.lifecycle import apply
 from bot.store.tables import contact, delivery, failure, message, message_version
 
 
-class Replies(Base):
-    async def add_reply(
+class Replies(Area):
+    async def add(
         self,
         conversation_id: int,
         agent_id: int,
@@ -118,7 +118,7 @@ class Replies(Base):
         if found.one_or_none() is None:
             raise NotFound(f"there is no message {message_id} in this conversation to answer")
 
-    async def edit_reply(self, message_id: int, agent_id: int, body: str) -> Message:
+    async def edit(self, message_id: int, agent_id: int, body: str) -> Message:
         """Gives a reply other words; the customer's side follows. Only who wrote it may, and not once it is
         deleted: ``NotFound`` otherwise. The words it had are kept as a version."""
         async with self._engine.begin() as connection:
@@ -132,7 +132,7 @@ class Replies(Base):
                 await self._change(connection, found, {"text": body, "edited_at": func.now()})
             return await self._message(connection, message_id)
 
-    async def delete_reply(self, message_id: int, agent_id: int) -> Message:
+    async def delete(self, message_id: int, agent_id: int) -> Message:
         """Takes a reply back; it disappears at the customer's. As ``edit_reply``; the words are kept."""
         async with self._engine.begin() as connection:
             found = await self._own_reply(connection, message_id, agent_id)

@@ -2,8 +2,8 @@
 
 The whole statements (``RECEIVE``, ``ANSWER``, ``SENT``) are what most messages consist of, each one way to the database
 and back. Whoever goes step by step (an escalation, an agent's reply, a notice) takes the same pieces: ``END_TURN`` and
-``SAY`` are the two halves of ``ANSWER``. All are given their values by name; ``fastpath`` has the functions that name
-them. It is SQL by hand for the time it saves (docs/decisions.md).
+``SAY`` are the two halves of ``ANSWER``. All are given their values by name; ``values`` has the functions that name
+them. It is SQL by hand for the time it saves (docs/decisions/0096-both-ways-run-the-same-statements.md).
 """
 
 from __future__ import annotations

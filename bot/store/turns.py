@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.conversation import Conversation, ConversationState, NotFound
-from bot.domain.decision import Decision
-from bot.domain.engine import Prediction
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
+from bot.domain.decision import Action, Decision, Turn
+from bot.domain.engine import Prediction, Ranked
 from bot.domain.lifecycle import escalate
 from bot.domain.message import Author, Button, Reply, Visibility
 from bot.domain.operations import TurnEnd, TurnInput
@@ -25,8 +25,23 @@ from bot.store.tables import message, turn
 from bot.store.values import said, turned
 
 
-class TurnTaking(FastPath):
-    async def begin_turn(self, message_id: int) -> TurnInput | None:
+class Turns(FastPath):
+    async def of(self, conversation_id: int) -> dict[int, Turn]:
+        """What the bot did, by message id."""
+        query = select(turn).where(turn.c.conversation_id == conversation_id, turn.c.done)
+        async with self._engine.connect() as connection:
+            return {
+                row.message_id: Turn(
+                    row.message_id,
+                    None if row.action is None else Action(row.action),
+                    None if row.reason is None else EscalationReason(row.reason),
+                    row.topic,
+                    tuple(Ranked(name, confidence) for name, confidence in row.ranking or ()),
+                )
+                for row in await connection.execute(query)
+            }
+
+    async def begin(self, message_id: int) -> TurnInput | None:
         """What the turn is taken from; None if it was taken already. A human's conversation comes back
         like any other: the caller sees its state, and is told at the end if it changed meanwhile."""
         async with self._reader.connect() as connection:
@@ -63,7 +78,7 @@ class TurnTaking(FastPath):
         )
         return rows.buttons(last.scalar_one_or_none() or [])
 
-    async def finish_turn(
+    async def finish(
         self,
         taken: TurnInput,
         decision: Decision,
@@ -89,7 +104,7 @@ class TurnTaking(FastPath):
             and not escalates
             and len(replies) == 1
             and claim is not None
-            and self._at_once
+            and self._database.at_once
         ):
             [reply] = replies
             values = ended | says(reply.text, reply.format, buttons=reply.buttons)
@@ -120,7 +135,7 @@ class TurnTaking(FastPath):
         found, at = await self._locked(connection, now.id)
         await apply(connection, found, escalate(found, at, decision.reason, decision.priority, found.topic))
 
-    async def skip_turn(self, taken: TurnInput) -> None:
+    async def skip(self, taken: TurnInput) -> None:
         """Marks the turn done without a word: a human has the conversation."""
         async with self._engine.begin() as connection:
             await connection.execute(

@@ -21,7 +21,7 @@ from bot.domain.staff import NotAllowed
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
-from bot.store.trouble import is_trouble
+from bot.store.errors import is_transient
 from bot.web import SHARED
 from bot.web.assets import Assets
 from bot.web.headers import SecurityHeaders, page_headers
@@ -117,9 +117,9 @@ def console(
         desk,
         feed,
         pages,
-        SignInLimits(store.rate_limits()),
+        SignInLimits(store.rate_limits),
         streams or Streams(),
-        Staff(store, desk, brand),
+        Staff(store.agents, desk, brand),
         stopping,
         capabilities,
     )
@@ -169,7 +169,7 @@ async def _not_found(request: Request, _: Exception) -> Response:
 async def _not_allowed(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotAllowed)
     here: Console = request.app.state.console
-    await here.store.record_refused(
+    await here.store.events.record_refused(
         EventKind.RIGHT_REFUSED, error.agent_id, address_of(request), right=error.right.value
     )
     return _problem(request, 403, "This is for admins", "Only admins may manage agents. Ask one of them.")
@@ -190,7 +190,7 @@ async def _busy(request: Request, _: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    if is_trouble(error):
+    if is_transient(error):
         words = "It keeps trying, and nothing that was sent is lost. Try again in a moment."
         return _problem(request, 503, "The desk cannot reach its database", words)
     return _problem(request, 500, "Something broke", "It was written to the log. Try again in a moment.")

@@ -56,7 +56,7 @@ async def agent(request: Request, here: Here, admin: Manager, agent_id: AgentId,
 @router.post("/agents/{agent_id}/link")
 async def link(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
     """Shown in the answer and never again: what is kept of it does not open anything."""
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     try:
         token = await here.staff.link(who, by=admin)
     except ValueError as refused:
@@ -66,19 +66,19 @@ async def link(request: Request, here: Here, admin: Manager, agent_id: AgentId) 
 
 @router.post("/agents/{agent_id}/name")
 async def rename(request: Request, here: Here, admin: Manager, agent_id: AgentId, name: Word = "") -> Response:
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.rename(who, name, by=admin), "name")
 
 
 @router.post("/agents/{agent_id}/public-name")
 async def public_name(request: Request, here: Here, admin: Manager, agent_id: AgentId, name: Word = "") -> Response:
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.show_as(who, name, by=admin), "public-name")
 
 
 @router.post("/agents/{agent_id}/role")
 async def role(request: Request, here: Here, admin: Manager, agent_id: AgentId, role: Word = "") -> Response:
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, _set_role(here, who, role, admin), "role")
 
 
@@ -88,19 +88,19 @@ async def _set_role(here: Console, who: Agent, role: str, admin: Agent) -> None:
 
 @router.post("/agents/{agent_id}/end-sessions")
 async def end_sessions(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.end_sessions(who, by=admin), "sessions")
 
 
 @router.post("/agents/{agent_id}/disable")
 async def disable(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.disable(who, by=admin), "disabled")
 
 
 @router.post("/agents/{agent_id}/enable")
 async def enable(request: Request, here: Here, admin: Manager, agent_id: AgentId) -> Response:
-    who = (await here.store.colleague(agent_id)).agent
+    who = (await here.store.agents.colleague(agent_id)).agent
     return await _act(request, here, admin, agent_id, here.staff.enable(who, by=admin), "enabled")
 
 
@@ -142,7 +142,7 @@ async def _all(
         "agents.html",
         status=status,
         agent=admin,
-        colleagues=await here.store.staff(),
+        colleagues=await here.store.agents.staff(),
         typed=typed or {"name": "", "public_name": "", "role": Role.AGENT.value},
         problem=problem,
         most=MAX_NAME,
@@ -168,8 +168,8 @@ async def _one(
         "agent.html",
         status=status,
         agent=admin,
-        colleague=await here.store.colleague(agent_id),
-        sessions=await here.store.sessions(agent_id),
+        colleague=await here.store.agents.colleague(agent_id),
+        sessions=await here.store.agents.sessions(agent_id),
         link=token and f"{request.url.scheme}://{request.url.netloc}{root}/sign-in/{token}",
         link_hours=int(LINK_VALID.total_seconds() // 3600),
         done=done,

@@ -32,7 +32,7 @@ async def aside(request: Request, here: Here, agent: SignedIn) -> Response:
 @router.post("/aside/again")
 async def all_again(request: Request, here: Here, agent: SignedIn) -> Response:
     """Tries again what the page shows."""
-    for one in await here.store.all_set_aside(ROWS):
+    for one in await here.store.dead_letters.all(ROWS):
         await _again(here, agent, one.task, one.message_id)
     return await _done(request, here, agent)
 
@@ -46,7 +46,7 @@ async def again(request: Request, here: Here, agent: SignedIn, task: Task, messa
 @router.post("/aside/{task}/{message_id}/dismiss")
 async def dismiss(request: Request, here: Here, agent: SignedIn, task: Task, message_id: MessageId) -> Response:
     try:
-        await here.store.dismiss(task, message_id)
+        await here.store.dead_letters.dismiss(task, message_id)
     except NotFound:
         return await _done(request, here, agent)
     log.info("dismissed", action="dismissed", task=task, message=message_id, agent=agent.id)
@@ -56,7 +56,7 @@ async def dismiss(request: Request, here: Here, agent: SignedIn, task: Task, mes
 async def _again(here: Console, agent: Agent, task: str, message_id: int) -> None:
     """Where somebody else was faster, there is nothing left to do."""
     try:
-        await here.store.try_again(task, message_id)
+        await here.store.dead_letters.try_again(task, message_id)
     except NotFound:
         return
     log.info("tried again", action="tried_again", task=task, message=message_id, agent=agent.id)
@@ -73,7 +73,7 @@ async def _page(request: Request, here: Console, agent: Agent, template: str) ->
         request,
         template,
         agent=agent,
-        items=await here.store.all_set_aside(ROWS),
+        items=await here.store.dead_letters.all(ROWS),
         most=ROWS,
         signs=await read_signs(here),
     )

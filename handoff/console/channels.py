@@ -75,7 +75,7 @@ class Channel:
 
 async def read_channels(here: Console) -> list[Channel]:
     """Every channel that the deployment runs, or ever ran."""
-    known = {status.channel: status for status in await here.store.channels()}
+    known = {status.channel: status for status in await here.store.channels.all()}
     now = datetime.now(UTC)
     names = sorted(known.keys() | here.capabilities.keys())
     return [Channel(name, known.get(name), name in here.capabilities, now) for name in names]
@@ -94,7 +94,7 @@ class Signs:
 async def read_signs(here: Console, channels: Sequence[Channel] | None = None) -> Signs:
     """``channels``: if they have been read already."""
     found = await read_channels(here) if channels is None else channels
-    return Signs([channel for channel in found if channel.trouble], await here.store.count_set_aside())
+    return Signs([channel for channel in found if channel.trouble], await here.store.dead_letters.count())
 
 
 @router.get("/channels")

@@ -25,7 +25,7 @@ async def found(
     request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, tab: str = Tab.QUEUE, find: str = ""
 ) -> Response:
     """The contacts found, for a page that shows the conversation."""
-    contact = (await here.store.conversation(conversation_id)).contact
+    contact = (await here.store.conversations.get(conversation_id)).contact
     opened = await with_found(here, contact, Opened(find=find))
     return here.pages.response(
         request,
@@ -44,9 +44,9 @@ async def with_found(here: Console, besides: Contact, opened: Opened) -> Opened:
     words = (opened.find or "").replace("\x00", "").strip()
     if not words:
         return opened
-    contacts = await here.store.find_contacts(words, besides=besides.id)
-    active = await here.store.last_active(contact.id for contact in contacts)
-    linked = {link.contact.id for link in await here.store.links(besides.id)}
+    contacts = await here.store.contacts.find(words, besides=besides.id)
+    active = await here.store.conversations.last_active(contact.id for contact in contacts)
+    linked = {link.contact.id for link in await here.store.contacts.links(besides.id)}
     found = [Candidate(contact, active.get(contact.id), contact.id in linked) for contact in contacts]
     return replace(opened, found=found)
 
@@ -60,7 +60,7 @@ async def link(
 
 
 async def _link(here: Console, agent: Agent, conversation_id: int, other: int) -> None:
-    contact = (await here.store.conversation(conversation_id)).contact
+    contact = (await here.store.conversations.get(conversation_id)).contact
     try:
         await here.desk.link(contact.id, other, agent)
     except NotFound as error:

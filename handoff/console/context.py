@@ -52,7 +52,7 @@ Here = Annotated[Console, Depends(_console)]
 
 async def current_agent(request: Request, here: Here) -> Agent | None:
     token = request.cookies.get(SESSION_COOKIE)
-    return await here.store.agent_of_session(token_hash(token)) if token else None
+    return await here.store.agents.agent_of_session(token_hash(token)) if token else None
 
 
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
@@ -62,7 +62,7 @@ async def _signed_in(request: Request, here: Here, agent: MaybeSignedIn) -> Agen
     if agent is None:
         raise NotSignedIn
     if request.method == "POST" or _is_page(request):
-        await here.store.record_presence(agent)
+        await here.store.agents.record_presence(agent)
     vouch(request.scope)
     return agent
 

@@ -96,7 +96,7 @@ async def transfer(
 
 
 async def _transfer(here: Console, agent: Agent, conversation_id: int, to: int, why: str) -> None:
-    colleague = next((one for one in await here.store.agents() if one.id == to), None)
+    colleague = next((one for one in await here.store.agents.all() if one.id == to), None)
     if colleague is None:
         raise ValueError("choose the colleague who shall have it")
     await here.desk.transfer(conversation_id, agent, colleague, why)

@@ -21,12 +21,12 @@ router = APIRouter()
 
 @router.get("/files/{message_id}/{index}", response_class=Response, responses=ANSWERS)
 async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId, index: Index) -> Response:
-    attachment = await here.store.attached(message_id, index)
+    attachment = await here.store.files.attached(message_id, index)
     sha256 = attachment.sha256
     if not sha256:
         raise NotFound("the content of this attachment is not here")
     if known := unchanged(request, sha256):
         return known
-    content = await here.store.file(sha256)
+    content = await here.store.files.get(sha256)
     name = named(attachment.name, attachment.kind, playable(content[:HEAD]))
     return file_answer(request, content, sha256=sha256, name=name)

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from bot.domain.operations import Event
 from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
-from bot.store.trouble import is_trouble
+from bot.store.errors import is_transient
 from handoff.console.context import SESSION_COOKIE, Here, SignedIn, current_agent
 from handoff.passwords import token_hash
 
@@ -50,7 +50,7 @@ async def events(request: Request, here: Here, _: OfThePage) -> Response:
         try:
             return await current_agent(request, here) is not None
         except Exception as error:
-            if not is_trouble(error):
+            if not is_transient(error):
                 raise
             log.warning("event stream ended", action="console_events_ended", error=type(error).__name__)
             return False

@@ -34,14 +34,14 @@ async def set_password(
         tries = attempt(request, agent.name)
         if not await here.sign_in_limits.admit(*tries):
             return await _ask(request, here, agent, 429, TOO_MANY)
-        known = await here.store.password_of(agent.name)
+        known = await here.store.agents.password_of(agent.name)
         try:
             right = await verify_password(known and known[1], old)
         except Busy:
             await here.sign_in_limits.take_back(*tries)
             raise
         if not right:
-            await here.store.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
+            await here.store.events.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
             return await _ask(request, here, agent, 403, f"The old password is wrong. {AFTER_TRIES}")
         await here.sign_in_limits.forget(*tries)
     try:
@@ -57,7 +57,7 @@ async def set_password(
 
 async def _old_one_is_needed(request: Request, here: Console, agent: Agent) -> bool:
     """Whoever finds a desk left open must not lock its agent out; who came by a link has forgotten theirs."""
-    session = await here.store.session(token_hash(request.cookies.get(SESSION_COOKIE, "")))
+    session = await here.store.agents.session(token_hash(request.cookies.get(SESSION_COOKIE, "")))
     return agent.has_password and not (session is not None and session.by_link)
 
 

@@ -215,7 +215,7 @@ async def retry(
 
     async def deed() -> None:
         try:
-            await here.store.retry_delivery(message_id)
+            await here.store.dead_letters.retry_delivery(message_id)
         except NotFound as error:
             raise ValueError("this message is on its way already, or there") from error
 
@@ -233,5 +233,5 @@ async def _check_changes(here: Console, conversation_id: int) -> None:
 
 async def _capabilities(here: Console, conversation_id: int) -> tuple[str, Capabilities]:
     """The conversation's channel, and what it can do."""
-    channel = (await here.store.conversation(conversation_id)).contact.channel
+    channel = (await here.store.conversations.get(conversation_id)).contact.channel
     return channel, here.capabilities.get(channel, Capabilities())

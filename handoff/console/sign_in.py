@@ -52,7 +52,7 @@ async def sign_in(
         return refused(403, WRONG)
     if not await here.sign_in_limits.admit(*tries):
         return refused(429, TOO_MANY)
-    known = await here.store.password_of(name)
+    known = await here.store.agents.password_of(name)
     try:
         right = await verify_password(known and known[1], password)
     except Busy:
@@ -61,7 +61,7 @@ async def sign_in(
         busy.headers["Retry-After"] = "3"
         return busy
     if not right or known is None:
-        await here.store.record_sign_in_refused(name, address_of(request))
+        await here.store.events.record_sign_in_refused(name, address_of(request))
         return refused(403, WRONG)
     await here.sign_in_limits.forget(*tries)
     return await welcome(request, here, known[0], destination(request, next))
@@ -75,7 +75,7 @@ async def ask_to_redeem(request: Request, here: Here) -> Response:
 
 @router.post("/sign-in/{token}")
 async def redeem(request: Request, here: Here, token: str) -> Response:
-    agent = await here.store.redeem_sign_in(token_hash(token), address=address_of(request))
+    agent = await here.store.agents.redeem_sign_in(token_hash(token), address=address_of(request))
     if agent is None:
         problem = "This link was used already, or its time is over. Ask for a new one."
         return here.pages.response(request, "sign_in_link.html", status=410, problem=problem)
@@ -95,7 +95,7 @@ def _address(request: Request) -> str:
 async def sign_out(request: Request, here: Here) -> Response:
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        await here.store.end_session(token_hash(token), address=address_of(request))
+        await here.store.agents.end_session(token_hash(token), address=address_of(request))
     response = RedirectResponse(f"{request.scope['root_path']}/sign-in", 303)
     response.delete_cookie(SESSION_COOKIE, path="/")
     return response
@@ -105,9 +105,9 @@ async def welcome(request: Request, here: Console, agent: Agent, then: str, *, b
     """Signs the browser in, and leads it on to ``then``."""
     # The browser forgets its former session; so does the desk, and that session's event stream ends.
     if former := request.cookies.get(SESSION_COOKIE):
-        await here.store.end_session(token_hash(former), address=address_of(request))
+        await here.store.agents.end_session(token_hash(former), address=address_of(request))
     token = new_token()
-    await here.store.add_session(
+    await here.store.agents.add_session(
         agent.id,
         token_hash(token),
         datetime.now(UTC) + SESSION,

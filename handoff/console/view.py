@@ -133,22 +133,22 @@ class View:
 
 
 async def read_view(here: Console, conversation_id: int) -> View:
-    now = await here.store.conversation(conversation_id)
-    messages = await here.store.messages(conversation_id, limit=MESSAGES)
+    now = await here.store.conversations.get(conversation_id)
+    messages = await here.store.messages.of(conversation_id, limit=MESSAGES)
     return View(
         conversation=now,
         messages=messages,
-        turns=await here.store.turns(conversation_id),
+        turns=await here.store.turns.of(conversation_id),
         capabilities=here.capabilities.get(now.contact.channel, Capabilities()),
         quotes=await _quotes(here, messages),
         media=await _media(here, messages),
         people=[
             Person(
                 link,
-                await here.store.transcript(link.contact.id, limit=HISTORY),
-                await here.store.conversations_of(link.contact.id),
+                await here.store.messages.transcript(link.contact.id, limit=HISTORY),
+                await here.store.conversations.of_contact(link.contact.id),
             )
-            for link in await here.store.links(now.contact.id)
+            for link in await here.store.contacts.links(now.contact.id)
         ],
         earlier=await _earlier(here, now),
         colleagues=await _colleagues(here) if now.agent is not None else (),
@@ -156,14 +156,14 @@ async def read_view(here: Console, conversation_id: int) -> View:
 
 
 async def _earlier(here: Console, now: Conversation) -> list[Earlier]:
-    found = await here.store.conversations_of(now.contact.id, limit=EARLIER + 1)
+    found = await here.store.conversations.of_contact(now.contact.id, limit=EARLIER + 1)
     others = [one for one in found if one.id != now.id][:EARLIER]
-    said = await here.store.histories([one.id for one in others[:TOLD]], limit=HISTORY) if others else {}
+    said = await here.store.messages.histories([one.id for one in others[:TOLD]], limit=HISTORY) if others else {}
     return [Earlier(one, said.get(one.id, ())) for one in others]
 
 
 async def _colleagues(here: Console) -> list[Colleague]:
-    working = [one for one in await here.store.agents() if one.disabled_at is None]
+    working = [one for one in await here.store.agents.all() if one.disabled_at is None]
     found = [Colleague(one, at_desk(one)) for one in working]
     return sorted(found, key=lambda one: (not one.at_desk, one.agent.name.casefold()))
 
@@ -182,7 +182,7 @@ async def _quotes(here: Console, messages: Iterable[Message]) -> dict[int, Messa
     earlier = set(answers.values()) - shown.keys()
     if earlier:
         # Of another conversation, or too long ago.
-        shown |= await here.store.some_messages(earlier)
+        shown |= await here.store.messages.some(earlier)
     return {message_id: shown[answered] for message_id, answered in answers.items()}
 
 
@@ -190,6 +190,6 @@ async def _media(here: Console, messages: Iterable[Message]) -> dict[str, str]:
     names = {attachment.sha256 for message in messages for attachment in message.attachments if attachment.sha256}
     if not names:
         return {}
-    heads = await here.store.beginnings(names, HEAD)
+    heads = await here.store.files.beginnings(names, HEAD)
     found = {name: playable(head) for name, head in heads.items()}
     return {name: media_type for name, media_type in found.items() if media_type is not None}

@@ -121,9 +121,9 @@ NOTHING_OPEN = Opened()
 async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
     store, assigned = here.store, ConversationState.ASSIGNED
     if tab is Tab.MINE:
-        mine = await store.conversations(assigned, agent_id=agent.id, limit=ROWS)
+        mine = await store.conversations.find(assigned, agent_id=agent.id, limit=ROWS)
         held = {one.id for one in mine}
-        others = [one for one in await store.conversations(assigned, limit=ROWS) if one.id not in held]
+        others = [one for one in await store.conversations.find(assigned, limit=ROWS) if one.id not in held]
         sections = [Section(None, mine), Section("With colleagues", others)]
     else:
         states = {
@@ -131,17 +131,17 @@ async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
             Tab.BOT: ConversationState.BOT,
             Tab.RESOLVED: ConversationState.RESOLVED,
         }
-        sections = [Section(None, await store.conversations(states[tab], limit=ROWS))]
+        sections = [Section(None, await store.conversations.find(states[tab], limit=ROWS))]
     return Listing(
         tab=tab,
         sections=sections,
-        last=await store.last_messages(
+        last=await store.messages.latest(
             (row.id for section in sections for row in section.rows),
             # The last word there was that they wait, or that it is over. What they wrote tells more.
             author=Author.CUSTOMER if tab in (Tab.QUEUE, Tab.RESOLVED) else None,
         ),
-        waiting=await store.count(ConversationState.QUEUED),
-        mine=await store.count(assigned, agent_id=agent.id),
+        waiting=await store.conversations.count(ConversationState.QUEUED),
+        mine=await store.conversations.count(assigned, agent_id=agent.id),
     )
 
 

@@ -70,7 +70,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     """List who works here, and who did."""
 
     async def work(store: Store, _: Staff) -> Any:
-        return await store.staff()
+        return await store.agents.staff()
 
     found = _with_staff(_settings(config), work)
     if as_json:
@@ -205,7 +205,7 @@ def sessions(
 
     async def work(store: Store, staff: Staff) -> Any:
         who = await _find(store, name)
-        return who, await staff.end_sessions(who) if end else await store.sessions(who.id)
+        return who, await staff.end_sessions(who) if end else await store.agents.sessions(who.id)
 
     who, found = _with_staff(_settings(config), work)
     if end:
@@ -247,7 +247,7 @@ async def staffing(settings: Settings, url: str) -> AsyncIterator[tuple[Store, S
     store = Store(create_engine(url), Queue(conninfo(url)))
     desk = Desk(store, wiring.load_answers(settings).phrase_by_locale)
     try:
-        yield store, Staff(store, desk, settings.config.brand.name)
+        yield store, Staff(store.agents, desk, settings.config.brand.name)
     finally:
         await store.close()
 
@@ -271,7 +271,7 @@ def _with_staff(settings: Settings, work: Callable[[Store, Staff], Awaitable[Any
 
 async def _find(store: Store, name: str) -> Agent:
     """Raises ``ValueError`` with the names that come closest."""
-    agents = {agent.name.casefold(): agent for agent in await store.agents()}
+    agents = {agent.name.casefold(): agent for agent in await store.agents.all()}
     wanted = " ".join(name.split()).casefold()
     if wanted in agents:
         return agents[wanted]

@@ -18,7 +18,7 @@ from bot.content.answers import ContentError
 from bot.domain.findings import Finding, Level
 from bot.settings import Settings, SettingsError
 from bot.store.database import START_TIMEOUT, DatabaseError
-from bot.store.vitals import Vitals, look
+from bot.store.status import Vitals, look
 from switchboard import doctor, engine, plugins, start, wiring
 from switchboard.cli.shared import ConfigOption, cli, load_settings, run_until_signal
 from switchboard.doctor import Check, machine, postgres

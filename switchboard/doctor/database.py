@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.findings import Finding, Level
 from bot.store.database import MIN_VERSION
-from bot.store.vitals import Vitals
+from bot.store.status import Vitals
 from switchboard.doctor.words import duration_in_words, size_in_words
 
 DUE_TOO_LONG = 60.0

@@ -17,8 +17,8 @@ from bot.settings import ROOT
 from intents.paths import EnginePaths
 from intents.sidecar import Sidecar
 from intents.training import ensure_model
-from tests.e2e.console_pages import address, agents, app, open_console, sign_in  # noqa: F401
-from tests.e2e.desk import DeskProcess, config_file, with_trained_model
+from tests.support.console_pages import address, agents, app, open_console, sign_in  # noqa: F401
+from tests.support.desk_process import DeskProcess, config_file, with_trained_model
 
 CLOSES_WITHIN = 30.0
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +21,8 @@ from bot.store import Store
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
-from tests.integration.console_desk import PASSWORD, queued
+from tests.support.console import PASSWORD, queued
+from tests.support.serving import served
 
 PICTURES = os.environ.get("SWITCHBOARD_LOOK")
 """A folder: pictures of the pages are put there, for people to look at."""
@@ -37,9 +36,9 @@ Opens = Callable[..., Awaitable[Page]]
 async def agents(store: Store) -> dict[str, Agent]:
     password_hash = await hash_password(PASSWORD)
     return {
-        "Mei": await store.add_agent("Mei", Role.ADMIN, password_hash),
-        "ada": await store.add_agent("ada", Role.AGENT, password_hash, "Ada L."),
-        "admin": await store.add_agent("admin", Role.ADMIN, None),
+        "Mei": await store.agents.add("Mei", Role.ADMIN, password_hash),
+        "ada": await store.agents.add("ada", Role.AGENT, password_hash, "Ada L."),
+        "admin": await store.agents.add("admin", Role.ADMIN, None),
     }
 
 
@@ -48,11 +47,8 @@ async def address(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[str]:
     router = console(
         store, desk, feed, capabilities={"web": Capabilities()}, vendor=ROOT / "node_modules", brand="BitPie"
     )
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(http.application([router], {}), listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/console"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with served(http.application([router], {})) as address:
+        yield f"{address}/console"
 
 
 @pytest.fixture
@@ -143,7 +139,7 @@ async def test_an_agent_is_helped_and_disabled_while_they_work(
     # Out without an act of their own; that streams end at once is tested without a browser.
     await ada.wait_for_url(re.compile(r"/sign-in\?next="))
     await expect(ada.get_by_text("Ask an administrator for a one-time link.")).to_be_visible()
-    assert (await store.conversation(conversation_id)).state is ConversationState.QUEUED
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.QUEUED
     await ada.goto(link)
     await ada.get_by_role("button", name="Sign in").click()
     await expect(ada.get_by_role("alert")).to_contain_text("Ask for a new one")
@@ -189,7 +185,7 @@ async def test_it_all_works_without_javascript(
 async def test_the_first_admin_gives_themselves_a_name(
     store: Store, agents: dict[str, Agent], address: str, chromium: Browser
 ) -> None:
-    await store.add_sign_in(agents["admin"].id, token_hash("once"), datetime.now(UTC) + timedelta(hours=1))
+    await store.agents.add_sign_in(agents["admin"].id, token_hash("once"), datetime.now(UTC) + timedelta(hours=1))
     context = await chromium.new_context(viewport=PHONE)
     page = await context.new_page()
     await page.goto(f"{address}/sign-in/once")
@@ -201,5 +197,5 @@ async def test_the_first_admin_gives_themselves_a_name(
     await page.get_by_label("Name that customers see").fill("Wang")
     await page.get_by_role("button", name="Save name").click()
     await page.wait_for_url(f"{address}/")
-    assert [agent.public_name for agent in await store.agents()][-1] == "Wang"
+    assert [agent.public_name for agent in await store.agents.all()][-1] == "Wang"
     await context.close()

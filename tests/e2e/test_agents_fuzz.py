@@ -10,8 +10,8 @@ from playwright.async_api import Browser
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.e2e.console_pages import queued
 from tests.fuzz.agents import Day
+from tests.support.console_pages import queued
 
 FIRST, MANY = map(int, os.environ.get("SWITCHBOARD_FUZZ_DAYS", "1:1").split(":"))
 ACTS = 50 if MANY == 1 else 150

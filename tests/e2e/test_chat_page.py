@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, 
 from bot.domain.message import Author, Button, Incoming, Message
 from connectors.web.messages import shown
 from connectors.web.visitors import COOKIE, contact_of
-from tests.peers.desk import Site, StandInDesk, message
+from tests.support.stand_in_desk import Site, StandInDesk, message
 
 TOPICS = [Button("Forgot password", "topic:password_reset"), Button("Talk to a person", "human")]
 

@@ -12,7 +12,8 @@ from bot.domain.message import Author, Incoming, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.e2e.console_pages import PHONE, WIDE, Open, delivered, held, latest, opened, queued, said
+from tests.support.console import delivered, said
+from tests.support.console_pages import PHONE, WIDE, Open, held, latest, opened, queued
 
 
 async def middle(of: Locator) -> tuple[float, float]:
@@ -45,9 +46,9 @@ async def test_claim_pressed_twice_does_nothing_else(
         await page.mouse.click(x, y)
         await expect(page.locator(".state")).to_have_text("Resolved")
         await page.wait_for_timeout(100)
-        now = await store.conversation(conversation_id)
+        now = await store.conversations.get(conversation_id)
         assert now.state is ConversationState.RESOLVED
-        assert [m.text for m in await store.messages(conversation_id) if "handed back" in m.text] == []
+        assert [m.text for m in await store.messages.of(conversation_id) if "handed back" in m.text] == []
 
 
 async def test_claim_pressed_twice_by_keyboard_sends_no_draft(store: Store, open_console: Open) -> None:
@@ -69,7 +70,7 @@ async def test_claim_pressed_twice_by_keyboard_sends_no_draft(store: Store, open
         await page.wait_for_timeout(900)
         await page.keyboard.press("Enter")
         await expect(page.locator("li.message.agent")).to_contain_text("not ready")
-        assert (await store.conversation(conversation_id)).state is ConversationState.ASSIGNED
+        assert (await store.conversations.get(conversation_id)).state is ConversationState.ASSIGNED
 
 
 async def test_resolve_asks_and_can_be_undone_and_reopened(
@@ -91,7 +92,7 @@ async def test_resolve_asks_and_can_be_undone_and_reopened(
         await expect(ask.get_by_role("button", name="Cancel")).to_be_focused()
         await page.keyboard.press("Enter")
         await expect(ask).to_have_count(0)
-        assert (await store.conversation(conversation_id)).state is ConversationState.ASSIGNED
+        assert (await store.conversations.get(conversation_id)).state is ConversationState.ASSIGNED
     await resolve.click()
     await ask.get_by_role("button", name="Resolve all the same").click()
     await expect(state).to_have_text("Resolved")
@@ -106,13 +107,13 @@ async def test_resolve_asks_and_can_be_undone_and_reopened(
     await expect(page.get_by_role("button", name="Undo")).to_be_visible()
     await expect(page.get_by_text("Resolved. The customer was told.")).to_be_visible()
     await expect(page.get_by_role("button", name="Undo")).to_have_count(0)
-    assert await store.release_held() == 1
+    assert await store.deliveries.release_held() == 1
     await expect(page.get_by_text("held back until")).to_have_count(0)
-    notices = [one for one in await store.messages(conversation_id) if "marked as resolved" in one.text]
+    notices = [one for one in await store.messages.of(conversation_id) if "marked as resolved" in one.text]
     assert [one.held_until for one in notices] == [None]
     await page.get_by_role("button", name="Reopen").click()
     await expect(state).to_have_text("Yours")
-    assert (await store.conversation(conversation_id)).agent == agents["Mei"]
+    assert (await store.conversations.get(conversation_id)).agent == agents["Mei"]
 
 
 async def test_a_conversation_is_taken_over_passed_on_and_put_back(
@@ -120,7 +121,7 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
 ) -> None:
     conversation_id = await queued(store, "is anybody there?")
     await desk.claim(conversation_id, agents["Ada"])
-    await store.record_presence(agents["Ada"])
+    await store.agents.record_presence(agents["Ada"])
     page = await open_console()
     await page.locator("#tab-mine").click()
     row = page.locator(f"#row-{conversation_id}")
@@ -134,7 +135,7 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
     await why.press_sequentially("she is ")
     # What is being written is not replaced by what customers do meanwhile.
     sender = Sender("Ann", "Anna", "en")
-    await store.record_incoming(Incoming("web", "web", "Ann-2", sender, chat_id="Ann", text="hello?"))
+    await store.incoming.record(Incoming("web", "web", "Ann-2", sender, chat_id="Ann", text="hello?"))
     await expect(page.get_by_role("heading", name="Anna")).to_be_visible()
     await why.press_sequentially("ill")
     await page.get_by_role("button", name="Take it over").click()
@@ -156,7 +157,7 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
     await page.get_by_role("button", name="Back to the queue").click()
     await expect(page.locator(".state")).to_have_text("Waiting")
     await expect(page.locator(".thread").get_by_text("Mei put this back into the queue: shift is over")).to_be_visible()
-    assert (await store.conversation(conversation_id)).state is ConversationState.QUEUED
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.QUEUED
 
 
 async def under(page: Page, place: tuple[float, float]) -> str:
@@ -187,7 +188,7 @@ async def test_delete_is_not_where_it_was_asked_for(
         await page.mouse.click(*place)
         await page.keyboard.press("Enter")
         await page.wait_for_timeout(200)
-    assert [one.deleted_at for one in await store.messages(conversation_id)] == [None] * 6
+    assert [one.deleted_at for one in await store.messages.of(conversation_id)] == [None] * 6
 
 
 async def test_the_next_agent_sees_the_earlier_conversations(
@@ -236,7 +237,7 @@ async def test_only_what_an_agent_does_says_that_they_are_here(store: Store, ope
     await second.keyboard.press("Shift")
     await second.wait_for_timeout(200)
     assert len(told) == 1
-    seen = next(one for one in await store.agents() if one.name == "Mei").seen_at
+    seen = next(one for one in await store.agents.all() if one.name == "Mei").seen_at
     assert seen is not None
 
 
@@ -253,4 +254,4 @@ async def test_the_bot_gets_nothing_back_by_mistake(
     await expect(ask.get_by_role("button", name="Hand back all the same")).to_be_disabled()
     await ask.get_by_role("button", name="Cancel").click()
     assert (await latest(store, conversation_id)).author is not Author.AGENT
-    assert (await store.conversation(conversation_id)).state is ConversationState.ASSIGNED
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.ASSIGNED

@@ -11,19 +11,20 @@ from bot.domain.message import Incoming, Message, Sender, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.e2e.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console import PASSWORD, said
+from tests.support.console_pages import PNG, Open, held, opened, queued
 
 
 async def written(store: Store, conversation_id: int) -> list[tuple[str, Visibility]]:
     """What agents wrote there."""
-    messages: list[Message] = await store.messages(conversation_id)
+    messages: list[Message] = await store.messages.of(conversation_id)
     return [(one.text, one.visibility) for one in messages if one.agent_id is not None]
 
 
 async def renamed(store: Store, name: str, text: str) -> None:
     """Ann calls herself something else, and writes."""
     sender = Sender("Ann", name, "en")
-    await store.record_incoming(Incoming("web", "web", f"Ann-{name}", sender, chat_id="Ann", text=text))
+    await store.incoming.record(Incoming("web", "web", f"Ann-{name}", sender, chat_id="Ann", text=text))
 
 
 async def shown(page: Page, conversation_id: int, tab: str = "mine") -> None:
@@ -227,7 +228,9 @@ async def test_files_belong_to_the_reply_they_were_chosen_for(
     await expect(chosen).to_have_text([re.compile("a.png")])
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator("li.message.agent .picture, li.message.agent .attachment")).to_have_count(1)
-    files = [[file.name for file in one.attachments] for one in await store.messages(conversation_id) if one.agent_id]
+    files = [
+        [file.name for file in one.attachments] for one in await store.messages.of(conversation_id) if one.agent_id
+    ]
     assert files == [[], ["a.png"]]
 
 

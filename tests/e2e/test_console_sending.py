@@ -13,14 +13,15 @@ from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.e2e.console_pages import PASSWORD, PNG, Open, held, opened, queued, said
+from tests.support.console import PASSWORD, said
+from tests.support.console_pages import PNG, Open, held, opened, queued
 
 POSTS = re.compile(r"/messages$")
 
 
 async def words(store: Store, conversation_id: int) -> list[str]:
     """What agents sent, in its order."""
-    return [one.text for one in await store.messages(conversation_id) if one.agent_id is not None]
+    return [one.text for one in await store.messages.of(conversation_id) if one.agent_id is not None]
 
 
 async def box_of(page: Page, conversation_id: int) -> Page:
@@ -121,7 +122,7 @@ async def test_several_are_sent_in_order_over_a_desk_that_comes_and_goes(
     await expect(second.locator("li.message.note").last).to_contain_text("three")
     await expect(second.locator(".outgoing")).to_have_count(0)
     assert await words(store, conversation_id) == ["one", "two", "three"]
-    kinds = [one.visibility for one in await store.messages(conversation_id) if one.agent_id is not None]
+    kinds = [one.visibility for one in await store.messages.of(conversation_id) if one.agent_id is not None]
     assert kinds == [Visibility.PUBLIC, Visibility.PRIVATE, Visibility.PRIVATE]
 
 
@@ -208,7 +209,7 @@ async def test_files_are_not_lost_to_an_ended_session(
     page = await open_console()
     await opened(page, conversation_id)
     await page.locator(".attach input").set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": PNG}])
-    await store.set_password(agents["Mei"].id, await hash_password(PASSWORD))
+    await store.agents.set_password(agents["Mei"].id, await hash_password(PASSWORD))
     await page.get_by_role("button", name="Send").click()
     waiting = page.get_by_role("article", name="Reply, not sent yet")
     await expect(waiting).to_contain_text("Sign in again, and it is sent.")

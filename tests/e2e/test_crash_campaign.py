@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.crash.campaign import Campaign, Plan
+from benchmarks.crash.campaign import Campaign
+from benchmarks.crash.outcome import Plan
 
 
 async def test_nothing_is_lost_doubled_or_out_of_order(model: Path, folders: Path) -> None:

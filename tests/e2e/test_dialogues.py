@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.customers import WebCustomer, words
-from tests.e2e.desk import DeskProcess
+from tests.support.customers import WebCustomer, words
+from tests.support.desk_process import DeskProcess
 
 DIALOGUES: dict[str, list[tuple[str, str]]] = {
     "password, in Chinese": [

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.console import signed_in
-from tests.e2e.desk import DeskProcess, config_file
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.agents import signed_in
+from tests.support.desk_process import DeskProcess, config_file
 
 NewDesk = Callable[..., DeskProcess]
 BURST = 200
@@ -177,7 +177,10 @@ async def answered_in_order(user, asked: list[int]) -> None:
     assert len({message["content"] for message in sees}) == 1
 
 
-@pytest.mark.parametrize("how", ["rest", "gateway", "intents"])
+# The connector's own tests have every such refusal (integration/discord/test_health.py).
+@pytest.mark.parametrize(
+    "how", ["rest", *(pytest.param(how, marks=pytest.mark.long) for how in ("gateway", "intents"))]
+)
 async def test_what_cannot_work_is_said_clearly_and_tried_no_more(
     new_desk: NewDesk, rasa: dict[str, str], how: str
 ) -> None:

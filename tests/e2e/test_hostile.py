@@ -12,7 +12,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from uuid import uuid4
@@ -22,14 +22,15 @@ import psycopg
 import pytest
 
 from bot.runtime import handles
-from tests.e2e.conditions import FAKED_BY, HOUR, SLEEPING_OTHERWISE, Ballast, Clock, on_a_disk_of_its_own
-from tests.e2e.console import AgentBrowser, signed_in
-from tests.e2e.customers import WebCustomer, words
-from tests.e2e.desk import SWITCHBOARD, DeskProcess, config_file
-from tests.e2e.floods import HANDLES, WITH_FEW_HANDLES, events, first_lines, flood, longest_wait
 from tests.peers import engine as unwell
 from tests.peers.engine import Answer, RasaPeer
 from tests.peers.telegram import PeerUser, TelegramPeer
+from tests.support.agents import AgentBrowser, signed_in
+from tests.support.conditions import FAKED_BY, HOUR, SLEEPING_OTHERWISE, Ballast, Clock, on_a_disk_of_its_own
+from tests.support.customers import WebCustomer, words
+from tests.support.desk_process import SWITCHBOARD, DeskProcess, config_file
+from tests.support.floods import HANDLES, WITH_FEW_HANDLES, events, first_lines, flood, longest_wait
+from tests.support.waiting import until
 
 QUESTION = "how do i reset my password"
 ANSWER = "Forgot password"
@@ -69,12 +70,6 @@ async def desk(rasa: RasaPeer, folders: Path) -> AsyncIterator[DeskProcess]:
         yield await desk.start()
     finally:
         await end(desk)
-
-
-async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await holds():
-            await asyncio.sleep(0.1)
 
 
 async def answers_a_newcomer(desk: DeskProcess) -> bool:
@@ -229,7 +224,10 @@ HALF_A_BODY = (
 ) % (b"x" * 43)
 
 
-@pytest.mark.parametrize("said", [HALF_A_HEAD, HALF_A_BODY], ids=["head", "body"])
+# Both in small: unit/test_http_limits.py.
+@pytest.mark.parametrize(
+    "said", [pytest.param(HALF_A_HEAD, id="head"), pytest.param(HALF_A_BODY, id="body", marks=pytest.mark.long)]
+)
 async def test_more_half_open_connections_than_there_are_file_handles_keep_nobody_waiting(
     desk: DeskProcess, well: RasaPeer, mei: AgentBrowser, said: bytes
 ) -> None:

@@ -20,9 +20,10 @@ from connectors.web.visitors import COOKIE, contact_of
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.e2e.test_console_browser import PASSWORD, queued
-from tests.peers.desk import Site, StandInDesk, message
-from tests.peers.wire import Wire
+from tests.support.console import PASSWORD
+from tests.support.console_pages import queued
+from tests.support.stand_in_desk import Site, StandInDesk, message
+from tests.support.wire import Wire
 
 CONSOLE, CHAT = "console", "chat"
 TABS = 7
@@ -89,7 +90,7 @@ class Place:
 @pytest.fixture
 async def place(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Place]:
     for name in ("Mei", "Ada"):
-        await store.add_agent(name, Role.AGENT, await hash_password(PASSWORD))
+        await store.agents.add(name, Role.AGENT, await hash_password(PASSWORD))
     chat = StandInDesk()
     connector = Site(chat).connector
     router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.desk import SWITCHBOARD, DeskProcess
+from tests.support.agents import PASSWORD, switchboard
+from tests.support.desk_process import DeskProcess
 
-PASSWORD = "a long enough password"
 PICTURES = os.environ.get("SWITCHBOARD_PICTURES")
 """A folder: the pictures of the README are taken there on the way."""
 
@@ -37,20 +37,6 @@ async def opens(chromium: Browser) -> AsyncIterator[Opens]:
     yield open_page
     for context in contexts:
         await context.close()
-
-
-async def switchboard(desk: DeskProcess, *arguments: str, stdin: str = "") -> tuple[int, str]:
-    """Runs a command beside the running desk; its exit status and what it said."""
-    process = await asyncio.create_subprocess_exec(
-        SWITCHBOARD,
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=desk.variables,
-    )
-    output, _ = await process.communicate(stdin.encode())
-    return process.returncode, output.decode()
 
 
 async def says(page: Page, text: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.desk import DeskProcess, config_file
-from tests.e2e.test_takeover import PASSWORD, switchboard
 from tests.peers.telegram import PeerUser, TelegramPeer
+from tests.support.agents import PASSWORD, switchboard
+from tests.support.desk_process import DeskProcess, config_file
 
 
 @pytest.fixture(scope="module")

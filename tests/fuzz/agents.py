@@ -22,6 +22,7 @@ from bot.domain.message import Incoming, Sender, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
+from tests.fuzz.console_scripts import ALL, BOX, HAS_ROW, ON_ITS_WAY, PRESS, ROW, SEND, SHOWN, TAKE_OVER, TOGGLE
 
 PASSWORD = "correct horse"
 PATIENCE = 20.0
@@ -161,21 +162,21 @@ class Day:
     async def _open(self, tab: Tab) -> None:
         await self._sign_in(tab)
         number = self._random.choice(list(self._customers))
-        if self._random.random() < 0.7 and await tab.page.evaluate(_HAS_ROW, number):
+        if self._random.random() < 0.7 and await tab.page.evaluate(HAS_ROW, number):
             # Beside the list, without a new page.
-            await tab.page.evaluate(_ROW, number)
+            await tab.page.evaluate(ROW, number)
             await self._until_shown(tab, number)
         else:
             await tab.page.goto(f"{self._address}/conversations/{number}?tab=mine")
         await self._sign_in(tab)
-        shown = await tab.page.evaluate(_SHOWN)
+        shown = await tab.page.evaluate(SHOWN)
         tab.conversation = int(shown) if shown else None
         await self._look(tab)
 
     async def _until_shown(self, tab: Tab, number: int) -> None:
         with contextlib.suppress(TimeoutError, BrowserError):
             async with asyncio.timeout(2):
-                while await tab.page.evaluate(_SHOWN) != str(number):
+                while await tab.page.evaluate(SHOWN) != str(number):
                     await asyncio.sleep(0.05)
 
     async def _look(self, tab: Tab) -> None:
@@ -186,14 +187,14 @@ class Day:
     async def _box(self, tab: Tab) -> dict[str, str] | None:
         """The box of the conversation that is open."""
         with contextlib.suppress(BrowserError):
-            box: dict[str, str] | None = await tab.page.evaluate(_BOX)
+            box: dict[str, str] | None = await tab.page.evaluate(BOX)
             if box is not None and box["conversation"] == str(tab.conversation):
                 return box
         return None
 
     async def _type(self, tab: Tab) -> None:
         # Behind a question that is still open nobody can write.
-        await tab.page.evaluate(_PRESS, "Cancel")
+        await tab.page.evaluate(PRESS, "Cancel")
         if tab.conversation is None or (box := await self._box(tab)) is None:
             return
         if tab.believed != box["mode"]:
@@ -209,17 +210,17 @@ class Day:
         if await self._box(tab) is None or tab.believed is None:
             return
         wanted = "note" if tab.believed == "reply" else "reply"
-        await tab.page.evaluate(_TOGGLE, wanted)
+        await tab.page.evaluate(TOGGLE, wanted)
         await self._own_act(tab)
 
     async def _enter(self, tab: Tab) -> None:
         await self._send(tab, lambda: tab.page.get_by_role("textbox", name="Message").press("Enter"))
 
     async def _press_send(self, tab: Tab) -> None:
-        await self._send(tab, lambda: tab.page.evaluate(_SEND))
+        await self._send(tab, lambda: tab.page.evaluate(SEND))
 
     async def _send(self, tab: Tab, send: Callable[[], Awaitable[object]]) -> None:
-        await tab.page.evaluate(_PRESS, "Cancel")
+        await tab.page.evaluate(PRESS, "Cancel")
         before = await self._box(tab)
         if before is None or tab.believed is None:
             return
@@ -243,7 +244,7 @@ class Day:
             await tab.page.go_back()
         await self._sign_in(tab)
         await asyncio.sleep(0.2)
-        shown = await tab.page.evaluate(_SHOWN)
+        shown = await tab.page.evaluate(SHOWN)
         tab.conversation = int(shown) if shown else None
         await self._look(tab)
 
@@ -251,18 +252,18 @@ class Day:
         """Presses a button that can be pressed now, and mostly says yes where the page asks back."""
 
         async def press(tab: Tab) -> None:
-            await tab.page.evaluate(_PRESS, name)
+            await tab.page.evaluate(PRESS, name)
             await asyncio.sleep(0.3)
             if asked and self._random.random() < 0.7:
                 await asyncio.sleep(1)  # until it can be pressed
-                await tab.page.evaluate(_PRESS, asked)
+                await tab.page.evaluate(PRESS, asked)
                 await asyncio.sleep(0.3)
             await self._own_act(tab)
 
         return press
 
     async def _take_over(self, tab: Tab) -> None:
-        await tab.page.evaluate(_TAKE_OVER)
+        await tab.page.evaluate(TAKE_OVER)
         await asyncio.sleep(0.3)
         await self._own_act(tab)
 
@@ -274,11 +275,11 @@ class Day:
         place = await button.first.bounding_box()
         if place is None:
             return
-        before = await self._store.conversation(tab.conversation)
+        before = await self._store.conversations.get(tab.conversation)
         for _ in range(2):
             await tab.page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
             await asyncio.sleep(self._random.uniform(0.15, 0.7))
-        now = await self._store.conversation(tab.conversation)
+        now = await self._store.conversations.get(tab.conversation)
         if before.state is ConversationState.QUEUED and now.state is ConversationState.RESOLVED:
             self._defect(f"Claim pressed twice resolved {tab.conversation}")
         await self._own_act(tab)
@@ -300,7 +301,7 @@ class Day:
     # --- what happens meanwhile --------------------------------------------------------------------
 
     async def _session_ends(self, _: Tab) -> None:
-        await self._store.set_password(self._mei.id, await _hashed())
+        await self._store.agents.set_password(self._mei.id, await _hashed())
 
     async def _line_fails(self, _: Tab) -> None:
         faults = ("slow", "answer lost", "request lost", "unavailable")
@@ -317,7 +318,7 @@ class Day:
         self._said += 1
         sender = Sender(customer, name or customer, "en")
         number = f"{customer}-later-{self._said}"
-        await self._store.record_incoming(Incoming("web", "web", number, sender, chat_id=customer, text="and now?"))
+        await self._store.incoming.record(Incoming("web", "web", number, sender, chat_id=customer, text="and now?"))
 
     def _colleague(self, act: Callable[[int], Awaitable[object]]) -> Callable[[Tab], Awaitable[None]]:
         async def by_ada(_: Tab) -> None:
@@ -344,7 +345,7 @@ class Day:
             await self._sign_in(tab)
         shown = {number: await self._shown(self._tabs[0], number) for number in self._customers}
         for number in self._customers:
-            written = [one for one in await self._store.messages(number, limit=5000) if one.agent_id == self._mei.id]
+            written = [one for one in await self._store.messages.of(number, limit=5000) if one.agent_id == self._mei.id]
             for token, word in self._words.items():
                 if word.conversation != number:
                     continue
@@ -357,11 +358,11 @@ class Day:
         await self._sign_in(tab)
         try:
             async with asyncio.timeout(PATIENCE):
-                while await tab.page.evaluate(_ON_ITS_WAY):
+                while await tab.page.evaluate(ON_ITS_WAY):
                     await asyncio.sleep(0.2)
         except TimeoutError:
             self._defect(f"something of {number} is on its way for ever")
-        return str(await tab.page.evaluate(_ALL))
+        return str(await tab.page.evaluate(ALL))
 
     def _account(self, token: str, word: Word, found: list[Visibility], shown: str) -> None:
         what = f"{token} of {word.conversation}, sent as {word.sent_as}"
@@ -383,32 +384,3 @@ async def _hashed() -> str:
     from handoff.passwords import hash_password
 
     return await hash_password(PASSWORD)
-
-
-_BOX = """() => {
-  const form = document.querySelector('form.composer');
-  if (!form) return null;
-  const mode = form.querySelector('input[name=mode]:checked');
-  return {
-    conversation: form.action.match(/conversations\\/(\\d+)/)[1],
-    mode: mode ? mode.value : '',
-    words: form.querySelector('textarea').value,
-  };
-}"""
-_TOGGLE = """(wanted) => document.querySelector(`form.composer input[name=mode][value=${wanted}]`)?.click()"""
-_SEND = """() => [...document.querySelectorAll('form.composer button')].find((one) => one.matches('.send'))?.click()"""
-_SHOWN = """() => document.querySelector('form.composer')?.action.match(/conversations\\/(\\d+)/)[1]"""
-_PRESS = """(name) => [...document.querySelectorAll('button')]
-  .find((one) => one.textContent.trim() === name && !one.disabled && one.checkVisibility())?.click()"""
-_ON_ITS_WAY = """() => document.querySelector(
-  ['sending', 'waiting', 'sent', 'signed-out'].map((state) => `.outgoing[data-state=${state}]`).join()) !== null"""
-_TAKE_OVER = """() => {
-  const form = document.querySelector('form.act-take-over');
-  if (!form) return;
-  form.querySelector('textarea').value = 'mine again';
-  form.requestSubmit();
-}"""
-_ALL = """() => [document.body, ...document.querySelectorAll('textarea')]
-  .map((one) => one.value ?? one.innerText).join(' ')"""
-_ROW = """(number) => document.querySelector(`a.row[href*="/conversations/${number}?"]`)?.click() ?? false"""
-_HAS_ROW = """(number) => document.querySelector(`a.row[href*="/conversations/${number}?"]`) !== null"""

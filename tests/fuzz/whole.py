@@ -34,13 +34,12 @@ from connectors.terminal import socket_path
 from handoff import passwords
 from handoff.console.context import SESSION_COOKIE
 from switchboard import plugins, wiring
-from tests.fuzz.desks import FIRST_PERSON, PATIENCE, logs_watched
+from tests.fuzz.fuzzed import FIRST_PERSON, PATIENCE, logs_watched
 from tests.fuzz.hostile import WORDS, as_sent, of
 from tests.fuzz.web import SESSION, VISITOR, Request
 from tests.peers.discord import DiscordPeer
-from tests.peers.discord.world import Channel, Message
-from tests.peers.telegram import TelegramPeer
-from tests.peers.telegram import _Chat as Chat
+from tests.peers.discord.entities import Channel, Message
+from tests.peers.telegram import Chat, TelegramPeer
 
 ANSWERED_WITHIN = 30.0
 """Seconds, of which other customers' updates take the most."""
@@ -85,7 +84,7 @@ class WholeDesk:
             self.logs = stack.enter_context(logs_watched())
             await stack.enter_async_context(desk.running(listening, lambda: True, _at_once))
             self.desk = desk
-            self.agent = await desk.store.add_agent("Mei", Role.ADMIN, None)
+            self.agent = await desk.store.agents.add("Mei", Role.ADMIN, None)
             await self.discord.connected()
             yield
 
@@ -145,7 +144,7 @@ class WholeDesk:
         token = of(person, SESSION).decode()
         until = datetime.now(UTC) + timedelta(hours=1)
         with contextlib.suppress(IntegrityError):  # it is there already
-            await self.desk.store.add_session(self.agent.id, passwords.token_hash(token), until)
+            await self.desk.store.agents.add_session(self.agent.id, passwords.token_hash(token), until)
         return token
 
     async def converse(self) -> None:
@@ -156,7 +155,7 @@ class WholeDesk:
             account = self.desk.connectors[channel].account
             sender = Sender(str(number), f"Ann {WORDS}", "en")
             for at in range(3):
-                await self.desk.store.record_incoming(
+                await self.desk.store.incoming.record(
                     Incoming(channel, account, str(at), sender, str(number + 1), WORDS)
                 )
 

@@ -127,41 +127,43 @@ class Stage:
 
     async def _play(self, scene: Scene) -> list[object]:
         told: list[object] = [await self._seen()]
-        receipt = await self.store.record_incoming(scene.message, REOPENING)
+        receipt = await self.store.incoming.record(scene.message, REOPENING)
         told += ["recorded", receipt.duplicate, receipt.message_id is None, await self._seen()]
         turn = await self.sql("SELECT message_id FROM turn WHERE NOT done ORDER BY message_id DESC LIMIT 1")
         if turn:
             told += await self._turn(scene, turn[0]["message_id"])
             told += await self._deliveries(scene)
-        again = await self.store.record_incoming(scene.message, REOPENING)
+        again = await self.store.incoming.record(scene.message, REOPENING)
         return [*told, "again", again.duplicate, await self._seen()]
 
     # --- what was before ------------------------------------------------------------------------------
 
     async def prepare(self, before: str) -> None:
-        mei = await self.store.add_agent("Mei", Role.AGENT, None)
+        mei = await self.store.agents.add("Mei", Role.AGENT, None)
         self.mei = mei.id
         if before == "new":
             return
-        await self.store.record_presence(replace(mei, seen_at=None))
+        await self.store.agents.record_presence(replace(mei, seen_at=None))
         first = Incoming("web", "web", "m1", Sender("7", "Ann", "en"), "7", text="fees", mark="m1")
-        receipt = await self.store.record_incoming(first, REOPENING)
+        receipt = await self.store.incoming.record(first, REOPENING)
         assert receipt.message_id is not None
         assert receipt.conversation_id is not None
-        taken = await self.store.begin_turn(receipt.message_id)
+        taken = await self.store.turns.begin(receipt.message_id)
         assert taken is not None
         if before in ("bot", "resolved: by bot"):
-            await self.store.finish_turn(taken, Decision(Action.ANSWER, "fees"), [Reply("Few.")], language="en")
+            await self.store.turns.finish(taken, Decision(Action.ANSWER, "fees"), [Reply("Few.")], language="en")
         elif before == "asked back":
             asks = Decision(Action.ASK_BACK, offers=("fees", "cards"), understood=False)
-            await self.store.finish_turn(taken, asks, [Reply("Which?")], language="en")
+            await self.store.turns.finish(taken, asks, [Reply("Which?")], language="en")
         else:
             asked = Decision(Action.ESCALATE, "cards", reason=EscalationReason.ASKED)
-            await self.store.finish_turn(taken, asked, [Reply("place {position}")], language="en")
+            await self.store.turns.finish(taken, asked, [Reply("place {position}")], language="en")
         if before in ("assigned", "snoozed", "long") or before.startswith("resolved"):
-            await self.store.claim(receipt.conversation_id, mei.id, {"": "here"})
+            await self.store.conversations.claim(receipt.conversation_id, mei.id, {"": "here"})
         if before == "snoozed":
-            await self.store.snooze(receipt.conversation_id, mei.id, datetime.now(UTC) + timedelta(hours=1))
+            await self.store.conversations.snooze(
+                receipt.conversation_id, mei.id, datetime.now(UTC) + timedelta(hours=1)
+            )
         await self.sql("DELETE FROM procrastinate_jobs")
         await self.sql(
             "UPDATE delivery SET state = 'sent', external_ids = jsonb_build_array('d' || message_id), placed = 1,"
@@ -184,7 +186,7 @@ class Stage:
     # --- turn and delivery ----------------------------------------------------------------------------
 
     async def _turn(self, scene: Scene, message_id: int) -> list[object]:
-        taken = self.births.known.get((TURN, message_id)) or await self.store.begin_turn(message_id)
+        taken = self.births.known.get((TURN, message_id)) or await self.store.turns.begin(message_id)
         assert isinstance(taken, TurnInput)
         told: list[object] = ["turn", await self._alike(taken)]
         if scene.under_way:
@@ -195,9 +197,9 @@ class Stage:
         await self._happens(scene.meanwhile, taken)
         claim = await self.job(TURN, message_id) if scene.claimed else None
         if taken.conversation.state is ConversationState.ASSIGNED:
-            await self.store.skip_turn(taken)
+            await self.store.turns.skip(taken)
         else:
-            end = await self.store.finish_turn(
+            end = await self.store.turns.finish(
                 taken,
                 scene.decision,
                 scene.replies,
@@ -215,9 +217,9 @@ class Stage:
     async def _happens(self, meanwhile: str, taken: TurnInput) -> None:
         open_ = taken.conversation.state in (ConversationState.BOT, ConversationState.QUEUED)
         if meanwhile == "claimed" and open_:
-            await self.store.claim(taken.conversation.id, self.mei, {"": "here"})
+            await self.store.conversations.claim(taken.conversation.id, self.mei, {"": "here"})
         elif meanwhile == "turned":
-            await self.store.skip_turn(taken)
+            await self.store.turns.skip(taken)
         elif meanwhile == "handed back" and open_:
             # As the bot has it again, and not as it was.
             await self.sql("UPDATE conversation SET generation = generation + 2 WHERE id = %s", taken.conversation.id)
@@ -227,7 +229,7 @@ class Stage:
         begun: list[DeliveryInput] = []
         for row in waiting:
             known = self.births.known.get((DELIVER, row["message_id"]))
-            one = known or await self.store.begin_delivery(row["message_id"])
+            one = known or await self.store.deliveries.begin(row["message_id"])
             assert isinstance(one, DeliveryInput)
             begun.append(one)
         told: list[object] = ["begun", [await self._alike(one) for one in begun], await self._seen()]
@@ -239,19 +241,19 @@ class Stage:
 
     async def _sends(self, end: str, begun: DeliveryInput, claim: Claim | None) -> None:
         if end == "in two parts":
-            await self.store.record_part(begun, 0, "p0")
-            return await self.store.record_sent(begun, 1, "p1", claim)
+            await self.store.deliveries.record_part(begun, 0, "p0")
+            return await self.store.deliveries.record_sent(begun, 1, "p1", claim)
         if end == "changed":
             await self.sql("UPDATE delivery SET version = version + 1")
         elif end == "deleted":
             await self.sql("UPDATE message SET deleted_at = now() WHERE author <> 'customer'")
         if end == "nothing to send":
-            return await self.store.record_sent(begun)
+            return await self.store.deliveries.record_sent(begun)
         if end == "edited":
-            return await self.store.record_sent(begun, 0, None, claim)
+            return await self.store.deliveries.record_sent(begun, 0, None, claim)
         if end == "twice":
-            await self.store.record_part(begun, 0, "p0")
-        return await self.store.record_sent(begun, 0, "p0", claim)
+            await self.store.deliveries.record_part(begun, 0, "p0")
+        return await self.store.deliveries.record_sent(begun, 0, "p0", claim)
 
     async def job(self, task: str, message_id: int) -> Job:
         (row,) = await self.sql(

@@ -18,18 +18,18 @@ from bot.store.database import conninfo
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password
-from tests.integration.console_desk import CAPABILITIES, PASSWORD, Browser
-from tests.integration.lifecycle import Sql
+from tests.support.console import CAPABILITIES, PASSWORD, Browser
+from tests.support.lifecycle import Sql
 
 
 @pytest.fixture
 async def mei(store: Store) -> Agent:
-    return await store.add_agent("Mei", Role.ADMIN, await hash_password(PASSWORD))
+    return await store.agents.add("Mei", Role.ADMIN, await hash_password(PASSWORD))
 
 
 @pytest.fixture
 async def ada(store: Store) -> Agent:
-    return await store.add_agent("Ada", Role.AGENT, await hash_password(PASSWORD))
+    return await store.agents.add("Ada", Role.AGENT, await hash_password(PASSWORD))
 
 
 @pytest.fixture

@@ -40,15 +40,15 @@ def photo(reference: str = "cat") -> Attachment:
 
 async def sent(store: Store, *attachments: Attachment, id: str = "1") -> int:
     incoming = Incoming("test", "bot", id, Sender("7"), "chat-7", "look", attachments=attachments)
-    receipt = await store.record_incoming(incoming)
+    receipt = await store.incoming.record(incoming)
     assert receipt.message_id is not None
     return receipt.message_id
 
 
 async def stored(store: Store, message_id: int) -> Sequence[Attachment]:
-    contact = await store.contact("test", "bot", "7")
+    contact = await store.contacts.get("test", "bot", "7")
     assert contact is not None
-    messages: list[Message] = await store.transcript(contact.id)
+    messages: list[Message] = await store.messages.transcript(contact.id)
     return next(m.attachments for m in messages if m.id == message_id)
 
 
@@ -61,27 +61,27 @@ async def jobs(url: str) -> list[tuple[str, str]]:
 async def test_what_came_is_fetched_and_kept(store: Store) -> None:
     platform = Platform(cat=b"meow", dog=b"woof")
     message_id = await sent(store, photo("cat"), photo("dog"))
-    await Attachments(store, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
     assert platform.asked == [("cat", "chat-7", "1", MAX_BYTES), ("dog", "chat-7", "1", MAX_BYTES)]
     cat, dog = await stored(store, message_id)
     assert (cat.sha256, cat.size, cat.problem, cat.name) == (sha256(b"meow").hexdigest(), 4, "", "cat.png")
-    assert [await store.file(part.sha256) for part in (cat, dog)] == [b"meow", b"woof"]
-    assert await store.attached(message_id, 1) == dog
+    assert [await store.files.get(part.sha256) for part in (cat, dog)] == [b"meow", b"woof"]
+    assert await store.files.attached(message_id, 1) == dog
     for index in (-1, 2):
         with pytest.raises(NotFound, match=f"no attachment {index}"):
-            await store.attached(message_id, index)
+            await store.files.attached(message_id, index)
     with pytest.raises(NotFound, match="no file 00"):
-        await store.file("00")
+        await store.files.get("00")
     # Done is done.
-    await Attachments(store, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
     assert len(platform.asked) == 2
 
 
 async def test_the_same_content_is_kept_once(store: Store, database_url: str) -> None:
-    fetching = Attachments(store, {"test": Platform(a=b"same", b=b"same")})
+    fetching = Attachments(store.files, {"test": Platform(a=b"same", b=b"same")})
     messages = [await sent(store, photo(name), id=name) for name in ("a", "b")]
     await asyncio.gather(*(fetching.fetch(message_id, Claim()) for message_id in messages))
-    assert len({await store.add_file(b"same") for _ in range(3)}) == 1
+    assert len({await store.files.add(b"same") for _ in range(3)}) == 1
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         assert await (await connection.execute("SELECT count(*) FROM file")).fetchone() == (1,)
 
@@ -89,12 +89,12 @@ async def test_the_same_content_is_kept_once(store: Store, database_url: str) ->
 async def test_only_messages_with_attachments_are_looked_at(store: Store, database_url: str) -> None:
     without, with_one = await sent(store, id="1"), await sent(store, photo(), id="2")
     assert [job for job in await jobs(database_url) if job[0] == "fetch"] == [("fetch", str(with_one))]
-    assert await store.begin_fetch(without) is None
+    assert await store.files.begin_fetch(without) is None
 
 
 async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store: Store) -> None:
     platform = Platform(cat=b"meow", dog=TemporaryError("502"))
-    fetching = Attachments(store, {"test": platform})
+    fetching = Attachments(store.files, {"test": platform})
     message_id = await sent(store, photo("cat"), photo("dog"))
     pauses = []
     for attempts in (0, 1, 2, 3, 20):
@@ -114,10 +114,10 @@ async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store:
 async def test_what_is_gone_is_said_to_be(store: Store) -> None:
     platform = Platform(cat=PermanentError("the file has more than 25 MB"), dog=b"woof")
     message_id = await sent(store, photo("cat"), photo("dog"))
-    await Attachments(store, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
     cat, dog = await stored(store, message_id)
     assert (cat.problem, cat.sha256, dog.problem) == ("the file has more than 25 MB", "", "")
-    await Attachments(store, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
     assert len(platform.asked) == 2
 
 
@@ -132,10 +132,10 @@ async def test_what_cannot_be_had_for_a_day_is_given_up(
 
     message_id = await sent(store, photo())
     with pytest.raises(TryAgain):
-        await Attachments(store, {"test": Hangs()}).fetch(message_id, Claim())
+        await Attachments(store.files, {"test": Hangs()}).fetch(message_id, Claim())
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute("UPDATE message SET created_at = now() - interval '21 hours'")
-    await Attachments(store, {"test": Hangs()}).fetch(message_id, Claim(9))
+    await Attachments(store.files, {"test": Hangs()}).fetch(message_id, Claim(9))
     (cat,) = await stored(store, message_id)
     assert cat.problem == "given up after 20:00:00: the platform did not answer in time"
 
@@ -145,13 +145,13 @@ async def test_a_late_file_that_can_be_had_is_kept(store: Store, database_url: s
     message_id = await sent(store, photo())
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute("UPDATE message SET created_at = now() - interval '30 hours'")
-    await Attachments(store, {"test": Platform(cat=b"meow")}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": Platform(cat=b"meow")}).fetch(message_id, Claim())
     assert (await stored(store, message_id))[0].sha256
 
 
 async def test_a_channel_that_fetches_nothing_leaves_them_as_they_are(store: Store) -> None:
     message_id = await sent(store, photo())
-    await Attachments(store, {}).fetch(message_id, Claim())
+    await Attachments(store.files, {}).fetch(message_id, Claim())
     assert await stored(store, message_id) == (photo(),)
 
 
@@ -160,7 +160,7 @@ async def test_what_is_all_said_is_not_fetched(store: Store, kind: str) -> None:
     platform = Platform(cat=b"meow")
     said = Attachment(kind, "52.5,13.4")
     message_id = await sent(store, said, photo())
-    await Attachments(store, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
     assert [asked[0] for asked in platform.asked] == ["cat"]
     first, second = await stored(store, message_id)
     assert first == said
@@ -177,7 +177,7 @@ async def test_what_was_fetched_is_not_put_on_other_attachments(store: Store, da
                 await connection.execute("UPDATE message SET attachments = attachments || attachments")
             return await super().fetch(attachment, chat_id, external_id, limit)
 
-    await Attachments(store, {"test": Meanwhile(cat=b"meow")}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": Meanwhile(cat=b"meow")}).fetch(message_id, Claim())
     assert await stored(store, message_id) == (photo("cat"), photo("cat"))
 
 
@@ -187,7 +187,7 @@ async def test_the_queue_fetches_until_it_has_it(store: Store, queue: Queue, mon
 
     async def no_turn(_message_id: int, _attempts: int) -> None: ...
 
-    queue.serve(turn=no_turn, deliver=no_turn, fetch=Attachments(store, {"test": platform}).fetch)
+    queue.serve(turn=no_turn, deliver=no_turn, fetch=Attachments(store.files, {"test": platform}).fetch)
     working = asyncio.create_task(queue.run())
     try:
         message_id = await sent(store, photo())

@@ -24,7 +24,7 @@ from bot.store.database import conninfo, create_engine
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash, verify_password
 from switchboard.cli import cli
-from tests.integration.console_desk import PASSWORD, queued
+from tests.support.console import PASSWORD, queued
 
 Run = Callable[..., Result]
 
@@ -122,7 +122,7 @@ def test_from_adding_to_enabling(run: Run, database_url: str, tmp_path: Path) ->
     assert (one["name"], one["role"], one["public_name"], one["disabled_at"] is None) == ("li", "admin", None, False)
     assert run("enable", "li").exit_code == 0
     assert [one["disabled_at"] for one in listed(run)] == [None, None]
-    known = at_the_desk(database_url, lambda store: store.password_of("li"))
+    known = at_the_desk(database_url, lambda store: store.agents.password_of("li"))
     assert asyncio.run(verify_password(known[1], "tidal copper lamp"))
     log = [json.loads(line) for line in (tmp_path / "var" / "log" / "agents.log").read_text().splitlines()]
     said = [(line["action"], line["name"], line["by_name"]) for line in log if "by_name" in line]
@@ -136,7 +136,7 @@ def test_a_link_signs_in_once_at_the_configured_address(run: Run, database_url: 
     links = [run("link", "mei").stdout.strip() for _ in range(2)]
     assert all(link.startswith("http://127.0.0.1:8123/console/sign-in/") for link in links)
     hashes = [token_of(link) for link in links]
-    redeemed = [at_the_desk(database_url, lambda store, one=one: store.redeem_sign_in(one)) for one in hashes]
+    redeemed = [at_the_desk(database_url, lambda store, one=one: store.agents.redeem_sign_in(one)) for one in hashes]
     assert [agent is not None for agent in redeemed] == [False, True]
     run("add", "Ada", "--role", "admin", "--link")
     run("disable", "Mei")
@@ -149,7 +149,7 @@ def token_of(link: str) -> str:
 
 def test_disabling_puts_chats_back_and_tells_the_customers(run: Run, database_url: str) -> None:
     async def held(store: Store) -> int:
-        mei = await store.add_agent("Mei", Role.AGENT, await hash_password(PASSWORD))
+        mei = await store.agents.add("Mei", Role.AGENT, await hash_password(PASSWORD))
         conversation_id = await queued(store)
         await Desk(store, lambda key, **_: {"": key}).claim(conversation_id, mei)
         return conversation_id
@@ -158,8 +158,8 @@ def test_disabling_puts_chats_back_and_tells_the_customers(run: Run, database_ur
     assert "1 conversation is back in the queue." in run("disable", "Mei").stderr
 
     async def now(store: Store) -> tuple[ConversationState, str]:
-        last = [one for one in await store.messages(conversation_id) if one.author is Author.SYSTEM and one.delivery]
-        return (await store.conversation(conversation_id)).state, last[-1].text
+        last = [one for one in await store.messages.of(conversation_id) if one.author is Author.SYSTEM and one.delivery]
+        return (await store.conversations.get(conversation_id)).state, last[-1].text
 
     state, told = at_the_desk(database_url, now)
     assert state is ConversationState.QUEUED
@@ -171,9 +171,11 @@ def test_where_somebody_is_signed_in(run: Run, database_url: str) -> None:
     assert "Mei is signed in nowhere." in run("sessions", "Mei").stderr
 
     async def sign_in(store: Store) -> None:
-        (mei,) = await store.agents()
+        (mei,) = await store.agents.all()
         soon = datetime.now(UTC) + timedelta(hours=1)
-        await store.add_session(mei.id, "a", soon, by_link=True, address="10.0.0.7", browser="Firefox on Windows")
+        await store.agents.add_session(
+            mei.id, "a", soon, by_link=True, address="10.0.0.7", browser="Firefox on Windows"
+        )
 
     at_the_desk(database_url, sign_in)
     assert words(run("sessions", "Mei").stdout.splitlines()[3]) == "Firefox on Windows 10.0.0.7 0 min ago link"

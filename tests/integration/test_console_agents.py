@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,8 @@ from handoff.console import agents as pages
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash
-from tests.integration.console_desk import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in
+from tests.support.console import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in
+from tests.support.serving import served
 
 NEW = "tidal copper lamp"
 FIREFOX = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -51,7 +51,7 @@ def link_in(page: str) -> str:
 
 async def test_no_route_is_for_an_agent_or_a_stranger(browser: Browser, store: Store, mei: Agent, ada: Agent) -> None:
     stranger, client = browser(), await sign_in(browser(), "Ada")
-    before = await store.agents(), await store.sessions(ada.id)
+    before = await store.agents.all(), await store.agents.sessions(ada.id)
     for method, path in routes():
         form = {"name": "Eve", "public_name": "Eve", "role": "admin"} if method == "POST" else None
         answer = await stranger.request(method, f"/console{path}", data=form)
@@ -61,7 +61,7 @@ async def test_no_route_is_for_an_agent_or_a_stranger(browser: Browser, store: S
             answer = await client.request(method, f"/console{path}", data=form, headers=headers)
             assert answer.status_code == 403, path
             assert "Only admins may manage agents. Ask one of them." in answer.text
-    after = await store.agents(), await store.sessions(ada.id)
+    after = await store.agents.all(), await store.agents.sessions(ada.id)
     assert [replace(agent, seen_at=None) for agent in after[0]] == before[0]
     assert after[1] == before[1]
 
@@ -72,13 +72,13 @@ async def test_there_are_as_many_routes_as_are_walked() -> None:
 
 async def test_another_site_cannot_do_it(browser: Browser, store: Store, mei: Agent, ada: Agent) -> None:
     client = await sign_in(browser())
-    before = await store.staff()
+    before = await store.agents.staff()
     for path in (path for method, path in routes() if method == "POST"):
         answer = await client.post(
             f"/console{path}", data={"name": "Eve", "role": "admin"}, headers={"Sec-Fetch-Site": "cross-site"}
         )
         assert answer.status_code == 403, path
-    assert await store.staff() == before
+    assert await store.agents.staff() == before
 
 
 async def test_only_admins_are_led_there(browser: Browser, mei: Agent, ada: Agent) -> None:
@@ -93,15 +93,15 @@ async def test_an_admin_who_was_demoted_a_moment_ago_does_nothing(
     browser: Browser, store: Store, mei: Agent, ada: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the look at the session and the act."""
-    await store.add_agent("Root", Role.ADMIN, None)
+    await store.agents.add("Root", Role.ADMIN, None)
     client = await sign_in(browser())
-    colleague = store.colleague
+    colleague = store.agents.colleague
 
     async def demoted(agent_id: int) -> object:
-        await store.set_role(mei.id, Role.AGENT)
+        await store.agents.set_role(mei.id, Role.AGENT)
         return await colleague(agent_id)
 
-    monkeypatch.setattr(store, "colleague", demoted)
+    monkeypatch.setattr(store.agents, "colleague", demoted)
     answer = await client.post(f"/console/agents/{ada.id}/disable")
     assert answer.status_code == 403
     assert (await colleague(ada.id)).agent.disabled_at is None
@@ -121,8 +121,8 @@ async def test_nobody_of_that_number(browser: Browser, mei: Agent) -> None:
 async def test_the_list_shows_everybody(browser: Browser, store: Store, desk: Desk, mei: Agent, ada: Agent) -> None:
     await desk.claim(await queued(store), ada)
     await sign_in(browser(), "Ada")
-    zoe = await store.add_agent("admin", Role.ADMIN, None)
-    await store.disable(zoe.id, {"": "x"})
+    zoe = await store.agents.add("admin", Role.ADMIN, None)
+    await store.agents.disable(zoe.id, {"": "x"})
     page = (await (await sign_in(browser())).get("/console/agents")).text
     rows = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in re.findall(r"(?s)<tr[ >].*?</tr>", page)[1:]]
     assert rows == [
@@ -137,7 +137,7 @@ async def test_an_agent_is_added_by_a_link_and_sets_a_password(browser: Browser,
     answer = await admin.post("/console/agents", data={"name": "li", "public_name": "Li Wei", "role": "agent"})
     assert answer.status_code == 200
     link = link_in(answer.text)
-    li = (await store.agents())[-1]
+    li = (await store.agents.all())[-1]
     assert (li.name, li.public_name, li.role, li.has_password) == ("li", "Li Wei", Role.AGENT, False)
     assert link not in (await admin.get(f"/console/agents/{li.id}")).text
     client = browser()
@@ -171,12 +171,14 @@ async def test_what_cannot_be_added_keeps_what_was_typed(browser: Browser, store
         assert answer.status_code == 422
         assert words in unescape(answer.text)
         assert f'value="{form["name"]}"' in answer.text
-    assert len(await store.agents()) == 1
+    assert len(await store.agents.all()) == 1
 
 
 async def test_names_stay_text(browser: Browser, store: Store, mei: Agent) -> None:
-    evil = await store.add_agent(HOSTILE, Role.AGENT, None, "<b>x")
-    await store.add_session(evil.id, "x", datetime.now(UTC) + timedelta(hours=1), address="<i>", browser=HOSTILE[:40])
+    evil = await store.agents.add(HOSTILE, Role.AGENT, None, "<b>x")
+    await store.agents.add_session(
+        evil.id, "x", datetime.now(UTC) + timedelta(hours=1), address="<i>", browser=HOSTILE[:40]
+    )
     client = await sign_in(browser())
     for path in ("/agents", f"/agents/{evil.id}"):
         page = (await client.get(f"/console{path}")).text
@@ -194,7 +196,7 @@ async def test_every_act_of_the_page(browser: Browser, store: Store, desk: Desk,
         assert answer.status_code == 303, answer.text
         assert answer.headers["location"].startswith(f"{address}?done=")
         assert 'class="done"' in (await client.get(answer.headers["location"])).text
-        return (await store.colleague(ada.id)).agent
+        return (await store.agents.colleague(ada.id)).agent
 
     assert (await does("name", name="ada.l")).name == "ada.l"
     assert (await does("public-name", name="Ada L.")).public_name == "Ada L."
@@ -211,7 +213,7 @@ async def test_every_act_of_the_page(browser: Browser, store: Store, desk: Desk,
     other = await sign_in(browser(), "ada.l")
     assert (await does("disable")).disabled_at is not None
     assert (await other.get("/console/")).status_code == 303
-    assert (await store.conversation(conversation_id)).state is ConversationState.QUEUED
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.QUEUED
     refused = await browser().post("/console/sign-in", data={"name": "ada.l", "password": PASSWORD})
     assert refused.status_code == 403
     assert "The name or the password is wrong." in refused.text
@@ -235,7 +237,7 @@ async def test_nobody_is_left_without_an_admin(browser: Browser, store: Store, m
         answer = await client.post(f"/console/agents/{mei.id}/{act}", data=form)
         assert answer.status_code == 422
         assert "Mei is the only admin: make another agent admin first." in answer.text
-    await store.set_role(ada.id, Role.ADMIN)
+    await store.agents.set_role(ada.id, Role.ADMIN)
     page = (await client.get(f"/console/agents/{mei.id}")).text
     assert "Disable myself" in page
     assert (await client.post(f"/console/agents/{mei.id}/disable")).headers["location"] == "/console/"
@@ -248,11 +250,8 @@ async def test_nobody_is_left_without_an_admin(browser: Browser, store: Store, m
 @pytest.fixture
 async def address(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[str]:
     router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(http.application([router], {}), listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with served(http.application([router], {})) as address:
+        yield address
 
 
 @pytest.mark.parametrize("act", ["disable", "end-sessions"])
@@ -275,7 +274,7 @@ async def test_an_open_stream_ends_at_once(address: str, mei: Agent, ada: Agent,
 
 async def by_link(browser: Browser, store: Store, who: Agent) -> httpx.AsyncClient:
     token = new_token()
-    await store.add_sign_in(who.id, token_hash(token), datetime.now(UTC) + timedelta(hours=1))
+    await store.agents.add_sign_in(who.id, token_hash(token), datetime.now(UTC) + timedelta(hours=1))
     client = browser()
     answer = await client.post(f"/console/sign-in/{token}")
     assert answer.headers["location"] == "/console/password"
@@ -285,7 +284,7 @@ async def by_link(browser: Browser, store: Store, who: Agent) -> httpx.AsyncClie
 async def test_a_password_is_changed_with_the_old_one(browser: Browser, store: Store, mei: Agent) -> None:
     client, elsewhere = await sign_in(browser()), await sign_in(browser())
     assert 'name="old"' in (await client.get("/console/password")).text
-    await store.add_sign_in(mei.id, token_hash("link"), datetime.now(UTC) + timedelta(hours=1))
+    await store.agents.add_sign_in(mei.id, token_hash("link"), datetime.now(UTC) + timedelta(hours=1))
     for old in ("", "wrong password"):
         answer = await client.post("/console/password", data={"old": old, "password": NEW})
         assert answer.status_code == 403
@@ -339,13 +338,13 @@ async def test_a_common_password_is_refused_with_why_and_how(browser: Browser, s
 
 
 async def test_what_is_common_by_now_still_signs_in(browser: Browser, store: Store) -> None:
-    await store.add_agent("Old", Role.AGENT, await hash_password("password123!"))
+    await store.agents.add("Old", Role.AGENT, await hash_password("password123!"))
     answer = await browser().post("/console/sign-in", data={"name": "Old", "password": "password123!"})
     assert answer.status_code == 303
 
 
 async def test_the_first_admin_is_asked_what_customers_call_them(browser: Browser, store: Store) -> None:
-    first = await store.add_agent("admin", Role.ADMIN, None)
+    first = await store.agents.add("admin", Role.ADMIN, None)
     client = await by_link(browser, store, first)
     done = await client.post("/console/password", data={"password": NEW})
     assert done.headers["location"] == "/console/public-name"
@@ -360,6 +359,6 @@ async def test_the_first_admin_is_asked_what_customers_call_them(browser: Browse
         assert words in unescape(refused.text)
     done = await client.post("/console/public-name", data={"name": "Mei"})
     assert done.headers["location"] == "/console/"
-    assert (await store.agents())[0].public_name == "Mei"
+    assert (await store.agents.all())[0].public_name == "Mei"
     done = await client.post("/console/password", data={"old": NEW, "password": PASSWORD})
     assert done.headers["location"] == "/console/"

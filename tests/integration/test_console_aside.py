@@ -10,7 +10,7 @@ from bot.domain.staff import Agent
 from bot.queue import DELIVER, TURN
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, queued, said, sign_in
 
 NOTICE = {"": "A person will see to it."}
 ERROR = "KeyError in fit, bot/pipeline/rendering.py:88"
@@ -19,9 +19,9 @@ ERROR = "KeyError in fit, bot/pipeline/rendering.py:88"
 async def poisoned(store: Store, name: str = "Ann") -> tuple[int, int]:
     """A conversation, and its message whose turn is set aside."""
     conversation_id = await said(store, HOSTILE, name=name)
-    message_id = (await store.messages(conversation_id))[-1].id
-    await store.record_failure(TURN, message_id, ERROR)
-    await store.set_aside(TURN, message_id, NOTICE)
+    message_id = (await store.messages.of(conversation_id))[-1].id
+    await store.dead_letters.record_failure(TURN, message_id, ERROR)
+    await store.dead_letters.add(TURN, message_id, NOTICE)
     return conversation_id, message_id
 
 
@@ -30,9 +30,9 @@ async def undelivered(store: Store, desk: Desk, agent: Agent) -> tuple[int, int]
     conversation_id = await queued(store, name="Bob")
     await desk.claim(conversation_id, agent)
     reply = await desk.reply(conversation_id, agent, "Hello!")
-    begun = await store.begin_delivery(reply.id)
+    begun = await store.deliveries.begin(reply.id)
     assert begun is not None
-    await store.fail_delivery(begun, "the customer blocked the bot")
+    await store.deliveries.fail(begun, "the customer blocked the bot")
     return conversation_id, reply.id
 
 
@@ -69,12 +69,12 @@ async def test_it_is_tried_again_or_dismissed_and_twice_does_nothing(
         assert answer.status_code == 200
         assert f"aside-turn-{first}" not in answer.text
         assert f"aside-turn-{second}" in answer.text
-    assert await store.begin_turn(first) is None
+    assert await store.turns.begin(first) is None
     for _ in range(2):
         answer = await client.post(f"/console/aside/turn/{second}/again")
         assert (answer.status_code, answer.headers["location"]) == (303, "/console/aside")
-    assert await store.count_set_aside() == 0
-    assert await store.begin_turn(second) is not None
+    assert await store.dead_letters.count() == 0
+    assert await store.turns.begin(second) is not None
     await poisoned(store, "Cid")
     await poisoned(store, "Dee")
     assert "Nothing is set aside" in (await client.post("/console/aside/again", headers=HTMX)).text
@@ -88,7 +88,7 @@ async def test_nobody_else_may(browser: Browser, store: Store, mei: Agent) -> No
         client = await sign_in(browser())
         answer = await client.post(f"/console/aside/turn/{message_id}/{what}", headers={"Sec-Fetch-Site": "cross-site"})
         assert answer.status_code == 403
-    assert await store.count_set_aside() == 1
+    assert await store.dead_letters.count() == 1
 
 
 async def test_a_message_not_delivered_is_tried_again_by_any_agent(
@@ -101,9 +101,9 @@ async def test_a_message_not_delivered_is_tried_again_by_any_agent(
     answer = await client.post(f"{address}/messages/{message_id}/retry", headers=HTMX)
     assert answer.status_code == 200
     assert f"messages/{message_id}/retry" not in answer.text
-    (now,) = (m for m in await store.messages(conversation_id) if m.id == message_id)
+    (now,) = (m for m in await store.messages.of(conversation_id) if m.id == message_id)
     assert (now.delivery, now.delivery_error) == (DeliveryState.PENDING, None)
-    begun = await store.begin_delivery(message_id)
+    begun = await store.deliveries.begin(message_id)
     assert begun is not None
     # Its day to be delivered in begins anew.
     assert begun.attempts == 1
@@ -118,14 +118,14 @@ async def test_a_set_aside_delivery_is_offered_in_both_places(
 ) -> None:
     conversation_id = await queued(store, name="Bob")
     await desk.claim(conversation_id, mei)
-    notice = next(m for m in await store.messages(conversation_id) if m.author is Author.SYSTEM and m.delivery)
-    await store.record_failure(DELIVER, notice.id, ERROR)
-    await store.set_aside(DELIVER, notice.id, NOTICE)
+    notice = next(m for m in await store.messages.of(conversation_id) if m.author is Author.SYSTEM and m.delivery)
+    await store.dead_letters.record_failure(DELIVER, notice.id, ERROR)
+    await store.dead_letters.add(DELIVER, notice.id, NOTICE)
     client = await sign_in(browser())
     assert "from the desk" in (await client.get("/console/aside")).text
     address = f"/console/conversations/{conversation_id}"
     page = (await client.get(address)).text
     assert f"not delivered: set aside after 1 tries ({ERROR})" in page
     assert (await client.post(f"{address}/messages/{notice.id}/retry", headers=HTMX)).status_code == 200
-    assert await store.count_set_aside() == 0
-    assert (await store.conversation(conversation_id)).state is ConversationState.ASSIGNED
+    assert await store.dead_letters.count() == 0
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.ASSIGNED

@@ -11,13 +11,13 @@ import httpx
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.staff import Agent
 from bot.store import Store
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, sign_in
 
 
 async def doing(store: Store, channel: str, state: ChannelState, since: timedelta, **more: Any) -> None:
     now = datetime.now(UTC)
     more.setdefault("updated_at", now)
-    await store.record_channel(ChannelStatus(channel, f"@{channel}", state, now - since, **more))
+    await store.channels.record(ChannelStatus(channel, f"@{channel}", state, now - since, **more))
 
 
 async def shown(client: httpx.AsyncClient) -> dict[str, str]:

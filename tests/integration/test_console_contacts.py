@@ -9,11 +9,11 @@ import pytest
 from bot.domain.message import Incoming, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
-from tests.integration.console_desk import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
 
 
 async def contact_of(store: Store, conversation_id: int) -> int:
-    return (await store.conversation(conversation_id)).contact.id
+    return (await store.conversations.get(conversation_id)).contact.id
 
 
 def found_in(page: str) -> list[str]:
@@ -53,11 +53,11 @@ async def test_contacts_are_found_by_a_part_of_their_name_or_their_whole_id(
 async def test_a_link_shows_the_other_history_and_is_undone(browser: Browser, store: Store, mei: Agent) -> None:
     mine = await said(store, "hello from discord", name="Ann", channel="discord")
     theirs = await queued(store, "hello from telegram", name="Annie", channel="telegram")
-    for message in await store.messages(theirs):
+    for message in await store.messages.of(theirs):
         if message.delivery is not None:
             await delivered(store, message.id, f"t{message.id}")
     await said(store, "taken back", id="2", name="Annie", channel="telegram")
-    await store.record_incoming(
+    await store.incoming.record(
         Incoming("telegram", "telegram", "d", Sender("Annie"), chat_id="Annie", deletes="Annie-2")
     )
     other = await contact_of(store, theirs)
@@ -80,12 +80,12 @@ async def test_a_link_shows_the_other_history_and_is_undone(browser: Browser, st
     assert "hello from discord" in from_there.split('class="said"')[1]
 
     assert "Linked</span>" in (await client.get(f"{address}/contacts?find=Annie", headers=HTMX)).text
-    link = (await store.links(await contact_of(store, mine)))[0]
+    link = (await store.contacts.links(await contact_of(store, mine)))[0]
     assert f'action="{address}/links/{link.id}/undo?tab=mine"' in page
     undone = await client.post(f"{address}/links/{link.id}/undo", headers=HTMX)
     assert undone.status_code == 200
     assert "hello from telegram" not in undone.text
-    assert await store.links(await contact_of(store, mine)) == []
+    assert await store.contacts.links(await contact_of(store, mine)) == []
     assert (await client.post(f"{address}/links/{link.id}/undo")).status_code == 303
 
 
@@ -96,7 +96,7 @@ async def test_nothing_is_linked_by_itself(browser: Browser, store: Store, mei: 
     page = (await client.get(f"/console/conversations/{mine}?find=Ann")).text
     assert "Only link when you are sure" in page
     assert 'class="person"' not in page
-    assert await store.links(await contact_of(store, mine)) == []
+    assert await store.contacts.links(await contact_of(store, mine)) == []
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_only_agents_on_the_desks_own_pages_link(browser: Browser, store: 
     client = await sign_in(browser())
     foreign = await client.post(f"{address}/links", data=other, headers={"Sec-Fetch-Site": "cross-site"})
     assert foreign.status_code == 403
-    assert await store.links(await contact_of(store, mine)) == []
+    assert await store.contacts.links(await contact_of(store, mine)) == []
 
 
 async def test_hostile_names_and_words_stay_text(browser: Browser, store: Store, mei: Agent) -> None:

@@ -11,7 +11,7 @@ from bot.domain.message import Attachment
 from bot.domain.staff import Agent
 from bot.store import Store
 from bot.web.media import safe_name
-from tests.integration.console_desk import HOSTILE, PNG, Browser, said, sign_in
+from tests.support.console import HOSTILE, PNG, Browser, said, sign_in
 
 OGG = b"OggS\0\2" + bytes(200)
 WAV = b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + bytes(30)
@@ -19,10 +19,10 @@ WAV = b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + bytes(30)
 
 async def attached(store: Store, content: bytes, name: str = "a.bin", media_type: str = "", kind: str = "file") -> str:
     """The address of what a customer sent."""
-    sha256 = await store.add_file(content)
+    sha256 = await store.files.add(content)
     attachment = Attachment(kind, "ref", name, media_type, len(content), sha256)
     conversation_id = await said(store, "look", channel="discord", attachments=(attachment,))
-    return f"/console/files/{(await store.messages(conversation_id))[-1].id}/0"
+    return f"/console/files/{(await store.messages.of(conversation_id))[-1].id}/0"
 
 
 async def test_only_agents_get_files(browser: Browser, store: Store, mei: Agent) -> None:
@@ -131,7 +131,7 @@ async def test_what_is_still_to_come_says_so_and_what_never_comes_says_why(
     assert page.count("being fetched …") == 1
     assert "not available: <bdi>larger than 25 MB</bdi>" in page
     assert "<code>48.2,16.3</code>" in page
-    message_id = (await store.messages(conversation_id))[-1].id
+    message_id = (await store.messages.of(conversation_id))[-1].id
     assert (await client.get(f"/console/files/{message_id}/0")).status_code == 404
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 
 import httpx
@@ -19,7 +18,8 @@ from handoff.console import console
 from handoff.console.context import SESSION_COOKIE
 from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
-from tests.integration.console_desk import HTMX, PASSWORD, Browser, said, sign_in
+from tests.support.console import HTMX, PASSWORD, Browser, said, sign_in
+from tests.support.serving import served
 
 
 @pytest.fixture
@@ -33,11 +33,8 @@ async def address(store: Store, desk: Desk, feed: Feed, stopping: asyncio.Event)
     vendor = ROOT / "node_modules"
     router = console(store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
     app = http.application([router], {})
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(http.serve(app, listening))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
+    async with served(app) as address:
+        yield address
 
 
 async def test_the_stream_names_what_changed(store: Store, mei: Agent, address: str) -> None:
@@ -91,7 +88,7 @@ async def test_a_stream_ends_with_the_session(
         async with asyncio.timeout(10), client.stream("GET", "/console/events") as stream:
             lines = stream.aiter_lines()
             assert "event: alive" in [await anext(lines) for _ in range(7)]
-            await store.set_password(mei.id, await hash_password(PASSWORD))
+            await store.agents.set_password(mei.id, await hash_password(PASSWORD))
             assert "event: list" not in [line async for line in lines]
 
 
@@ -106,7 +103,7 @@ async def test_news_of_an_agent_end_the_streams_of_ended_sessions_at_once(
             names = (line async for line in stream.aiter_lines() if line.startswith("event: "))
             assert await anext(names) == "event: refresh"
             if ended:
-                await store.end_session(token_hash(client.cookies[SESSION_COOKIE]))
+                await store.agents.end_session(token_hash(client.cookies[SESSION_COOKIE]))
             feed.tell(Event("agent", 0, 0))
             if not ended:
                 await said(store)
@@ -130,5 +127,5 @@ async def test_who_signs_in_again_has_one_session(store: Store, mei: Agent, ada:
     client = await sign_in(browser())
     former = token_hash(client.cookies[SESSION_COOKIE])
     await sign_in(client, "Ada")
-    assert await store.agent_of_session(former) is None
-    assert await store.agent_of_session(token_hash(client.cookies[SESSION_COOKIE])) == ada
+    assert await store.agents.agent_of_session(former) is None
+    assert await store.agents.agent_of_session(token_hash(client.cookies[SESSION_COOKIE])) == ada

@@ -10,7 +10,7 @@ from bot.domain.message import Incoming, Sender, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import HTMX, Browser, queued, said, sign_in
+from tests.support.console import HTMX, Browser, queued, said, sign_in
 
 JSON = {"Accept": "application/json"}
 
@@ -57,7 +57,7 @@ async def test_a_script_is_told_what_became_of_what_it_sent(
     first = await client.post(address, data=form, headers=JSON)
     again = await client.post(address, data=form, headers=JSON)
     assert first.status_code == again.status_code == 200
-    assert first.json() == again.json() == {"message_id": (await store.messages(conversation_id))[-1].id}
+    assert first.json() == again.json() == {"message_id": (await store.messages.of(conversation_id))[-1].id}
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert f'data-submission="{form["submission"]}"' in page
     for changed, status, words in (
@@ -85,7 +85,7 @@ async def test_a_page_sends_nothing_in_the_name_of_who_signed_in_after_its_agent
         for mode in ("reply", "note"):
             form = {"text": "from Mei", "mode": mode, "agent": agent}
             assert (await client.post(address, data=form, headers=JSON)).status_code == 401
-    assert all(one.text != "from Mei" for one in await store.messages(conversation_id))
+    assert all(one.text != "from Mei" for one in await store.messages.of(conversation_id))
 
 
 async def test_a_message_that_breaks_off_is_nothing(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
@@ -120,7 +120,7 @@ async def test_a_message_that_breaks_off_is_nothing(browser: Browser, store: Sto
 
     await client._transport.app(scope, receive, send)  # type: ignore[attr-defined]
     assert sent[0]["status"] == 400
-    assert "half" not in "".join(one.text for one in await store.messages(conversation_id))
+    assert "half" not in "".join(one.text for one in await store.messages.of(conversation_id))
 
 
 async def test_presence_is_told_by_who_is_signed_in(browser: Browser, store: Store, mei: Agent) -> None:
@@ -128,7 +128,7 @@ async def test_presence_is_told_by_who_is_signed_in(browser: Browser, store: Sto
     assert (await client.post("/console/presence", headers=HTMX)).status_code == 401
     await sign_in(client)
     assert (await client.post("/console/presence")).status_code == 204
-    assert (await store.agents())[0].seen_at is not None
+    assert (await store.agents.all())[0].seen_at is not None
     # Another site's page tells nothing.
     assert (await client.post("/console/presence", headers={"Sec-Fetch-Site": "cross-site"})).status_code == 403
 
@@ -190,7 +190,7 @@ async def test_a_resolved_conversation_says_until_when_it_can_be_undone(
     assert "The customer is told in" not in others
     assert f'action="{here}/reopen?tab=mine"' in others
     await client.post(f"{here}/reopen")
-    now = await store.messages(conversation_id)
+    now = await store.messages.of(conversation_id)
     assert [one for one in now if one.held_until is not None or "marked as resolved" in one.text] == []
 
 
@@ -198,9 +198,9 @@ async def test_the_panel_tells_of_earlier_conversations(browser: Browser, store:
     first = await queued(store, "the first one")
     await desk.claim(first, mei)
     await desk.note(first, mei, "a secret")
-    await store.resolve(first, mei.id, {"": "Done."}, timedelta())
+    await store.conversations.resolve(first, mei.id, {"": "Done."}, timedelta())
     sender = Sender("Ann", "Ann", "en")
-    again = await store.record_incoming(Incoming("web", "web", "Ann-again", sender, chat_id="Ann", text="me again"))
+    again = await store.incoming.record(Incoming("web", "web", "Ann-again", sender, chat_id="Ann", text="me again"))
     assert again.conversation_id not in (None, first)
     other = await said(store, "somebody else", name="Ben")
     page = (await (client := await sign_in(browser())).get(f"/console/conversations/{again.conversation_id}")).text
@@ -210,7 +210,7 @@ async def test_the_panel_tells_of_earlier_conversations(browser: Browser, store:
     assert "a secret" in panel
     assert "somebody else" not in panel
     assert "Earlier conversations" not in (await client.get(f"/console/conversations/{other}")).text
-    told = await store.histories([first, other], limit=2)
+    told = await store.messages.histories([first, other], limit=2)
     assert [one.text for one in told[first]][-1] == "Done."
     assert {key: len(messages) for key, messages in told.items()} == {first: 2, other: 1}
     assert {one.visibility for one in told[first]} == {Visibility.PRIVATE, Visibility.PUBLIC}
@@ -220,7 +220,7 @@ async def test_what_a_page_fetches_by_itself_makes_nobody_present(browser: Brows
     client = await sign_in(browser())
 
     async def seen() -> object:
-        return (await store.agents())[0].seen_at
+        return (await store.agents.all())[0].seen_at
 
     first = await seen()
     by_itself = [

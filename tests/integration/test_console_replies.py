@@ -11,7 +11,7 @@ from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.console.replies import MAX_FILES
 from handoff.desk import Desk
-from tests.integration.console_desk import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
+from tests.support.console import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
 
 
 async def held(store: Store, desk: Desk, agent: Agent, channel: str = "discord", **said_: object) -> str:
@@ -33,7 +33,7 @@ async def replied(store: Store, desk: Desk, agent: Agent, address: str, text: st
 
 
 async def latest(store: Store, address: str) -> Message:
-    return (await store.messages(id_in(address)))[-1]
+    return (await store.messages.of(id_in(address)))[-1]
 
 
 # --- other words, and taking back ---------------------------------------------------------------
@@ -68,9 +68,9 @@ async def test_a_change_that_the_platform_refused_says_why(
         ("delete", {}, "still there at the customer’s: too old"),
     ):
         await client.post(f"{address}/messages/{reply.id}/{act}", data=data)
-        begun = await store.begin_delivery(reply.id)
+        begun = await store.deliveries.begin(reply.id)
         assert begun is not None
-        await store.fail_delivery(begun, "too old")
+        await store.deliveries.fail(begun, "too old")
         assert words in (await client.get(address)).text
 
 
@@ -98,7 +98,7 @@ async def test_what_the_customer_took_back_stays_to_be_read(
     address = await held(store, desk, mei)
     await said(store, "my seed is apple banana", id="2", channel="discord")
     await said(store, "taken back", id="3", channel="discord")
-    await store.record_incoming(
+    await store.incoming.record(
         Incoming("discord", "discord", "deletion", Sender("Ann"), chat_id="Ann", deletes="Ann-3")
     )
     client = await sign_in(browser())
@@ -161,7 +161,7 @@ async def test_refused_words_are_still_in_the_box(browser: Browser, store: Store
 
 async def test_a_reply_quotes_what_it_answers(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
     address = await held(store, desk, mei, text=HOSTILE)
-    question = (await store.messages(id_in(address)))[0]
+    question = (await store.messages.of(id_in(address)))[0]
     await said(store, "something else", id="2", channel="discord")
     client = await sign_in(browser())
     chosen = (await client.get(f"{address}?quote={question.id}")).text
@@ -182,7 +182,7 @@ async def test_the_bots_answer_to_the_last_message_needs_no_quote_and_a_later_on
     client = await sign_in(browser())
     address = f"/console/conversations/{conversation_id}"
     answer = await latest(store, address)
-    assert (answer.author, answer.reply_to) == (Author.BOT, (await store.messages(conversation_id))[0].id)
+    assert (answer.author, answer.reply_to) == (Author.BOT, (await store.messages.of(conversation_id))[0].id)
     assert 'class="quote"' not in (await client.get(address)).text
     await delivered(store, answer.id, "b1")
     await said(store, "about that", id="2", channel="discord", replies_to="b1")
@@ -216,7 +216,7 @@ async def test_a_quote_that_names_nothing_is_no_quote(
 async def test_somebody_elses_message_cannot_be_quoted(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
     address = await held(store, desk, mei)
     other = await said(store, "private to Ben", name="Ben", channel="discord")
-    theirs = (await store.messages(other))[0].id
+    theirs = (await store.messages.of(other))[0].id
     client = await sign_in(browser())
     answer = await client.post(f"{address}/messages", data={"text": "Hello", "reply_to": str(theirs)})
     assert answer.status_code == 422
@@ -243,7 +243,7 @@ async def test_files_go_out_with_and_without_words(browser: Browser, store: Stor
         ("photo", "how.png", "image/png", len(PNG)),
         ("file", "agnp.pdf", "application/pdf", 5),
     ]
-    assert await store.file(sent.attachments[0].sha256) == PNG
+    assert await store.files.get(sent.attachments[0].sha256) == PNG
     only = await client.post(f"{address}/messages", data={"text": ""}, files=files[:1])
     assert only.status_code == 303
     assert (await latest(store, address)).text == ""
@@ -277,7 +277,7 @@ async def test_files_that_cannot_be_sent_are_named_and_the_words_kept(
     assert words in answer.text
     assert ">my long answer</textarea>" in answer.text
     assert "Your files were not kept" in answer.text
-    assert not [one for one in await store.messages(id_in(address)) if one.author is Author.AGENT]
+    assert not [one for one in await store.messages.of(id_in(address)) if one.author is Author.AGENT]
 
 
 async def test_files_go_neither_on_a_channel_without_nor_into_a_note(
@@ -307,7 +307,7 @@ async def test_large_uploads_are_taken_here_and_nowhere_else(
 
 
 async def test_names_of_files_stay_text(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
-    sha256 = await store.add_file(PNG)
+    sha256 = await store.files.add(PNG)
     attachments = (Attachment("photo", "u", HOSTILE, sha256=sha256), Attachment("file", "u", HOSTILE, problem=HOSTILE))
     address = await held(store, desk, mei, attachments=attachments)
     client = await sign_in(browser())
@@ -361,7 +361,7 @@ async def test_a_form_that_is_sent_again_is_one_reply(browser: Browser, store: S
         return {"text": text, "mode": "reply", "submission": found[1]}
 
     async def replies() -> list[str]:
-        return [one.text for one in await store.messages(id_in(address)) if one.author is Author.AGENT]
+        return [one.text for one in await store.messages.of(id_in(address)) if one.author is Author.AGENT]
 
     first = await form("Hello")
     for _ in range(2):

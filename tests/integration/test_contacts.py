@@ -16,43 +16,43 @@ from handoff.desk import Desk
 
 
 async def contact(store: Store, name: str, channel: str = "test") -> Contact:
-    await store.record_incoming(Incoming(channel, "bot", "1", Sender(f"id-{name}", name), name, "hello"))
-    found = await store.contact(channel, "bot", f"id-{name}")
+    await store.incoming.record(Incoming(channel, "bot", "1", Sender(f"id-{name}", name), name, "hello"))
+    found = await store.contacts.get(channel, "bot", f"id-{name}")
     assert found is not None
     return found
 
 
 @pytest.fixture
 async def mei(store: Store) -> Agent:
-    return await store.add_agent("Mei", Role.AGENT, None)
+    return await store.agents.add("Mei", Role.AGENT, None)
 
 
 async def names(store: Store, of: Contact) -> list[str]:
-    return [link.contact.name for link in await store.links(of.id)]
+    return [link.contact.name for link in await store.contacts.links(of.id)]
 
 
 async def test_a_link_is_seen_from_both_sides_and_can_be_undone(store: Store, desk: Desk, mei: Agent) -> None:
     ann, anna = await contact(store, "ann"), await contact(store, "anna", "web")
     await desk.link(anna.id, ann.id, mei)
-    (link,) = await store.links(ann.id)
+    (link,) = await store.contacts.links(ann.id)
     assert (link.contact, link.agent_name) == (anna, "Mei")
-    (back,) = await store.links(anna.id)
+    (back,) = await store.contacts.links(anna.id)
     assert (back.id, back.contact) == (link.id, ann)
     await desk.undo_link(link.id, mei)
-    assert await store.links(ann.id) == []
-    assert await store.links(anna.id) == []
+    assert await store.contacts.links(ann.id) == []
+    assert await store.contacts.links(anna.id) == []
     await desk.undo_link(link.id, mei)
     await desk.undo_link(999, mei)
     await desk.link(ann.id, anna.id, mei)
-    (again,) = await store.links(ann.id)
+    (again,) = await store.contacts.links(ann.id)
     assert again.id != link.id
 
 
 async def test_who_linked_and_who_undid_is_never_lost(store: Store, desk: Desk, mei: Agent, database_url: str) -> None:
     ann, anna = await contact(store, "ann"), await contact(store, "anna")
-    tom = await store.add_agent("Tom", Role.AGENT, None)
+    tom = await store.agents.add("Tom", Role.AGENT, None)
     await desk.link(ann.id, anna.id, mei)
-    await desk.undo_link((await store.links(ann.id))[0].id, tom)
+    await desk.undo_link((await store.contacts.links(ann.id))[0].id, tom)
     await desk.undo_link(1, mei)
     await desk.link(ann.id, anna.id, tom)
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
@@ -64,9 +64,9 @@ async def test_said_twice_also_at_once_it_is_one_link(store: Store, desk: Desk, 
     ann, anna = await contact(store, "ann"), await contact(store, "anna")
     await asyncio.gather(*(desk.link(*pair, mei) for pair in [(ann.id, anna.id), (anna.id, ann.id)] * 4))
     assert await names(store, ann) == ["anna"]
-    (link,) = await store.links(ann.id)
+    (link,) = await store.contacts.links(ann.id)
     await desk.undo_link(link.id, mei)
-    assert await store.links(ann.id) == []
+    assert await store.contacts.links(ann.id) == []
 
 
 async def test_what_cannot_be_linked(store: Store, desk: Desk, mei: Agent) -> None:
@@ -76,8 +76,8 @@ async def test_what_cannot_be_linked(store: Store, desk: Desk, mei: Agent) -> No
     for pair in ((ann.id, 999), (999, ann.id), (998, 999)):
         with pytest.raises(NotFound):
             await desk.link(*pair, mei)
-    assert await store.links(ann.id) == []
-    assert await store.links(999) == []
+    assert await store.contacts.links(ann.id) == []
+    assert await store.contacts.links(999) == []
 
 
 async def test_links_reach_as_far_as_they_go(store: Store, desk: Desk, mei: Agent) -> None:
@@ -89,9 +89,9 @@ async def test_links_reach_as_far_as_they_go(store: Store, desk: Desk, mei: Agen
     assert sorted(await names(store, a)) == ["b", "c", "d"]
     assert sorted(await names(store, c)) == ["a", "b", "d"]
     assert await names(store, e) == []
-    links = await store.links(a.id)
+    links = await store.contacts.links(a.id)
     assert [link.id for link in links] == sorted(link.id for link in links)
-    for link in await store.links(c.id):
+    for link in await store.contacts.links(c.id):
         if link.contact in (b, d):
             await desk.undo_link(link.id, mei)
     assert sorted(await names(store, a)) == ["b", "d"]
@@ -110,7 +110,7 @@ async def test_whoever_shows_one_of_them_reads_anew(store: Store, desk: Desk, me
         await desk.link(ann.id, anna.id, mei)
         assert await first.changed(5)
         assert await second.changed(5)
-        await desk.undo_link((await store.links(ann.id))[0].id, mei)
+        await desk.undo_link((await store.contacts.links(ann.id))[0].id, mei)
         assert await first.changed(5)
         assert await second.changed(5)
 
@@ -121,7 +121,7 @@ async def test_contacts_are_found_by_what_they_are_called(store: Store) -> None:
     nobody = 0
 
     async def found(words: str, **options: int) -> list[str]:
-        return [c.name for c in await store.find_contacts(words, besides=options.pop("besides", nobody), **options)]
+        return [c.name for c in await store.contacts.find(words, besides=options.pop("besides", nobody), **options)]
 
     assert await found("ann") == ["Ann", "100% Ann", "Anna", "Ann Lee"]
     assert await found("ANN L") == ["Ann Lee"]

@@ -40,12 +40,12 @@ class Desk:
 
     async def asks(self, person: Person, number: int) -> None:
         text = f"why is there a fee (#{number})"
-        receipt = await self.store.record_incoming(
+        receipt = await self.store.incoming.record(
             Incoming(person.channel, "1", f"m{number}", Sender("7", "Ann", "en"), chat_id="7", text=text)
         )
         person.said.append(Said(number, text, "fee_explained", f"m{number}", 0.0))
-        taken = await self.store.begin_turn(receipt.message_id)
-        await self.store.finish_turn(taken, ANSWER, [Reply("It pays the network.")], language="en")
+        taken = await self.store.turns.begin(receipt.message_id)
+        await self.store.turns.finish(taken, ANSWER, [Reply("It pays the network.")], language="en")
 
     async def delivers(self, person: Person, lost: bool = False) -> None:
         """Everything that is pending; ``lost``: after one try whose end is not known."""
@@ -55,11 +55,11 @@ class Desk:
             " LEFT JOIN message question ON question.id = message.reply_to"
             f" WHERE delivery.state = 'pending' AND contact.channel = '{person.channel}' ORDER BY 1"
         ):
-            begun = await self.store.begin_delivery(message_id)
+            begun = await self.store.deliveries.begin(message_id)
             if lost:
                 person.sees.append(Seen(f"lost {message_id}", begun.message.text, answers))
-                begun = await self.store.begin_delivery(message_id)
-            await self.store.record_sent(begun, 0, f"d{message_id}")
+                begun = await self.store.deliveries.begin(message_id)
+            await self.store.deliveries.record_sent(begun, 0, f"d{message_id}")
             person.sees.append(Seen(f"d{message_id}", begun.message.text, answers))
         self.rows("DELETE FROM procrastinate_jobs RETURNING 1, 1")
 
@@ -146,21 +146,21 @@ async def test_a_double_on_telegram_is_forgiven_if_the_desk_knows_of_it(desk: De
 
 async def test_with_a_human_the_bot_may_be_silent_and_an_agents_words_count_once(desk: Desk) -> None:
     telegram = desk.people["telegram"]
-    mei = await desk.store.add_agent("Mei", "agent", None)
+    mei = await desk.store.agents.add("Mei", "agent", None)
     conversation = desk.rows("SELECT conversation_id FROM message ORDER BY id LIMIT 1")[0][0]
-    await desk.store.claim(conversation, mei.id, JOINED)
-    receipt = await desk.store.record_incoming(
+    await desk.store.conversations.claim(conversation, mei.id, JOINED)
+    receipt = await desk.store.incoming.record(
         Incoming("telegram", "1", "m3", Sender("7", "Ann", "en"), chat_id="7", text="thanks")
     )
     telegram.said.append(Said(3, "thanks", None, "m3", 0.0))
-    await desk.store.skip_turn(await desk.store.begin_turn(receipt.message_id))
-    await desk.store.add_reply(conversation, mei.id, "Mei writes reply 1 here.")
+    await desk.store.turns.skip(await desk.store.turns.begin(receipt.message_id))
+    await desk.store.replies.add(conversation, mei.id, "Mei writes reply 1 here.")
     await desk.delivers(telegram)
     desk.written.append(Written("Mei", conversation, "Mei writes reply 1 here."))
     account = await desk.account()
     assert account.violations == []
     assert account.channels["telegram"].silent == 1
-    await desk.store.add_reply(conversation, mei.id, "Mei writes reply 1 here.")
+    await desk.store.replies.add(conversation, mei.id, "Mei writes reply 1 here.")
     await desk.delivers(telegram)
     assert any("is recorded 2 times" in violation for violation in (await desk.account()).violations)
     desk.written[0] = replace(desk.written[0], text="Mei writes reply 2 here.")

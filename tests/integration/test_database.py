@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from bot.queue import session
 from bot.store.database import conninfo, create_engine, embedded
 from bot.store.embedded import launch, server
-from bot.store.trouble import is_trouble, said
+from bot.store.errors import is_transient, safe_message
 
 
 def answers(url: str) -> bool:
@@ -66,7 +66,7 @@ async def test_who_is_frozen_in_a_transaction_holds_its_locks_no_longer_than_som
         await asyncio.wait_for(another.execute(text("SELECT pg_advisory_xact_lock(7)")), 10)
         with pytest.raises(DBAPIError) as ended:
             await frozen.execute(text("SELECT 1"))
-        assert is_trouble(ended.value)
+        assert is_transient(ended.value)
     await engine.dispose()
 
 
@@ -87,5 +87,5 @@ def test_the_network_has_a_limit_unless_the_address_says_another() -> None:
 def test_the_databases_trouble_is_told_without_the_statement() -> None:
     full = psycopg.errors.DiskFull("could not extend file: No space left on device\nHINT: Check free disk space.")
     error = OperationalError("INSERT INTO message", {"text": "my secret words"}, full)
-    assert said(error) == "could not extend file: No space left on device"
-    assert said(RuntimeError("my secret words")) == "no answer"
+    assert safe_message(error) == "could not extend file: No space left on device"
+    assert safe_message(RuntimeError("my secret words")) == "no answer"

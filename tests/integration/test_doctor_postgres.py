@@ -13,7 +13,7 @@ from bot.domain.findings import Level
 from bot.store.embedded import embedded, socket_folder
 from switchboard.doctor import postgres
 from switchboard.doctor.postgres import privacy
-from tests.integration.strangers import as_nobody, only_root
+from tests.support.strangers import as_nobody, only_root
 
 LONG = "a folder with a long name, in which somebody keeps the desk of a company"
 

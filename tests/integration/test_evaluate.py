@@ -27,7 +27,7 @@ from intents.training import train
 from switchboard.cli import evaluate as command
 from switchboard.cli import main
 from tests.peers import rasa
-from tests.unit.test_intents_datasets import ENTITIES, NASTY
+from tests.support.nasty_texts import ENTITIES, NASTY
 
 # --- the command --------------------------------------------------------------------------------
 
@@ -252,6 +252,7 @@ def test_the_stock_pipeline_is_rasas_own(paths: EnginePaths) -> None:
     assert (stock["recipe"], stock["language"]) == (default["recipe"], default["language"])
 
 
+@pytest.mark.long  # the first test here trains what a fold writes, and e2e the shipped examples
 async def test_the_shipped_examples_go_through_a_fold(paths: EnginePaths, tiny: Pipeline, tmp_path: Path) -> None:
     """The content as it is, a little of each file: what a cross-validation writes, Rasa trains."""
     few: dict[tuple[str, str | None], list[Example]] = {}

@@ -23,6 +23,7 @@ from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
 from switchboard.wiring import build_policy
+from tests.support.waiting import until
 
 Sql = Callable[..., Awaitable[list[Any]]]
 
@@ -53,7 +54,7 @@ class Desk:
     turned: list[int]
 
     async def brings(self, id: str, customer: str = "7") -> Receipt:
-        return await self.store.record_incoming(
+        return await self.store.incoming.record(
             Incoming("test", "bot", id, Sender(customer, "Ann"), customer, text=f"fees {id}")
         )
 
@@ -80,8 +81,8 @@ async def nothing(_message_id: int, _claim: Claim) -> None: ...
 async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Desk]:
     """At work."""
     platform, turned = Platform(), []
-    outbox = Outbox(store, {"test": platform}, {})
-    turns = Turns(store, answers, build_policy(answers), engine, lambda _text, _hint: "en", outbox=outbox)
+    outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
+    turns = Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", outbox=outbox)
 
     async def take(message_id: int, claim: Claim) -> None:
         turned.append(message_id)
@@ -93,12 +94,6 @@ async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[De
     yield Desk(store, queue, platform, turned)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def idle(sql: Sql) -> None:
@@ -289,18 +284,18 @@ async def test_the_mark_never_passes_a_message_that_is_not_recorded(
     async def mark() -> str:
         return str((await sql("SELECT mark FROM contact"))[0][0])
 
-    await desk.store.record_incoming(marked("1"))
+    await desk.store.incoming.record(marked("1"))
     assert await mark() == "1"
     await idle(sql)
     # The next one opens a conversation, the long way; and the process dies before it does.
     await sql("UPDATE conversation SET state = 'resolved', resolved_at = now()")
     with monkeypatch.context() as dying:
-        dying.setattr(desk.store, "_upsert_contact", None)
+        dying.setattr(desk.store.incoming, "_upsert_contact", None)
         with pytest.raises(TypeError):
-            await desk.store.record_incoming(marked("2"))
+            await desk.store.incoming.record(marked("2"))
     assert await mark() == "1"
     for number in ("2", "3"):
-        await desk.store.record_incoming(marked(number))
+        await desk.store.incoming.record(marked(number))
         assert await mark() == number
     await until(lambda: len(desk.platform.sent) == 3)
 
@@ -316,7 +311,7 @@ async def test_typing_is_shown_to_who_waits_and_to_nobody_else(
         return await engine(text)
 
     turns = Turns(
-        store,
+        store.turns,
         answers,
         build_policy(answers),
         slow_engine,
@@ -324,7 +319,7 @@ async def test_typing_is_shown_to_who_waits_and_to_nobody_else(
         show_typing=lambda conversation: shown.append(conversation.contact.external_id),
     )
     for customer in ("quick", "slow"):
-        receipt = await store.record_incoming(
+        receipt = await store.incoming.record(
             Incoming("test", "bot", "1", Sender(customer, "Ann"), customer, text=customer)
         )
         assert receipt.message_id is not None

@@ -28,7 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def writing(store: Store, *channels: ChannelHealth) -> AsyncIterator[None]:
-    task = asyncio.create_task(write_health(store, channels))
+    task = asyncio.create_task(write_health(store.channels, channels))
     try:
         yield
         assert not task.done()
@@ -40,7 +40,7 @@ async def writing(store: Store, *channels: ChannelHealth) -> AsyncIterator[None]
 async def shown(store: Store, condition: Callable[[ChannelStatus], object]) -> ChannelStatus:
     async with asyncio.timeout(5):
         while True:
-            found = await store.channels()
+            found = await store.channels.all()
             if found and condition(found[0]):
                 return found[0]
             await asyncio.sleep(0.01)
@@ -51,32 +51,32 @@ async def shown(store: Store, condition: Callable[[ChannelStatus], object]) -> C
 
 async def test_what_is_no_news_is_kept(store: Store) -> None:
     told = replace(STATUS, last_received_at=NOON, lag=0.5, last_sent_at=NOON, error="cut", error_at=NOON)
-    await store.record_channel(told)
-    assert await store.channels() == [told]
+    await store.channels.record(told)
+    assert await store.channels.all() == [told]
     later = NOON + timedelta(minutes=1)
-    await store.record_channel(replace(STATUS, state=ChannelState.CONNECTING, since=later, updated_at=later))
-    (now,) = await store.channels()
+    await store.channels.record(replace(STATUS, state=ChannelState.CONNECTING, since=later, updated_at=later))
+    (now,) = await store.channels.all()
     assert now == replace(told, state=ChannelState.CONNECTING, since=later, updated_at=later)
 
 
 async def test_news_replace_what_was_known_and_times_never_go_back(store: Store) -> None:
     later, earlier = NOON + timedelta(hours=1), NOON - timedelta(hours=1)
     told = replace(STATUS, last_received_at=NOON, lag=0.5, last_sent_at=NOON, error="cut", error_at=NOON)
-    await store.record_channel(told)
-    await store.record_channel(
+    await store.channels.record(told)
+    await store.channels.record(
         replace(
             STATUS, account="bot2", last_received_at=earlier, lag=9.0, last_sent_at=later, error="x", error_at=later
         )
     )
-    (now,) = await store.channels()
+    (now,) = await store.channels.all()
     assert (now.account, now.last_received_at, now.last_sent_at, now.lag) == ("bot2", NOON, later, 9.0)
     assert (now.error, now.error_at) == ("x", later)
 
 
 async def test_channels_come_by_name(store: Store) -> None:
     for name in ("web", "discord", "telegram"):
-        await store.record_channel(replace(STATUS, channel=name))
-    assert [status.channel for status in await store.channels()] == ["discord", "telegram", "web"]
+        await store.channels.record(replace(STATUS, channel=name))
+    assert [status.channel for status in await store.channels.all()] == ["discord", "telegram", "web"]
 
 
 # --- the channel --------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ async def test_a_standby_writes_nothing(store: Store) -> None:
         waits.trouble("an answer was not sent from here")
         waits.sent()
         await asyncio.sleep(0.2)
-        assert await store.channels() == [before]
+        assert await store.channels.all() == [before]
         # The other takes over.
         runs.not_here()
         waits.connecting()
@@ -179,7 +179,7 @@ async def test_a_channel_without_news_is_written_now_and_then(store: Store, monk
     async with writing(store, channel):
         first = await shown(store, lambda _: True)
         await asyncio.sleep(0.2)
-        assert await store.channels() == [first]
+        assert await store.channels.all() == [first]
         monkeypatch.setattr(health_module, "HEARTBEAT", 0.1)
         later = await shown(store, lambda status: status.updated_at > first.updated_at)
         assert later.since == first.since
@@ -193,7 +193,7 @@ async def test_a_store_that_fails_is_written_to_later(store: Store, monkeypatch:
         tries += 1
         raise ConnectionError("the database is gone")
 
-    monkeypatch.setattr(store, "record_channel", fails)
+    monkeypatch.setattr(store.channels, "record", fails)
     channel, other = ChannelHealth("test"), ChannelHealth("web")
     channel.connected("bot")
     other.connected("web")
@@ -202,5 +202,5 @@ async def test_a_store_that_fails_is_written_to_later(store: Store, monkeypatch:
             await asyncio.sleep(0.01)
         monkeypatch.undo()
         await shown(store, lambda status: status.state is ChannelState.CONNECTED)
-        while len(await store.channels()) < 2:
+        while len(await store.channels.all()) < 2:
             await asyncio.sleep(0.01)

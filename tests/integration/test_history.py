@@ -31,11 +31,11 @@ SOON = timedelta(hours=1)
 
 
 async def kinds(store: Store, conversation_id: int) -> list[str]:
-    return [event.kind.value for event in await store.events_of(conversation_id)]
+    return [event.kind.value for event in await store.events.of(conversation_id)]
 
 
 async def last(store: Store, conversation_id: int) -> HistoryEvent:
-    return (await store.events_of(conversation_id))[-1]
+    return (await store.events.of(conversation_id))[-1]
 
 
 # --- conversations --------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ async def last(store: Store, conversation_id: int) -> HistoryEvent:
 
 async def test_a_whole_life_is_told_in_order(store: Store, desk: Desk, mei: Agent, ada: Agent, sql: Sql) -> None:
     conversation_id = await queued(store)
-    waited = (await store.conversation(conversation_id)).queued_at
+    waited = (await store.conversations.get(conversation_id)).queued_at
     await desk.claim(conversation_id, mei)
     await desk.reply(conversation_id, mei, "how can I help?")
     await desk.reply(conversation_id, mei, "are you there?")  # nobody waited for it
@@ -57,7 +57,7 @@ async def test_a_whole_life_is_told_in_order(store: Store, desk: Desk, mei: Agen
     sql("UPDATE message SET held_until = NULL")
     await desk.reopen(conversation_id, mei)
 
-    events = await store.events_of(conversation_id)
+    events = await store.events.of(conversation_id)
     assert [(event.kind, event.actor, event.agent_id) for event in events] == [
         (EventKind.OPENED, CUSTOMER, None),
         (EventKind.ESCALATED, BOT, None),
@@ -82,7 +82,7 @@ async def test_a_whole_life_is_told_in_order(store: Store, desk: Desk, mei: Agen
     # What a release makes null is known for ever.
     gone = by_kind[EventKind.HANDED_BACK].data["was"]
     assert (gone["reason"], gone["queued_at"], gone["agent_id"]) == ("asked", waited and waited.isoformat(), ada.id)
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.reason, now.queued_at) == (None, None)
 
 
@@ -91,7 +91,7 @@ async def test_what_is_refused_or_changes_nothing_leaves_no_event(
 ) -> None:
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
-    known = await store.events_of(conversation_id)
+    known = await store.events.of(conversation_id)
     sql("UPDATE agent SET disabled_at = now() WHERE id = %s", ada.id)
     for refused, error in (
         (desk.claim(conversation_id, ada), StateConflict),
@@ -107,16 +107,16 @@ async def test_what_is_refused_or_changes_nothing_leaves_no_event(
             await refused
     await desk.claim(conversation_id, mei)  # it is theirs already
     await desk.take_over(conversation_id, mei, mei.id, "mine")
-    assert await store.events_of(conversation_id) == known
+    assert await store.events.of(conversation_id) == known
 
 
 async def test_an_act_that_does_not_end_leaves_no_event(store: Store, mei: Agent) -> None:
     conversation_id = await queued(store)
-    known = await store.events_of(conversation_id)
+    known = await store.events.of(conversation_id)
     with pytest.raises(KeyError):
-        await store.claim(conversation_id, mei.id, {})  # no words for the customer
-    assert await store.events_of(conversation_id) == known
-    assert (await store.conversation(conversation_id)).state is ConversationState.QUEUED
+        await store.conversations.claim(conversation_id, mei.id, {})  # no words for the customer
+    assert await store.events.of(conversation_id) == known
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.QUEUED
 
 
 async def test_of_many_who_claim_at_once_one_has_an_event(store: Store, desk: Desk, mei: Agent, ada: Agent) -> None:
@@ -130,21 +130,21 @@ async def test_of_many_who_claim_at_once_one_has_an_event(store: Store, desk: De
 
 async def test_a_bot_that_loses_against_a_person_escalates_nothing(store: Store, desk: Desk, mei: Agent) -> None:
     conversation_id = await said(store)
-    taken = await store.begin_turn((await store.messages(conversation_id))[-1].id)
+    taken = await store.turns.begin((await store.messages.of(conversation_id))[-1].id)
     assert taken is not None
     await desk.claim(conversation_id, mei)
-    await store.finish_turn(taken, ASKED, [], language="en")
+    await store.turns.finish(taken, ASKED, [], language="en")
     assert await kinds(store, conversation_id) == ["opened", "claimed"]
 
 
 async def test_a_turn_that_is_set_aside_escalates(store: Store) -> None:
     conversation_id = await said(store)
-    message_id = (await store.messages(conversation_id))[-1].id
-    await store.record_failure(TURN, message_id, "ValueError at x:1")
-    await store.set_aside(TURN, message_id, {"": "one moment"})
+    message_id = (await store.messages.of(conversation_id))[-1].id
+    await store.dead_letters.record_failure(TURN, message_id, "ValueError at x:1")
+    await store.dead_letters.add(TURN, message_id, {"": "one moment"})
     escalated = await last(store, conversation_id)
     assert (escalated.kind, escalated.data["reason"]) == (EventKind.ESCALATED, EscalationReason.TURN_FAILED)
-    assert await store.set_aside(TURN, message_id, {"": "one moment"}) is None
+    assert await store.dead_letters.add(TURN, message_id, {"": "one moment"}) is None
     assert await kinds(store, conversation_id) == ["opened", "escalated"]
 
 
@@ -163,7 +163,7 @@ async def test_who_writes_again_reopens(store: Store, desk: Desk, mei: Agent, an
     reopening = Reopening(SOON, SOON, words, words)
     conversation_id = await queued(store)
     for is_there in (True, False):
-        await store.claim(conversation_id, mei.id, {"": "hello"})
+        await store.conversations.claim(conversation_id, mei.id, {"": "hello"})
         await desk.resolve(conversation_id, mei)
         await is_here(store, mei)
         if not is_there:
@@ -201,17 +201,17 @@ async def test_what_is_snoozed_stays_with_its_agent_until_its_time(
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
     until = datetime.now(UTC) + SOON
-    now = await store.snooze(conversation_id, mei.id, until)
+    now = await store.conversations.snooze(conversation_id, mei.id, until)
     assert (now.state, now.snoozed_until) == (ConversationState.ASSIGNED, until)
     sql("UPDATE agent SET seen_at = now() - interval '1 day'")
     sql("UPDATE conversation SET waiting_since = now() - interval '1 day'")
     assert await desk.put_back_abandoned(timedelta(minutes=15)) == 0
-    assert await store.wake_due() == 0
+    assert await store.conversations.wake_due() == 0
     sql("UPDATE conversation SET snoozed_until = now()")
-    woken = await asyncio.gather(*(store.wake_due() for _ in range(3)))
+    woken = await asyncio.gather(*(store.conversations.wake_due() for _ in range(3)))
     assert sum(woken) == 1
-    assert (await store.conversation(conversation_id)).snoozed_until is None
-    events = await store.events_of(conversation_id)
+    assert (await store.conversations.get(conversation_id)).snoozed_until is None
+    events = await store.events.of(conversation_id)
     assert [(event.kind, event.actor) for event in events[-2:]] == [
         (EventKind.SNOOZED, by_agent(mei.id)),
         (EventKind.WOKEN, SYSTEM),
@@ -222,9 +222,9 @@ async def test_what_is_snoozed_stays_with_its_agent_until_its_time(
 async def test_a_customer_who_writes_wakes(store: Store, desk: Desk, mei: Agent) -> None:
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
-    await store.snooze(conversation_id, mei.id, datetime.now(UTC) + SOON)
+    await store.conversations.snooze(conversation_id, mei.id, datetime.now(UTC) + SOON)
     assert await writes(store, "one more thing", "2") == conversation_id
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.snoozed_until, now.agent and now.agent.id) == (None, mei.id)
     event = await last(store, conversation_id)
     assert (event.kind, event.actor) == (EventKind.WOKEN, CUSTOMER)
@@ -233,12 +233,12 @@ async def test_a_customer_who_writes_wakes(store: Store, desk: Desk, mei: Agent)
 async def test_an_agent_wakes_their_own(store: Store, desk: Desk, mei: Agent, ada: Agent) -> None:
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
-    await store.snooze(conversation_id, mei.id, datetime.now(UTC) + SOON)
+    await store.conversations.snooze(conversation_id, mei.id, datetime.now(UTC) + SOON)
     with pytest.raises(StateConflict, match="Mei has this"):
-        await store.wake(conversation_id, ada.id)
-    assert (await store.wake(conversation_id, mei.id)).snoozed_until is None
+        await store.conversations.wake(conversation_id, ada.id)
+    assert (await store.conversations.wake(conversation_id, mei.id)).snoozed_until is None
     known = await kinds(store, conversation_id)
-    await store.wake(conversation_id, mei.id)
+    await store.conversations.wake(conversation_id, mei.id)
     assert await kinds(store, conversation_id) == known
 
 
@@ -246,14 +246,14 @@ async def test_an_agent_wakes_their_own(store: Store, desk: Desk, mei: Agent, ad
 
 
 async def trail(store: Store, who: Agent) -> list[tuple[str, str, Any]]:
-    return [(event.kind.value, event.actor.kind.value, dict(event.data)) for event in await store.events_about(who.id)]
+    return [(event.kind.value, event.actor.kind.value, dict(event.data)) for event in await store.events.about(who.id)]
 
 
 async def test_signing_in_and_out_is_told_with_its_address(store: Store, browser: Browser, mei: Agent) -> None:
     client = await sign_in(browser())
     await client.post("/console/sign-out")
     await client.post("/console/sign-out")
-    events = await store.events_about(mei.id)
+    events = await store.events.about(mei.id)
     assert [(event.kind, event.actor, event.address) for event in events] == [
         (EventKind.AGENT_ADDED, OPERATOR, None),
         (EventKind.SIGNED_IN, by_agent(mei.id), "10.0.0.0"),
@@ -266,7 +266,7 @@ async def test_signing_in_and_out_is_told_with_its_address(store: Store, browser
 async def test_who_is_refused_is_known_and_what_they_typed_is_not(
     store: Store, browser: Browser, mei: Agent, ada: Agent, sql: Sql
 ) -> None:
-    await store.disable(ada.id, {"": "x"})
+    await store.agents.disable(ada.id, {"": "x"})
     for name, password in (("mei", "hunter2"), ("hunter2", "x"), ("Ada", PASSWORD)):
         answer = await browser().post("/console/sign-in", data={"name": name, "password": password})
         assert answer.status_code == 403
@@ -282,11 +282,11 @@ async def test_who_is_refused_is_known_and_what_they_typed_is_not(
 
 
 async def test_a_link_that_is_over_is_refused_once(store: Store, mei: Agent) -> None:
-    await store.add_sign_in(mei.id, "over", datetime.now(UTC) - SOON)
+    await store.agents.add_sign_in(mei.id, "over", datetime.now(UTC) - SOON)
     for _ in range(3):
-        assert await store.redeem_sign_in("over", address="10.0.0.9") is None
-    assert await store.redeem_sign_in("never made", address="10.0.0.9") is None
-    refused = [event for event in await store.events_about(mei.id) if event.kind is EventKind.SIGN_IN_REFUSED]
+        assert await store.agents.redeem_sign_in("over", address="10.0.0.9") is None
+    assert await store.agents.redeem_sign_in("never made", address="10.0.0.9") is None
+    refused = [event for event in await store.events.about(mei.id) if event.kind is EventKind.SIGN_IN_REFUSED]
     assert [(event.data, event.address) for event in refused] == [({"reason": "link_expired"}, "10.0.0.9")]
 
 
@@ -301,30 +301,30 @@ async def test_a_refused_right_and_a_wrong_old_password_are_told(store: Store, b
         ("right_refused", "agent", {"right": "manage_agents"}),
         ("password_refused", "agent", {}),
     ]
-    assert {event.address for event in (await store.events_about(ada.id))[2:]} == {"10.0.0.0"}
+    assert {event.address for event in (await store.events.about(ada.id))[2:]} == {"10.0.0.0"}
 
 
 async def test_a_new_password_is_told_by_whom(store: Store, browser: Browser, ada: Agent) -> None:
     client = await sign_in(browser(), "Ada")
     data = {"password": "tidal glacier voyage", "old": PASSWORD}
     assert (await client.post("/console/password", data=data)).status_code == 303
-    await store.set_password(ada.id, "hash")
-    told = [event for event in await store.events_about(ada.id) if event.kind is EventKind.PASSWORD_SET]
+    await store.agents.set_password(ada.id, "hash")
+    told = [event for event in await store.events.about(ada.id) if event.kind is EventKind.PASSWORD_SET]
     assert [(event.actor, event.address) for event in told] == [(by_agent(ada.id), "10.0.0.0"), (OPERATOR, None)]
     assert not any("hash" in str(event.data) for event in told)
 
 
 async def test_what_becomes_of_an_account_is_told(store: Store, desk: Desk, mei: Agent) -> None:
-    tom = await store.add_agent("Tom", Role.AGENT, None, by=mei.id)
+    tom = await store.agents.add("Tom", Role.AGENT, None, by=mei.id)
     await desk.claim(await queued(store), tom)
-    await store.make_sign_in(tom.id, "link", datetime.now(UTC) + SOON, by=mei.id)
-    await store.rename(tom.id, "Thomas", by=mei.id)
-    await store.set_public_name(tom.id, None, by=mei.id)
-    await store.set_role(tom.id, Role.ADMIN)
-    await store.end_sessions(tom.id, by=mei.id)
-    await store.disable(tom.id, {"": "back in the queue"}, by=mei.id)
-    await store.disable(tom.id, {"": "back in the queue"}, by=mei.id)  # is disabled already
-    await store.enable(tom.id, by=mei.id)
+    await store.agents.make_sign_in(tom.id, "link", datetime.now(UTC) + SOON, by=mei.id)
+    await store.agents.rename(tom.id, "Thomas", by=mei.id)
+    await store.agents.set_public_name(tom.id, None, by=mei.id)
+    await store.agents.set_role(tom.id, Role.ADMIN)
+    await store.agents.end_sessions(tom.id, by=mei.id)
+    await store.agents.disable(tom.id, {"": "back in the queue"}, by=mei.id)
+    await store.agents.disable(tom.id, {"": "back in the queue"}, by=mei.id)  # is disabled already
+    await store.agents.enable(tom.id, by=mei.id)
     found = [entry for entry in await trail(store, tom) if entry[0] not in ("claimed", "requeued")]
     expires_at = found[1][2].pop("expires_at")
     assert datetime.fromisoformat(expires_at) > datetime.now(UTC)

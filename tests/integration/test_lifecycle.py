@@ -21,8 +21,8 @@ from bot.domain.message import Incoming, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import UNDO, Desk
-from tests.integration.console_desk import queued, said
-from tests.integration.lifecycle import Sql, is_here, lines, messages, told, writes
+from tests.support.console import queued, said
+from tests.support.lifecycle import Sql, is_here, lines, messages, told, writes
 
 URGENT = Decision(Action.ESCALATE, topic="funds_stolen", reason=EscalationReason.TOPIC, priority=Priority.URGENT)
 
@@ -56,7 +56,7 @@ async def test_a_colleagues_conversation_is_taken_over_with_a_word_why(
 
 
 async def test_of_two_who_take_over_at_once_one_gets_it(store: Store, desk: Desk, mei: Agent, ada: Agent) -> None:
-    tom = await store.add_agent("Tom", ada.role, None)
+    tom = await store.agents.add("Tom", ada.role, None)
     conversation_id = await queued(store)
     await desk.claim(conversation_id, mei)
     ends = await asyncio.gather(
@@ -80,7 +80,7 @@ async def test_without_a_fitting_reason_nothing_changes(
     ):
         with pytest.raises(ValueError, match=r"reason|say why"):
             await act
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert now.agent is not None
     assert now.agent.id == mei.id
 
@@ -107,7 +107,7 @@ async def test_what_is_put_back_is_at_its_old_place_with_all_that_was_known(
 ) -> None:
     first = await queued(store, "first", URGENT, name="Ann")
     second = await queued(store, "second", URGENT, name="Bob")
-    before = await store.conversation(first)
+    before = await store.conversations.get(first)
     await desk.claim(first, mei)
     now = await desk.put_back(first, mei, "not my language")
     assert (now.state, now.agent) == (ConversationState.QUEUED, None)
@@ -117,8 +117,8 @@ async def test_what_is_put_back_is_at_its_old_place_with_all_that_was_known(
         before.topic,
         before.priority,
     )
-    assert await store.queue_position(first) == 1
-    assert await store.queue_position(second) == 2
+    assert await store.conversations.queue_position(first) == 1
+    assert await store.conversations.queue_position(second) == 2
     assert "place **1**" in (await told(store, first))[-1]
 
 
@@ -128,8 +128,8 @@ async def test_what_came_from_the_bot_is_put_at_the_end_of_the_queue(store: Stor
     await desk.claim(taken, mei)
     now = await desk.put_back(taken, mei, "somebody else knows more")
     assert now.reason is EscalationReason.RETURNED
-    assert await store.queue_position(waiting) == 1
-    assert await store.queue_position(taken) == 2
+    assert await store.conversations.queue_position(waiting) == 1
+    assert await store.conversations.queue_position(taken) == 2
 
 
 # --- resolve, undo, reopen ------------------------------------------------------------------------
@@ -144,8 +144,8 @@ async def test_a_resolve_that_is_undone_in_time_is_never_told(store: Store, desk
     notice = (await messages(store, conversation_id))[-1]
     assert notice.held_until is not None
     assert timedelta(seconds=5) < notice.held_until - datetime.now(UTC) <= UNDO
-    assert await store.release_held() == 0
-    assert await store.begin_delivery(notice.id) is None  # whatever job comes for it
+    assert await store.deliveries.release_held() == 0
+    assert await store.deliveries.begin(notice.id) is None  # whatever job comes for it
     again = await desk.reopen(conversation_id, mei)
     assert again.agent is not None
     assert again.agent.id == mei.id
@@ -159,11 +159,11 @@ async def test_after_ten_seconds_the_customer_is_told(store: Store, desk: Desk, 
     await desk.claim(conversation_id, mei)
     await desk.resolve(conversation_id, mei)
     sql("UPDATE message SET held_until = now() WHERE held_until IS NOT NULL")
-    released = await asyncio.gather(*(store.release_held() for _ in range(3)))
+    released = await asyncio.gather(*(store.deliveries.release_held() for _ in range(3)))
     assert sum(released) == 1
     notice = (await messages(store, conversation_id))[-1]
     assert notice.held_until is None
-    assert await store.begin_delivery(notice.id) is not None
+    assert await store.deliveries.begin(notice.id) is not None
     jobs = sql("SELECT count(*) FROM procrastinate_jobs WHERE (args->>'message_id')::bigint = %s", notice.id)
     assert jobs == [(1,)]
     # Reopened after that, the customer is told who is here.
@@ -177,7 +177,7 @@ async def test_what_is_held_back_is_not_taken_for_forgotten(store: Store, desk: 
     await desk.resolve(conversation_id, mei)
     notice = (await messages(store, conversation_id))[-1]
     sql("UPDATE delivery SET next_attempt_at = now() - interval '1 hour' WHERE message_id = %s", notice.id)
-    await store.defer_forgotten()
+    await store.deliveries.defer_forgotten()
     assert sql("SELECT 1 FROM procrastinate_jobs WHERE (args->>'message_id')::bigint = %s", notice.id) == []
 
 
@@ -227,7 +227,7 @@ async def test_who_writes_again_goes_on_with_their_agent(
     sql("UPDATE message SET held_until = NULL")
     await is_here(store, mei)
     assert await writes(store, "it is still stuck", "2", reopening) == conversation_id
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.state, now.agent and now.agent.id) == (ConversationState.ASSIGNED, mei.id)
     assert now.priority is Priority.URGENT
     assert now.waiting_since is not None
@@ -259,9 +259,9 @@ async def test_who_writes_again_when_their_agent_is_gone_waits_in_the_queue(
     await is_here(store, mei)
     sql(gone)
     assert await writes(store, "hello again", "2", reopening) == conversation_id
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.state, now.reason) == (ConversationState.QUEUED, EscalationReason.REOPENED)
-    assert await store.queue_position(conversation_id) == 1
+    assert await store.conversations.queue_position(conversation_id) == 1
     assert "place in the queue is **1**" in (await told(store, conversation_id))[-1]
 
 
@@ -274,9 +274,9 @@ async def test_later_a_new_conversation_begins_and_the_earlier_one_is_known(
     sql("UPDATE conversation SET resolved_at = now() - interval '73 hours'")
     new = await writes(store, "another question", "2", reopening)
     assert new != old
-    now = await store.conversation(new)
+    now = await store.conversations.get(new)
     assert now.state is ConversationState.BOT
-    assert [one.id for one in await store.conversations_of(now.contact.id)] == [new, old]
+    assert [one.id for one in await store.conversations.of_contact(now.contact.id)] == [new, old]
 
 
 async def test_a_message_brought_again_after_the_resolve_opens_nothing(
@@ -286,5 +286,5 @@ async def test_a_message_brought_again_after_the_resolve_opens_nothing(
     await desk.claim(conversation_id, mei)
     await desk.resolve(conversation_id, mei)
     incoming = Incoming("web", "web", "Ann-1", Sender("Ann", "Ann", "en"), chat_id="Ann", text="hello")
-    assert (await store.record_incoming(incoming, reopening)).duplicate
-    assert (await store.conversation(conversation_id)).state is ConversationState.RESOLVED
+    assert (await store.incoming.record(incoming, reopening)).duplicate
+    assert (await store.conversations.get(conversation_id)).state is ConversationState.RESOLVED

@@ -22,7 +22,7 @@ from bot.domain.staff import Agent, Role
 from bot.store import Store
 from bot.store.database import conninfo
 from handoff.desk import Desk
-from tests.integration.console_desk import queued
+from tests.support.console import queued
 
 WORKERS, ACTS = 6, 50
 
@@ -80,18 +80,18 @@ class Crowd:
         name = self.random.choice("ABCD")
         sender = Sender(name, name, "en")
         incoming = Incoming("web", "web", f"later-{self.events}", sender, chat_id=name, text="hello?")
-        await self.store.record_incoming(incoming, self.reopening)
+        await self.store.incoming.record(incoming, self.reopening)
 
     async def sweep(self) -> None:
-        await self.store.release_held()
+        await self.store.deliveries.release_held()
         await self.desk.put_back_abandoned(timedelta(milliseconds=1))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 async def test_whatever_they_do_at_once(
     store: Store, desk: Desk, answers: Answers, database_url: str, seed: int
 ) -> None:
-    agents = [await store.add_agent(name, Role.AGENT, None) for name in ("Mei", "Ada", "Tom")]
+    agents = [await store.agents.add(name, Role.AGENT, None) for name in ("Mei", "Ada", "Tom")]
     for name in "ABCD":
         await queued(store, name=name)
     reopening = Reopening(
@@ -132,7 +132,7 @@ async def _history_is_whole(store: Store, connection: psycopg.Connection[Any]) -
     """Each event begins where the one before ended, and the last one says how it is now: none is missing or twice."""
     found = connection.execute("SELECT id, state, agent_id FROM conversation").fetchall()
     for conversation_id, state, agent_id in found:
-        events = await store.events_of(conversation_id)
+        events = await store.events.of(conversation_id)
         assert [event.kind for event in events].count(EventKind.OPENED) == 1
         assert events[0].kind is EventKind.OPENED
         for before, event in pairwise(events):

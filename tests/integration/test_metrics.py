@@ -91,7 +91,7 @@ class Scene:
 
     async def brings(self, text: str, id: str, customer: str = "7", **fields: object) -> Receipt:
         incoming = Incoming("test", "bot", id, Sender(customer, "Ann Smith"), customer, text, **fields)  # type: ignore[arg-type]
-        receipt = await self.store.record_incoming(incoming)
+        receipt = await self.store.incoming.record(incoming)
         self.metrics.received(incoming, receipt)
         return receipt
 
@@ -119,15 +119,15 @@ def scene(store: Store, desk: Desk, answers: Answers, database_url: str) -> Scen
 
 
 def make_scene(store: Store, desk: Desk, answers: Answers, url: str, platform: Platform) -> Scene:
-    metrics = Metrics(store.figures, ["test"])
+    metrics = Metrics(store.statistics.read, ["test"])
     return Scene(
         store,
         desk,
         metrics,
         platform,
-        Turns(store, answers, build_policy(answers), engine, lambda _text, _hint: "en", measures=metrics),
-        Outbox(store, {"test": platform}, {}, metrics),
-        Attachments(store, {"test": platform}, metrics),
+        Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", measures=metrics),
+        Outbox(store.deliveries, store.files, {"test": platform}, {}, metrics),
+        Attachments(store.files, {"test": platform}, metrics),
         url,
     )
 
@@ -158,7 +158,7 @@ async def test_turns_are_counted_by_what_the_bot_did(scene: Scene) -> None:
 
 async def test_an_escalation_that_a_human_forestalled_is_none(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     receipt = await scene.brings("a person please", "1")
-    agent = await scene.store.add_agent("Mei", Role.AGENT, None)
+    agent = await scene.store.agents.add("Mei", Role.AGENT, None)
     assert receipt.conversation_id is not None
     assert receipt.message_id is not None
 
@@ -250,7 +250,7 @@ async def test_conversations_and_waiting_are_told(scene: Scene, database_url: st
     await scene.says("a person please", "2", customer="8")
     taken = await scene.says("a person please", "3", customer="9")
     over = await scene.says("a person please", "4", customer="10")
-    agent = await scene.store.add_agent("Mei", Role.AGENT, None)
+    agent = await scene.store.agents.add("Mei", Role.AGENT, None)
     assert taken.conversation_id is not None
     assert over.conversation_id is not None
     await scene.desk.claim(taken.conversation_id, agent)
@@ -267,7 +267,7 @@ async def test_conversations_and_waiting_are_told(scene: Scene, database_url: st
 async def test_channels_and_leases_are_told(scene: Scene, database_url: str) -> None:
     now = datetime.now(UTC)
     status = ChannelStatus("test", "bot", ChannelState.CONNECTED, now, now - timedelta(minutes=2), now, lag=0.25)
-    await scene.store.record_channel(status)
+    await scene.store.channels.record(status)
     holding = asyncio.Event()
 
     async def body(_: lease.Lease) -> None:

@@ -67,18 +67,23 @@ async def test_deliveries_of_an_older_desk_go_on_where_they_were(older: str) -> 
     await queue.open()
     store = Store(create_engine(older), queue)
     try:
-        outbox = Outbox(store, {"test": platform}, {})
+        outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
         for message_id in (2, 3, 4):
             await outbox.deliver(message_id, Claim())
         assert [sent.text for sent in platform.sent] == ["bbbbbbbb", "cccccccc", "new"]
         # It was tried before: its second part may be there already. Behind it, nothing was begun.
         assert [sent.repeated for sent in platform.sent] == [True, False, False]
         assert platform.sent[0].after == "x2"
-        messages = await store.messages(1)
+        messages = await store.messages.of(1)
         assert [m.delivery for m in messages[1:]] == [DeliveryState.SENT] * 3
         assert messages[0].attachments == (Attachment("photo", "f"),)
-        assert [m.text for m in await store.transcript(1)] == ["hello", "sent", "aaaaaaaa bbbbbbbb cccccccc", "new"]
-        assert [m.revision for m in await store.transcript(1, after=2)] == [3, 4]
+        assert [m.text for m in await store.messages.transcript(1)] == [
+            "hello",
+            "sent",
+            "aaaaaaaa bbbbbbbb cccccccc",
+            "new",
+        ]
+        assert [m.revision for m in await store.messages.transcript(1, after=2)] == [3, 4]
     finally:
         await store.close()
         await queue.close()

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from intents.paths import SERVER, EnginePaths
 from intents.rasa import RasaEngine
 from intents.release import choose, release
 from intents.sidecar import Sidecar
+from tests.support import waiting
 
 INTENTS = ("password_reset", "transfer_delay", "fee_explained", "talk_to_human", "greet", OUT_OF_SCOPE)
 EXAMPLES = 25
@@ -101,10 +103,7 @@ async def test_a_worse_model_is_refused_and_an_accepted_one_swapped_in(paths: En
             except EngineUnavailable as error:
                 failures.append(error)
 
-    async def until(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(START):
-            while not condition():
-                await asyncio.sleep(0.05)
+    until = partial(waiting.until, seconds=START, every=0.05)
 
     async with RasaEngine(sidecar.endpoint, timeout=20) as engine:
         tasks = [asyncio.create_task(sidecar.run())]

@@ -159,9 +159,9 @@ async def one(request: pytest.FixtureRequest, database_url: str) -> AsyncIterato
 
 async def begun(one: Stage) -> tuple[TurnInput, Claim]:
     """The turn of a message that was recorded just now."""
-    receipt = await one.store.record_incoming(TEXT)
+    receipt = await one.store.incoming.record(TEXT)
     assert receipt.message_id is not None
-    taken = await one.store.begin_turn(receipt.message_id)
+    taken = await one.store.turns.begin(receipt.message_id)
     assert taken is not None
     return taken, await one.job(TURN, receipt.message_id)
 
@@ -169,11 +169,11 @@ async def begun(one: Stage) -> tuple[TurnInput, Claim]:
 @pytest.mark.parametrize("before", ["bot", "queued", "assigned"])
 async def test_a_message_that_is_brought_again_makes_nothing_recent(one: Stage, before: str) -> None:
     await one.prepare(before)
-    await one.store.record_incoming(TEXT)
+    await one.store.incoming.record(TEXT)
     await one.heard()
     await one.sql("UPDATE conversation SET updated_at = now() - interval '1 day', waiting_since = NULL")
     seen = await one.sql("SELECT * FROM conversation")
-    assert (await one.store.record_incoming(TEXT)).duplicate
+    assert (await one.store.incoming.record(TEXT)).duplicate
     assert await one.sql("SELECT * FROM conversation") == seen
     assert await one.heard() == []
 
@@ -187,13 +187,13 @@ async def test_nothing_is_resolved_while_a_message_is_recorded_into_it(
     answered = one.store._answered
 
     async def meanwhile(*given: Any) -> int | None:
-        act = one.store.resolve(assigned["id"], one.mei, {"": "resolved"})
+        act = one.store.conversations.resolve(assigned["id"], one.mei, {"": "resolved"})
         resolving.append(asyncio.create_task(act))
         await asyncio.wait(resolving, timeout=0.3)
         return await answered(*given)
 
-    monkeypatch.setattr(one.store, "_answered", meanwhile)
-    receipt = await one.store.record_incoming(replace(TEXT, replies_to="m1"))
+    monkeypatch.setattr(one.store.incoming, "_answered", meanwhile)
+    receipt = await one.store.incoming.record(replace(TEXT, replies_to="m1"))
     await asyncio.gather(*resolving)
     assert receipt.conversation_id == assigned["id"]
     # The message was there before it was resolved: nobody waits in what is resolved.
@@ -206,11 +206,11 @@ async def test_an_answer_that_is_not_written_is_told_to_nobody(one: Stage, faste
     await one.prepare("bot")
     taken, claim = await begun(one)
     if faster == "an agent":
-        await one.store.claim(taken.conversation.id, one.mei, {"": "here"})
+        await one.store.conversations.claim(taken.conversation.id, one.mei, {"": "here"})
     else:
-        await one.store.skip_turn(taken)
+        await one.store.turns.skip(taken)
     await one.heard()
-    end = await one.store.finish_turn(
+    end = await one.store.turns.finish(
         taken, ANSWERED.decision, ANSWERED.replies, language="en", claim=claim, immediate=True
     )
     assert not end.shown
@@ -230,7 +230,7 @@ async def test_what_is_recorded_is_shown_where_there_is_nothing_to_send_unless_s
             f"contact:{taken.conversation.contact.id}",
         )
     await one.heard()
-    end = await one.store.finish_turn(taken, decision, ANSWERED.replies, language="en", claim=claim, immediate=True)
+    end = await one.store.turns.finish(taken, decision, ANSWERED.replies, language="en", claim=claim, immediate=True)
     assert end.shown is not under_way
     shown = "SELECT state, cursor IS NOT NULL AS placed FROM message JOIN delivery ON message_id = id"
     *_, last = await one.sql(f"{shown} ORDER BY id")

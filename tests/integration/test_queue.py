@@ -16,6 +16,7 @@ from bot.queue import Claim, ClaimLost, Queue, TryAgain
 from bot.queue import rescue as rescue_module
 from bot.queue import worker as worker_module
 from bot.store.database import conninfo, create_engine
+from tests.support.waiting import until
 
 Jobs = Callable[..., Any]
 
@@ -50,12 +51,6 @@ async def working(queue: Queue) -> AsyncIterator[None]:
 
 
 async def idle(*_: object) -> None: ...
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 async def test_a_dead_workers_job_is_rescued_once_by_any_number_of_replicas(

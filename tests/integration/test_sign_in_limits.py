@@ -18,8 +18,8 @@ from bot.store import Store
 from bot.store.database import create_engine
 from bot.web.sign_in_limits import KNOWN, TRIES, WINDOW, SignInLimits
 from handoff import passwords
-from tests.integration.console_desk import PASSWORD, Browser, sign_in
-from tests.integration.lifecycle import Sql
+from tests.support.console import PASSWORD, Browser, sign_in
+from tests.support.lifecycle import Sql
 
 SIGN_IN = "/console/sign-in"
 
@@ -52,7 +52,7 @@ async def tries(limits: SignInLimits, name: str, address: str, times: int) -> li
 
 
 async def test_what_is_kept_is_of_one_size_and_forgotten_when_its_time_is_over(store: Store, sql: Sql) -> None:
-    limits = SignInLimits(store.rate_limits())
+    limits = SignInLimits(store.rate_limits)
     for number in range(10):
         assert await limits.admit("n" * 100_000 + str(number), f"address {number}")
         await limits.forget("n" * 100_000 + str(number), f"address {number}")
@@ -61,18 +61,18 @@ async def test_what_is_kept_is_of_one_size_and_forgotten_when_its_time_is_over(s
     assert len(kept) == 40, "known, tried and wrong; of the first ten nothing was tried in vain"
     assert max(map(len, kept)) <= 100
     assert not any("nnn" in key or "address" in key for key in kept)
-    await store.forget_expired()
+    await store.agents.forget_expired()
     assert len(sql("SELECT key FROM rate_limit")) == 40
     await later(sql, WINDOW + 1)
-    await store.forget_expired()
+    await store.agents.forget_expired()
     assert {key.split("/")[0] for (key,) in sql("SELECT key FROM rate_limit")} == {"sign-in:known"}
     await later(sql, KNOWN * 24 * 3600)
-    await store.forget_expired()
+    await store.agents.forget_expired()
     assert not sql("SELECT key FROM rate_limit")
 
 
 async def test_guessing_is_forgiven_with_time_and_with_success(store: Store, sql: Sql) -> None:
-    limits = SignInLimits(store.rate_limits())
+    limits = SignInLimits(store.rate_limits)
     assert await tries(limits, "mei", "here", TRIES + 1) == [True] * TRIES + [False]
     assert await limits.admit("mei", "there")
     await later(sql, WINDOW - 10)
@@ -84,7 +84,7 @@ async def test_guessing_is_forgiven_with_time_and_with_success(store: Store, sql
 
 
 async def test_an_address_has_only_so_many_guesses_over_all_names(store: Store, sql: Sql) -> None:
-    limits = SignInLimits(store.rate_limits(), wrong=20)
+    limits = SignInLimits(store.rate_limits, wrong=20)
     assert await limits.admit("mei", "office")
     await limits.forget("mei", "office")
     admitted = [await limits.admit(f"name {number}", "office") for number in range(30)]
@@ -97,13 +97,13 @@ async def test_an_address_has_only_so_many_guesses_over_all_names(store: Store, 
 
 
 async def test_what_one_name_is_refused_costs_its_address_nothing(store: Store) -> None:
-    limits = SignInLimits(store.rate_limits(), wrong=TRIES + 1)
+    limits = SignInLimits(store.rate_limits, wrong=TRIES + 1)
     assert await tries(limits, "mei", "office", 50) == [True] * TRIES + [False] * (50 - TRIES)
     assert await tries(limits, "ada", "office", 2) == [True, False], "a sixth wrong one, and no seventh"
 
 
 async def test_a_try_that_nobody_looked_at_is_none(store: Store) -> None:
-    limits = SignInLimits(store.rate_limits(), wrong=TRIES)
+    limits = SignInLimits(store.rate_limits, wrong=TRIES)
     for _ in range(20):
         assert await limits.admit("mei", "here")
         await limits.take_back("mei", "here")
@@ -115,13 +115,13 @@ async def test_replicas_count_together_and_many_at_once_are_no_way_around(
 ) -> None:
     engine = create_engine(database_url)
     other = Store(engine, queue)
-    replicas = [SignInLimits(store.rate_limits()), SignInLimits(other.rate_limits())]
+    replicas = [SignInLimits(store.rate_limits), SignInLimits(other.rate_limits)]
     try:
         admitted = await asyncio.gather(*(replicas[number % 2].admit("mei", "here") for number in range(40)))
         assert admitted.count(True) == TRIES
         names = await asyncio.gather(*(replicas[number % 2].admit(f"n{number}", "lobby") for number in range(60)))
         assert all(names)
-        few = [SignInLimits(each.rate_limits(), wrong=7) for each in (store, other)]
+        few = [SignInLimits(each.rate_limits, wrong=7) for each in (store, other)]
         crowd = await asyncio.gather(*(few[number % 2].admit(f"n{number}", "gate") for number in range(40)))
         assert crowd.count(True) == 7
         await replicas[0].forget("mei", "here")
@@ -132,14 +132,14 @@ async def test_replicas_count_together_and_many_at_once_are_no_way_around(
 
 async def test_a_hit_from_the_future_keeps_nobody_out(store: Store, sql: Sql) -> None:
     """The database's clock was set back by an hour."""
-    limits = SignInLimits(store.rate_limits())
+    limits = SignInLimits(store.rate_limits)
     assert await tries(limits, "mei", "here", TRIES + 1) == [True] * TRIES + [False]
     await later(sql, -3600)
     assert await limits.admit("mei", "here")
 
 
 async def test_the_storage_does_what_the_library_asks_of_one(store: Store, sql: Sql) -> None:
-    storage = store.rate_limits()
+    storage = store.rate_limits
     assert await storage.check()
     fixed, item = FixedWindowRateLimiter(storage), RateLimitItemPerSecond(3, 60)
     before = time.time()

@@ -17,23 +17,25 @@ from bot.runtime.feed import Feed
 from bot.store import Store
 from handoff.desk import Desk
 from handoff.staff import Staff
-from tests.integration.console_desk import ASKED, queued, said
+from tests.support.console import ASKED, queued, said
 
 SOON = timedelta(hours=1)
 
 
 @pytest.fixture
 def staff(store: Store, desk: Desk) -> Staff:
-    return Staff(store, desk, "BitPie")
+    return Staff(store.agents, desk, "BitPie")
 
 
 async def signed_in(store: Store, who: Agent, token: str) -> None:
-    assert await store.add_session(who.id, token, datetime.now(UTC) + SOON, address="10.0.0.7", browser="Firefox")
+    assert await store.agents.add_session(
+        who.id, token, datetime.now(UTC) + SOON, address="10.0.0.7", browser="Firefox"
+    )
 
 
 async def told(store: Store, conversation_id: int) -> list[str]:
     """What the desk said to the customer."""
-    messages = await store.messages(conversation_id)
+    messages = await store.messages.of(conversation_id)
     return [one.text for one in messages if one.author is Author.SYSTEM and one.visibility is Visibility.PUBLIC]
 
 
@@ -44,22 +46,22 @@ async def test_the_list_says_what_everybody_has_in_hand(store: Store, desk: Desk
     await desk.claim(await queued(store), ada)
     await desk.claim(await queued(store, name="Bob"), ada)
     await signed_in(store, ada, "a")
-    await store.add_session(ada.id, "over", datetime.now(UTC) - SOON)
-    await store.record_presence(ada)
-    gone = await store.add_agent("Zoe", Role.AGENT, None)
-    await store.disable(gone.id, {"": "x"})
-    found = await store.staff()
+    await store.agents.add_session(ada.id, "over", datetime.now(UTC) - SOON)
+    await store.agents.record_presence(ada)
+    gone = await store.agents.add("Zoe", Role.AGENT, None)
+    await store.agents.disable(gone.id, {"": "x"})
+    found = await store.agents.staff()
     assert [(one.agent.name, one.conversations, one.sessions) for one in found] == [
         ("Ada", 2, 1),
         ("Mei", 0, 0),
         ("Zoe", 0, 0),
     ]
     assert [one.agent.seen_at is not None for one in found] == [True, False, False]
-    assert await store.colleague(ada.id) == found[0]
-    (session,) = await store.sessions(ada.id)
+    assert await store.agents.colleague(ada.id) == found[0]
+    (session,) = await store.agents.sessions(ada.id)
     assert (session.address, session.browser, session.by_link) == ("10.0.0.7", "Firefox", False)
     with pytest.raises(NotFound):
-        await store.colleague(999)
+        await store.agents.colleague(999)
 
 
 # --- names
@@ -126,9 +128,9 @@ ACTS: dict[str, Act] = {
 
 async def test_the_right_counts_in_the_moment_of_the_act(store: Store, staff: Staff, mei: Agent, ada: Agent) -> None:
     """Mei was an admin when she was looked at."""
-    await store.add_agent("Root", Role.ADMIN, None)
+    await store.agents.add("Root", Role.ADMIN, None)
     await signed_in(store, ada, "a")
-    before = await store.staff()
+    before = await store.agents.staff()
     for lose in (lambda: staff.set_role(mei, Role.AGENT), lambda: staff.disable(mei)):
         await lose()
         for act in ACTS.values():
@@ -136,7 +138,7 @@ async def test_the_right_counts_in_the_moment_of_the_act(store: Store, staff: St
                 await act(staff, ada, mei)
         await staff.set_role(mei, Role.ADMIN)
     await staff.enable(mei)
-    assert await store.staff() == before
+    assert await store.agents.staff() == before
     for act in ACTS.values():
         await act(staff, ada, mei)
 
@@ -154,10 +156,10 @@ async def test_the_last_admin_stays(store: Store, staff: Staff, mei: Agent, ada:
 @pytest.mark.parametrize("act", ["disable", "demote", "leave"])
 async def test_of_two_admins_who_do_it_to_each_other_one_remains(store: Store, staff: Staff, act: str) -> None:
     async def admins() -> list[Agent]:
-        return [agent for agent in await store.agents() if agent.role is Role.ADMIN and not agent.disabled_at]
+        return [agent for agent in await store.agents.all() if agent.role is Role.ADMIN and not agent.disabled_at]
 
     for number in range(4):
-        one, two = [await store.add_agent(f"{name}{number}", Role.ADMIN, None) for name in ("Mei", "Ada")]
+        one, two = [await store.agents.add(f"{name}{number}", Role.ADMIN, None) for name in ("Mei", "Ada")]
         for earlier in (await admins())[:-2]:
             await staff.disable(earlier)
 
@@ -186,38 +188,38 @@ async def test_who_is_disabled_has_no_way_in_and_their_chats_go_back_to_their_pl
         await desk.claim(one, ada)
     await said(store, "anybody?", id="2", name="Ann")
     await signed_in(store, ada, "a")
-    await store.add_sign_in(ada.id, "link", datetime.now(UTC) + SOON)
+    await store.agents.add_sign_in(ada.id, "link", datetime.now(UTC) + SOON)
     kinds: list[str] = []
     with feed.watch(lambda event: kinds.append(event.kind) is None) as watch:
         assert await staff.disable(ada, by=mei) == 2
         while "agent" not in kinds:
             assert await watch.changed(5)
-    assert await store.agent_of_session("a") is None
-    assert await store.sessions(ada.id) == []
-    assert await store.redeem_sign_in("link") is None
-    assert await store.password_of("Ada") is None
-    assert not await store.add_session(ada.id, "b", datetime.now(UTC) + SOON)
-    queue = await store.conversations(ConversationState.QUEUED)
+    assert await store.agents.agent_of_session("a") is None
+    assert await store.agents.sessions(ada.id) == []
+    assert await store.agents.redeem_sign_in("link") is None
+    assert await store.agents.password_of("Ada") is None
+    assert not await store.agents.add_session(ada.id, "b", datetime.now(UTC) + SOON)
+    queue = await store.conversations.find(ConversationState.QUEUED)
     assert [(one.id, one.agent) for one in queue] == [(first, None), (second, None), (third, None)]
     for place, one in ((1, first), (2, second)):
         assert f"at place **{place}**" in (await told(store, one))[-1]
-        notes = [m.text for m in await store.messages(one) if m.visibility is Visibility.PRIVATE]
+        notes = [m.text for m in await store.messages.of(one) if m.visibility is Visibility.PRIVATE]
         assert notes[-1] == "Ada does not work at this desk any more: back into the queue."
     # Twice is once.
     assert await staff.disable(ada, by=mei) == 0
     assert (await staff.enable(ada, by=mei)).disabled_at is None
     # Nothing of before is valid again.
-    assert await store.agent_of_session("a") is None
-    assert await store.redeem_sign_in("link") is None
+    assert await store.agents.agent_of_session("a") is None
+    assert await store.agents.redeem_sign_in("link") is None
 
 
 async def test_reason_topic_and_priority_stay(store: Store, desk: Desk, staff: Staff, mei: Agent, ada: Agent) -> None:
     decision = replace(ASKED, priority=Priority.URGENT, topic="fee_explained")
     conversation_id = await queued(store, decision=decision)
-    before = await store.conversation(conversation_id)
+    before = await store.conversations.get(conversation_id)
     await desk.claim(conversation_id, ada)
     await staff.disable(ada)
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.reason, now.topic, now.priority, now.queued_at) == (
         before.reason,
         before.topic,
@@ -235,7 +237,7 @@ async def test_each_is_told_the_place_that_they_have_in_the_end(
     for one in (from_the_bot, *held):
         await desk.claim(one, ada)
     await staff.disable(ada)
-    queue = await store.conversations(ConversationState.QUEUED)
+    queue = await store.conversations.find(ConversationState.QUEUED)
     assert [one.id for one in queue] == [held[2], held[0], held[1], from_the_bot]
     for place, one in enumerate(queue, 1):
         assert f"at place **{place}**" in (await told(store, one.id))[-1]
@@ -249,9 +251,9 @@ async def test_what_comes_to_an_agent_while_they_are_disabled_is_put_back_by_the
     # As by a request that was let in before.
     await desk.claim(conversation_id, ada)
     assert await desk.put_back_abandoned(timedelta(minutes=15)) == 1
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert (now.state, now.agent) == (ConversationState.QUEUED, None)
-    notes = [m.text for m in await store.messages(conversation_id) if m.visibility is Visibility.PRIVATE]
+    notes = [m.text for m in await store.messages.of(conversation_id) if m.visibility is Visibility.PRIVATE]
     assert notes[-1].startswith("Ada does not work at this desk any more")
     assert await desk.put_back_abandoned(timedelta(minutes=15)) == 0
 
@@ -267,7 +269,7 @@ async def test_disabling_while_customers_write_and_agents_claim(
     async with asyncio.timeout(20):
         await asyncio.gather(*busy, *claims, staff.disable(ada, by=mei))
         await desk.put_back_abandoned(timedelta(minutes=15))
-    assert [one.id for one in await store.conversations(ConversationState.QUEUED)] == held
+    assert [one.id for one in await store.conversations.find(ConversationState.QUEUED)] == held
 
 
 # --- links and sessions
@@ -275,11 +277,11 @@ async def test_disabling_while_customers_write_and_agents_claim(
 
 async def test_a_new_link_ends_the_older_ones(store: Store, mei: Agent, ada: Agent) -> None:
     soon = datetime.now(UTC) + SOON
-    await store.add_sign_in(ada.id, "of ada", soon)
-    await asyncio.gather(*(store.add_sign_in(mei.id, f"link {number}", soon) for number in range(5)))
-    redeemed = [await store.redeem_sign_in(f"link {number}") for number in range(5)]
+    await store.agents.add_sign_in(ada.id, "of ada", soon)
+    await asyncio.gather(*(store.agents.add_sign_in(mei.id, f"link {number}", soon) for number in range(5)))
+    redeemed = [await store.agents.redeem_sign_in(f"link {number}") for number in range(5)]
     assert len([one for one in redeemed if one]) == 1
-    assert await store.redeem_sign_in("of ada") is not None
+    assert await store.agents.redeem_sign_in("of ada") is not None
 
 
 async def test_a_link_for_who_is_disabled_is_refused(staff: Staff, mei: Agent, ada: Agent) -> None:
@@ -294,13 +296,13 @@ async def test_sessions_and_links_end_and_streams_are_told(
     await signed_in(store, ada, "a")
     await signed_in(store, ada, "b")
     await signed_in(store, mei, "m")
-    await store.add_sign_in(ada.id, "link", datetime.now(UTC) + SOON)
+    await store.agents.add_sign_in(ada.id, "link", datetime.now(UTC) + SOON)
     with feed.watch(lambda event: event.kind == "agent") as watch:
         assert await staff.end_sessions(ada, by=mei) == 2
         assert await watch.changed(5)
-    assert await store.agent_of_session("a") is None
-    assert await store.redeem_sign_in("link") is None
-    assert await store.agent_of_session("m") is not None
+    assert await store.agents.agent_of_session("a") is None
+    assert await store.agents.redeem_sign_in("link") is None
+    assert await store.agents.agent_of_session("m") is not None
     assert await staff.end_sessions(ada, by=mei) == 0
 
 
@@ -312,4 +314,4 @@ async def test_passwords_are_judged_wherever_they_are_set(store: Store, staff: S
             await staff.add("New", Role.AGENT, password=words)
     with pytest.raises(ValueError, match="at least 10"):
         await staff.set_password(mei, "tidal")
-    assert [agent.name for agent in await store.agents()] == ["Mei"]
+    assert [agent.name for agent in await store.agents.all()] == ["Mei"]

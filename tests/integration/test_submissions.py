@@ -10,7 +10,7 @@ from bot.domain.message import Author, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import queued
+from tests.support.console import queued
 
 
 async def test_one_submission_is_one_message_whatever_became_of_the_conversation(
@@ -33,7 +33,7 @@ async def test_one_submission_names_one_thing(store: Store, desk: Desk, mei: Age
     await desk.note(conversation_id, mei, "a secret", submission="a" * 20)
     with pytest.raises(ValueError, match="something else"):
         await desk.reply(conversation_id, mei, "a secret", submission="a" * 20)
-    assert [one.visibility for one in await store.messages(conversation_id) if one.author is Author.AGENT] == [
+    assert [one.visibility for one in await store.messages.of(conversation_id) if one.author is Author.AGENT] == [
         Visibility.PRIVATE
     ]
 

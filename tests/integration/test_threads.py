@@ -26,7 +26,7 @@ async def test_two_threads_and_a_chat_are_open_side_by_side(store: Store) -> Non
     fee = await said(store, "about my fee", id="2", thread=FEE, subject="My fee")
     card = await said(store, "about my card", id="3", thread=CARD, subject="My card")
     assert len({chat, fee, card}) == 3
-    found = {one: await store.conversation(one) for one in (chat, fee, card)}
+    found = {one: await store.conversations.get(one) for one in (chat, fee, card)}
     assert {one.contact.id for one in found.values()} == {found[chat].contact.id}
     assert [(one.thread, one.subject) for one in found.values()] == [
         ("", None),
@@ -40,14 +40,14 @@ async def test_two_threads_and_a_chat_are_open_side_by_side(store: Store) -> Non
         ("more of my fee", "6", FEE, fee),
     ):
         assert await said(store, text, id=id, thread=thread, subject="Re: something else") == where
-    assert (await store.conversation(card)).subject == "My card"
-    words = {one: [message.text for message in await store.messages(one)] for one in found}
+    assert (await store.conversations.get(card)).subject == "My card"
+    words = {one: [message.text for message in await store.messages.of(one)] for one in found}
     assert words == {
         chat: ["hello", "more"],
         fee: ["about my fee", "more of my fee"],
         card: ["about my card", "more of my card"],
     }
-    assert [event.data for event in await store.events_of(fee)] == [
+    assert [event.data for event in await store.events.of(fee)] == [
         {"state": "bot", "thread": FEE, "subject": "My fee"}
     ]
 
@@ -70,18 +70,18 @@ async def test_one_thread_has_one_open_conversation_however_many_write(store: St
 async def test_the_same_event_is_a_duplicate_whatever_its_thread(store: Store) -> None:
     fee = await said(store, "about my fee", id="1", thread=FEE)
     assert await said(store, "about my fee", id="1", thread=CARD) == fee
-    assert len(await store.conversations_of((await store.conversation(fee)).contact.id)) == 1
+    assert len(await store.conversations.of_contact((await store.conversations.get(fee)).contact.id)) == 1
 
 
 async def test_threads_are_answered_escalated_and_resolved_apart(store: Store, desk: Desk, mei: Agent) -> None:
     fee = await queued(store, "a person, please", ASKED, id="1", thread=FEE)
     chat = await said(store, "hello", id="2")
-    taken = await store.begin_turn((await store.messages(chat))[-1].id)
+    taken = await store.turns.begin((await store.messages.of(chat))[-1].id)
     assert taken is not None
     assert (taken.conversation.id, taken.conversation.thread) == (chat, "")
-    await store.finish_turn(taken, Decision(Action.ANSWER, topic="greet"), [Reply("hi")], language="en")
+    await store.turns.finish(taken, Decision(Action.ANSWER, topic="greet"), [Reply("hi")], language="en")
     await desk.claim(fee, mei)
-    assert (await store.conversation(chat)).state is ConversationState.BOT
+    assert (await store.conversations.get(chat)).state is ConversationState.BOT
     await desk.resolve(fee, mei)
     # A chat that is open is no newer conversation of that thread.
     again = await desk.reopen(fee, mei)

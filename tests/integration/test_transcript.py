@@ -14,7 +14,7 @@ from bot.store import Store
 
 @pytest.fixture
 def transcript(store: Store, feed: Feed) -> StoredTranscript:
-    return StoredTranscript(store, feed)
+    return StoredTranscript(store.contacts, store.messages, store.files, feed)
 
 
 def said(contact: str, id: str = "1") -> Incoming:
@@ -23,19 +23,19 @@ def said(contact: str, id: str = "1") -> Incoming:
 
 async def replied(store: Store, contact: str, text: str, *files: tuple[str, bytes]) -> tuple[Message, int]:
     """An agent's reply that reached the customer, and the agent."""
-    receipt = await store.record_incoming(said(contact))
-    agent = await store.add_agent(f"Maya for {contact}", Role.AGENT, None)
+    receipt = await store.incoming.record(said(contact))
+    agent = await store.agents.add(f"Maya for {contact}", Role.AGENT, None)
     assert receipt.conversation_id is not None
-    await store.claim(receipt.conversation_id, agent.id, {"": "Maya is here"})
+    await store.conversations.claim(receipt.conversation_id, agent.id, {"": "Maya is here"})
     attachments = [
-        Attachment("file", "", name, "application/pdf", len(content), await store.add_file(content))
+        Attachment("file", "", name, "application/pdf", len(content), await store.files.add(content))
         for name, content in files
     ]
-    reply = await store.add_reply(receipt.conversation_id, agent.id, text, attachments=attachments)
-    delivery = await store.begin_delivery(reply.id)
+    reply = await store.replies.add(receipt.conversation_id, agent.id, text, attachments=attachments)
+    delivery = await store.deliveries.begin(reply.id)
     assert delivery is not None
-    await store.record_sent(delivery, 0, "sent")
-    (found,) = [message for message in await store.messages(receipt.conversation_id) if message.id == reply.id]
+    await store.deliveries.record_sent(delivery, 0, "sent")
+    (found,) = [message for message in await store.messages.of(receipt.conversation_id) if message.id == reply.id]
     return found, agent.id
 
 
@@ -50,7 +50,7 @@ async def test_nobody_elses_file_is_found_and_none_of_what_was_taken_back(
     store: Store, transcript: StoredTranscript
 ) -> None:
     reply, agent_id = await replied(store, "ann", "see", ("a.pdf", b"one"))
-    await store.record_incoming(said("bert", "2"))
+    await store.incoming.record(said("bert", "2"))
     assert reply.cursor is not None
     for contact, cursor, index in (
         ("bert", reply.cursor, 0),
@@ -62,7 +62,7 @@ async def test_nobody_elses_file_is_found_and_none_of_what_was_taken_back(
         with pytest.raises(NotFound):
             await transcript.file("web", "web", contact, cursor, index)
     assert await transcript.file("web", "web", "ann", reply.cursor, 0)
-    await store.delete_reply(reply.id, agent_id)
+    await store.replies.delete(reply.id, agent_id)
     with pytest.raises(NotFound):
         await transcript.file("web", "web", "ann", reply.cursor, 0)
 
@@ -73,11 +73,11 @@ async def test_an_edit_and_a_deletion_are_followed(store: Store, transcript: Sto
     after = max(message.revision or 0 for message in shown)
     assert [message.text for message in shown if message.id == reply.id] == ["helo"]
     following = transcript.follow("web", "web", "ann", after)
-    await store.edit_reply(reply.id, agent_id, "hello")
+    await store.replies.edit(reply.id, agent_id, "hello")
     (edited,) = await anext(following)
     assert (edited.cursor, edited.text) == (reply.cursor, "hello")
     assert edited.edited_at is not None
-    await store.delete_reply(reply.id, agent_id)
+    await store.replies.delete(reply.id, agent_id)
     (deleted,) = await anext(following)
     assert deleted.cursor == reply.cursor
     assert deleted.deleted_at is not None

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from bot.store.dead_letters.failures import NOT_FETCHED
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -26,8 +27,8 @@ from bot.queue import DELIVER, FETCH, TURN, Claim, Queue, TryAgain
 from bot.queue import worker as worker_module
 from bot.runtime.metrics import Measures
 from bot.store import Store
-from bot.store.failures import NOT_FETCHED
 from handoff.desk import Desk
+from tests.support.waiting import until
 
 NOTICE = {"": "You are number {position}.", "zh": "第 {position} 位"}
 POISON = "my secret words"
@@ -83,14 +84,14 @@ class Scene:
     told: Told = field(default_factory=Told)
 
     async def turn(self, message_id: int, claim: Claim) -> None:
-        taken = await self.store.begin_turn(message_id)
+        taken = await self.store.turns.begin(message_id)
         if taken is None:
             return
         if POISON in taken.message.text and self.platform.error is not None:
             self.tried.append(claim.failures)
             raise self.platform.error()
         self.turned.append(taken.message.text)
-        await self.store.skip_turn(taken)
+        await self.store.turns.skip(taken)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
@@ -104,13 +105,13 @@ class Scene:
     async def says(self, text: str, *attachments: Attachment) -> tuple[int, int]:
         """The ids of message and conversation."""
         incoming = Incoming("test", "bot", text, Sender("7", "Ann", "en"), "7", text, attachments=attachments)
-        receipt = await self.store.record_incoming(incoming)
+        receipt = await self.store.incoming.record(incoming)
         assert receipt.message_id is not None
         assert receipt.conversation_id is not None
         return receipt.message_id, receipt.conversation_id
 
     async def message(self, message_id: int) -> Message:
-        return (await self.store.some_messages([message_id]))[message_id]
+        return (await self.store.messages.some([message_id]))[message_id]
 
 
 @pytest.fixture
@@ -118,22 +119,16 @@ def scene(store: Store, queue: Queue) -> Scene:
     scene = Scene(store, queue)
     queue.serve(
         turn=scene.turn,
-        deliver=Outbox(store, {"test": scene.platform}, {}).deliver,
-        fetch=Attachments(store, {"test": scene.platform}).fetch,
-        counted=Tries(store, NOTICE, scene.told).counted,
+        deliver=Outbox(store.deliveries, store.files, {"test": scene.platform}, {}).deliver,
+        fetch=Attachments(store.files, {"test": scene.platform}).fetch,
+        counted=Tries(store.dead_letters, NOTICE, scene.told).counted,
     )
     return scene
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)
-
-
 async def aside(store: Store, many: int = 1) -> None:
     async with asyncio.timeout(20):
-        while await store.count_set_aside() != many:
+        while await store.dead_letters.count() != many:
             await asyncio.sleep(0.02)
 
 
@@ -143,91 +138,91 @@ async def test_a_poison_turn_is_set_aside_and_a_person_sees_the_conversation(sce
     async with scene.working():
         await until(lambda: scene.turned == ["next"])
         assert scene.tried == list(range(MOST))
-        (one,) = await scene.store.all_set_aside(10)
+        (one,) = await scene.store.dead_letters.all(10)
         assert (one.task, one.message_id, one.conversation_id, one.tries) == (TURN, message_id, conversation_id, MOST)
         assert one.error.startswith("KeyError in turn, tests/integration/test_tries.py:")
         assert POISON not in one.error
         assert (one.contact.name, one.author) == ("Ann", Author.CUSTOMER)
-        now = await scene.store.conversation(conversation_id)
+        now = await scene.store.conversations.get(conversation_id)
         assert (now.state, now.reason) == (ConversationState.QUEUED, EscalationReason.TURN_FAILED)
         await until(lambda: scene.platform.sent == ["You are number 1."])
         assert scene.told.reasons == [EscalationReason.TURN_FAILED]
         # Neither a job nor the net under the queue brings it back.
-        assert await scene.store.defer_forgotten(older_than=timedelta(0)) == 0
-        assert (await scene.store.figures(timedelta(seconds=5))).set_aside == {TURN: 1}
+        assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
+        assert (await scene.store.statistics.read(timedelta(seconds=5))).set_aside == {TURN: 1}
 
         scene.platform.error = None
-        await scene.store.try_again(TURN, message_id)
+        await scene.store.dead_letters.try_again(TURN, message_id)
         await until(lambda: scene.turned == ["next", POISON])
-    assert await scene.store.count_set_aside() == 0
-    assert await scene.store.failures(TURN, message_id) == 0
+    assert await scene.store.dead_letters.count() == 0
+    assert await scene.store.dead_letters.failures(TURN, message_id) == 0
 
 
 async def test_tried_again_in_vain_it_has_all_its_tries_and_is_set_aside_again(scene: Scene) -> None:
     message_id, _ = await scene.says(POISON)
     async with scene.working():
         await aside(scene.store)
-        await scene.store.try_again(TURN, message_id)
+        await scene.store.dead_letters.try_again(TURN, message_id)
         await aside(scene.store, 0)
         await aside(scene.store)
     assert scene.tried == [*range(MOST), *range(MOST)]
     # Who has it already is not queued once more.
     assert scene.told.reasons == [EscalationReason.TURN_FAILED]
-    await scene.store.dismiss(TURN, message_id)
+    await scene.store.dead_letters.dismiss(TURN, message_id)
     with pytest.raises(NotFound):
-        await scene.store.dismiss(TURN, message_id)
+        await scene.store.dead_letters.dismiss(TURN, message_id)
     with pytest.raises(NotFound):
-        await scene.store.try_again(TURN, message_id)
-    assert await scene.store.defer_forgotten(older_than=timedelta(0)) == 0
-    assert await scene.store.begin_turn(message_id) is None
+        await scene.store.dead_letters.try_again(TURN, message_id)
+    assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
+    assert await scene.store.turns.begin(message_id) is None
 
 
 async def test_a_poison_delivery_lets_the_next_one_through(scene: Scene, desk: Desk) -> None:
     _, conversation_id = await scene.says("hello")
-    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    mei = await scene.store.agents.add("Mei", Role.AGENT, None)
     await desk.claim(conversation_id, mei)
     poison = await desk.reply(conversation_id, mei, POISON)
     await desk.reply(conversation_id, mei, "behind it")
     async with scene.working():
         await until(lambda: scene.platform.sent[-1:] == ["behind it"])
         assert scene.platform.choked == MOST
-        (one,) = await scene.store.all_set_aside(10)
+        (one,) = await scene.store.dead_letters.all(10)
         assert (one.task, one.message_id, one.author) == (DELIVER, poison.id, Author.AGENT)
         now = await scene.message(poison.id)
         assert now.delivery is DeliveryState.FAILED
         assert now.delivery_error is not None
         assert now.delivery_error.startswith(f"set aside after {MOST} tries (KeyError in ")
         assert POISON not in now.delivery_error
-        assert await scene.store.defer_forgotten(older_than=timedelta(0)) == 0
+        assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
 
         scene.platform.error = None
-        await scene.store.retry_delivery(poison.id)
+        await scene.store.dead_letters.retry_delivery(poison.id)
         await until(lambda: scene.platform.sent[-1] == POISON)
         with pytest.raises(NotFound):
-            await scene.store.retry_delivery(poison.id)
-    assert await scene.store.count_set_aside() == 0
+            await scene.store.dead_letters.retry_delivery(poison.id)
+    assert await scene.store.dead_letters.count() == 0
 
 
 async def test_in_other_words_a_poison_message_goes_out(scene: Scene, desk: Desk) -> None:
     _, conversation_id = await scene.says("hello")
-    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    mei = await scene.store.agents.add("Mei", Role.AGENT, None)
     await desk.claim(conversation_id, mei)
     poison = await desk.reply(conversation_id, mei, POISON)
     async with scene.working():
         await aside(scene.store)
         await desk.edit(poison.id, mei, "well said")
         await until(lambda: scene.platform.sent[-1:] == ["well said"])
-    assert await scene.store.count_set_aside() == 0
+    assert await scene.store.dead_letters.count() == 0
 
 
 async def test_changed_in_the_moment_of_its_last_try_it_is_not_set_aside(scene: Scene, desk: Desk) -> None:
     _, conversation_id = await scene.says("hello")
-    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    mei = await scene.store.agents.add("Mei", Role.AGENT, None)
     await desk.claim(conversation_id, mei)
     poison = await desk.reply(conversation_id, mei, POISON)
-    assert await scene.store.record_failure(DELIVER, poison.id, "KeyError") == 1
+    assert await scene.store.dead_letters.record_failure(DELIVER, poison.id, "KeyError") == 1
     await desk.edit(poison.id, mei, "well said")
-    assert await scene.store.set_aside(DELIVER, poison.id, NOTICE) is None
+    assert await scene.store.dead_letters.add(DELIVER, poison.id, NOTICE) is None
     assert (await scene.message(poison.id)).delivery is DeliveryState.PENDING
 
 
@@ -238,7 +233,7 @@ async def test_files_that_make_the_desk_fail_are_marked_and_can_be_had_later(sce
         first = (await scene.message(message_id)).attachments[0]
         assert (first.sha256, first.problem) == ("", NOT_FETCHED)
         scene.platform.error = None
-        await scene.store.try_again(FETCH, message_id)
+        await scene.store.dead_letters.try_again(FETCH, message_id)
         async with asyncio.timeout(10):
             while not (await scene.message(message_id)).attachments[0].sha256:
                 await asyncio.sleep(0.02)
@@ -278,7 +273,7 @@ async def test_what_is_not_the_works_fault_never_counts(scene: Scene, error: Exc
     for attempt in range(MOST - 1):
         with pytest.raises(type(error)):
             await counted(message_id, Claim(attempt))
-    assert await scene.store.failures(DELIVER, message_id) == (MOST - 1 if counts else 0)
+    assert await scene.store.dead_letters.failures(DELIVER, message_id) == (MOST - 1 if counts else 0)
 
 
 async def test_a_queue_without_its_database_counts_nothing(scene: Scene) -> None:
@@ -289,7 +284,7 @@ async def test_a_queue_without_its_database_counts_nothing(scene: Scene) -> None
 
     with pytest.raises(ConnectorException):
         await Tries(scene.store, NOTICE).counted(TURN, task)(message_id, Claim(0))
-    assert await scene.store.failures(TURN, message_id) == 0
+    assert await scene.store.dead_letters.failures(TURN, message_id) == 0
 
 
 async def test_failures_do_not_add_up_over_tries_that_went_well(scene: Scene) -> None:
@@ -304,10 +299,10 @@ async def test_failures_do_not_add_up_over_tries_that_went_well(scene: Scene) ->
     for attempt in (0, 1):
         with pytest.raises(KeyError):
             await counted(message_id, Claim(attempt))
-    assert await scene.store.failures(DELIVER, message_id) == 2
+    assert await scene.store.dead_letters.failures(DELIVER, message_id) == 2
     with pytest.raises(TryAgain):
         await counted(message_id, Claim(2))
-    assert await scene.store.failures(DELIVER, message_id) == 0
+    assert await scene.store.dead_letters.failures(DELIVER, message_id) == 0
 
 
 async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> None:
@@ -331,7 +326,7 @@ async def test_work_that_desks_die_of_is_set_aside_before_it_begins_again(scene:
         raise AssertionError("it was begun")
 
     await Tries(scene.store, NOTICE).counted(task, kills)(message_id, Claim(12, interrupted=INTERRUPTED))
-    (aside,) = await scene.store.all_set_aside(10)
+    (aside,) = await scene.store.dead_letters.all(10)
     assert (aside.task, aside.message_id, aside.error) == (task, message_id, "10 desks died at it")
 
 

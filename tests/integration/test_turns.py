@@ -4,7 +4,7 @@ and the platform are scripted, since their own tests have the real ones."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -21,6 +21,7 @@ from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
 from switchboard.wiring import build_policy
+from tests.support.waiting import until
 
 SURE = {
     "fees": "fee_explained",
@@ -73,22 +74,22 @@ class Scene:
         self.counter += 1
         sender = fields.pop("sender", Sender("7", "Ann"))
         incoming = Incoming("test", "bot", str(self.counter), sender, "7", text, **fields)
-        receipt = await self.store.record_incoming(incoming)
+        receipt = await self.store.incoming.record(incoming)
         await until(lambda: self._turned(receipt.message_id))
         return receipt.conversation_id
 
     async def _turned(self, message_id: int) -> bool:
-        return await self.store.begin_turn(message_id) is None
+        return await self.store.turns.begin(message_id) is None
 
     async def conversation(self) -> Conversation:
-        return await self.store.conversation(await self._open())
+        return await self.store.conversations.get(await self._open())
 
     async def _open(self) -> int:
-        contact = await self.store.contact("test", "bot", "7")
-        return (await self.store.transcript(contact.id))[-1].conversation_id
+        contact = await self.store.contacts.get("test", "bot", "7")
+        return (await self.store.messages.transcript(contact.id))[-1].conversation_id
 
     async def messages(self) -> list[Message]:
-        return await self.store.messages(await self._open())
+        return await self.store.messages.of(await self._open())
 
     async def last(self) -> Message:
         return [m for m in await self.messages() if m.visibility is Visibility.PUBLIC][-1]
@@ -98,17 +99,13 @@ async def no_files(_message_id: int, _attempts: int) -> None:
     """Its own tests have it."""
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def scene(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Scene]:
     platform = Platform()
-    turns = Turns(store, answers, build_policy(answers), scripted_engine, scripted_language)
-    queue.serve(turn=turns.take, deliver=Outbox(store, {"test": platform}, {}).deliver, fetch=no_files)
+    turns = Turns(store.turns, answers, build_policy(answers), scripted_engine, scripted_language)
+    queue.serve(
+        turn=turns.take, deliver=Outbox(store.deliveries, store.files, {"test": platform}, {}).deliver, fetch=no_files
+    )
     working = asyncio.create_task(queue.run())
     yield Scene(store, platform)
     working.cancel()
@@ -186,18 +183,18 @@ async def test_an_answer_that_did_not_help_leads_to_a_human(scene: Scene, said: 
 async def test_a_turn_that_keeps_failing_goes_to_a_human(scene: Scene) -> None:
     scene.counter += 1
     incoming = Incoming("test", "bot", "x", Sender("7"), "7", "broken")
-    receipt = await scene.store.record_incoming(incoming)
+    receipt = await scene.store.incoming.record(incoming)
 
     async def escalated() -> bool:
-        return (await scene.store.conversation(receipt.conversation_id)).state is ConversationState.QUEUED
+        return (await scene.store.conversations.get(receipt.conversation_id)).state is ConversationState.QUEUED
 
     await until(escalated, 40)
-    assert (await scene.store.conversation(receipt.conversation_id)).reason is EscalationReason.TURN_FAILED
+    assert (await scene.store.conversations.get(receipt.conversation_id)).reason is EscalationReason.TURN_FAILED
 
 
 async def test_the_bot_is_silent_while_a_human_has_it_and_answers_after(scene: Scene, desk: Desk) -> None:
     conversation = await scene.says("human")
-    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    mei = await scene.store.agents.add("Mei", Role.AGENT, None)
     await desk.claim(conversation, mei)
     before = len(await scene.messages())
     await scene.says("fees")
@@ -252,7 +249,7 @@ async def test_a_picture_without_words_is_not_guessed_at(scene: Scene, answers: 
 
 async def test_a_burst_is_answered_in_order_each_once(scene: Scene) -> None:
     incoming = [Incoming("test", "bot", f"b{n}", Sender("7"), "7", "fees") for n in range(12)]
-    receipts = [await scene.store.record_incoming(one) for one in incoming]
+    receipts = [await scene.store.incoming.record(one) for one in incoming]
 
     async def all_sent() -> bool:
         return len(scene.platform.sent) == 12
@@ -261,7 +258,7 @@ async def test_a_burst_is_answered_in_order_each_once(scene: Scene) -> None:
     await asyncio.sleep(0.3)
     assert len(scene.platform.sent) == 12
     assert len({message.key for message in scene.platform.sent}) == 12
-    turns = await scene.store.turns(receipts[0].conversation_id)
+    turns = await scene.store.turns.of(receipts[0].conversation_id)
     assert len(turns) == 12
 
 
@@ -295,7 +292,7 @@ async def test_what_will_never_be_delivered_is_shown_to_the_agent(scene: Scene) 
 async def test_a_long_message_goes_on_behind_the_part_that_failed(scene: Scene, desk: Desk) -> None:
     scene.platform.capabilities = Capabilities(max_length=100)
     conversation = await scene.says("human")
-    mei = await scene.store.add_agent("Mei", Role.AGENT, None)
+    mei = await scene.store.agents.add("Mei", Role.AGENT, None)
     await desk.claim(conversation, mei)
 
     async def announced() -> bool:

@@ -11,7 +11,7 @@ from procrastinate.worker import Worker
 
 from bot.queue.worker import Worker as OurWorker
 from bot.settings import ROOT
-from tests.integration.lifecycle import Sql
+from tests.support.lifecycle import Sql
 
 READ = "3.10"
 """The minor version whose source and schema were read for bot/queue."""

@@ -11,12 +11,12 @@ from bot.domain.conversation import ConversationState
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import queued, said
-from tests.integration.lifecycle import Sql, lines, told, writes
+from tests.support.console import queued, said
+from tests.support.lifecycle import Sql, lines, told, writes
 
 
 async def longest_wait(store: Store) -> float:
-    return (await store.figures(timedelta(seconds=5))).longest_wait
+    return (await store.statistics.read(timedelta(seconds=5))).longest_wait
 
 
 async def test_everybody_who_waits_for_an_answer_counts(store: Store, desk: Desk, mei: Agent, sql: Sql) -> None:
@@ -29,17 +29,17 @@ async def test_everybody_who_waits_for_an_answer_counts(store: Store, desk: Desk
     await desk.reply(conversation_id, mei, "Hello")
     assert await longest_wait(store) == 0
     await writes(store, "and?", "2")
-    first = (await store.conversation(conversation_id)).waiting_since
+    first = (await store.conversations.get(conversation_id)).waiting_since
     assert first is not None
     await writes(store, "are you there?", "3")
     await writes(store, "are you there?", "3")  # brought twice
-    assert (await store.conversation(conversation_id)).waiting_since == first
+    assert (await store.conversations.get(conversation_id)).waiting_since == first
 
 
 async def test_the_bots_own_customers_wait_for_nobody(store: Store) -> None:
     conversation_id = await said(store)
     await writes(store, "more", "2")
-    assert (await store.conversation(conversation_id)).waiting_since is None
+    assert (await store.conversations.get(conversation_id)).waiting_since is None
     assert await longest_wait(store) == 0
 
 
@@ -48,9 +48,9 @@ async def test_a_message_brought_again_after_the_answer_makes_nobody_wait(store:
     await desk.claim(conversation_id, mei)
     await writes(store, "question", "2")
     await desk.reply(conversation_id, mei, "answer")
-    before = await store.conversation(conversation_id)
+    before = await store.conversations.get(conversation_id)
     await writes(store, "question", "2")
-    assert await store.conversation(conversation_id) == before
+    assert await store.conversations.get(conversation_id) == before
 
 
 GONE = timedelta(minutes=15)
@@ -65,13 +65,13 @@ async def test_what_waits_for_an_agent_who_is_gone_returns(
     store: Store, desk: Desk, mei: Agent, sql: Sql, seen: int | None, waits: int | None, returns: bool
 ) -> None:
     conversation_id = await queued(store)
-    before = await store.conversation(conversation_id)
+    before = await store.conversations.get(conversation_id)
     await desk.claim(conversation_id, mei)
     sql("UPDATE agent SET seen_at = now() - %s::interval", None if seen is None else f"{seen} minutes")
     sql("UPDATE conversation SET waiting_since = now() - %s::interval", None if waits is None else f"{waits} minutes")
     assert await desk.put_back_abandoned(GONE) == int(returns)
     assert await desk.put_back_abandoned(GONE) == 0
-    now = await store.conversation(conversation_id)
+    now = await store.conversations.get(conversation_id)
     assert now.state is (ConversationState.QUEUED if returns else ConversationState.ASSIGNED)
     if returns:
         assert (now.queued_at, now.reason) == (before.queued_at, before.reason)

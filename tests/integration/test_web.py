@@ -17,7 +17,7 @@ from bot.ports import Connector, Editing, NullHealth, Routes
 from bot.runtime.http import Streams
 from connectors.web import WebConnector, WebSettings
 from connectors.web.visitors import COOKIE, contact_of
-from tests.peers.desk import Site, StandInDesk, message
+from tests.support.stand_in_desk import Site, StandInDesk, message
 
 
 def echo(incoming: Incoming) -> Iterable[Message]:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from tests.peers.rasa import parse
+from tests.support.ports import HeldPort
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 """What a request gets in place of the truth."""
@@ -31,13 +32,13 @@ class RasaPeer:
         """The texts that it was to parse, whatever it answered."""
         self._model = {"by_heart": dict(by_heart)}
         self._token = token
-        self._port = 0
+        self._port = HeldPort()
         self._runner: web.AppRunner | None = None
 
     @property
     def environment(self) -> dict[str, str]:
         """What names it to a desk."""
-        return {"RASA_URL": f"http://127.0.0.1:{self._port}", "RASA_TOKEN": self._token}
+        return {"RASA_URL": f"http://127.0.0.1:{self._port.number}", "RASA_TOKEN": self._token}
 
     async def start(self) -> None:
         app = web.Application(middlewares=[self._manners])
@@ -46,8 +47,7 @@ class RasaPeer:
         # An answer that nobody waits for any more is not waited for here either.
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
+        await web.TCPSite(self._runner, "127.0.0.1", self._port.number).start()
 
     async def stop(self) -> None:
         """Gone: whoever connects is refused."""
@@ -60,6 +60,7 @@ class RasaPeer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        self._port.close()
 
     @web.middleware
     async def _manners(

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from bot.ports import Closing, Connector, Editing, Fetching, Typing
 from connectors.discord import DiscordConnector, DiscordSettings, plugin
 from switchboard.plugins import installed
-from tests.peers.records import MemoryRecords
+from tests.support.records import MemoryRecords
 
 
 def test_defaults() -> None:

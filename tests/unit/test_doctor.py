@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.domain.findings import Finding, Level
-from bot.store.vitals import Vitals, Work
+from bot.store.status import Vitals, Work
 from connectors.clocks import ahead
 from intents.models import ModelStore
 from intents.paths import EnginePaths

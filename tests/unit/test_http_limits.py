@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from bot.runtime.http.connections import State
-from tests.peers.http_site import GET, KB, LIMITS, Site, answers, head, serving, until
+from tests.support.http_site import GET, KB, LIMITS, Site, answers, head, serving, until
 
 
 @pytest.fixture(scope="module")

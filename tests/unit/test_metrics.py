@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +16,8 @@ from bot.domain.message import Incoming, Receipt, Sender
 from bot.runtime import metrics as metrics_module
 from bot.runtime.metrics import Measures, Metrics
 from bot.settings import ROOT
-from bot.store.measuring import ChannelFigures, Figures, LeaseFigures, TaskFigures
+from bot.store.statistics import ChannelFigures, Figures, LeaseFigures, TaskFigures
+from tests.support.waiting import until
 
 FIGURES = Figures(
     tasks=(TaskFigures("turn", 3, 1, 12.5),),
@@ -192,12 +192,6 @@ async def test_a_database_that_hangs_is_asked_once_however_many_scrape(monkeypat
     release.set()
     await until(lambda: metrics._reading is not None and metrics._reading.done())
     assert value(await scraped(metrics), "switchboard_database_up") == 1
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_costly_reading_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.store.embedded.files import NO_LINK
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 OWN = "switchboard-postgres"
 """Made by root where nobody else comes into question."""

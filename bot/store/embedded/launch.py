@@ -20,7 +20,7 @@ from bot.store.embedded import postmaster
 from bot.store.embedded.account import Account, account_for
 from bot.store.embedded.files import NO_LINK
 from bot.store.embedded.reach import handed, programs
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.store.embedded.files import NO_LINK, give_to_owner_of
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 _PAUSE = 0.05
 _SLOTS = 64

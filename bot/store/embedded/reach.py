@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 import structlog
 
 from bot.store.embedded.account import Account
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from bot.store.embedded.account import Account, account_for, with_own
 from bot.store.embedded.locks import FileLock
 from bot.store.embedded.postmaster import PID_FILE, Sight, State, look
 from bot.store.embedded.reach import VERSION
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 log = structlog.get_logger(__name__)
 

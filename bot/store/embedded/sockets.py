@@ -13,7 +13,7 @@ from pathlib import Path
 from bot.store.embedded import files
 from bot.store.embedded.account import Account
 from bot.store.embedded.reach import enters
-from bot.store.trouble import DatabaseError
+from bot.store.errors import DatabaseError
 
 PORT = 5432
 NAME = f".s.PGSQL.{PORT}"

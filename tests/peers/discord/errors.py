@@ -51,3 +51,17 @@ def snowflake(value: object, path: str) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and int(value) < 2**63:
         return int(value)
     invalid(path, "NUMBER_TYPE_COERCE", f'Value "{value}" is not snowflake.')
+
+
+def unknown(what: str) -> Refusal:
+    """A 404 as Discord words it."""
+    codes = {
+        "Channel": 10003,
+        "Guild": 10004,
+        "Message": 10008,
+        "User": 10013,
+        "Webhook": 10015,
+        "interaction": 10062,
+        "application command": 10063,
+    }
+    return Refusal(404, codes[what], f"Unknown {what}")

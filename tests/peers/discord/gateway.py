@@ -14,8 +14,9 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.peers.discord.entities import GUILD_MESSAGES, GUILDS
 from tests.peers.discord.errors import Json
-from tests.peers.discord.world import GUILD_MESSAGES, GUILDS, World
+from tests.peers.discord.world import World
 
 _GUILD_MEMBERS = 1 << 1
 _GUILD_PRESENCES = 1 << 8

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from tests.peers.discord.entities import Attachment, Channel, Message
 from tests.peers.discord.errors import FormErrors, Json, Refusal, invalid, snowflake
-from tests.peers.discord.world import Attachment, Channel, Message, World
+from tests.peers.discord.world import World
 
 MAX_CONTENT = 2000
 _MAX_NONCE = 25

@@ -8,17 +8,19 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.peers.discord.calls import Call
 from tests.peers.discord.errors import Json
 from tests.peers.discord.gateway import Gateway, Session
 from tests.peers.discord.people import PeerUser
-from tests.peers.discord.rest import Call, Fault, Rest
+from tests.peers.discord.rest import Fault, Rest
 from tests.peers.discord.world import World
+from tests.support.ports import HeldPort
 
 __all__ = ["Call", "DiscordPeer"]
 
 
 def _setting(part: str, name: str, doc: str) -> Any:
-    """A setting or count that lives in one of the two servers."""
+    """A setting or count that lives in one of the servers' parts."""
 
     def read(peer: Any) -> Any:
         return getattr(getattr(peer, part), name)
@@ -31,7 +33,7 @@ def _setting(part: str, name: str, doc: str) -> Any:
 
 class DiscordPeer:
     """Use as ``async with DiscordPeer() as peer``. ``stop`` and ``start`` are an outage: the port and all state stay,
-    sessions included. ``DiscordPeer(port=…, state=other.state)`` puts new servers in front of a known world."""
+    sessions included. ``DiscordPeer(state=other.state)`` puts new servers in front of a known world."""
 
     shards: int = _setting("_gateway", "shards", "How many GET /gateway/bot recommends; more than 1 are required.")
     session_starts_left: int = _setting("_gateway", "session_starts_left", "At 0 Discord resets the token: 4004.")
@@ -41,16 +43,17 @@ class DiscordPeer:
     identifies: int = _setting("_gateway", "identifies", "How often IDENTIFY was accepted.")
     as_sent: Callable[[str], str] = _setting("_gateway", "as_sent", "What becomes of frames, from the next HELLO on.")
     resumes: int = _setting("_gateway", "resumes", "How often RESUME was accepted.")
-    route_limit: tuple[int, float] = _setting("_rest", "route_limit", "Calls in so many seconds, for each bucket.")
-    nonce_window: float = _setting("_rest", "nonce_window", "Seconds for which enforce_nonce finds earlier messages.")
-    interaction_window: float = _setting("_rest", "interaction_window", "Seconds in which to answer interactions.")
-    upload_limit: int = _setting("_rest", "upload_limit", "Bytes of all files of one call.")
+    route_limit: tuple[int, float] = _setting("_limits", "route_limit", "Calls in so many seconds, for each bucket.")
+    nonce_window: float = _setting("_limits", "nonce_window", "Seconds for which enforce_nonce finds earlier messages.")
+    interaction_window: float = _setting("_limits", "interaction_window", "Seconds in which to answer interactions.")
+    upload_limit: int = _setting("_limits", "upload_limit", "Bytes of all files of one call.")
 
-    def __init__(self, *, port: int = 0, state: World | None = None) -> None:
+    def __init__(self, *, state: World | None = None) -> None:
         self.state = state or World()
         self._gateway = Gateway(self.state)
         self._rest = Rest(self.state, self._gateway)
-        self._port = port
+        self._limits = self._rest.limits
+        self._port = HeldPort()
         self._runner: web.AppRunner | None = None
 
     # --- running
@@ -64,12 +67,11 @@ class DiscordPeer:
         # A call that the client gave up has its effect all the same, as at the real one.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port.number)
         await site.start()
-        self._port = self._runner.addresses[0][1]
-        self.state.base = f"http://127.0.0.1:{self._port}"
-        self._rest.gateway_url = self.gateway_url
-        self._gateway.resume_url = f"ws://127.0.0.1:{self._port}/resume-gateway"
+        self.state.base = f"http://127.0.0.1:{self._port.number}"
+        self._rest.places.gateway_url = self.gateway_url
+        self._gateway.resume_url = f"ws://127.0.0.1:{self._port.number}/resume-gateway"
 
     async def stop(self) -> None:
         """Nothing listens any more, and open connections are cut."""
@@ -84,16 +86,17 @@ class DiscordPeer:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        self._port.close()
 
     # --- where and who
 
     @property
     def api_base(self) -> str:
-        return f"http://127.0.0.1:{self._port}/api/v10"
+        return f"http://127.0.0.1:{self._port.number}/api/v10"
 
     @property
     def gateway_url(self) -> str:
-        return f"ws://127.0.0.1:{self._port}/gateway"
+        return f"ws://127.0.0.1:{self._port.number}/gateway"
 
     @property
     def token(self) -> str:

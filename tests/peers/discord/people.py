@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.peers.discord.entities import Channel, Interaction, Message
 from tests.peers.discord.errors import Json
-from tests.peers.discord.world import Channel, Interaction, Message, World
+from tests.peers.discord.world import World
 
 _BUTTON = 2
 

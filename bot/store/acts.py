@@ -1,0 +1,288 @@
+"""What agents do with conversations: who has them, and how they end. Each act is one transaction.
+
+``notice`` holds, by locale, the words that tell the customer of an act; the conversation's own locale is taken, else
+the key ``""``. ``{position}`` in it is filled with their place in the queue. ``why`` is what the agent gave as the
+reason; it stands in the thread as a private line that every agent sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain import lifecycle
+from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.history import SYSTEM, EventKind, by_agent
+from bot.domain.lifecycle import Step
+from bot.domain.message import Author, Visibility
+from bot.store.base import Area, in_language
+from bot.store.lifecycle import last_of
+from bot.store.tables import agent, contact, conversation
+
+
+class ConversationActs(Area):
+    async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+        """Gives the conversation to the agent, from the queue or from the bot.
+
+        Raises ``StateConflict`` when another agent was faster; an agent who claims what is theirs already gets it as
+        it is.
+        """
+        async with self._engine.begin() as connection:
+            found, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.claim(found, agent_id)
+            if step is None:
+                return found
+            now = await self._apply(connection, found, step)
+            await self._tell(connection, now, notice)
+            return now
+
+    async def take_over(
+        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, str], why: str
+    ) -> Conversation:
+        """Gives a colleague's conversation to the agent. ``StateConflict`` if ``from_id`` does not have it any more."""
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.take_over(held, agent_id, from_id, why)
+            line = "{to} took over from {from_}"
+            return await self._pass_on(connection, held, step, agent_id, notice, line, why)
+
+    async def transfer(
+        self, conversation_id: int, agent_id: int, to_id: int, notice: Mapping[str, str], why: str
+    ) -> Conversation:
+        """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague."""
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.transfer(held, agent_id, to_id, why)
+            line = "{from_} passed this on to {to}"
+            return await self._pass_on(connection, held, step, to_id, notice, line, why)
+
+    async def _pass_on(
+        self,
+        connection: AsyncConnection,
+        held: Conversation,
+        step: Step | None,
+        to_id: int,
+        notice: Mapping[str, str],
+        line: str,
+        why: str,
+    ) -> Conversation:
+        if step is None:
+            return held
+        to = (
+            # Locked, so that nobody is disabled meanwhile and yet gets it.
+            await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
+        ).one_or_none()
+        if to is None or to.disabled_at is not None:
+            raise ValueError("there is no such colleague who works here any more")
+        now = await self._apply(connection, held, step)
+        await self._note(connection, held, line.format(from_=_name(held), to=to.name), why)
+        await self._tell(connection, held, notice)
+        return now
+
+    async def put_back(
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = ""
+    ) -> Conversation:
+        """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
+        priority."""
+        async with self._engine.begin() as connection:
+            held, at = await self._locked(connection, conversation_id)
+            step = lifecycle.requeue(held, at, by_agent(agent_id), why)
+            return await self._put_back(
+                connection, held, step, notice, f"{_name(held)} put this back into the queue", why
+            )
+
+    async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
+        """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
+        answer for as long; and what came to an agent while they were being disabled. Returns how many."""
+        gone = func.now() - gone_after
+        abandoned = (
+            select(conversation.c.id, agent.c.disabled_at)
+            .join(agent, agent.c.id == conversation.c.agent_id)
+            .where(
+                conversation.c.state == ConversationState.ASSIGNED,
+                or_(
+                    agent.c.disabled_at.is_not(None),
+                    and_(
+                        conversation.c.waiting_since < gone,
+                        conversation.c.snoozed_until.is_(None),
+                        or_(agent.c.seen_at.is_(None), agent.c.seen_at < gone),
+                    ),
+                ),
+            )
+            .order_by(*_AS_SERVED)
+            .with_for_update(of=conversation, skip_locked=True)
+        )
+        minutes = max(1, round(gone_after.total_seconds() / 60))
+        async with self._engine.begin() as connection:
+            found = (await connection.execute(abandoned)).all()
+            for conversation_id, disabled_at in found:
+                held, at = await self._locked(connection, conversation_id)
+                why = _GONE if disabled_at else f"has not been at the desk for {minutes} min"
+                step = lifecycle.requeue(held, at, SYSTEM, why)
+                await self._put_back(connection, held, step, notice, f"{_name(held)} {why}: back into the queue")
+            return len(found)
+
+    async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
+        """Puts back everything that the agent has."""
+        found = (
+            await connection.execute(
+                select(conversation.c.id)
+                .where(conversation.c.agent_id == agent_id)
+                .order_by(*_AS_SERVED)
+                .with_for_update(key_share=True)
+            )
+        ).scalars()
+        ids = list(found)
+        for conversation_id in ids:
+            held, at = await self._locked(connection, conversation_id)
+            step = lifecycle.requeue(held, at, SYSTEM, _GONE)
+            await self._put_back(connection, held, step, notice, f"{_name(held)} {_GONE}: back into the queue")
+        return len(ids)
+
+    async def _put_back(
+        self,
+        connection: AsyncConnection,
+        held: Conversation,
+        step: Step,
+        notice: Mapping[str, str],
+        line: str,
+        why: str = "",
+    ) -> Conversation:
+        now = await self._apply(connection, held, step)
+        await self._note(connection, held, line, why)
+        await self._tell(connection, held, notice)
+        return now
+
+    async def snooze(self, conversation_id: int, agent_id: int, until: datetime) -> Conversation:
+        """Lays the agent's conversation aside until then, or until its customer writes: the sweep for the abandoned
+        leaves it alone. ``ValueError`` for a time that is over."""
+        async with self._engine.begin() as connection:
+            held, at = await self._locked(connection, conversation_id)
+            return await self._apply(connection, held, lifecycle.snooze(held, agent_id, at, until))
+
+    async def wake(self, conversation_id: int, agent_id: int) -> Conversation:
+        """Ends the snooze of the agent's conversation; nothing changes where there is none."""
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            step = lifecycle.wake(held, by_agent(agent_id))
+            return held if step is None else await self._apply(connection, held, step)
+
+    async def wake_due(self) -> int:
+        """Ends every snooze whose time is over. Returns how many."""
+        due = (
+            select(conversation.c.id)
+            .where(conversation.c.snoozed_until <= func.now())
+            .with_for_update(of=conversation, skip_locked=True)
+        )
+        async with self._engine.begin() as connection:
+            found = list((await connection.execute(due)).scalars())
+            for conversation_id in found:
+                snoozed, _ = await self._locked(connection, conversation_id)
+                step = lifecycle.wake(snoozed)
+                assert step is not None
+                await self._apply(connection, snoozed, step)
+            return len(found)
+
+    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+        """Returns the conversation to the bot, which begins anew."""
+        async with self._engine.begin() as connection:
+            held, _ = await self._locked(connection, conversation_id)
+            now = await self._apply(connection, held, lifecycle.hand_back(held, agent_id))
+            await self._note(connection, held, f"{_name(held)} handed back to the bot")
+            await self._tell(connection, held, notice)
+            return now
+
+    async def resolve(
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], undo_within: timedelta = timedelta()
+    ) -> Conversation:
+        """Closes the conversation. The customer is told after ``undo_within``; until then ``reopen`` undoes it without
+        a word to them."""
+        async with self._engine.begin() as connection:
+            held, at = await self._locked(connection, conversation_id)
+            step = lifecycle.resolve(held, agent_id, at, at + undo_within if undo_within else None)
+            now = await self._apply(connection, held, step)
+            await self._note(connection, held, f"{_name(held)} resolved")
+            await self._tell(connection, held, notice, held_for=undo_within)
+            return now
+
+    async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+        """Takes a resolved conversation up again. Whose customer was not told yet that it is resolved, and has the same
+        agent again, is told nothing: it is as if it had not been resolved.
+
+        Raises ``StateConflict`` if it is not resolved, and ``ValueError`` if the customer has a newer one that is open.
+        """
+        async with self._engine.begin() as connection:
+            closed = await self._resolved(connection, conversation_id)
+            step = lifecycle.reopen(closed, agent_id)
+            if step is None:
+                return closed  # pressed twice
+            undone = await self._withdraw_held(connection, closed.id) and closed.last_agent_id == agent_id
+            if undone:
+                resolved = await last_of(connection, closed.id, EventKind.RESOLVED)
+                step = lifecycle.undo_resolve(closed, agent_id, resolved)
+            now = await self._apply(connection, closed, step)
+            await self._note(connection, now, f"{_name(now)} reopened")
+            if not undone:
+                await self._tell(connection, now, notice)
+            return now
+
+    async def _resolved(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
+        """The conversation, locked, whose contact has no other one open in its thread, and gets none meanwhile."""
+        # The contact first, as whoever records their messages does.
+        of = await connection.execute(
+            select(contact.c.id)
+            .join(conversation, conversation.c.contact_id == contact.c.id)
+            .where(conversation.c.id == conversation_id)
+            .with_for_update(of=contact, key_share=True)
+        )
+        contact_id = of.scalar_one_or_none()
+        if contact_id is None:
+            raise NotFound(f"there is no conversation {conversation_id}")
+        now, _ = await self._locked(connection, conversation_id)
+        if now.state is ConversationState.RESOLVED:
+            newer = await connection.execute(
+                select(conversation.c.id).where(
+                    conversation.c.contact_id == contact_id,
+                    conversation.c.thread == now.thread,
+                    conversation.c.state != ConversationState.RESOLVED,
+                )
+            )
+            if newer.one_or_none() is not None:
+                raise ValueError("the customer has a newer conversation, which is open: go on there")
+        return now
+
+    async def _tell(
+        self,
+        connection: AsyncConnection,
+        to: Conversation,
+        notice: Mapping[str, str],
+        held_for: timedelta = timedelta(),
+    ) -> None:
+        text = in_language(notice, to.language)
+        if "{position}" in text:
+            text = text.replace("{position}", str(await self._position(connection, to.id)))
+        await self._add_notice(connection, to, text, held_for=held_for)
+
+    async def _note(self, connection: AsyncConnection, of: Conversation, line: str, why: str = "") -> None:
+        await self._add_message(
+            connection,
+            of.id,
+            of.contact.id,
+            Author.SYSTEM,
+            f"{line}: {why}" if why else f"{line}.",
+            visibility=Visibility.PRIVATE,
+        )
+
+
+_AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
+"""The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
+_GONE = "does not work at this desk any more"
+
+
+def _name(held: Conversation) -> str:
+    """Of the agent who has it."""
+    assert held.agent is not None
+    return held.agent.name

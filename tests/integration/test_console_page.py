@@ -32,6 +32,9 @@ async def test_scripts_find_one_another_in_the_folder_of_their_version(browser: 
         named = {f"{folder}/{name}" for name in re.findall(r'(?:from|import\()\s?["`]\./([\w.]+?\.js)', script.text)}
         unread += named - found - set(unread)
     assert len(found) > 5
+    sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)">', page)
+    assert [sheet.rpartition("/")[2] for sheet in sheets][:2] == ["tokens.css", "console.css"]
+    assert "--ink:" in (await client.get(sheets[0])).text
     preloaded = set(re.findall(r'"modulepreload" href="([^"]+)"', page))
     assert preloaded == found - set(entries)
     # While replicas are replaced: what another version has is not kept under this one's address.

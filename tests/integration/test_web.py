@@ -99,6 +99,9 @@ async def test_its_files_are_cached_by_version(visitor: httpx.AsyncClient) -> No
     page = await visitor.get("/chat")
     script = page.text.split('<script type="module" src="')[1].split('"')[0]
     assert "immutable" in (await visitor.get(script)).headers["cache-control"]
+    sheets = page.text.split('<link rel="stylesheet" href="')[1:]
+    assert [sheet.split('"')[0].rpartition("/")[2] for sheet in sheets] == ["tokens.css", "chat.css"]
+    assert "--ink:" in (await visitor.get(sheets[0].split('"')[0])).text
     assert (await visitor.get("/chat/static/old/chat.js")).headers["cache-control"] == "no-store"
     for missing in ("phrases.json", "..%2fphrases.json", "%2e%2e/phrases.json"):
         assert (await visitor.get(f"/chat/static/old/{missing}")).status_code == 404

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.domain.conversation import Conversation
 from bot.domain.message import Attachment, File, Message
-from bot.domain.staff import Agent
+from bot.domain.staff import Agent, NotAllowed, Permission, may
 from bot.pipeline.rendering import as_markdown
 from bot.store import Store
 
@@ -24,8 +24,8 @@ Phrase = Callable[..., Mapping[str, str]]
 
 
 class Desk:
-    """Raises ``StateConflict`` when somebody else was faster, ``NotFound`` for an unknown conversation
-    and ``ValueError`` for words that cannot be sent."""
+    """Raises ``StateConflict`` when somebody else was faster, ``NotFound`` for an unknown conversation, ``NotAllowed``
+    where the agent's role does not let them, and ``ValueError`` for words that cannot be sent."""
 
     def __init__(self, store: Store, phrase: Phrase) -> None:
         self._store = store
@@ -33,24 +33,34 @@ class Desk:
 
     async def claim(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes the conversation from the queue or from the bot, and tells the customer who joined."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.claim(conversation_id, agent.id, self._joined(agent))
 
     async def take_over(self, conversation_id: int, agent: Agent, from_id: int, why: str) -> Conversation:
         """Takes a colleague's conversation, with a reason that both read."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.take_over(
             conversation_id, agent.id, from_id, self._joined(agent), _reason(why)
         )
 
-    async def transfer(self, conversation_id: int, agent: Agent, to: Agent, why: str) -> Conversation:
-        """Gives the agent's conversation to a colleague, with a reason that both read."""
+    async def transfer(
+        self, conversation_id: int, agent: Agent, to: Agent, why: str, *, holder: int | None = None
+    ) -> Conversation:
+        """Gives the agent's conversation to a colleague, with a reason that both read; as a lead also one that
+        another agent, ``holder``, has."""
+        holder = _whose(agent, holder)
         return await self._store.conversations.transfer(
-            conversation_id, agent.id, to.id, self._joined(to), _reason(why)
+            conversation_id, holder, to.id, self._joined(to), _reason(why), by=_if_other(agent, holder)
         )
 
-    async def put_back(self, conversation_id: int, agent: Agent, why: str) -> Conversation:
-        """Puts the agent's conversation back into the queue, at its old place."""
+    async def put_back(
+        self, conversation_id: int, agent: Agent, why: str, *, holder: int | None = None
+    ) -> Conversation:
+        """Puts the agent's conversation back into the queue, at its old place; as a lead also one that another agent,
+        ``holder``, has."""
+        holder = _whose(agent, holder)
         return await self._store.conversations.put_back(
-            conversation_id, agent.id, self._phrase("put_back"), _reason(why)
+            conversation_id, holder, self._phrase("put_back"), _reason(why), by=_if_other(agent, holder)
         )
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
@@ -79,6 +89,7 @@ class Desk:
     ) -> Message:
         """Sends the agent's words, files, or both. Only the agent who has the conversation may. ``reply_to`` is the
         message of the customer that it answers. What comes again under the same ``submission`` is sent once."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         attachments = [
             Attachment(
                 "photo" if file.media_type in PICTURES else "file",
@@ -97,34 +108,58 @@ class Desk:
 
     async def edit(self, message_id: int, agent: Agent, text: str) -> Message:
         """Gives a reply of the agent's other words, also at the customer's."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.replies.edit(message_id, agent.id, _words(text))
 
     async def delete(self, message_id: int, agent: Agent) -> Message:
         """Takes a reply of the agent's back, also at the customer's."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.replies.delete(message_id, agent.id)
 
     async def link(self, contact_id: int, other_id: int, agent: Agent) -> None:
         """Says that two contacts are one person; ``undo_link`` takes it back."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         await self._store.contacts.link(contact_id, other_id, agent.id)
 
     async def undo_link(self, link_id: int, agent: Agent) -> None:
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         await self._store.contacts.undo_link(link_id, agent.id)
 
     async def note(self, conversation_id: int, agent: Agent, text: str, *, submission: str | None = None) -> Message:
         """Leaves a private note, which the customer never sees. ``submission`` as in ``reply``."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.replies.add_note(conversation_id, agent.id, _words(text), submission=submission)
 
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.hand_back(conversation_id, agent.id, self._phrase("handed_back"))
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.resolve(conversation_id, agent.id, self._phrase("resolved"), UNDO)
 
     async def reopen(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes a resolved conversation up again."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.reopen(conversation_id, agent.id, self._joined(agent))
+
+
+def _check(agent: Agent, permission: Permission) -> None:
+    if not may(agent, permission):
+        raise NotAllowed(permission, agent.id)
+
+
+def _whose(agent: Agent, holder: int | None) -> int:
+    """Whose conversation the agent moves. Raises ``NotAllowed`` where it is a colleague's, and they are no lead."""
+    other = holder is not None and holder != agent.id
+    _check(agent, Permission.MOVE_CONVERSATIONS if other else Permission.ANSWER_CUSTOMERS)
+    return holder if holder is not None else agent.id
+
+
+def _if_other(agent: Agent, holder: int) -> int | None:
+    return None if agent.id == holder else agent.id
 
 
 def _reason(why: str) -> str:

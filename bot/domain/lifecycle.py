@@ -91,10 +91,10 @@ def escalate(
     return _step(now, EventKind.ESCALATED, by, changes, more | ({"topic": topic} if topic else {}))
 
 
-def requeue(now: Conversation, at: datetime, by: Actor, why: str = "") -> Step:
+def requeue(now: Conversation, at: datetime, by: Actor, why: str = "", *, holder: int | None = None) -> Step:
     """Puts it into the queue: at its old place, if it was there, with reason, topic and priority. An agent may put back
-    what they have, and the desk itself what anybody has."""
-    _held(now, by.agent_id)
+    what they have, and the desk itself what anybody has; a lead says who is its ``holder``."""
+    _held(now, by.agent_id if holder is None else holder)
     changes: Changes = {
         "state": ConversationState.QUEUED,
         "agent_id": None,
@@ -125,12 +125,12 @@ def take_over(now: Conversation, agent_id: int, from_id: int, why: str) -> Step 
     return _step(now, EventKind.TAKEN_OVER, by_agent(agent_id), _given_to(agent_id), _why(why))
 
 
-def transfer(now: Conversation, agent_id: int, to_id: int, why: str) -> Step | None:
-    """To a colleague. None for who has it already."""
+def transfer(now: Conversation, agent_id: int, to_id: int, why: str, *, by: int | None = None) -> Step | None:
+    """To a colleague, by the agent who has it, or by the lead ``by``. None for who has it already."""
     _held(now, agent_id)
     if to_id == agent_id:
         return None
-    return _step(now, EventKind.TRANSFERRED, by_agent(agent_id), _given_to(to_id), _why(why))
+    return _step(now, EventKind.TRANSFERRED, by_agent(by or agent_id), _given_to(to_id), _why(why))
 
 
 # --- while an agent has it ------------------------------------------------------------------------

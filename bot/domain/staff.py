@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -12,8 +12,16 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
+    """What somebody does at the desk; ``PERMISSIONS`` says what each may."""
+
     AGENT = "agent"
+    """Answers customers."""
+    LEAD = "lead"
+    """Answers customers, moves everybody's work, and sees to channels and failed messages."""
     ADMIN = "admin"
+    """A lead who manages agents as well."""
+    AUDITOR = "auditor"
+    """Reads everything and changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +39,73 @@ class Agent:
     """When they last did something at the desk; a page left open is nobody. They are the same agent all day long."""
 
 
-# --- rights ---------------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------
 
 
-class Right(StrEnum):
-    """What not everybody may do who answers customers."""
+class Permission(StrEnum):
+    """What a role lets somebody do."""
 
+    READ_CONVERSATIONS = "read_conversations"
+    """Every conversation, whoever has it."""
+    ANSWER_CUSTOMERS = "answer_customers"
+    """Claim, reply, leave notes, resolve, link contacts; be given a conversation by a colleague."""
+    MOVE_CONVERSATIONS = "move_conversations"
+    """Pass on, or put back into the queue, what a colleague has."""
+    VIEW_OPERATIONS = "view_operations"
+    """How the channels are doing, and what the desk failed on."""
+    OPERATE = "operate"
+    """Have what failed tried again, or dismiss it."""
+    VIEW_AGENTS = "view_agents"
+    """Who works at the desk, and where they are signed in."""
     MANAGE_AGENTS = "manage_agents"
+    """Add, name, promote, disable agents; make links to sign in."""
 
 
-_RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.AGENT: frozenset(),
-    Role.ADMIN: frozenset({Right.MANAGE_AGENTS}),
+_AGENT = frozenset({Permission.READ_CONVERSATIONS, Permission.ANSWER_CUSTOMERS})
+_LEAD = _AGENT | {Permission.MOVE_CONVERSATIONS, Permission.VIEW_OPERATIONS, Permission.OPERATE}
+
+PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.AGENT: _AGENT,
+    Role.LEAD: _LEAD,
+    Role.ADMIN: _LEAD | {Permission.VIEW_AGENTS, Permission.MANAGE_AGENTS},
+    Role.AUDITOR: frozenset({Permission.READ_CONVERSATIONS, Permission.VIEW_OPERATIONS, Permission.VIEW_AGENTS}),
 }
 
 
-def may(who: Agent, right: Right) -> bool:
+@dataclass(frozen=True, slots=True)
+class OwnPermission:
+    """A permission that a page brings along, with the roles that have it."""
+
+    value: str
+    """Its name."""
+    roles: frozenset[Role]
+
+
+def roles_with(permission: Permission | OwnPermission) -> list[Role]:
+    """The roles that have it, in their order."""
+    if isinstance(permission, OwnPermission):
+        return [role for role in Role if role in permission.roles]
+    return [role for role in Role if permission in PERMISSIONS[role]]
+
+
+def may(who: Agent, permission: Permission | OwnPermission) -> bool:
     """Whether the agent's role lets them, and they still work here."""
-    return who.disabled_at is None and right in _RIGHTS[who.role]
+    return who.disabled_at is None and who.role in roles_with(permission)
 
 
 class NotAllowed(Exception):
-    """Whoever asked for it may not, or may not any more."""
+    """Whoever asked for it may not, or may not any more. ``permission`` is what ``agent_id`` lacks."""
 
-    def __init__(self, message: str, agent_id: int, right: Right) -> None:
-        super().__init__(message)
+    def __init__(self, permission: Permission | OwnPermission, agent_id: int) -> None:
+        self.permission = permission
         self.agent_id = agent_id
-        self.right = right
+        super().__init__(f"only {names_of(roles_with(permission))} may do this")
+
+
+def names_of(roles: Iterable[Role]) -> str:
+    """``leads and admins``."""
+    *others, last = [f"{role.value}s" for role in roles]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 # --- who there is ---------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
 from bot.domain.message import Author, Visibility
+from bot.domain.staff import NotAllowed, Permission, may, roles_with
+from bot.store import rows
 from bot.store.base import Area, in_language
 from bot.store.lifecycle import last_of
 from bot.store.tables import agent, contact, conversation
@@ -31,6 +33,7 @@ class ConversationActs(Area):
         it is.
         """
         async with self._engine.begin() as connection:
+            await self._check_role(connection, agent_id)
             found, _ = await self._locked(connection, conversation_id)
             step = lifecycle.claim(found, agent_id)
             if step is None:
@@ -50,13 +53,22 @@ class ConversationActs(Area):
             return await self._pass_on(connection, held, step, agent_id, notice, line, why)
 
     async def transfer(
-        self, conversation_id: int, agent_id: int, to_id: int, notice: Mapping[str, str], why: str
+        self,
+        conversation_id: int,
+        agent_id: int,
+        to_id: int,
+        notice: Mapping[str, str],
+        why: str,
+        *,
+        by: int | None = None,
     ) -> Conversation:
-        """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague."""
+        """Gives the agent's conversation to a colleague, and ``ValueError`` if there is no such colleague. ``by`` is
+        the lead who does it, if it is not the agent."""
         async with self._engine.begin() as connection:
+            lead = await self._lead(connection, by)
             held, _ = await self._locked(connection, conversation_id)
-            step = lifecycle.transfer(held, agent_id, to_id, why)
-            line = "{from_} passed this on to {to}"
+            step = lifecycle.transfer(held, agent_id, to_id, why, by=by)
+            line = f"{lead} passed this on from {{from_}} to {{to}}" if lead else "{from_} passed this on to {to}"
             return await self._pass_on(connection, held, step, to_id, notice, line, why)
 
     async def _pass_on(
@@ -75,36 +87,38 @@ class ConversationActs(Area):
             # Locked, so that nobody is disabled meanwhile and yet gets it.
             await connection.execute(select(agent).where(agent.c.id == to_id).with_for_update(read=True))
         ).one_or_none()
-        if to is None or to.disabled_at is not None:
-            raise ValueError("there is no such colleague who works here any more")
+        if to is None or to.disabled_at is not None or to.role not in _ANSWERERS:
+            raise ValueError("there is no such colleague who answers customers here any more")
         now = await self._apply(connection, held, step)
         await self._note(connection, held, line.format(from_=_name(held), to=to.name), why)
         await self._tell(connection, held, notice)
         return now
 
     async def put_back(
-        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = ""
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = "", *, by: int | None = None
     ) -> Conversation:
         """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
-        priority."""
+        priority. ``by`` is the lead who does it, if it is not the agent."""
         async with self._engine.begin() as connection:
+            lead = await self._lead(connection, by)
             held, at = await self._locked(connection, conversation_id)
-            step = lifecycle.requeue(held, at, by_agent(agent_id), why)
-            return await self._put_back(
-                connection, held, step, notice, f"{_name(held)} put this back into the queue", why
-            )
+            step = lifecycle.requeue(held, at, by_agent(by or agent_id), why, holder=agent_id)
+            who = f"{lead} took it from {_name(held)} and" if lead else _name(held)
+            return await self._put_back(connection, held, step, notice, f"{who} put this back into the queue", why)
 
     async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
-        answer for as long; and what came to an agent while they were being disabled. Returns how many."""
+        answer for as long; and what came to an agent while they were being disabled, or got a role that does not
+        answer. Returns how many."""
         gone = func.now() - gone_after
         abandoned = (
-            select(conversation.c.id, agent.c.disabled_at)
+            select(conversation.c.id, agent.c.disabled_at, agent.c.role)
             .join(agent, agent.c.id == conversation.c.agent_id)
             .where(
                 conversation.c.state == ConversationState.ASSIGNED,
                 or_(
                     agent.c.disabled_at.is_not(None),
+                    agent.c.role.not_in(_ANSWERERS),
                     and_(
                         conversation.c.waiting_since < gone,
                         conversation.c.snoozed_until.is_(None),
@@ -118,9 +132,10 @@ class ConversationActs(Area):
         minutes = max(1, round(gone_after.total_seconds() / 60))
         async with self._engine.begin() as connection:
             found = (await connection.execute(abandoned)).all()
-            for conversation_id, disabled_at in found:
+            for conversation_id, disabled_at, role in found:
                 held, at = await self._locked(connection, conversation_id)
-                why = _GONE if disabled_at else f"has not been at the desk for {minutes} min"
+                left = disabled_at is not None or role not in _ANSWERERS
+                why = _GONE if left else f"has not been at the desk for {minutes} min"
                 step = lifecycle.requeue(held, at, SYSTEM, why)
                 await self._put_back(connection, held, step, notice, f"{_name(held)} {why}: back into the queue")
             return len(found)
@@ -219,6 +234,7 @@ class ConversationActs(Area):
             step = lifecycle.reopen(closed, agent_id)
             if step is None:
                 return closed  # pressed twice
+            await self._check_role(connection, agent_id)
             undone = await self._withdraw_held(connection, closed.id) and closed.last_agent_id == agent_id
             if undone:
                 resolved = await last_of(connection, closed.id, EventKind.RESOLVED)
@@ -228,6 +244,22 @@ class ConversationActs(Area):
             if not undone:
                 await self._tell(connection, now, notice)
             return now
+
+    async def _check_role(self, connection: AsyncConnection, agent_id: int) -> None:
+        """Raises ``NotAllowed`` where the agent's role is not one of those who answer customers. What comes to them in
+        the very moment in which it changes is put back by the sweep."""
+        role = (await connection.execute(select(agent.c.role).where(agent.c.id == agent_id))).scalar_one()
+        if role not in _ANSWERERS:
+            raise NotAllowed(Permission.ANSWER_CUSTOMERS, agent_id)
+
+    async def _lead(self, connection: AsyncConnection, by: int | None) -> str:
+        """The name of the lead who moves a colleague's work, if one does. Raises ``NotAllowed`` for who is none."""
+        if by is None:
+            return ""
+        found = rows.agent((await connection.execute(select(agent).where(agent.c.id == by))).one())
+        if not may(found, Permission.MOVE_CONVERSATIONS):
+            raise NotAllowed(Permission.MOVE_CONVERSATIONS, by)
+        return found.name
 
     async def _resolved(self, connection: AsyncConnection, conversation_id: int) -> Conversation:
         """The conversation, locked, whose contact has no other one open in its thread, and gets none meanwhile."""
@@ -280,6 +312,7 @@ class ConversationActs(Area):
 _AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
 """The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
 _GONE = "does not work at this desk any more"
+_ANSWERERS = [role.value for role in roles_with(Permission.ANSWER_CUSTOMERS)]
 
 
 def _name(held: Conversation) -> str:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import NotFound
 from bot.domain.history import EventKind
-from bot.domain.staff import Agent, Colleague, NotAllowed, Right, Role, as_public_name, may
+from bot.domain.staff import PERMISSIONS, Agent, Colleague, NotAllowed, Permission, Role, as_public_name, may
 from bot.store import rows
 from bot.store.acts import ConversationActs
 from bot.store.base import Database
@@ -84,11 +84,13 @@ class Agents(SignIns):
         return await self._change_agent(agent_id, {"public_name": name}, by, EventKind.AGENT_SHOWN_AS)
 
     async def set_role(self, agent_id: int, role: Role, *, by: int | None = None) -> Agent:
-        """Says what the agent may do. The last admin stays one."""
+        """Says what the agent may do. The last admin stays one, and who has conversations in hand answers customers."""
         async with self._staffing(by) as connection:
             now = await self._locked_agent(connection, agent_id)
             if role is not Role.ADMIN:
                 await self._another_admin_stays(connection, now)
+            if Permission.ANSWER_CUSTOMERS not in PERMISSIONS[role]:
+                await self._has_nothing_in_hand(connection, now, role)
             await self._notify(connection, "agent", 0, 0)
             await self._happened(
                 connection,
@@ -146,8 +148,8 @@ class Agents(SignIns):
             await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             if by is not None:
                 row = (await connection.execute(select(agent).where(agent.c.id == by))).one_or_none()
-                if row is None or not may(rows.agent(row), Right.MANAGE_AGENTS):
-                    raise NotAllowed("only admins may manage agents", by, Right.MANAGE_AGENTS)
+                if row is None or not may(rows.agent(row), Permission.MANAGE_AGENTS):
+                    raise NotAllowed(Permission.MANAGE_AGENTS, by)
             yield connection
 
     async def _locked_agent(self, connection: AsyncConnection, agent_id: int) -> Agent:
@@ -166,6 +168,15 @@ class Agents(SignIns):
         )
         if (await connection.execute(others.limit(1))).one_or_none() is None:
             raise ValueError(f"{now.name} is the only admin: make another agent admin first")
+
+    async def _has_nothing_in_hand(self, connection: AsyncConnection, now: Agent, role: Role) -> None:
+        held = select(func.count()).select_from(conversation).where(conversation.c.agent_id == now.id)
+        count = (await connection.execute(held)).scalar_one()
+        if count:
+            raise ValueError(
+                f"{now.name} has {count} conversation{'s' if count != 1 else ''} in hand, and as {role.value} could not"
+                " answer: pass them on or put them back first"
+            )
 
     async def _change_agent(self, agent_id: int, values: Mapping[str, Any], by: int | None, kind: EventKind) -> Agent:
         async with self._staffing(by) as connection:

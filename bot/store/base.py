@@ -166,15 +166,19 @@ class Area:
         return bool(ids)
 
     async def _lock_contact_of(self, connection: AsyncConnection, message_id: int) -> Any:
-        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing."""
-        return (
+        """Cursors are given under the contact's row lock: who has read up to a cursor has missed nothing. Raises
+        ``NotFound`` for an unknown message."""
+        found = (
             await connection.execute(
                 select(message.c.conversation_id, message.c.contact_id)
                 .join(contact, contact.c.id == message.c.contact_id)
                 .where(message.c.id == message_id)
                 .with_for_update(of=contact)
             )
-        ).one()
+        ).one_or_none()
+        if found is None:
+            raise NotFound(f"there is no message {message_id}")
+        return found
 
     async def _notify(
         self, connection: AsyncConnection, kind: str, conversation_id: int, contact_id: int, opened_by: str = ""

@@ -36,9 +36,9 @@ class Assets:
         self.version = digest.hexdigest()[:12]
 
     @property
-    def scripts(self) -> list[str]:
-        """The names of the scripts, in order."""
-        return [name for name in self._files if name.endswith(".js")]
+    def names(self) -> list[str]:
+        """Of the files that there are, in order."""
+        return list(self._files)
 
     def address(self, name: str) -> str:
         """Where the file is, relative to the page's root: ``static/<version>/<name>``."""

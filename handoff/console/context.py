@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from starlette.requests import Request
 
 from bot.domain.channel import Capabilities
-from bot.domain.staff import Agent, NotAllowed, Right, may
+from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
-from bot.runtime.http import Streams, vouch
+from bot.runtime.http import Streams
 from bot.store import Store
 from bot.web.sign_in_limits import SignInLimits
+from handoff.console.registry import Registry
 from handoff.console.rendering import Pages
 from handoff.desk import Desk
 from handoff.passwords import token_hash
@@ -33,9 +34,13 @@ class Console:
     sign_in_limits: SignInLimits
     streams: Streams
     staff: Staff
+    registry: Registry
     stopping: Callable[[], bool]
     capabilities: Mapping[str, Capabilities]
     """Of the channels that this desk runs."""
+
+
+MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
 class NotSignedIn(Exception):
@@ -58,36 +63,16 @@ async def current_agent(request: Request, here: Here) -> Agent | None:
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]
 
 
-async def _signed_in(request: Request, here: Here, agent: MaybeSignedIn) -> Agent:
+async def _signed_in(request: Request) -> Agent:
+    # Who was let in at the door.
+    agent: Agent | None = getattr(request.state, "agent", None)
     if agent is None:
         raise NotSignedIn
-    if request.method == "POST" or _is_page(request):
-        await here.store.agents.record_presence(agent)
-    vouch(request.scope)
     return agent
-
-
-def _is_page(request: Request) -> bool:
-    """Whether a person opens a page: what an open page fetches by itself says nothing of who sits before it."""
-    mode = request.headers.get("sec-fetch-mode")
-    if mode is not None:
-        return mode == "navigate"
-    # Browsers say it to https and localhost only.
-    path = request.url.path
-    return not (by_htmx(request) or path.endswith(("/events", "/alive")) or "/files/" in path)
 
 
 SignedIn = Annotated[Agent, Depends(_signed_in)]
-
-
-def _manager(agent: SignedIn) -> Agent:
-    if not may(agent, Right.MANAGE_AGENTS):
-        raise NotAllowed("only admins may manage agents", agent.id, Right.MANAGE_AGENTS)
-    return agent
-
-
-Manager = Annotated[Agent, Depends(_manager)]
-"""Who is signed in and may manage agents."""
+"""Who is signed in, and may have what they ask for."""
 
 
 def address_of(request: Request) -> str | None:

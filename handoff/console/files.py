@@ -11,9 +11,8 @@ from starlette.responses import Response
 from bot.domain.conversation import NotFound
 from bot.web.files import ANSWERS, file_answer, unchanged
 from bot.web.media import HEAD, named, playable
-from handoff.console.context import Here, SignedIn
+from handoff.console.context import Here, MessageId, SignedIn
 
-MessageId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Index = Annotated[int, Path(ge=0, le=1000)]
 
 router = APIRouter()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -19,6 +19,7 @@ from bot.domain.staff import Agent, may
 from bot.pipeline.rendering import plain
 from bot.web.assets import Assets
 from bot.web.markdown import to_html
+from handoff.console.assets import COMPONENTS, loaded
 from handoff.desk import MAX_REASON, UNDO
 
 FOLD_AT = 2_000
@@ -28,7 +29,6 @@ BRIEF = 500
 AT_DESK = timedelta(minutes=15)
 """An agent who did something within this time is at the desk."""
 
-_FOLDER = Path(__file__).parent
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -120,13 +120,14 @@ def utc(moment: datetime) -> str:
 
 
 class Pages:
-    """Renders the console's templates. ``assets`` are the files they refer to; ``limits`` what can be sent at once:
-    ``most`` files of ``total`` bytes."""
+    """Renders the console's templates, which are named ``<part>/<file>``: of the components, and of each page in
+    ``folders``. Each page loads the styles and scripts of the components, and its own."""
 
-    def __init__(self, brand: str, assets: Assets, limits: Mapping[str, int]) -> None:
+    def __init__(self, brand: str, assets: Assets, folders: Mapping[str, Path]) -> None:
         self._assets = assets
+        parts = {"components": COMPONENTS, **folders}
         self._environment = Environment(
-            loader=FileSystemLoader(_FOLDER / "templates"),
+            loader=PrefixLoader({part: FileSystemLoader(folder / "templates") for part, folder in parts.items()}),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -136,12 +137,10 @@ class Pages:
             "brand": brand,
             "verdict": verdict,
             "fold": fold,
-            "limits": limits,
             "may": may,
             "undo_within": round(UNDO.total_seconds()),
             "most_reason": MAX_REASON,
             "new_submission": lambda: str(uuid4()),
-            "scripts": [assets.address(name) for name in assets.scripts if name != "htmx.min.js"],
             "at_desk": at_desk,
         }
         self._environment.filters |= {
@@ -162,7 +161,17 @@ class Pages:
         self, request: Request, template: str, *, status: int = 200, agent: Agent | None = None, **values: object
     ) -> HTMLResponse:
         root = str(request.scope["root_path"])
+        part = template.partition("/")[0]
         body = self._environment.get_template(template).render(
-            root=root, agent=agent, asset=lambda name: f"{root}/{self._assets.address(name)}", **values
+            root=root,
+            agent=agent,
+            asset=lambda path: f"{root}/{self._assets.address(path)}",
+            styles=self._loaded(root, part, ".css"),
+            scripts=self._loaded(root, part, ".js"),
+            **values,
         )
         return HTMLResponse(body, status)
+
+    def _loaded(self, root: str, part: str, ending: str) -> list[str]:
+        parts = dict.fromkeys(("components", part))
+        return [f"{root}/{address}" for one in parts for address in loaded(self._assets, one, ending)]

@@ -139,7 +139,7 @@ def enable(name: NameArgument, config: ConfigOption = None) -> None:
 
 @commands.command("role")
 def role(name: NameArgument, role: Role, config: ConfigOption = None) -> None:
-    """Say what an agent may do: admins manage agents, too."""
+    """Say what somebody may do: agents answer, leads move everybody's work, admins manage agents, auditors read."""
 
     async def work(store: Store, staff: Staff) -> Agent:
         return await staff.set_role(await _find(store, name), role)

@@ -173,7 +173,7 @@ async def test_it_all_works_without_javascript(
     await li.get_by_role("button", name="Save password").click()
     await li.wait_for_url(f"{address}/")
     await li.goto(f"{address}/agents")
-    await expect(li.get_by_text("Only admins may manage agents.")).to_be_visible()
+    await expect(li.get_by_text("Only admins and auditors may do this.")).to_be_visible()
     await li.context.close()
 
     await mei.get_by_text("Disable this agent …").click()

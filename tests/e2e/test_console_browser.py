@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Route, expect
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.conversation import ConversationState
-from bot.domain.staff import Agent
+from bot.domain.staff import Agent, Role
 from bot.queue import TURN
 from bot.store import Store
 from handoff.desk import Desk
@@ -22,7 +22,10 @@ from tests.support.ports import HeldPort
 from tests.support.serving import served
 
 
-async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(store: Store, open_console: Open) -> None:
+async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(
+    store: Store, agents: dict[str, Agent], open_console: Open
+) -> None:
+    await store.agents.set_role(agents["Mei"].id, Role.LEAD)
     page = await open_console()
     conversation = await said(store, "hello")
     message = (await store.messages.of(conversation))[-1].id
@@ -322,8 +325,10 @@ async def test_an_answer_that_comes_after_the_news_of_it_loses_nothing(store: St
 
 
 async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
-    store: Store, sign_in: Open, app: FastAPI
+    store: Store, agents: dict[str, Agent], sign_in: Open, app: FastAPI
 ) -> None:
+    await store.agents.set_role(agents["Mei"].id, Role.LEAD)
+
     def status(state: ChannelState, error: str | None = None) -> ChannelStatus:
         now = datetime.now(UTC)
         since = now - timedelta(minutes=1)
@@ -342,6 +347,6 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
         await expect(discord).to_contain_text("Off since")
         await expect(discord).to_contain_text("set DISCORD_TOKEN")
         await expect(page.locator(".dot")).to_be_visible()
-        await page.get_by_role("link", name="Back to the desk").click()
+        await page.get_by_role("link", name="Conversations").click()
         await expect(page.get_by_role("link", name="discord is off")).to_be_visible()
     await expect(page.locator("#trouble")).not_to_be_empty()

@@ -7,7 +7,7 @@ import re
 from playwright.async_api import Browser, expect
 
 from bot.domain.message import File
-from bot.domain.staff import Agent
+from bot.domain.staff import Agent, Role
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import delivered, said
@@ -141,6 +141,7 @@ async def test_a_message_is_quoted_and_found_again(
 async def test_without_javascript_replies_are_changed_quoted_and_sent_with_files(
     store: Store, desk: Desk, agents: dict[str, Agent], open_console: Open, chromium: Browser
 ) -> None:
+    await store.agents.set_role(agents["Mei"].id, Role.LEAD)
     conversation_id = await held(store, desk, agents["Mei"], "is it the fee?")
     reply = await desk.reply(conversation_id, agents["Mei"], "No", files=[File("a.txt", "text/plain", b"a")])
     signed_in = await open_console()

@@ -226,7 +226,7 @@ async def test_seven_tabs_of_both_pages_share_a_stream_each(place: Place, browse
 async def test_two_agents_are_apart_and_a_session_that_ends_leads_to_the_sign_in(
     place: Place, browser: Browsers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handoff.console.live.KEEPALIVE", 1.0)
+    monkeypatch.setattr("handoff.console.pages.shell.events.KEEPALIVE", 1.0)
     of_mei, of_ada = await browser(), await browser()
     await place.enter(of_mei)
     await place.enter(of_ada, "Ada")

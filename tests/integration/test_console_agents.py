@@ -19,8 +19,8 @@ from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
 from bot.web.sign_in_limits import TRIES
-from handoff.console import agents as pages
 from handoff.console import console
+from handoff.console.pages.agents import routes as pages
 from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash
 from tests.support.console import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in
@@ -60,7 +60,8 @@ async def test_no_route_is_for_an_agent_or_a_stranger(browser: Browser, store: S
         for headers in ({}, HTMX):
             answer = await client.request(method, f"/console{path}", data=form, headers=headers)
             assert answer.status_code == 403, path
-            assert "Only admins may manage agents. Ask one of them." in answer.text
+            who = "Only admins may" if method == "POST" or "public-name" in path else "Only admins and auditors may"
+            assert f"{who} do this. Ask one of them." in answer.text
     after = await store.agents.all(), await store.agents.sessions(ada.id)
     assert [replace(agent, seen_at=None) for agent in after[0]] == before[0]
     assert after[1] == before[1]
@@ -160,7 +161,7 @@ UNFIT = (
     ({"name": "li", "public_name": "Mei"}, "Customers know another agent as Mei"),
     ({"name": "li", "public_name": "BitPie Support"}, "says what somebody does here"),
     ({"name": "li", "public_name": "y" * 41}, "A public name has 1 to 40 characters."),
-    ({"name": "li", "role": "root"}, "Choose one of the roles: agent or admin."),
+    ({"name": "li", "role": "root"}, "Choose one of the roles: agent, lead, admin, auditor."),
 )
 
 

@@ -24,7 +24,7 @@ async def shown(client: httpx.AsyncClient) -> dict[str, str]:
     """The words of each channel."""
     page = (await client.get("/console/channels", headers=HTMX)).text
     assert "<html" not in page
-    parts = re.findall(r'<li id="channel-([a-z]+)" class="channel ([a-z ]+)">(.*?)</li>', page, re.S)
+    parts = re.findall(r'<li id="channel-([a-z]+)" class="record channel ([a-z ]+)">(.*?)</li>', page, re.S)
     return {name: f"[{kind}] " + " ".join(re.sub("<[^>]+>", " ", words).split()) for name, kind, words in parts}
 
 
@@ -62,7 +62,7 @@ async def test_a_channel_that_is_off_says_what_to_do_on_every_page(browser: Brow
     assert words.startswith("[off ailing] discord @discord Off since ")
     assert error in words
     assert "before the present connection" not in words
-    for path in ("/", "/channels", "/channels/sign"):
+    for path in ("/", "/channels", "/navigation"):
         page = (await client.get(f"/console{path}")).text
         assert '<span class="dot"></span><span class="unseen">: discord is off</span>' in page
         assert 'href="/console/channels"' in page
@@ -72,9 +72,9 @@ async def test_connecting_is_no_trouble_until_it_takes_long(browser: Browser, st
     client = await sign_in(browser())
     await doing(store, "discord", ChannelState.CONNECTING, timedelta(seconds=20))
     assert (await shown(client))["discord"].startswith("[connecting] discord @discord Connecting since")
-    assert 'class="dot"' not in (await client.get("/console/channels/sign")).text
+    assert 'class="dot"' not in (await client.get("/console/navigation")).text
     await doing(store, "discord", ChannelState.CONNECTING, timedelta(seconds=40))
-    assert "discord cannot connect" in (await client.get("/console/channels/sign")).text
+    assert "discord cannot connect" in (await client.get("/console/navigation")).text
 
 
 async def test_a_channel_that_nobody_reports_on_runs_nowhere(browser: Browser, store: Store, mei: Agent) -> None:
@@ -87,7 +87,7 @@ async def test_a_channel_that_nobody_reports_on_runs_nowhere(browser: Browser, s
     assert "Is the one that runs it stopped?" in found["discord"]
     assert "not among the channels that this desk is set up to run" in found["fax"]
     assert found["web"].startswith("[expected] web Not started yet")
-    sign = (await client.get("/console/channels/sign")).text
+    sign = (await client.get("/console/navigation")).text
     assert "discord is not running" in sign
     assert "fax" not in sign
 

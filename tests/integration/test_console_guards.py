@@ -47,7 +47,7 @@ async def test_the_console_itself_can(browser: Browser, store: Store, mei: Agent
     assert (await store.conversations.get(conversation_id)).agent == mei
 
 
-@pytest.mark.parametrize("path", ["/sign-in", "/", "/nothing", "/conversations/999", "/static/console.css"])
+@pytest.mark.parametrize("path", ["/sign-in", "/", "/nothing", "/conversations/999", "/static/x/components/base.css"])
 async def test_every_response_is_guarded(browser: Browser, mei: Agent, path: str) -> None:
     client = await sign_in(browser())
     headers = (await client.get(f"/console{path}")).headers

@@ -50,7 +50,7 @@ async def test_the_stream_names_what_changed(store: Store, mei: Agent, address: 
 
 
 async def test_a_silent_desk_says_that_it_lives(mei: Agent, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handoff.console.live.KEEPALIVE", 0.2)
+    monkeypatch.setattr("handoff.console.pages.shell.events.KEEPALIVE", 0.2)
     async with httpx.AsyncClient(base_url=address) as client:
         await sign_in(client)
         async with asyncio.timeout(5), client.stream("GET", "/console/events") as stream:
@@ -82,7 +82,7 @@ async def test_a_stream_ends_with_the_desk(stopping: asyncio.Event, mei: Agent, 
 async def test_a_stream_ends_with_the_session(
     store: Store, mei: Agent, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handoff.console.live.KEEPALIVE", 0.5)
+    monkeypatch.setattr("handoff.console.pages.shell.events.KEEPALIVE", 0.5)
     async with httpx.AsyncClient(base_url=address) as client:
         await sign_in(client)
         async with asyncio.timeout(10), client.stream("GET", "/console/events") as stream:
@@ -96,7 +96,7 @@ async def test_a_stream_ends_with_the_session(
 async def test_news_of_an_agent_end_the_streams_of_ended_sessions_at_once(
     store: Store, feed: Feed, mei: Agent, address: str, monkeypatch: pytest.MonkeyPatch, ended: bool
 ) -> None:
-    monkeypatch.setattr("handoff.console.live.KEEPALIVE", 60.0)
+    monkeypatch.setattr("handoff.console.pages.shell.events.KEEPALIVE", 60.0)
     async with httpx.AsyncClient(base_url=address) as client:
         await sign_in(client)
         async with asyncio.timeout(5), client.stream("GET", "/console/events") as stream:

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.message import Attachment, Author, DeliveryState, Incoming, Message, Sender
 from bot.domain.staff import Agent
 from bot.store import Store
-from handoff.console.replies import MAX_FILES
+from handoff.console.pages.conversations.views import MAX_FILES
 from handoff.desk import Desk
 from tests.support.console import HOSTILE, HTMX, PNG, Browser, delivered, queued, said, sign_in
 

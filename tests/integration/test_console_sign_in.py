@@ -20,7 +20,7 @@ async def one_time_link(store: Store, agent: Agent, valid: timedelta = timedelta
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/conversations/1", "/list", "/events", "/password", "/files/1/0", "/channels", "/channels/sign"]
+    "path", ["/", "/conversations/1", "/list", "/events", "/password", "/files/1/0", "/channels", "/navigation"]
 )
 async def test_a_stranger_sees_the_sign_in(browser: Browser, path: str) -> None:
     answer = await browser().get(f"/console{path}")

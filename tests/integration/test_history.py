@@ -24,8 +24,8 @@ from bot.domain.staff import Agent, Role
 from bot.queue import TURN
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import ASKED, HTMX, PASSWORD, Browser, queued, said, sign_in
-from tests.integration.lifecycle import Sql, is_here, writes
+from tests.support.console import ASKED, HTMX, PASSWORD, Browser, queued, said, sign_in
+from tests.support.lifecycle import Sql, is_here, writes
 
 SOON = timedelta(hours=1)
 

@@ -201,7 +201,7 @@ async def test_a_try_that_finds_no_room_does_not_count(
 
     client = browser()
     with monkeypatch.context() as patch:
-        patch.setattr("handoff.console.sign_in.verify_password", busy)
+        patch.setattr("handoff.console.pages.sign_in.routes.verify_password", busy)
         for _ in range(2 * TRIES):
             answer = await client.post(SIGN_IN, data={"name": "Mei", "password": PASSWORD})
             assert answer.status_code == 503

@@ -15,8 +15,8 @@ from bot.domain.staff import Agent
 from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
-from tests.integration.console_desk import ASKED, queued, said
-from tests.integration.lifecycle import Sql, is_here
+from tests.support.console import ASKED, queued, said
+from tests.support.lifecycle import Sql, is_here
 
 FEE, CARD = "<fee@example.com>", "<card@example.com>"
 

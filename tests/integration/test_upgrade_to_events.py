@@ -21,7 +21,7 @@ from bot.queue import Queue
 from bot.store import Store, migrate
 from bot.store.database import _alembic, conninfo, create_engine
 from handoff.desk import Desk
-from tests.integration.console_desk import said
+from tests.support.console import said
 
 MEI, ADA = 1, 2
 IN_BOT, QUEUED, SLOWLY_QUEUED, RETURNED, REOPENED, ASSIGNED, FROM_BOT, RESOLVED, NEVER_HELD, HANDED_BACK = range(1, 11)

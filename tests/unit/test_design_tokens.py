@@ -126,7 +126,7 @@ def test_a_page_has_no_colour_and_no_text_size_of_its_own(sheet: Path) -> None:
 
 
 def test_there_are_style_sheets_to_look_at() -> None:
-    assert {"console.css", "chat.css"} <= {sheet.name for sheet in SHEETS}
+    assert {"base.css", "chat.css"} <= {sheet.name for sheet in SHEETS}
 
 
 def test_the_browsers_own_bar_has_the_colour_of_the_chats_head() -> None:

@@ -32,7 +32,7 @@ def test_a_file_is_kept_for_ever_under_the_address_of_its_version(files: dict[st
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
     assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert assets.scripts == ["a.js", "pages/b.js"]
+    assert assets.names == ["a.css", "a.js", "pages/b.js"]
 
 
 def test_what_another_version_has_is_not_kept(files: dict[str, Path]) -> None:
@@ -66,7 +66,7 @@ def test_only_what_was_given_can_be_asked_for(files: dict[str, Path], name: str)
 def test_a_file_that_is_missing_is_not_there(files: dict[str, Path], tmp_path: Path) -> None:
     assets = Assets(files | {"htmx.min.js": tmp_path / "nowhere.js"})
     assert browser(assets).get(assets.address("htmx.min.js")).status_code == 404
-    assert "htmx.min.js" not in assets.scripts
+    assert "htmx.min.js" not in assets.names
 
 
 def test_what_is_read_later_is_what_was_released(files: dict[str, Path]) -> None:

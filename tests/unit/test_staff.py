@@ -7,19 +7,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.staff import Agent, Right, Role, as_public_name, may, public_name, sign_in_name
+from bot.domain.staff import Agent, Permission, Role, as_public_name, may, public_name, sign_in_name
 from bot.pipeline.rendering import as_markdown, plain
-from handoff.console.browsers import MOST, browser_of
+from handoff.console.pages.sign_in.browsers import MOST, browser_of
 
 ADMIN = Agent(1, "Mei", Role.ADMIN, has_password=True)
 HIDDEN = ("\u202e", "\u200b", "\u2066", "\x00", "\x07", "\ud800", "\u200f", "\ufeff", "\U000e0041")
 
 
 def test_the_role_decides_and_who_is_disabled_may_nothing() -> None:
-    assert may(ADMIN, Right.MANAGE_AGENTS)
+    assert may(ADMIN, Permission.MANAGE_AGENTS)
     assert may(ADMIN, "manage_agents")  # type: ignore[arg-type]  # as templates ask
-    assert not may(replace(ADMIN, role=Role.AGENT), Right.MANAGE_AGENTS)
-    assert not may(replace(ADMIN, disabled_at=datetime.now(UTC)), Right.MANAGE_AGENTS)
+    assert not may(replace(ADMIN, role=Role.AGENT), Permission.MANAGE_AGENTS)
+    assert not may(replace(ADMIN, disabled_at=datetime.now(UTC)), Permission.MANAGE_AGENTS)
 
 
 @pytest.mark.parametrize("name", ["Mei", "王芳", "José", "mei.chen@bitpie", "x", "a" * 80, "نور"])

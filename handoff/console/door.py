@@ -1,0 +1,47 @@
+"""The one place where it is decided who may have which route of the console."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from bot.domain.staff import Agent, NotAllowed
+from bot.runtime.http import vouch
+from handoff.console.context import Console, Here, MaybeSignedIn, NotSignedIn, by_htmx
+from handoff.console.registry import Access, Page, allows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Door:
+    """Stands before every route of a page, as its first dependency. Raises ``NotSignedIn`` and ``NotAllowed``."""
+
+    page: Page
+
+    async def __call__(self, request: Request, here: Here, agent: MaybeSignedIn) -> None:
+        needed = self.page.needed(request.method, request.scope["endpoint"])
+        if needed is Access.ANYBODY:
+            return
+        if agent is None:
+            raise NotSignedIn
+        if not allows(needed, agent):
+            assert not isinstance(needed, Access)
+            raise NotAllowed(needed, agent.id)
+        await _admit(request, here, agent)
+
+
+async def _admit(request: Request, here: Console, agent: Agent) -> None:
+    request.state.agent = agent
+    if request.method == "POST" or _is_page(request):
+        await here.store.agents.record_presence(agent)
+    vouch(request.scope)
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a person opens a page: what an open page fetches by itself says nothing of who sits before it."""
+    mode = request.headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    # Browsers say it to https and localhost only.
+    path = request.url.path
+    return not (by_htmx(request) or path.endswith(("/events", "/alive")) or "/files/" in path)

@@ -1,0 +1,109 @@
+"""The page where agents set and change their own password, and the first admin says what customers call them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bot.domain.history import EventKind
+from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Permission, may
+from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn, address_of
+from handoff.console.pages.sign_in.routes import AFTER_TRIES, TOO_MANY, attempt, destination, welcome
+from handoff.console.registry import needs
+from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password
+
+router = APIRouter()
+
+
+@router.get("/password")
+async def ask_for_password(request: Request, here: Here, agent: SignedIn) -> Response:
+    return await _ask(request, here, agent)
+
+
+@router.post("/password")
+async def set_password(
+    request: Request,
+    here: Here,
+    agent: SignedIn,
+    password: Annotated[str, Form()] = "",
+    old: Annotated[str, Form()] = "",
+) -> Response:
+    if await _old_one_is_needed(request, here, agent):
+        tries = attempt(request, agent.name)
+        if not await here.sign_in_limits.admit(*tries):
+            return await _ask(request, here, agent, 429, TOO_MANY)
+        known = await here.store.agents.password_of(agent.name)
+        try:
+            right = await verify_password(known and known[1], old)
+        except Busy:
+            await here.sign_in_limits.take_back(*tries)
+            raise
+        if not right:
+            await here.store.events.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
+            return await _ask(request, here, agent, 403, f"The old password is wrong. {AFTER_TRIES}")
+        await here.sign_in_limits.forget(*tries)
+    try:
+        # Ends every session of the agent, this one too: whoever else was signed in is out.
+        await here.staff.set_password(agent, password, by=agent, address=address_of(request))
+    except ValueError as refused:
+        words = str(refused)
+        return await _ask(request, here, agent, 422, f"{words[:1].upper()}{words[1:].rstrip('.')}.")
+    home = destination(request, "")
+    nameless = agent.public_name is None and may(agent, Permission.MANAGE_AGENTS)
+    return await welcome(request, here, agent, f"{home}public-name" if nameless else home)
+
+
+async def _old_one_is_needed(request: Request, here: Console, agent: Agent) -> bool:
+    """Whoever finds a desk left open must not lock its agent out; who came by a link has forgotten theirs."""
+    session = await here.store.agents.session(token_hash(request.cookies.get(SESSION_COOKIE, "")))
+    return agent.has_password and not (session is not None and session.by_link)
+
+
+async def _ask(
+    request: Request, here: Console, agent: Agent, status: int = 200, problem: str | None = None
+) -> Response:
+    return here.pages.response(
+        request,
+        "account/password.html",
+        status=status,
+        agent=agent,
+        least=MIN_LENGTH,
+        problem=problem,
+        old_one=await _old_one_is_needed(request, here, agent),
+    )
+
+
+@router.get("/public-name")
+@needs(Permission.MANAGE_AGENTS)
+async def ask_for_public_name(request: Request, here: Here, agent: SignedIn) -> Response:
+    return _name(request, here, agent, agent.public_name or "")
+
+
+@router.post("/public-name")
+@needs(Permission.MANAGE_AGENTS)
+async def set_public_name(request: Request, here: Here, agent: SignedIn, name: Annotated[str, Form()] = "") -> Response:
+    try:
+        if not name.strip():
+            raise ValueError("write the name that customers shall see, or choose Later")
+        await here.staff.show_as(agent, name, by=agent)
+    except ValueError as refused:
+        words = str(refused)
+        return _name(request, here, agent, name, 422, f"{words[:1].upper()}{words[1:]}.")
+    return RedirectResponse(destination(request, ""), 303)
+
+
+def _name(
+    request: Request, here: Console, agent: Agent, name: str, status: int = 200, problem: str | None = None
+) -> Response:
+    return here.pages.response(
+        request,
+        "account/public_name.html",
+        status=status,
+        agent=agent,
+        name=name,
+        most=MAX_PUBLIC_NAME,
+        problem=problem,
+    )

@@ -1,0 +1,17 @@
+"""How the channels are doing."""
+
+from __future__ import annotations
+
+from bot.domain.staff import Permission
+from handoff.console.pages.channels.routes import router, sign
+from handoff.console.registry import Page
+
+PAGE = Page(
+    name="channels",
+    router=router,
+    permission=Permission.VIEW_OPERATIONS,
+    label="Channels",
+    icon="channels",
+    place=30,
+    sign=sign,
+)

@@ -1,0 +1,74 @@
+"""Contacts that are one person: an agent says so, and takes it back. Nothing is linked by guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.domain.conversation import Contact, NotFound
+from bot.domain.staff import Agent
+from handoff.console.context import Console, Here, SignedIn
+from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, Tab, act
+
+ContactId = Annotated[int, Form(ge=1, le=2**63 - 1)]
+LinkId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+router = APIRouter()
+
+
+@router.get("/conversations/{conversation_id}/contacts")
+async def found(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, tab: str = Tab.QUEUE, find: str = ""
+) -> Response:
+    """The contacts found, for a page that shows the conversation."""
+    contact = (await here.store.conversations.get(conversation_id)).contact
+    opened = await with_found(here, contact, Opened(find=find))
+    return here.pages.response(
+        request,
+        "conversations/found_part.html",
+        agent=agent,
+        tab=Tab(tab),
+        id=conversation_id,
+        address=f"{request.scope['root_path']}/conversations/{conversation_id}",
+        opened=opened,
+    )
+
+
+async def with_found(here: Console, besides: Contact, opened: Opened) -> Opened:
+    """With the contacts that were looked for, if any were."""
+    # PostgreSQL cannot hold NUL.
+    words = (opened.find or "").replace("\x00", "").strip()
+    if not words:
+        return opened
+    contacts = await here.store.contacts.find(words, besides=besides.id)
+    active = await here.store.conversations.last_active(contact.id for contact in contacts)
+    linked = {link.contact.id for link in await here.store.contacts.links(besides.id)}
+    found = [Candidate(contact, active.get(contact.id), contact.id in linked) for contact in contacts]
+    return replace(opened, found=found)
+
+
+@router.post("/conversations/{conversation_id}/links")
+async def link(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, other: ContactId
+) -> Response:
+    deed = _link(here, agent, conversation_id, other)
+    return await act(request, here, agent, conversation_id, deed, linked=other)
+
+
+async def _link(here: Console, agent: Agent, conversation_id: int, other: int) -> None:
+    contact = (await here.store.conversations.get(conversation_id)).contact
+    try:
+        await here.desk.link(contact.id, other, agent)
+    except NotFound as error:
+        raise ValueError("that contact is not known any more; search again") from error
+
+
+@router.post("/conversations/{conversation_id}/links/{link_id}/undo")
+async def undo_link(
+    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, link_id: LinkId
+) -> Response:
+    return await act(request, here, agent, conversation_id, here.desk.undo_link(link_id, agent))

@@ -1,0 +1,195 @@
+"""One conversation as an agent sees it, read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.domain.channel import Capabilities
+from bot.domain.conversation import Conversation, ConversationState, Link
+from bot.domain.decision import Turn
+from bot.domain.message import Attachment, Author, Message, Visibility
+from bot.domain.staff import Agent, Permission, may
+from bot.pipeline.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
+from bot.web.media import HEAD, playable
+from handoff.console.context import Console
+from handoff.console.rendering import at_desk
+
+MESSAGES = 500
+HISTORY = 50
+"""Messages shown of a contact that is the same person, and of each earlier conversation."""
+EARLIER = 10
+"""Conversations of the same contact that are named; what was said is shown of the newest ``TOLD``."""
+TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Another contact of the same person, with what was said there."""
+
+    link: Link
+    messages: Sequence[Message]
+    conversations: Sequence[Conversation]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Another conversation of the same contact; without messages where there are too many to show."""
+
+    conversation: Conversation
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """An agent to whom a conversation can be given."""
+
+    agent: Agent
+    at_desk: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A conversation as an agent sees it."""
+
+    conversation: Conversation
+    messages: Sequence[Message]
+    turns: Mapping[int, Turn]
+    capabilities: Capabilities
+    """Of the conversation's channel."""
+    quotes: Mapping[int, Message]
+    """What messages are shown to answer, by their own id."""
+    media: Mapping[str, str]
+    """The media types of the attached files that can be shown, by SHA-256."""
+    people: Sequence[Person]
+    earlier: Sequence[Earlier] = ()
+    colleagues: Sequence[Colleague] = ()
+    """Everybody who answers customers, who is at the desk first; known while an agent has the conversation."""
+
+    @property
+    def line(self) -> Message | None:
+        """The desk's line for agents of who took it over, passed it on or put it back, and why: the latest of its
+        lines, if that is one of these and not why the bot gave it to people."""
+        lines = (one for one in reversed(self.messages) if one.author is Author.SYSTEM)
+        latest = next((one for one in lines if one.visibility is Visibility.PRIVATE), None)
+        return None if latest is None or latest.text.startswith("Escalated: ") else latest
+
+    @property
+    def told_in(self) -> tuple[Message, float] | None:
+        """What tells the customer that it is resolved, and the seconds for which it is held back yet."""
+        if self.conversation.state is not ConversationState.RESOLVED:
+            return None
+        held = next((one for one in reversed(self.messages) if one.held_until is not None), None)
+        if held is None or held.held_until is None:
+            return None
+        return held, max(0.0, (held.held_until - datetime.now(UTC)).total_seconds())
+
+    @property
+    def cut(self) -> bool:
+        """Whether there may be earlier messages than these."""
+        return len(self.messages) == MESSAGES
+
+    @property
+    def classified(self) -> Turn | None:
+        """The latest turn in which the engine ranked topics."""
+        found = (self.turns.get(message.id) for message in reversed(self.messages))
+        return next((turn for turn in found if turn is not None and turn.ranking), None)
+
+    def has(self, message_id: int) -> bool:
+        """Whether the message is one of those shown."""
+        return any(message.id == message_id for message in self.messages)
+
+    def quotable(self, message_id: int | None) -> Message | None:
+        """The message that an agent may answer as such."""
+        return next((one for one in self.messages if one.id == message_id and self.may_quote(one)), None)
+
+    def may_quote(self, message: Message) -> bool:
+        return (
+            self.capabilities.quotes
+            and message.author is Author.CUSTOMER
+            and message.visibility is Visibility.PUBLIC
+            and message.deleted_at is None
+        )
+
+    def may_change(self, message: Message, agent: Agent) -> bool:
+        """Whether the agent may edit the message and take it back."""
+        return (
+            self.capabilities.edits
+            and message.author is Author.AGENT
+            and message.visibility is Visibility.PUBLIC
+            and message.agent_id == agent.id
+            and message.deleted_at is None
+        )
+
+    def awaits(self, message: Message, attachment: Attachment) -> bool:
+        """Whether the content of an attachment is still to come."""
+        return (
+            not attachment.sha256
+            and not attachment.problem
+            and attachment.kind not in WITHOUT_CONTENT
+            and datetime.now(UTC) - message.created_at < GIVE_UP_AFTER
+        )
+
+
+async def read_view(here: Console, conversation_id: int) -> View:
+    now = await here.store.conversations.get(conversation_id)
+    messages = await here.store.messages.of(conversation_id, limit=MESSAGES)
+    return View(
+        conversation=now,
+        messages=messages,
+        turns=await here.store.turns.of(conversation_id),
+        capabilities=here.capabilities.get(now.contact.channel, Capabilities()),
+        quotes=await _quotes(here, messages),
+        media=await _media(here, messages),
+        people=[
+            Person(
+                link,
+                await here.store.messages.transcript(link.contact.id, limit=HISTORY),
+                await here.store.conversations.of_contact(link.contact.id),
+            )
+            for link in await here.store.contacts.links(now.contact.id)
+        ],
+        earlier=await _earlier(here, now),
+        colleagues=await _colleagues(here) if now.agent is not None else (),
+    )
+
+
+async def _earlier(here: Console, now: Conversation) -> list[Earlier]:
+    found = await here.store.conversations.of_contact(now.contact.id, limit=EARLIER + 1)
+    others = [one for one in found if one.id != now.id][:EARLIER]
+    said = await here.store.messages.histories([one.id for one in others[:TOLD]], limit=HISTORY) if others else {}
+    return [Earlier(one, said.get(one.id, ())) for one in others]
+
+
+async def _colleagues(here: Console) -> list[Colleague]:
+    working = [one for one in await here.store.agents.all() if may(one, Permission.ANSWER_CUSTOMERS)]
+    found = [Colleague(one, at_desk(one)) for one in working]
+    return sorted(found, key=lambda one: (not one.at_desk, one.agent.name.casefold()))
+
+
+async def _quotes(here: Console, messages: Iterable[Message]) -> dict[int, Message]:
+    shown = {message.id: message for message in messages}
+    answers: dict[int, int] = {}
+    last: int | None = None
+    for message in shown.values():
+        # The bot answers the customer's last message without saying so.
+        by_itself = message.reply_to == last and message.author in (Author.BOT, Author.SYSTEM)
+        if message.reply_to is not None and not by_itself:
+            answers[message.id] = message.reply_to
+        if message.author is Author.CUSTOMER:
+            last = message.id
+    earlier = set(answers.values()) - shown.keys()
+    if earlier:
+        # Of another conversation, or too long ago.
+        shown |= await here.store.messages.some(earlier)
+    return {message_id: shown[answered] for message_id, answered in answers.items()}
+
+
+async def _media(here: Console, messages: Iterable[Message]) -> dict[str, str]:
+    names = {attachment.sha256 for message in messages for attachment in message.attachments if attachment.sha256}
+    if not names:
+        return {}
+    heads = await here.store.files.beginnings(names, HEAD)
+    found = {name: playable(head) for name, head in heads.items()}
+    return {name: media_type for name, media_type in found.items() if media_type is not None}

@@ -1,0 +1,136 @@
+"""Signing in and out: by password, or by a one-time link."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bot.domain.staff import Agent
+from bot.web.sign_in_limits import MAX_NAME, TRIES, WINDOW
+from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn, address_of
+from handoff.console.pages.sign_in.browsers import browser_of
+from handoff.passwords import Busy, new_token, token_hash, verify_password
+
+SESSION = timedelta(hours=12)
+WRONG = "The name or the password is wrong."
+TOO_MANY = f"Too many wrong tries. Wait {WINDOW / 60:.0f} minutes, then try again."
+AFTER_TRIES = f"After {TRIES} wrong tries you wait {WINDOW / 60:.0f} minutes."
+MAX_SIGN_IN = 16 * 1024
+"""Bytes of the form that anybody may send."""
+
+router = APIRouter()
+
+
+@router.get("/sign-in")
+async def ask(request: Request, here: Here, agent: MaybeSignedIn, next: str = "") -> Response:
+    if agent is not None:
+        return RedirectResponse(destination(request, next), 303)
+    return here.pages.response(request, "sign_in/sign_in.html", name="", next=next, problem=None)
+
+
+@router.post("/sign-in", max_body_size=MAX_SIGN_IN)
+async def sign_in(
+    request: Request,
+    here: Here,
+    name: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    next: Annotated[str, Form()] = "",
+) -> Response:
+    # PostgreSQL cannot hold NUL.
+    name = name.replace("\x00", "").strip()
+    tries = attempt(request, name)
+
+    def refused(status: int, problem: str) -> Response:
+        return here.pages.response(
+            request, "sign_in/sign_in.html", status=status, name=name, next=next, problem=problem
+        )
+
+    if len(name) > MAX_NAME:
+        name = ""
+        return refused(403, WRONG)
+    if not await here.sign_in_limits.admit(*tries):
+        return refused(429, TOO_MANY)
+    known = await here.store.agents.password_of(name)
+    try:
+        right = await verify_password(known and known[1], password)
+    except Busy:
+        await here.sign_in_limits.take_back(*tries)
+        busy = refused(503, "Too many people are signing in right now. Wait a few seconds, then sign in again.")
+        busy.headers["Retry-After"] = "3"
+        return busy
+    if not right or known is None:
+        await here.store.events.record_sign_in_refused(name, address_of(request))
+        return refused(403, WRONG)
+    await here.sign_in_limits.forget(*tries)
+    return await welcome(request, here, known[0], destination(request, next))
+
+
+@router.get("/sign-in/{token}")
+async def ask_to_redeem(request: Request, here: Here) -> Response:
+    """Only asks: messengers open links by themselves to preview them, and must not use this one up."""
+    return here.pages.response(request, "sign_in/sign_in_link.html", problem=None)
+
+
+@router.post("/sign-in/{token}")
+async def redeem(request: Request, here: Here, token: str) -> Response:
+    agent = await here.store.agents.redeem_sign_in(token_hash(token), address=address_of(request))
+    if agent is None:
+        problem = "This link was used already, or its time is over. Ask for a new one."
+        return here.pages.response(request, "sign_in/sign_in_link.html", status=410, problem=problem)
+    return await welcome(request, here, agent, destination(request, "") + "password", by_link=True)
+
+
+def attempt(request: Request, name: str) -> tuple[str, str]:
+    """Under what a wrong password is counted: the name, and where it came from."""
+    return name.casefold(), _address(request)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, here: Here) -> Response:
+    token = request.cookies.get(SESSION_COOKIE)
+    if token:
+        await here.store.agents.end_session(token_hash(token), address=address_of(request))
+    response = RedirectResponse(f"{request.scope['root_path']}/sign-in", 303)
+    response.delete_cookie(SESSION_COOKIE, path="/")
+    return response
+
+
+async def welcome(request: Request, here: Console, agent: Agent, then: str, *, by_link: bool = False) -> Response:
+    """Signs the browser in, and leads it on to ``then``."""
+    # The browser forgets its former session; so does the desk, and that session's event stream ends.
+    if former := request.cookies.get(SESSION_COOKIE):
+        await here.store.agents.end_session(token_hash(former), address=address_of(request))
+    token = new_token()
+    await here.store.agents.add_session(
+        agent.id,
+        token_hash(token),
+        datetime.now(UTC) + SESSION,
+        by_link=by_link,
+        address=address_of(request),
+        browser=browser_of(request.headers.get("user-agent", "")),
+    )
+    response = RedirectResponse(then, 303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION.total_seconds()),
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+    return response
+
+
+def destination(request: Request, wanted: str) -> str:
+    """Where to go after signing in: a page of the console, whatever the address asked for."""
+    home = f"{request.scope['root_path']}/"
+    return wanted if wanted.startswith(home) else home

@@ -1,0 +1,38 @@
+"""A page of the console with what every page has: the header, and the navigation to the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.domain.staff import Agent
+from handoff.console.context import Console
+from handoff.console.registry import Page, Sign
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place in the navigation."""
+
+    page: Page
+    sign: Sign
+    current: bool
+
+
+async def navigation(here: Console, agent: Agent, at: str) -> list[Place]:
+    """The pages that the agent may open, while they have the page named ``at``."""
+    return [
+        Place(page, await page.sign(here) if page.sign else Sign(), page.name == at)
+        for page in here.registry.navigation(agent)
+    ]
+
+
+async def show(
+    request: Request, here: Console, agent: Agent, template: str, *, status: int = 200, **values: object
+) -> Response:
+    """A whole page from ``<name>/<file>``, a template that extends ``components/live.html``."""
+    at = template.partition("/")[0]
+    places = await navigation(here, agent, at)
+    return here.pages.response(request, template, status=status, agent=agent, at=at, places=places, **values)

@@ -256,7 +256,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(put_back_abandoned, every=5),
         Sweep(store.conversations.wake_due, every=5),
         Sweep(store.deliveries.defer_forgotten, every=15),
-        Sweep(store.agents.forget_expired, every=3600),
+        Sweep(store.agents.forget_expired, every=60),
     )
 
 

@@ -15,6 +15,7 @@ from procrastinate.worker import Worker as ProcrastinatesWorker
 
 from bot import monotonic
 from bot.queue.claims import Claim, ClaimLost, TryAgain
+from bot.queue.statements import BEAT, IS_OURS
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +41,6 @@ MAX_PAUSE = timedelta(minutes=5)
 TURN = "turn"
 CLAIM = "claim"
 """The name under which a job's context holds its claim."""
-_OURS = """
-    SELECT 1 AS ours FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing' AND attempts = %(attempts)s
-"""
-_BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 
 
 class Retry(procrastinate.BaseRetryStrategy):
@@ -77,7 +74,7 @@ class WorkersClaim(Claim):
         # A sign of life first: what is the worker's after it stays so for the next seconds.
         await self._worker.beat()
         execute = self._worker.app.connector.execute_query_all_async
-        if not await execute(_OURS, id=self.job_id, attempts=self.attempts):
+        if not await execute(IS_OURS, id=self.job_id, attempts=self.attempts):
             raise ClaimLost(f"another worker has job {self.job_id}")
         self._term = self._worker.term
 
@@ -199,7 +196,7 @@ class Worker(ProcrastinatesWorker):
     async def beat(self) -> None:
         """A sign of life. Raises ``ClaimLost`` if the worker was struck off the list meanwhile."""
         asked = monotonic.seconds()
-        if not await self.app.connector.execute_query_all_async(_BEAT, worker=self.worker_id):
+        if not await self.app.connector.execute_query_all_async(BEAT, worker=self.worker_id):
             raise ClaimLost("this worker was taken for dead")
         if monotonic.seconds() - self._alive_at > TRUSTED:
             self.term += 1

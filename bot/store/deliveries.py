@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.message import Author, DeliveryState
 from bot.domain.operations import DeliveryInput
 from bot.queue import DELIVER, TURN, Claim
+from bot.queue.statements import HAS_JOB, JOBS, MESSAGE_OF_JOB
 from bot.store import rows
 from bot.store.fastpath import FastPath
 from bot.store.statements import PART_FOUND, PART_SENT, SENT
@@ -248,10 +249,10 @@ class Deliveries(FastPath):
 def _has_job(task: str, message_id: ColumnElement[int]) -> ColumnElement[bool]:
     jobs: Select[Any] = (
         select(literal(1))
-        .select_from(text("procrastinate_jobs"))
+        .select_from(text(JOBS))
         .where(
-            text("task_name = :task and status in ('todo', 'doing')").bindparams(task=task),
-            text("(args->>'message_id')::bigint") == message_id,  # type: ignore[arg-type]
+            text(HAS_JOB).bindparams(task=task),
+            text(MESSAGE_OF_JOB) == message_id,  # type: ignore[arg-type]
         )
         .correlate(turn, delivery)
     )

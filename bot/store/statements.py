@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from bot.queue import DELIVER, TURN
-from bot.queue.statements import BORN, ENDED, HURRY, OTHERS_WAIT
+from bot.queue.statements import BORN, ENDED, HURRY, LOCK_IS_TAKEN, OTHERS_WAIT
 from bot.store.lifecycle import WAITING_AFTER_MESSAGE
 from bot.store.tables import contact, conversation, delivery, message
 
@@ -121,10 +121,7 @@ _ENDS_TURN = """
 
 _SAYS = f"""
     now_or_later AS (
-        SELECT %(immediate)s AND NOT EXISTS (
-            SELECT FROM procrastinate_jobs
-            WHERE lock = 'contact:' || %(contact)s::bigint AND status IN ('todo', 'doing')
-        ) AS now
+        SELECT %(immediate)s AND NOT {LOCK_IS_TAKEN.format(lock="'contact:' || %(contact)s::bigint")} AS now
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, format, buttons, attachments, agent_id,
             reply_to, submission, held_until, cursor)

@@ -48,9 +48,12 @@ async def test_its_files_are_cached_by_version(visitor: httpx.AsyncClient) -> No
     page = await visitor.get("/chat")
     script = page.text.split('<script type="module" src="')[1].split('"')[0]
     assert "immutable" in (await visitor.get(script)).headers["cache-control"]
-    assert (await visitor.get("/chat/static/chat.js?v=old")).headers["cache-control"] == "no-cache"
-    assert (await visitor.get("/chat/static/phrases.json")).status_code == 404
-    assert (await visitor.get("/chat/static/..%2fphrases.json")).status_code == 404
+    sheets = page.text.split('<link rel="stylesheet" href="')[1:]
+    assert [sheet.split('"')[0].rpartition("/")[2] for sheet in sheets] == ["tokens.css", "chat.css"]
+    assert "--ink:" in (await visitor.get(sheets[0].split('"')[0])).text
+    assert (await visitor.get("/chat/static/old/chat.js")).headers["cache-control"] == "no-store"
+    for missing in ("phrases.json", "..%2fphrases.json", "%2e%2e/phrases.json"):
+        assert (await visitor.get(f"/chat/static/old/{missing}")).status_code == 404
 
 
 async def test_a_message_is_recorded_once_under_the_pages_id(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:

@@ -127,7 +127,7 @@ async def test_a_picture_is_shown_and_everything_else_saved(desk: StandInDesk, v
     assert unnamed.headers["content-disposition"] == "attachment; filename*=UTF-8''file"
     for answer in (picture, claimed, unnamed):
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     known = {"If-None-Match": picture.headers["etag"]}
     assert (await visitor.get(f"/chat/files/{sent.cursor}/0", headers=known)).status_code == 304

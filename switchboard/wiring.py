@@ -19,7 +19,7 @@ from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
 from bot.domain.message import Incoming, Receipt
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.dead_letters import Tries
+from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.intake import Intake
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
@@ -213,10 +213,10 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
-    tries = Tries(store.dead_letters, guard.phrases(answers.phrase_by_locale(TURN_FAILED)), metrics)
+    tries = RetryLimit(store.dead_letters, guard.phrases(answers.phrase_by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.phrase_by_locale)
     reopening = _reopening(settings, answers)
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
+    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=tries.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
         return console(

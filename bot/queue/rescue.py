@@ -40,7 +40,7 @@ class Rescue:
         """The last heartbeat of each worker, and since when it has been that."""
         self._looked_at = -inf
 
-    async def of_the_dead(self) -> int:
+    async def requeue_from_dead_workers(self) -> int:
         """In one statement: looked up first and then handed back, a job that another replica has rescued and begun
         meanwhile would be taken from it. And by two clocks: the database's may be set, and then all are late at once,
         or a dead one is not for an hour."""
@@ -67,13 +67,13 @@ class Rescue:
             log.warning("job of a dead worker is taken over", action="rescue", task=job["task_name"], job=job["id"])
         return len(jobs)
 
-    async def of_another_time(self) -> int:
+    async def requeue_after_clock_change(self) -> int:
         jobs = await self._app.connector.execute_query_all_async(DUE_AGAIN)
         if jobs:
             log.warning("the clock was set back; what waited is due now", action="clock_set_back", jobs=len(jobs))
         return len(jobs)
 
-    async def of_nobody(self, worker: Worker) -> int:
+    async def requeue_unknown_to(self, worker: Worker) -> int:
         """Found at every look for ``LOST_AFTER`` seconds: what begins just now is not touched."""
         if worker.worker_id is None:
             return 0

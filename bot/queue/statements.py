@@ -1,7 +1,7 @@
 """All SQL that names a table of procrastinate: statements of the queue, and pieces for those that write work and its
 job at once. tests/integration/test_upgrade_procrastinate.py says what to look at when its version is raised."""
 
-BORN = """
+PRE_CLAIMED = """
     worker AS (
         SELECT id FROM procrastinate_workers
         -- Whoever was silent for long may be taken for dead, and the job from it.
@@ -33,7 +33,7 @@ HURRY = """
 """Also of one lock's jobs the one of the highest priority comes first: those before an urgent one must be as urgent,
 and the one that is under way, too, for it may have to be tried again."""
 OF_NOBODY: dict[str, None] = {"worker": None, "job": None, "attempts": None}
-"""The values with which ``BORN`` gives a job to no worker, and ``ENDED`` ends none."""
+"""The values with which ``PRE_CLAIMED`` gives a job to no worker, and ``ENDED`` ends none."""
 HAND_BACK_OF_DEAD = """
     UPDATE procrastinate_jobs job
     SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now(), worker_id = NULL,

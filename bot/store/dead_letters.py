@@ -14,7 +14,7 @@ from bot import guard
 from bot.domain import lifecycle
 from bot.domain.conversation import ConversationState, EscalationReason, NotFound
 from bot.domain.message import Author, Cleared, DeliveryState, MessageFormat, Visibility
-from bot.domain.operations import SetAside
+from bot.domain.operations import DeadLetter
 from bot.queue import DELIVER, FETCH, TURN
 from bot.store import rows, values
 from bot.store.base import Area
@@ -129,7 +129,7 @@ class DeadLetters(Area):
             )
             return int(counted.scalar_one())
 
-    async def all(self, limit: int) -> Sequence[SetAside]:
+    async def all(self, limit: int) -> Sequence[DeadLetter]:
         """What waits for a person, the oldest first."""
         async with self._engine.connect() as connection:
             found = await connection.execute(
@@ -212,8 +212,8 @@ def _is(task: str, message_id: int) -> tuple[Any, Any]:
     return failure.c.task == task, failure.c.message_id == message_id
 
 
-def _set_aside(row: Row[Any]) -> SetAside:
-    return SetAside(
+def _set_aside(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
         task=row.task,
         message_id=row.message_id,
         conversation_id=row.conversation_id,

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.message import Author, DeliveryState
 from bot.domain.operations import DeliveryInput
-from bot.queue import DELIVER, TURN, Claim
+from bot.queue import DELIVER, TURN, JobLease
 from bot.queue.statements import HAS_JOB, JOBS, MESSAGE_OF_JOB
 from bot.store import rows
 from bot.store.fastpath import FastPath
@@ -142,14 +142,14 @@ class Deliveries(FastPath):
         begun: DeliveryInput,
         index: int | None = None,
         external_id: str | None = None,
-        claim: Claim | None = None,
+        job: JobLease | None = None,
     ) -> None:
         """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
         ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
-        ``claim`` is ended with it where that can be done in the same transaction."""
+        ``job`` is ended with it where that can be done in the same transaction."""
         values = sent(begun, index, external_id)
-        if claim is not None and self._database.at_once:
-            await self._sent_at_once(values, claim)
+        if job is not None and self._database.at_once:
+            await self._sent_at_once(values, job)
             return
         async with self._engine.begin() as connection:
             await self._queue.within(connection, SENT, values)

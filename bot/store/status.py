@@ -44,7 +44,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class DatabaseStatus:
     version: int
     """As PostgreSQL counts it: 150004."""
     clock_ahead: float
@@ -62,7 +62,7 @@ class Vitals:
     """None where there are no tables yet."""
 
 
-def look(url: str) -> Vitals:
+def look(url: str) -> DatabaseStatus:
     """Blocks for as long as it takes. Raises ``DatabaseError``, without the address's password."""
     if url.count("@") > 1:
         # What follows the first would be taken for the server's name, and quoted.
@@ -82,7 +82,7 @@ def look(url: str) -> Vitals:
         raise DatabaseError("DATABASE_URL cannot be read as an address") from error
 
 
-def _looked(connection: psycopg.Connection[Any]) -> Vitals:
+def _looked(connection: psycopg.Connection[Any]) -> DatabaseStatus:
     sizes = dict(connection.execute(_TABLES).fetchall())
     revision = _one(connection.execute(_REVISION)) if "alembic_version" in sizes else None
     scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
@@ -93,7 +93,7 @@ def _looked(connection: psycopg.Connection[Any]) -> Vitals:
         # Tables of an older desk may lack it.
         aside = _one(connection.execute(_SET_ASIDE)) if "failure" in sizes else 0
         work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead, set_aside=aside)
-    return Vitals(
+    return DatabaseStatus(
         version=connection.info.server_version,
         clock_ahead=_clock_ahead(connection),
         read_only=_one(connection.execute("SHOW transaction_read_only")) == "on",

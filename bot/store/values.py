@@ -9,8 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bot.domain.conversation import Conversation, EscalationReason
-from bot.domain.decision import Decision
-from bot.domain.dialogue import transition
+from bot.domain.decision import Decision, transition
 from bot.domain.engine import Prediction
 from bot.domain.message import Attachment, Author, Button, Cleared, ClearedIncoming, MessageFormat
 from bot.domain.operations import DeliveryInput, TurnInput

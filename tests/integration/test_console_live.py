@@ -20,6 +20,7 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
 from tests.support.console import HTMX, PASSWORD, Browser, said, sign_in
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 
 @pytest.fixture
@@ -31,7 +32,9 @@ def stopping() -> asyncio.Event:
 async def address(store: Store, desk: Desk, feed: Feed, stopping: asyncio.Event) -> AsyncIterator[str]:
     """A console on a socket: streams need one."""
     vendor = ROOT / "node_modules"
-    router = console(store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
+    router = console(
+        store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", words=WORDS, stopping=stopping.is_set
+    )
     app = http.application([router], {})
     async with served(app) as address:
         yield address

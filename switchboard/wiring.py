@@ -12,13 +12,14 @@ from functools import partial
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
 from bot.domain.message import Incoming, Receipt
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.dead_letters import Tries
+from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.intake import Intake
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
@@ -212,10 +213,10 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
-    tries = Tries(store.dead_letters, answers.phrase_by_locale(TURN_FAILED), metrics)
+    tries = RetryLimit(store.dead_letters, guard.phrases(answers.phrase_by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.phrase_by_locale)
     reopening = _reopening(settings, answers)
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
+    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=tries.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
         return console(
@@ -255,7 +256,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(put_back_abandoned, every=5),
         Sweep(store.conversations.wake_due, every=5),
         Sweep(store.deliveries.defer_forgotten, every=15),
-        Sweep(store.agents.forget_expired, every=3600),
+        Sweep(store.agents.forget_expired, every=60),
     )
 
 
@@ -263,8 +264,8 @@ def _reopening(settings: Settings, answers: Answers) -> Reopening:
     return Reopening(
         within=timedelta(hours=settings.config.desk.reopen_hours),
         agent_gone_after=timedelta(minutes=settings.config.desk.agent_gone_minutes),
-        to_agent=answers.phrase_by_locale("reopened"),
-        to_queue=answers.phrase_by_locale("reopened_queued"),
+        to_agent=guard.phrases(answers.phrase_by_locale("reopened")),
+        to_queue=guard.phrases(answers.phrase_by_locale("reopened_queued")),
     )
 
 

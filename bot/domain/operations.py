@@ -62,7 +62,7 @@ class DeliveryInput:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class DeadLetter:
     """Work that failed as often as it was tried, by its own fault; it waits for a person."""
 
     task: str

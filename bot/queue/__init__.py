@@ -22,18 +22,18 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
 from bot.queue import session
-from bot.queue.claims import Claim, ClaimLost, Task, TryAgain
+from bot.queue.job_lease import JobLease, JobLeaseLost, Task, TryAgain
 from bot.queue.rescue import Rescue
 from bot.queue.statements import HURRY, OF_NOBODY
-from bot.queue.worker import CLAIM, STALLED_AFTER, TURN, Retry, Slot, Worker
+from bot.queue.worker import LEASE, STALLED_AFTER, TURN, Retry, Slot, Worker
 
 __all__ = [
     "DELIVER",
     "FETCH",
     "STALLED_AFTER",
     "TURN",
-    "Claim",
-    "ClaimLost",
+    "JobLease",
+    "JobLeaseLost",
     "Queue",
     "Task",
     "TryAgain",
@@ -140,11 +140,11 @@ class Queue:
         turn: Task,
         deliver: Task,
         fetch: Task,
-        counted: Callable[[str, Task], Task] = lambda _, task: task,
+        limited: Callable[[str, Task], Task] = lambda _, task: task,
     ) -> None:
-        """Names what the tasks do; before ``run``, once. ``counted`` gives up, in a task's place, what always fails."""
+        """Names what the tasks do; before ``run``, once. ``limited`` gives up, in a task's place, what always fails."""
         for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch)):
-            self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(counted(name, task)))
+            self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(limited(name, task)))
 
     async def run(self) -> None:
         """Works until cancelled; jobs under way then get five seconds, and come again after a restart."""
@@ -158,16 +158,16 @@ class Queue:
 
     async def rescue_stalled(self) -> int:
         """Hands the jobs of dead workers back to the queue. Returns how many."""
-        return await self._rescue.of_the_dead()
+        return await self._rescue.requeue_from_dead_workers()
 
     async def rescue_lost(self) -> int:
-        """Hands back what the database says is under way here, and is not: the claim of a job was committed and its
-        news lost, or its end could not be written. Returns how many."""
-        return 0 if self._worker is None else await self._rescue.of_nobody(self._worker)
+        """Hands back what the database says is under way here, and is not: the news that a job is this worker's was
+        lost, or its end could not be written. Returns how many."""
+        return 0 if self._worker is None else await self._rescue.requeue_unknown_to(self._worker)
 
     async def catch_up_with_clock(self) -> int:
         """Has done now what was put off until a moment of a clock that has been set back since. Returns how many."""
-        return await self._rescue.of_another_time()
+        return await self._rescue.requeue_after_clock_change()
 
 
 def delivery_priority(*, urgent: bool = False) -> int:
@@ -207,7 +207,7 @@ async def _autocommit(connection: AsyncConnection[Any]) -> None:
 
 def _in_context(task: Task) -> Callable[..., Awaitable[None]]:
     async def run(context: procrastinate.JobContext, message_id: int, **_: object) -> None:
-        await task(message_id, context.additional_context[CLAIM])
+        await task(message_id, context.additional_context[LEASE])
 
     return run
 

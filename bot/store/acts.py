@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain import lifecycle
 from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
-from bot.domain.message import Author, Visibility
+from bot.domain.message import Author, Cleared, Visibility
 from bot.domain.staff import NotAllowed, Permission, may, roles_with
 from bot.store import rows
 from bot.store.base import Area, in_language
@@ -26,7 +27,7 @@ from bot.store.tables import agent, contact, conversation
 
 
 class ConversationActs(Area):
-    async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+    async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
         """Gives the conversation to the agent, from the queue or from the bot.
 
         Raises ``StateConflict`` when another agent was faster; an agent who claims what is theirs already gets it as
@@ -43,7 +44,7 @@ class ConversationActs(Area):
             return now
 
     async def take_over(
-        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, str], why: str
+        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, Cleared], why: Cleared
     ) -> Conversation:
         """Gives a colleague's conversation to the agent. ``StateConflict`` if ``from_id`` does not have it any more."""
         async with self._engine.begin() as connection:
@@ -57,8 +58,8 @@ class ConversationActs(Area):
         conversation_id: int,
         agent_id: int,
         to_id: int,
-        notice: Mapping[str, str],
-        why: str,
+        notice: Mapping[str, Cleared],
+        why: Cleared,
         *,
         by: int | None = None,
     ) -> Conversation:
@@ -77,7 +78,7 @@ class ConversationActs(Area):
         held: Conversation,
         step: Step | None,
         to_id: int,
-        notice: Mapping[str, str],
+        notice: Mapping[str, Cleared],
         line: str,
         why: str,
     ) -> Conversation:
@@ -95,18 +96,26 @@ class ConversationActs(Area):
         return now
 
     async def put_back(
-        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = "", *, by: int | None = None
+        self,
+        conversation_id: int,
+        agent_id: int,
+        notice: Mapping[str, Cleared],
+        why: Cleared | None = None,
+        *,
+        by: int | None = None,
     ) -> Conversation:
         """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
         priority. ``by`` is the lead who does it, if it is not the agent."""
         async with self._engine.begin() as connection:
             lead = await self._lead(connection, by)
             held, at = await self._locked(connection, conversation_id)
-            step = lifecycle.requeue(held, at, by_agent(by or agent_id), why, holder=agent_id)
+            step = lifecycle.requeue(held, at, by_agent(by or agent_id), why or "", holder=agent_id)
             who = f"{lead} took it from {_name(held)} and" if lead else _name(held)
-            return await self._put_back(connection, held, step, notice, f"{who} put this back into the queue", why)
+            return await self._put_back(
+                connection, held, step, notice, f"{who} put this back into the queue", why or ""
+            )
 
-    async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
+    async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, Cleared]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
         answer for as long; and what came to an agent while they were being disabled, or got a role that does not
         answer. Returns how many."""
@@ -140,7 +149,7 @@ class ConversationActs(Area):
                 await self._put_back(connection, held, step, notice, f"{_name(held)} {why}: back into the queue")
             return len(found)
 
-    async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
+    async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, Cleared]) -> int:
         """Puts back everything that the agent has."""
         found = (
             await connection.execute(
@@ -162,7 +171,7 @@ class ConversationActs(Area):
         connection: AsyncConnection,
         held: Conversation,
         step: Step,
-        notice: Mapping[str, str],
+        notice: Mapping[str, Cleared],
         line: str,
         why: str = "",
     ) -> Conversation:
@@ -201,7 +210,7 @@ class ConversationActs(Area):
                 await self._apply(connection, snoozed, step)
             return len(found)
 
-    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
         """Returns the conversation to the bot, which begins anew."""
         async with self._engine.begin() as connection:
             held, _ = await self._locked(connection, conversation_id)
@@ -211,7 +220,7 @@ class ConversationActs(Area):
             return now
 
     async def resolve(
-        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], undo_within: timedelta = timedelta()
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared], undo_within: timedelta = timedelta()
     ) -> Conversation:
         """Closes the conversation. The customer is told after ``undo_within``; until then ``reopen`` undoes it without
         a word to them."""
@@ -223,7 +232,7 @@ class ConversationActs(Area):
             await self._tell(connection, held, notice, held_for=undo_within)
             return now
 
-    async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+    async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
         """Takes a resolved conversation up again. Whose customer was not told yet that it is resolved, and has the same
         agent again, is told nothing: it is as if it had not been resolved.
 
@@ -290,12 +299,12 @@ class ConversationActs(Area):
         self,
         connection: AsyncConnection,
         to: Conversation,
-        notice: Mapping[str, str],
+        notice: Mapping[str, Cleared],
         held_for: timedelta = timedelta(),
     ) -> None:
         text = in_language(notice, to.language)
         if "{position}" in text:
-            text = text.replace("{position}", str(await self._position(connection, to.id)))
+            text = guard.fill(text, position=await self._position(connection, to.id))
         await self._add_notice(connection, to, text, held_for=held_for)
 
     async def _note(self, connection: AsyncConnection, of: Conversation, line: str, why: str = "") -> None:
@@ -304,7 +313,7 @@ class ConversationActs(Area):
             of.id,
             of.contact.id,
             Author.SYSTEM,
-            f"{line}: {why}" if why else f"{line}.",
+            guard.outgoing(f"{line}: {why}" if why else f"{line}."),
             visibility=Visibility.PRIVATE,
         )
 

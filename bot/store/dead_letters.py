@@ -10,10 +10,11 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain import lifecycle
 from bot.domain.conversation import ConversationState, EscalationReason, NotFound
-from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
-from bot.domain.operations import SetAside
+from bot.domain.message import Author, Cleared, DeliveryState, MessageFormat, Visibility
+from bot.domain.operations import DeadLetter
 from bot.queue import DELIVER, FETCH, TURN
 from bot.store import rows, values
 from bot.store.base import Area
@@ -49,7 +50,7 @@ class DeadLetters(Area):
         async with self._engine.begin() as connection:
             await connection.execute(delete(failure).where(*_is(task, message_id), failure.c.set_aside_at.is_(None)))
 
-    async def add(self, task: str, message_id: int, notice: Mapping[str, str]) -> str | None:
+    async def add(self, task: str, message_id: int, notice: Mapping[str, Cleared]) -> str | None:
         """Nobody tries it again until a person says so.
 
         The conversation of a turn goes to the queue if the bot has it, its customer being told ``notice`` (by locale,
@@ -83,7 +84,7 @@ class DeadLetters(Area):
             return channel
 
     async def _escalate_failed(
-        self, connection: AsyncConnection, conversation_id: int, notice: Mapping[str, str]
+        self, connection: AsyncConnection, conversation_id: int, notice: Mapping[str, Cleared]
     ) -> str | None:
         found, at = await self._locked(connection, conversation_id)
         if found.state is not ConversationState.BOT:
@@ -98,12 +99,12 @@ class DeadLetters(Area):
                     now.id,
                     now.contact.id,
                     Author.SYSTEM,
-                    f"Escalated: {EscalationReason.TURN_FAILED.explanation}.",
+                    guard.outgoing(f"Escalated: {EscalationReason.TURN_FAILED.explanation}."),
                     visibility=Visibility.PRIVATE,
                 )
                 position = await self._position(connection, now.id)
                 words = notice.get(now.language or "") or notice[""]
-                words = words.replace("{position}", str(position))
+                words = guard.fill(words, position=position)
                 await self._add_outgoing(connection, values.said(now, Author.BOT, words, MessageFormat.MARKDOWN))
         except Exception as error:
             if is_transient(error):
@@ -128,7 +129,7 @@ class DeadLetters(Area):
             )
             return int(counted.scalar_one())
 
-    async def all(self, limit: int) -> Sequence[SetAside]:
+    async def all(self, limit: int) -> Sequence[DeadLetter]:
         """What waits for a person, the oldest first."""
         async with self._engine.connect() as connection:
             found = await connection.execute(
@@ -211,8 +212,8 @@ def _is(task: str, message_id: int) -> tuple[Any, Any]:
     return failure.c.task == task, failure.c.message_id == message_id
 
 
-def _set_aside(row: Row[Any]) -> SetAside:
-    return SetAside(
+def _set_aside(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
         task=row.task,
         message_id=row.message_id,
         conversation_id=row.conversation_id,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from bot.queue import DELIVER, TURN
-from bot.queue.statements import BORN, ENDED, HURRY, OTHERS_WAIT
+from bot.queue.statements import ENDED, HURRY, LOCK_IS_TAKEN, OTHERS_WAIT, PRE_CLAIMED
 from bot.store.lifecycle import WAITING_AFTER_MESSAGE
 from bot.store.tables import contact, conversation, delivery, message
 
@@ -88,7 +88,7 @@ RECEIVE = f"""
         RETURNING contact.*
     ), pending AS (
         INSERT INTO turn (message_id, conversation_id) SELECT id, conversation_id FROM made
-    ), {BORN.format(task=f"'{TURN}'", priority=0, made="made", lock="'conversation:' || made.conversation_id")}
+    ), {PRE_CLAIMED.format(task=f"'{TURN}'", priority=0, made="made", lock="'conversation:' || made.conversation_id")}
     SELECT claimed.id AS job_id,
         {_made(conversation=(conversation, "touched"), contact=(contact, "told"))},
         NULL AS agent_name, NULL AS agent_public_name, NULL AS delivery_state, NULL AS delivery_error,
@@ -121,10 +121,7 @@ _ENDS_TURN = """
 
 _SAYS = f"""
     now_or_later AS (
-        SELECT %(immediate)s AND NOT EXISTS (
-            SELECT FROM procrastinate_jobs
-            WHERE lock = 'contact:' || %(contact)s::bigint AND status IN ('todo', 'doing')
-        ) AS now
+        SELECT %(immediate)s AND NOT {LOCK_IS_TAKEN.format(lock="'contact:' || %(contact)s::bigint")} AS now
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, format, buttons, attachments, agent_id,
             reply_to, submission, held_until, cursor)
@@ -136,7 +133,9 @@ _SAYS = f"""
     ), unsent AS (
         SELECT made.* FROM made, now_or_later WHERE NOT now AND held_until IS NULL
     ), {
-    BORN.format(task=f"'{DELIVER}'", priority="%(priority)s", made="unsent", lock="'contact:' || unsent.contact_id")
+    PRE_CLAIMED.format(
+        task=f"'{DELIVER}'", priority="%(priority)s", made="unsent", lock="'contact:' || unsent.contact_id"
+    )
 }
     , begun AS (
         INSERT INTO delivery (message_id, contact_id, attempts, in_doubt, state, external_ids, placed, sends, sent_at)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.channel import ChannelState
 from bot.domain.conversation import ConversationState
 from bot.domain.message import DeliveryState
+from bot.queue.statements import WAITING
 from bot.store.base import Area
 from bot.store.tables import channel_status, conversation, delivery, failure, lease
 
@@ -61,22 +62,6 @@ class Figures:
     leases: tuple[LeaseFigures, ...]
 
 
-_JOBS = """
-    SELECT waiting.task, waiting.todo, waiting.doing,
-           greatest(0, extract(epoch FROM clock_timestamp() - least(waiting.due, event.at)))::float8 AS oldest_due
-    FROM (
-        SELECT task_name AS task,
-               count(*) FILTER (WHERE status = 'todo') AS todo,
-               count(*) FILTER (WHERE status = 'doing') AS doing,
-               min(scheduled_at) FILTER (WHERE status = 'todo' AND scheduled_at <= now()) AS due,
-               min(id) FILTER (WHERE status = 'todo' AND scheduled_at IS NULL) AS first
-        FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY task_name
-    ) waiting
-    LEFT JOIN procrastinate_events event ON event.job_id = waiting.first AND event.type = 'deferred'
-"""
-"""Jobs do not say when they were deferred, their events do; ids grow, so one event a task is read and no more."""
-
-
 class Statistics(Area):
     async def read(self, within: timedelta) -> Figures:
         """How the desk stands. Raises if the database cannot say ``within`` that time."""
@@ -96,7 +81,7 @@ class Statistics(Area):
             return Figures(
                 tasks=tuple(
                     TaskFigures(row.task, row.todo, row.doing, row.oldest_due or 0.0)
-                    for row in await connection.execute(text(_JOBS))
+                    for row in await connection.execute(text(WAITING))
                 ),
                 conversations=await self._open_conversations(connection),
                 longest_wait=longest_wait.scalar_one() or 0.0,

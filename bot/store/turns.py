@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
 from bot.domain.engine import Prediction, Ranked
 from bot.domain.lifecycle import escalate
 from bot.domain.message import Author, Button, Reply, Visibility
 from bot.domain.operations import TurnEnd, TurnInput
-from bot.queue import Claim
+from bot.queue import JobLease
 from bot.store import rows
 from bot.store.base import MESSAGE
 from bot.store.fastpath import FastPath
@@ -86,13 +87,13 @@ class Turns(FastPath):
         *,
         language: str | None,
         prediction: Prediction | None = None,
-        claim: Claim | None = None,
+        job: JobLease | None = None,
         immediate: bool = False,
     ) -> TurnEnd:
         """Writes the bot's replies and marks the turn done, if the conversation is still as it was taken.
 
         Where a human took over meanwhile, the turn ends with no word said. For an escalation, ``{position}``
-        in the replies is filled with the customer's place in the queue. ``claim`` is ended with the turn where that can
+        in the replies is filled with the customer's place in the queue. ``job`` is ended with the turn where that can
         be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
         now = taken.conversation
@@ -103,12 +104,12 @@ class Turns(FastPath):
             now.state is ConversationState.BOT
             and not escalates
             and len(replies) == 1
-            and claim is not None
+            and job is not None
             and self._database.at_once
         ):
             [reply] = replies
             values = ended | says(reply.text, reply.format, buttons=reply.buttons)
-            return TurnEnd(shown=await self._answer_at_once(taken, values, claim))
+            return TurnEnd(shown=await self._answer_at_once(taken, values, job))
         async with self._engine.begin() as connection:
             if await self._queue.within(connection, END_TURN, ended) is None:
                 return TurnEnd()
@@ -120,7 +121,7 @@ class Turns(FastPath):
                 position = await self._position(connection, now.id)
             shown = []
             for reply in replies:
-                filled = reply.text if position is None else reply.text.replace("{position}", str(position))
+                filled = reply.text if position is None else guard.fill(reply.text, position=position)
                 values = says(filled, reply.format, buttons=reply.buttons)
                 shown.append((await self._add_outgoing(connection, values)).shown)
             if escalates:
@@ -153,5 +154,10 @@ class Turns(FastPath):
             ranking = ", ".join(f"{ranked.name} {ranked.confidence:.0%}" for ranked in prediction.ranking[:3])
             note += f" The engine's ranking: {ranking}."
         await self._add_message(
-            connection, escalated.id, escalated.contact.id, Author.SYSTEM, note, visibility=Visibility.PRIVATE
+            connection,
+            escalated.id,
+            escalated.contact.id,
+            Author.SYSTEM,
+            guard.outgoing(note),
+            visibility=Visibility.PRIVATE,
         )

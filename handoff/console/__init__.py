@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from bot.domain.channel import Capabilities
@@ -17,14 +18,15 @@ from bot.domain.staff import NotAllowed
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
+from bot.web.headers import SecurityHeaders, page_headers
+from bot.web.requests import FormsInUtf8, is_same_origin
+from bot.web.sign_in_limits import SignInLimits
 from handoff.console import problems
-from handoff.console.assets import Assets
+from handoff.console.assets import console_assets
 from handoff.console.context import Console, NotSignedIn
 from handoff.console.door import Door
 from handoff.console.registry import Access, Page, discover
 from handoff.console.rendering import Pages
-from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
-from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import Busy
 from handoff.staff import Staff
@@ -53,6 +55,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 """What any route may answer, for the OpenAPI description."""
 
+_HEADERS = page_headers(form_action="'self'", media_src="'self'")
+
 
 def console(
     store: Store,
@@ -73,7 +77,7 @@ def console(
     """
     registry = discover()
     folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
-    assets = Assets(folders, vendor)
+    assets = console_assets(folders, vendor)
     pages = Pages(brand, assets, folders)
     app = FastAPI(
         docs_url=None,
@@ -82,7 +86,7 @@ def console(
         max_body_size=MAX_BODY,
         default_response_class=HTMLResponse,
         responses=_ANSWERS,
-        dependencies=[Depends(same_origin)],
+        dependencies=[Depends(_same_origin)],
         exception_handlers={
             NotSignedIn: problems.ask_to_sign_in,
             NotFound: problems.not_found,
@@ -98,7 +102,7 @@ def console(
         desk,
         feed,
         pages,
-        Throttle(),
+        SignInLimits(store.rate_limits),
         streams or Streams(),
         Staff(store.agents, desk, brand),
         registry,
@@ -109,5 +113,10 @@ def console(
     for page in (*registry.pages, loaded):
         app.include_router(page.router, dependencies=[Depends(Door(page))])
     mounted = APIRouter()
-    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
+    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app), _HEADERS))
     return mounted
+
+
+def _same_origin(request: Request) -> None:
+    if not is_same_origin(request):
+        raise HTTPException(403, "This request came from another site, so it was refused.")

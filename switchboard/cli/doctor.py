@@ -18,7 +18,7 @@ from bot.content.answers import ContentError
 from bot.domain.findings import Finding, Level
 from bot.settings import Settings, SettingsError
 from bot.store.database import START_TIMEOUT, DatabaseError
-from bot.store.status import Vitals, look
+from bot.store.status import DatabaseStatus, look
 from switchboard import doctor, engine, plugins, start, wiring
 from switchboard.cli.shared import ConfigOption, cli, load_settings, run_until_signal
 from switchboard.doctor import Check, machine, postgres
@@ -185,14 +185,14 @@ def _privacy(settings: Settings) -> list[Finding]:
     return [] if settings.environment.database_url else postgres.privacy(settings.var)
 
 
-async def _vitals_after(privacy: _Once, settings: Settings) -> Vitals | None:
+async def _vitals_after(privacy: _Once, settings: Settings) -> DatabaseStatus | None:
     """Once it is seen how things stand: a server that is started for the look closes what was open."""
     with suppress(OSError):
         await privacy.get()
     return await asyncio.to_thread(_vitals, settings)
 
 
-def _vitals(settings: Settings) -> Vitals | None:
+def _vitals(settings: Settings) -> DatabaseStatus | None:
     """In a thread: the embedded server, if none runs, is started for this and stopped after it. None where there is
     none yet, for a look makes none."""
     if not settings.environment.database_url and not (settings.var / "postgres" / "PG_VERSION").exists():
@@ -203,7 +203,7 @@ def _vitals(settings: Settings) -> Vitals | None:
 
 async def _database(vitals: _Once, settings: Settings) -> list[Finding]:
     try:
-        found: Vitals | None = await vitals.get()
+        found: DatabaseStatus | None = await vitals.get()
     except (DatabaseError, OSError) as error:
         return [Finding("database", Level.WRONG, str(error), _database_fix(settings))]
     if found is None:
@@ -224,7 +224,7 @@ async def _clock(vitals: _Once, platforms: Sequence[_Once]) -> list[Finding]:
     ahead: dict[str, float] = {}
     # What is wrong with them, they say themselves.
     looked, *answered = await asyncio.gather(vitals.get(), *(once.get() for once in platforms), return_exceptions=True)
-    if isinstance(looked, Vitals):
+    if isinstance(looked, DatabaseStatus):
         ahead["the database"] = looked.clock_ahead
     for findings in answered:
         if not isinstance(findings, BaseException):

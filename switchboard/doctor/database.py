@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bot.domain.findings import Finding, Level
 from bot.store.database import MIN_VERSION
-from bot.store.status import Vitals
+from bot.store.status import DatabaseStatus
 from switchboard.doctor.words import duration_in_words, size_in_words
 
 DUE_TOO_LONG = 60.0
 """Seconds that a job may have been due, where somebody works."""
 
 
-def database(vitals: Vitals) -> list[Finding]:
+def database(vitals: DatabaseStatus) -> list[Finding]:
     found = [_server(vitals), _tables(vitals)]
     if vitals.work is None:
         return found
@@ -28,7 +28,7 @@ def database(vitals: Vitals) -> list[Finding]:
     return found
 
 
-def _server(vitals: Vitals) -> Finding:
+def _server(vitals: DatabaseStatus) -> Finding:
     version = f"PostgreSQL {vitals.version // 10000}.{vitals.version % 10000}"
     if vitals.version < MIN_VERSION:
         return Finding(
@@ -48,7 +48,7 @@ def _server(vitals: Vitals) -> Finding:
     return Finding("database", Level.OK, f"{version} answers")
 
 
-def _tables(vitals: Vitals) -> Finding:
+def _tables(vitals: DatabaseStatus) -> Finding:
     name = "tables"
     if vitals.revision is None:
         return Finding(name, Level.WARNING, "there are none yet", "`switchboard run` makes them")
@@ -75,7 +75,7 @@ def _tables(vitals: Vitals) -> Finding:
     )
 
 
-def _queue(vitals: Vitals) -> Finding:
+def _queue(vitals: DatabaseStatus) -> Finding:
     work = vitals.work
     assert work is not None
     words = f"{work.due} job(s) due"

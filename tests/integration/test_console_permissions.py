@@ -171,7 +171,7 @@ async def test_a_page_brings_its_own_permission(people: dict[Role, Agent]) -> No
     assert [role for role in Role if may(people[role], reports)] == roles_with(reports) == [Role.LEAD, Role.AUDITOR]
     page = Page(name="reports", router=APIRouter(), permission=reports)
     assert page.needed("POST", test_what_each_role_may) is reports
-    assert str(NotAllowed(reports)) == "only leads and auditors may do this"
+    assert str(NotAllowed(reports, 1)) == "only leads and auditors may do this"
 
 
 def test_every_permission_is_asked_for_somewhere() -> None:

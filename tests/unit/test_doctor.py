@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.domain.findings import Finding, Level
-from bot.store.status import Vitals, Work
+from bot.store.status import DatabaseStatus, Work
 from connectors.clocks import ahead
 from intents.models import ModelStore
 from intents.paths import EnginePaths
@@ -25,7 +25,7 @@ from switchboard.doctor.machine import MB
 from tests.peers import rasa
 
 OK, WARNING, WRONG = Level.OK, Level.WARNING, Level.WRONG
-WELL = Vitals(
+WELL = DatabaseStatus(
     version=180001,
     clock_ahead=0.0,
     read_only=False,
@@ -130,7 +130,7 @@ def test_a_good_database() -> None:
         (replace(WELL, work=Work(50_000, 59.0, 1, 0)), "queue", OK, "50000 job(s) due", ""),
     ],
 )
-def test_a_database_that_is_not(vitals: Vitals, name: str, level: Level, words: str, fix: str) -> None:
+def test_a_database_that_is_not(vitals: DatabaseStatus, name: str, level: Level, words: str, fix: str) -> None:
     found = only(database.database(vitals), name)
     assert found.level is level
     assert words in found.words

@@ -4,7 +4,7 @@
 // id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
-const { BASE, Line, VISITOR } = await import(`./line.js${new URL(import.meta.url).search}`);
+import { BASE, Line, VISITOR } from "./line.js";
 
 const TYPING_AT_MOST = 20_000;
 const SEND_TIMEOUT = 15_000;

@@ -3,7 +3,7 @@
 import { guarding } from "./guard.js";
 import { h } from "./element.js";
 import { AGENT, ROOT } from "./keep.js";
-import { keepingPlace, merge, remember } from "./merge.js";
+import { keepingPlace, merge, release, remember } from "./merge.js";
 
 const features = [];
 const attached = new WeakMap();
@@ -117,7 +117,8 @@ function connect(htmx) {
     const { elt, path } = detail.requestConfig;
     if (some("stale", elt, path)) detail.shouldSwap = false;
     // Saved or given up: what was kept for it is shown again as it is.
-    if (detail.xhr.status < 300) elt.closest("li[data-keep]")?.removeAttribute("data-keep");
+    const kept = detail.xhr.status < 300 && elt.closest("li[data-keep]");
+    if (kept) release(kept);
   });
 
   document.body.addEventListener("htmx:afterSwap", refreshed);

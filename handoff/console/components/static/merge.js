@@ -19,6 +19,12 @@ function unchanged(old, fresh) {
   return false;
 }
 
+/** Lets an element be changed again that was kept: what the server sent meanwhile for it, and around it, is not there. */
+export function release(kept) {
+  kept.removeAttribute("data-keep");
+  for (let one = kept; one; one = one.parentElement) sources.delete(one);
+}
+
 /**
  * Makes the children of `target` those of `fragment`. What is there already is changed, not replaced: text that is
  * typed or selected, focus and scroll are not touched.
@@ -57,6 +63,7 @@ export function merge(target, fragment) {
   });
   return [...added];
 }
+
 /** Changes the page while what is read stays where it is; who reads the end keeps seeing the end. */
 export function keepingPlace(change) {
   const scroller = document.querySelector("[data-scroll]");

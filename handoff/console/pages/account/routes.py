@@ -33,18 +33,18 @@ async def set_password(
 ) -> Response:
     if await _old_one_is_needed(request, here, agent):
         tries = attempt(request, agent.name)
-        if not here.throttle.admit(*tries):
+        if not await here.sign_in_limits.admit(*tries):
             return await _ask(request, here, agent, 429, TOO_MANY)
         known = await here.store.agents.password_of(agent.name)
         try:
             right = await verify_password(known and known[1], old)
         except Busy:
-            here.throttle.take_back(*tries)
+            await here.sign_in_limits.take_back(*tries)
             raise
         if not right:
             await here.store.events.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
             return await _ask(request, here, agent, 403, f"The old password is wrong. {AFTER_TRIES}")
-        here.throttle.forget(*tries)
+        await here.sign_in_limits.forget(*tries)
     try:
         # Ends every session of the agent, this one too: whoever else was signed in is out.
         await here.staff.set_password(agent, password, by=agent, address=address_of(request))

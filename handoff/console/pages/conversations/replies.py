@@ -16,8 +16,8 @@ from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
 from bot.domain.message import File, Message
 from bot.domain.staff import Agent
+from bot.web.media import media_type_of, safe_name
 from handoff.console.context import Console, Here, MessageId, NotSignedIn, SignedIn
-from handoff.console.media import media_type_of, safe_name
 from handoff.console.pages.conversations.views import MAX_FILES, MAX_UPLOAD, ConversationId, Opened, act
 from handoff.console.rendering import file_size
 

@@ -8,6 +8,7 @@ customer attached. A task that fails is tried again with growing pauses, and blo
 from __future__ import annotations
 
 import re
+from collections import namedtuple
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -17,7 +18,6 @@ import procrastinate
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
@@ -84,9 +84,10 @@ class Queue:
                 async with connection.pipeline():
                     for statement, values in statements:
                         numbered, names = _numbered(statement)
-                        cursor = AsyncRawCursor(connection, row_factory=namedtuple_row)
+                        cursor = AsyncRawCursor(connection)
                         await cursor.execute(numbered, [values[name] for name in names])
-                return await cursor.fetchone()
+                row = await cursor.fetchone()
+                return None if row is None else _row_of(statement, cursor)._make(row)
             except psycopg.OperationalError:
                 # The database was restarted: all the other connections are as dead.
                 await self._pool.check()
@@ -187,6 +188,17 @@ def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
         return f"${names.setdefault(name[1], len(names) + 1)}"
 
     return _NAME.sub(number, statement).encode(), tuple(names)
+
+
+_ROWS: dict[str, Any] = {}
+
+
+def _row_of(statement: str, cursor: AsyncRawCursor[Any]) -> Any:
+    """The kind of row that the statement gives: the same each time, and there may be fifty columns."""
+    if statement not in _ROWS:
+        assert cursor.description is not None
+        _ROWS[statement] = namedtuple("Row", [column.name for column in cursor.description])
+    return _ROWS[statement]
 
 
 async def _autocommit(connection: AsyncConnection[Any]) -> None:

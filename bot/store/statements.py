@@ -20,14 +20,14 @@ NOTIFY_CHANNEL = "switchboard"
 
 def _made(**others: tuple[Table, str]) -> str:
     """The row of the message ``made``, and those of other tables: by the prefix of their columns' names, (table, where
-    the row is). For the row readers of ``rows``."""
-    named = {
-        f"{prefix}_{column.name}": f"{source}.{column.name}"
-        for prefix, (table, source) in others.items()
-        for column in table.c
-    }
-    # The message has them, too.
-    return ",".join(["made.*", *(f"{what} {name}" for name, what in named.items() if name not in message.c)])
+    the row is). For the row readers of ``rows``; never ``*``, or a newer replica's migration breaks what an older one
+    has prepared."""
+    named = {column.name: f"made.{column.name}" for column in message.c}
+    for prefix, (table, source) in others.items():
+        for column in table.c:
+            # The message has the ids, too.
+            named.setdefault(f"{prefix}_{column.name}", f"{source}.{column.name}")
+    return ", ".join(f"{what} AS {name}" for name, what in named.items())
 
 
 def _notify(kind: str, conversation: str, contact: str, opened_by: str = "''") -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from bot.store.dead_letters.failures import NOT_FETCHED
+from bot.store.dead_letters import NOT_FETCHED
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout

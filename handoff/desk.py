@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
+from bot import guard
 from bot.domain.conversation import Conversation
-from bot.domain.message import Attachment, File, Message
+from bot.domain.message import Attachment, Cleared, File, Message
 from bot.domain.said import Refusal
 from bot.domain.staff import Agent, NotAllowed, Permission, may
 from bot.pipeline.rendering import as_markdown
@@ -61,24 +62,26 @@ class Desk:
         ``holder``, has."""
         holder = _whose(agent, holder)
         return await self._store.conversations.put_back(
-            conversation_id, holder, self._phrase("customer.put_back"), _reason(why), by=_if_other(agent, holder)
+            conversation_id, holder, self._told("customer.put_back"), _reason(why), by=_if_other(agent, holder)
         )
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
         """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
-        return await self._store.conversations.put_back_abandoned(gone_after, self._phrase("customer.put_back"))
+        return await self._store.conversations.put_back_abandoned(gone_after, self._told("customer.put_back"))
 
     async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
         """Disables an agent and puts back what they have (``Store.disable``)."""
-        return await self._store.agents.disable(agent.id, self._phrase("customer.put_back"), by=by)
+        return await self._store.agents.disable(agent.id, self._told("customer.put_back"), by=by)
 
-    def _joined(self, agent: Agent) -> Mapping[str, str]:
+    def _joined(self, agent: Agent) -> Mapping[str, Cleared]:
         if agent.public_name:
-            return self._phrase("customer.agent_joined", agent=as_markdown(agent.public_name))
+            return self._told("customer.agent_joined", agent=as_markdown(agent.public_name))
         nameless = self._phrase("customer.agent_nameless")
-        return {
-            locale: self._phrase("customer.agent_joined", agent=words)[locale] for locale, words in nameless.items()
-        }
+        return {locale: self._told("customer.agent_joined", agent=words)[locale] for locale, words in nameless.items()}
+
+    def _told(self, key: str, **values: object) -> Mapping[str, Cleared]:
+        """What a customer is told of an act."""
+        return guard.phrases(self._phrase(key, **values))
 
     async def reply(
         self,
@@ -136,16 +139,12 @@ class Desk:
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.conversations.hand_back(
-            conversation_id, agent.id, self._phrase("customer.handed_back")
-        )
+        return await self._store.conversations.hand_back(conversation_id, agent.id, self._told("customer.handed_back"))
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.conversations.resolve(
-            conversation_id, agent.id, self._phrase("customer.resolved"), UNDO
-        )
+        return await self._store.conversations.resolve(conversation_id, agent.id, self._told("customer.resolved"), UNDO)
 
     async def reopen(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes a resolved conversation up again."""
@@ -169,21 +168,21 @@ def _if_other(agent: Agent, holder: int) -> int | None:
     return None if agent.id == holder else agent.id
 
 
-def _reason(why: str) -> str:
+def _reason(why: str) -> Cleared:
     why = " ".join(why.replace("\x00", "").split())
     if not why:
         raise Refusal("say why: the colleague and everybody after you will read it", "refusal.why_missing")
     if len(why) > MAX_REASON:
         words = f"the reason has {len(why)} characters; at most {MAX_REASON} fit"
         raise Refusal(words, "refusal.why_too_long", n=len(why), most=MAX_REASON)
-    return why
+    return guard.outgoing(why)
 
 
-def _words(text: str, *, may_be_empty: bool = False) -> str:
+def _words(text: str, *, may_be_empty: bool = False) -> Cleared:
     text = text.replace("\x00", "").replace("\r\n", "\n").strip()
     if not text and not may_be_empty:
         raise Refusal("there is nothing to send: the message is empty", "refusal.empty")
     if len(text) > MAX_REPLY:
         words = f"the message has {len(text)} characters; at most {MAX_REPLY} can be sent at once"
         raise Refusal(words, "refusal.too_long", n=len(text), most=MAX_REPLY)
-    return text
+    return guard.outgoing(text)

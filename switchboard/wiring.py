@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 from fastapi import APIRouter, FastAPI
 
+from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
 from bot.content.words import SHIPPED, Words, locales_in
@@ -19,7 +20,7 @@ from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
 from bot.domain.message import Incoming, Receipt
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.dead_letters import Tries
+from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.intake import Intake
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
@@ -230,10 +231,10 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
-    tries = Tries(store.dead_letters, answers.words.by_locale(TURN_FAILED), metrics)
+    tries = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.words.by_locale)
     reopening = _reopening(settings, answers)
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, counted=tries.counted)
+    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=tries.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
         return console(
@@ -274,7 +275,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(put_back_abandoned, every=5),
         Sweep(store.conversations.wake_due, every=5),
         Sweep(store.deliveries.defer_forgotten, every=15),
-        Sweep(store.agents.forget_expired, every=3600),
+        Sweep(store.agents.forget_expired, every=60),
     )
 
 
@@ -282,8 +283,8 @@ def _reopening(settings: Settings, answers: Answers) -> Reopening:
     return Reopening(
         within=timedelta(hours=settings.config.desk.reopen_hours),
         agent_gone_after=timedelta(minutes=settings.config.desk.agent_gone_minutes),
-        to_agent=answers.words.by_locale("customer.reopened"),
-        to_queue=answers.words.by_locale("customer.reopened_queued"),
+        to_agent=guard.phrases(answers.words.by_locale("customer.reopened")),
+        to_queue=guard.phrases(answers.words.by_locale("customer.reopened_queued")),
     )
 
 

@@ -58,7 +58,7 @@ POINTS = (
     Point("defer delivery", "bot.queue:Queue.defer_delivery", often=False),
     Point("deliver", "bot.pipeline.outbox:Outbox.deliver"),
     Point("begin delivery", "bot.store.deliveries:Deliveries.begin", often=False),
-    Point("confirm the job", "bot.queue.worker:WorkersClaim.confirm"),
+    Point("confirm the job", "bot.queue.worker:WorkersJobLease.confirm"),
     Point("send to Telegram", "connectors.telegram:TelegramConnector.send"),
     Point("send to Discord", "connectors.discord:DiscordConnector.send"),
     Point("send to the web", "connectors.web:WebConnector.send"),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
+from frontmatter.default_handlers import YAMLHandler
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.content.problems import ContentError
@@ -30,7 +31,8 @@ PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "
 UNWRITTEN = re.compile(r"\{write_\w+_here\}")
 """What stands in a new topic's files until somebody has written the text. Never sent, never trained."""
 
-_FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*\n?(.*)\Z", re.DOTALL)
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_YAML = YAMLHandler()
 
 MAX_TITLE = 40
 """Characters: titles are the labels of buttons."""
@@ -146,18 +148,23 @@ def _read(path: Path) -> str:
 
 def read_answer(path: Path, locale: str) -> Answer:
     """One answer file. Raises ``ContentError`` for what cannot be used."""
-    match = _FRONT_MATTER.match(_read(path))
-    if match is None:
-        raise ContentError(f"{path}: must begin with front matter between two lines of '---'")
+    text = _read(path)
     try:
-        front = _FrontMatter.model_validate(yaml.safe_load(match[1]))
+        # Asked part by part: what is no front matter, the library would take for an answer without any.
+        if not _YAML.detect(text):
+            raise ValueError
+        written, body = _YAML.split(text)
+    except ValueError:
+        raise ContentError(f"{path}: must begin with front matter between two lines of '---'") from None
+    try:
+        front = _FrontMatter.model_validate(_YAML.load(written))
     except yaml.YAMLError as error:
         raise ContentError(f"{path}: the front matter is not valid YAML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "front matter"
         raise ContentError(f"{path}: {where}: {first['msg']}") from error
-    body = match[2].strip()
+    body = body.strip()
     if not body:
         raise ContentError(f"{path}: the answer is empty")
     unwritten = [part for part, text in (("title", front.title), ("answer", body)) if UNWRITTEN.search(text)]

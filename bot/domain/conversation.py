@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from bot.domain.dialogue import DialogueState
+from bot.domain.message import Cleared
 from bot.domain.staff import Agent
 
 
@@ -127,9 +128,9 @@ class Reopening:
     """So long after it was resolved it goes on; after that a new conversation begins."""
     agent_gone_after: timedelta
     """An agent who did nothing for so long does not get it back: it goes into the queue."""
-    to_agent: Mapping[str, str]
+    to_agent: Mapping[str, Cleared]
     """Tells the customer that their agent goes on with it."""
-    to_queue: Mapping[str, str]
+    to_queue: Mapping[str, Cleared]
     """Tells the customer that they wait again; ``{position}`` is filled."""
 
 

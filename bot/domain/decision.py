@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.conversation import EscalationReason, Priority
+from bot.domain.dialogue import DialogueState
 from bot.domain.engine import Ranked
 
 
@@ -55,3 +56,13 @@ class Turn:
     reason: EscalationReason | None
     topic: str | None
     ranking: tuple[Ranked, ...] = ()
+
+
+def transition(state: DialogueState, decision: Decision) -> DialogueState:
+    """The state once the decision is carried out."""
+    if decision.escalates:
+        return DialogueState()
+    misses = 0 if decision.understood else state.misses + 1
+    if decision.keeps_dialogue:
+        return replace(state, misses=misses)
+    return DialogueState(misses, decision.topic, decision.offers)

@@ -1,12 +1,8 @@
-"""What the bot has open with a customer, and how a decision changes it. Plain data and one pure function."""
+"""What the bot has open with a customer: plain data. ``bot.domain.decision.transition`` is what changes it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from bot.domain.decision import Decision
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +16,3 @@ class DialogueState:
     """The topic that the customer was last answered, while "did it help" is open."""
     offered: tuple[str, ...] = ()
     """The topics of the last question back, nearest first."""
-
-
-def transition(state: DialogueState, decision: Decision) -> DialogueState:
-    """The state once the decision is carried out."""
-    if decision.escalates:
-        return DialogueState()
-    misses = 0 if decision.understood else state.misses + 1
-    if decision.keeps_dialogue:
-        return replace(state, misses=misses)
-    return DialogueState(misses, decision.topic, decision.offers)

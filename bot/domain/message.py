@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
 
 from bot.domain.said import Said
+
+Cleared = NewType("Cleared", str)
+"""A text that may be written: ``bot.guard`` alone makes it, and writers of the store accept nothing else."""
 
 
 class Author(StrEnum):
@@ -165,6 +169,10 @@ class Incoming:
     """When the text was last changed, where a message is brought that was changed already."""
 
 
+ClearedIncoming = NewType("ClearedIncoming", Incoming)
+"""An event that may be recorded: ``bot.guard`` alone makes it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What became of an ``Incoming`` once it is committed."""
@@ -179,7 +187,7 @@ class Receipt:
 class Reply:
     """One message the bot writes."""
 
-    text: str
+    text: Cleared
     format: MessageFormat = MessageFormat.MARKDOWN
     buttons: Sequence[Button] = field(default_factory=tuple)
 

@@ -1,16 +1,18 @@
-"""What may not be stored or sent. Every message passes here before anything else sees it.
+"""What may be written: one door in (``incoming``), one door out (``outgoing``), and no way round.
 
-For now it removes what no store or platform can hold; what customers must never share is its next task.
+Writers of the store accept only ``Cleared`` texts and ``ClearedIncoming`` events, and only this package makes them. For
+now it removes what no store or platform can hold; what customers must never share is its next task.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.message import Incoming
+from bot.domain.message import Cleared, ClearedIncoming, Incoming
 
 MAX_TEXT = 100_000
 """Characters of one message that are kept; no platform sends as many, a hostile one might."""
@@ -23,8 +25,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def incoming(message: Incoming) -> Incoming:
-    """The message as it may be stored."""
+def incoming(message: Incoming) -> ClearedIncoming:
+    """The event as it may be recorded, before anything else sees it."""
     sender = replace(
         message.sender,
         external_id=identifier(message.sender.external_id),
@@ -37,7 +39,7 @@ def incoming(message: Incoming) -> Incoming:
         )
         for part in message.attachments
     )
-    return replace(
+    cleared = replace(
         message,
         external_id=identifier(message.external_id),
         chat_id=identifier(message.chat_id),
@@ -55,11 +57,25 @@ def incoming(message: Incoming) -> Incoming:
         attachments=attachments,
         sender=sender,
     )
+    return ClearedIncoming(cleared)
 
 
-def outgoing(text: str) -> str:
-    """The text as it may be sent."""
-    return clean(text)
+def outgoing(text: str) -> Cleared:
+    """The text as it may be written: to a customer, or for agents."""
+    return Cleared(clean(text))
+
+
+def phrases(texts: Mapping[str, str]) -> Mapping[str, Cleared]:
+    """The desk's own words, by locale."""
+    return {locale: outgoing(text) for locale, text in texts.items()}
+
+
+def fill(text: Cleared, **numbers: int) -> Cleared:
+    """The text with numbers in the place of their names: ``{position}``."""
+    filled: str = text
+    for name, number in numbers.items():
+        filled = filled.replace(f"{{{name}}}", str(number))
+    return Cleared(filled)
 
 
 def clean(text: str) -> str:

@@ -11,8 +11,8 @@ import structlog
 
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.ports import Fetching
-from bot.queue import Claim, TryAgain
-from bot.runtime.metrics import Measures
+from bot.queue import JobLease, TryAgain
+from bot.runtime.metrics import NullMetrics
 from bot.store.files import Files
 
 log = structlog.get_logger(__name__)
@@ -30,13 +30,13 @@ WITHOUT_CONTENT = frozenset({"location", "contact", "unsupported"})
 
 
 class Attachments:
-    def __init__(self, files: Files, fetchers: Mapping[str, Fetching], measures: Measures | None = None) -> None:
+    def __init__(self, files: Files, fetchers: Mapping[str, Fetching], metrics: NullMetrics | None = None) -> None:
         """``fetchers`` by channel; a channel without one keeps only what its platform calls the content."""
         self._files = files
         self._fetchers = fetchers
-        self._measures = measures or Measures()
+        self._metrics = metrics or NullMetrics()
 
-    async def fetch(self, message_id: int, claim: Claim) -> None:
+    async def fetch(self, message_id: int, job: JobLease) -> None:
         """Fetches what one message holds. Raises ``TryAgain`` when some of it could not be had now."""
         begun = await self._files.begin_fetch(message_id)
         if begun is None:
@@ -68,8 +68,8 @@ class Attachments:
             await self._files.record_fetched(message_id, attachments)
         for before, after in zip(message.attachments, attachments, strict=True):
             if after.sha256 and not before.sha256:
-                self._measures.fetched(contact.channel)
+                self._metrics.fetched(contact.channel)
             elif after.problem and not before.problem:
-                self._measures.fetch_failed(contact.channel)
+                self._metrics.fetch_failed(contact.channel)
         if again:
-            raise TryAgain(datetime.now(UTC) + min(PAUSE * 2 ** min(claim.attempts, 10), MAX_PAUSE))
+            raise TryAgain(datetime.now(UTC) + min(PAUSE * 2 ** min(job.attempts, 10), MAX_PAUSE))

@@ -1,8 +1,8 @@
-"""Work that fails by its own fault is tried some times, and then set aside: nothing behind it waits for ever.
+"""Work that fails by its own fault is tried some times, and is then a dead letter: nothing behind it waits for ever.
 
 The tries are counted in the database, so restarts and other replicas count on. What is not the work's fault never
 counts: a platform that is away, a database that cannot be reached, a full disk, a desk that is stopped or killed. Work
-that is set aside waits for a person, who sees it in the console and has it tried again, or dismisses it.
+that is given up (a dead letter) waits for a person, who sees it in the console and has it tried again, or dismisses it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import structlog
 
 from bot.domain.channel import TemporaryError
 from bot.domain.conversation import EscalationReason
-from bot.queue import TURN, Claim, ClaimLost, Task, TryAgain
-from bot.runtime.metrics import Measures
+from bot.domain.message import Cleared
+from bot.queue import TURN, JobLease, JobLeaseLost, Task, TryAgain
+from bot.runtime.metrics import NullMetrics
 from bot.settings import ROOT
 from bot.store.dead_letters import DeadLetters
 from bot.store.errors import is_transient
@@ -37,24 +38,26 @@ class _EndsDesks(Exception):
         return f"{INTERRUPTED} desks died at it"
 
 
-class Tries:
-    def __init__(self, dead_letters: DeadLetters, notice: Mapping[str, str], measures: Measures | None = None) -> None:
-        """``notice``: by locale, what a customer is told whose turn is set aside and who is queued for a person."""
+class RetryLimit:
+    def __init__(
+        self, dead_letters: DeadLetters, notice: Mapping[str, Cleared], metrics: NullMetrics | None = None
+    ) -> None:
+        """``notice``: by locale, what a customer is told whose turn is given up and who is queued for a person."""
         self._dead_letters = dead_letters
         self._notice = notice
-        self._measures = measures or Measures()
+        self._metrics = metrics or NullMetrics()
 
-    def counted(self, name: str, task: Task) -> Task:
+    def limited(self, name: str, task: Task) -> Task:
         """The task, given up where it fails too often. A turn is told how often it failed, not how often it began."""
 
-        async def run(message_id: int, claim: Claim) -> None:
-            attempts = claim.attempts
+        async def run(message_id: int, job: JobLease) -> None:
+            attempts = job.attempts
             if name == TURN and attempts:
-                claim.failures = await self._dead_letters.failures(name, message_id)
+                job.failures = await self._dead_letters.failures(name, message_id)
             try:
-                if claim.interrupted >= INTERRUPTED:
+                if job.interrupted >= INTERRUPTED:
                     raise _EndsDesks
-                await task(message_id, claim)
+                await task(message_id, job)
             except Exception as error:
                 if isinstance(error, TryAgain):
                     await self._forget(name, message_id, attempts)
@@ -62,11 +65,11 @@ class Tries:
                 if not own_fault(error):
                     raise
                 try:
-                    await claim.confirm()
-                except ClaimLost:
+                    await job.confirm()
+                except JobLeaseLost:
                     return
                 ends_desks = isinstance(error, _EndsDesks)
-                if not await self._failed(name, message_id, error, claim.interrupted if ends_desks else 1):
+                if not await self._failed(name, message_id, error, job.interrupted if ends_desks else 1):
                     raise
             else:
                 await self._forget(name, message_id, attempts)
@@ -86,8 +89,10 @@ class Tries:
             return False
         channel = await self._dead_letters.add(name, message_id, self._notice)
         if channel is not None:
-            self._measures.escalated(channel, EscalationReason.TURN_FAILED)
-        log.error("set aside", action="set_aside", task=name, message=message_id, error=what, tries=tries)
+            self._metrics.escalated(channel, EscalationReason.TURN_FAILED)
+        log.error(
+            "given up; a person is told", action="dead_letter", task=name, message=message_id, error=what, tries=tries
+        )
         return True
 
 

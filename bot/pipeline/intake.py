@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from bot import guard, monotonic
-from bot.domain.message import Command, Incoming, Receipt, Sender
+from bot.domain.message import ClearedIncoming, Command, Incoming, Receipt, Sender
 from bot.pipeline.dead_letters import described, own_fault
 from bot.runtime.channel_status import ChannelHealth
 from bot.runtime.metrics import Metrics
@@ -29,7 +29,7 @@ STAND_IN = "[A message that this desk cannot record: ask the customer for other 
 class Intake:
     def __init__(
         self,
-        record: Callable[[Incoming], Awaitable[Receipt]],
+        record: Callable[[ClearedIncoming], Awaitable[Receipt]],
         prefetch: Callable[[Incoming], None] = lambda _: None,
         health: Mapping[str, ChannelHealth] | None = None,
         metrics: Metrics | None = None,
@@ -46,10 +46,10 @@ class Intake:
     async def receive(self, incoming: Incoming) -> Receipt:
         """What every connector awaits: guard, then store. What it returns for is committed; where it raises, nothing
         is, and the platform must be left to bring it again."""
-        incoming = guard.incoming(incoming)
-        self._prefetch(incoming)
+        cleared = guard.incoming(incoming)
+        self._prefetch(cleared)
         try:
-            receipt = await self.record(incoming)
+            receipt = await self.record(cleared)
         except Exception as error:
             if is_transient(error):
                 self._refusal = safe_message(error)
@@ -57,7 +57,7 @@ class Intake:
                 log.error("a message is left with its platform", action="not_recorded", error=self._refusal)
             raise
         self._refused_at = -math.inf
-        self._tell(incoming, receipt)
+        self._tell(cleared, receipt)
         return receipt
 
     def refusal(self) -> str | None:
@@ -66,7 +66,7 @@ class Intake:
         lately = monotonic.seconds() - self._refused_at < REFUSAL_COUNTS
         return self._refusal if lately else None
 
-    async def record(self, incoming: Incoming) -> Receipt:
+    async def record(self, incoming: ClearedIncoming) -> Receipt:
         """Records one event. Raises what keeps it from being recorded; the platform then brings it again.
 
         An event that fails by its own fault would come again for ever, and hold up all that its account brings behind
@@ -106,9 +106,9 @@ class Intake:
             self._failures.pop(next(iter(self._failures)))
 
 
-def _stand_in(incoming: Incoming) -> Incoming:
+def _stand_in(incoming: ClearedIncoming) -> ClearedIncoming:
     """Only what the event cannot be without."""
-    return Incoming(
+    stand_in = Incoming(
         channel=incoming.channel,
         account=incoming.account,
         external_id=incoming.external_id,
@@ -119,3 +119,4 @@ def _stand_in(incoming: Incoming) -> Incoming:
         command=Command.HUMAN,
         mark=incoming.mark,
     )
+    return guard.incoming(stand_in)

@@ -14,15 +14,14 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from bot import guard
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import File, MessageFormat
 from bot.domain.operations import DeliveryInput
 from bot.pipeline.rendering import Part, fit
 from bot.ports import Connector, Editing
-from bot.queue import Claim, ClaimLost, TryAgain
+from bot.queue import JobLease, JobLeaseLost, TryAgain
 from bot.runtime.channel_status import ChannelHealth
-from bot.runtime.metrics import Measures
+from bot.runtime.metrics import NullMetrics
 from bot.store.deliveries import Deliveries
 from bot.store.files import Files
 
@@ -42,14 +41,14 @@ class Outbox:
         files: Files,
         senders: Mapping[str, Connector],
         health: Mapping[str, ChannelHealth],
-        measures: Measures | None = None,
+        metrics: NullMetrics | None = None,
     ) -> None:
         """``senders`` and ``health`` by channel; looked up at each delivery, so a channel may come later."""
         self._deliveries = deliveries
         self._files = files
         self._senders = senders
         self._health = health
-        self._measures = measures or Measures()
+        self._metrics = metrics or NullMetrics()
 
     def immediate(self, channel: str) -> bool:
         """Whether what is recorded there is with its customer."""
@@ -60,25 +59,25 @@ class Outbox:
         """A reply was with its customer so long after it was written, without having been sent."""
         if channel in self._health:
             self._health[channel].sent()
-        self._measures.delivered(channel, datetime.now(UTC) - timedelta(seconds=seconds))
+        self._metrics.delivered(channel, datetime.now(UTC) - timedelta(seconds=seconds))
 
-    async def deliver(self, message_id: int, claim: Claim) -> None:
+    async def deliver(self, message_id: int, job: JobLease) -> None:
         """Brings one message, in its current text, to the customer, or takes it back if it was deleted.
 
-        Confirms its claim before every call of the platform: of two workers, one of which was frozen, one acts.
+        Confirms its job before every call of the platform: of two workers, one of which was frozen, one acts.
         Raises ``TryAgain`` when the platform could not take it now."""
         try:
-            await claim.confirm()
-            begun = claim.known if isinstance(claim.known, DeliveryInput) else None
+            await job.confirm()
+            begun = job.known if isinstance(job.known, DeliveryInput) else None
             delivery = begun or await self._deliveries.begin(message_id)
             if delivery is not None:
-                await self._try(delivery, claim)
-        except ClaimLost as lost:
+                await self._try(delivery, job)
+        except JobLeaseLost as lost:
             log.warning("delivery left to another worker", action="claim_lost", message=message_id, error=str(lost))
 
-    async def _try(self, delivery: DeliveryInput, claim: Claim) -> None:
+    async def _try(self, delivery: DeliveryInput, job: JobLease) -> None:
         try:
-            await self._settle(delivery, claim)
+            await self._settle(delivery, job)
         except PermanentError as error:
             log.warning(
                 "not delivered",
@@ -89,13 +88,13 @@ class Outbox:
             )
             self._trouble(delivery, str(error))
             await self._deliveries.fail(delivery, str(error))
-            self._measures.delivery_failed(delivery.contact.channel)
+            self._metrics.delivery_failed(delivery.contact.channel)
         except TemporaryError as error:
             await self._postpone(delivery, str(error), error.retry_after)
         except TimeoutError:
             await self._postpone(delivery, "the platform did not answer in time", None)
 
-    async def _settle(self, delivery: DeliveryInput, claim: Claim) -> None:
+    async def _settle(self, delivery: DeliveryInput, job: JobLease) -> None:
         contact = delivery.contact
         sender = self._senders.get(contact.channel)
         if sender is None:
@@ -107,8 +106,8 @@ class Outbox:
             )
         parts = [] if delivery.message.deleted_at else fit(delivery.message, sender.capabilities)
         if delivery.in_doubt and delivery.version and sender.capabilities.idempotent and isinstance(sender, Editing):
-            delivery = await self._find(delivery, sender, parts, claim)
-        delivery = await self._remove(delivery, sender, claim, kept=len(parts))
+            delivery = await self._find(delivery, sender, parts, job)
+        delivery = await self._remove(delivery, sender, job, kept=len(parts))
         if delivery.placed >= len(parts):
             await self._deliveries.record_sent(delivery)
         for index in range(delivery.placed, len(parts)):
@@ -116,24 +115,24 @@ class Outbox:
             external_id: str | None = None
             if index == len(delivery.external_ids) and delivery.version and not delivery.in_doubt:
                 await self._deliveries.begin_send(delivery)
-            await claim.confirm()
+            await job.confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
                 if index >= len(delivery.external_ids):
                     external_id = await sender.send(outgoing)
                     if outgoing.repeated and not sender.capabilities.idempotent:
-                        self._measures.perhaps_doubled(contact.channel)
+                        self._metrics.perhaps_doubled(contact.channel)
                 elif outgoing.file is None:  # a file is never changed
                     await _editor(sender, contact.channel).edit(outgoing, delivery.external_ids[index])
             if index == len(parts) - 1:
-                await self._deliveries.record_sent(delivery, index, external_id, claim)
+                await self._deliveries.record_sent(delivery, index, external_id, job)
             else:
                 await self._deliveries.record_part(delivery, index, external_id)
         if contact.channel in self._health:
             self._health[contact.channel].sent()
-        self._measures.delivered(contact.channel, _last_changed(delivery))
+        self._metrics.delivered(contact.channel, _last_changed(delivery))
 
     async def _find(
-        self, delivery: DeliveryInput, sender: Connector, parts: Sequence[Part], claim: Claim
+        self, delivery: DeliveryInput, sender: Connector, parts: Sequence[Part], job: JobLease
     ) -> DeliveryInput:
         """Learns the id of the part that an earlier try may have left there, by sending it again under its key. It
         may show the words of that time: whoever calls changes it, or takes it back."""
@@ -141,7 +140,7 @@ class Outbox:
         # Words that were taken back are not shown again, should nothing have arrived.
         part = parts[index] if index < len(parts) else Part("…", MessageFormat.TEXT)
         outgoing = await self._outgoing(delivery, part, index)
-        await claim.confirm()
+        await job.confirm()
         async with asyncio.timeout(SEND_TIMEOUT):
             external_id = await sender.send(outgoing)
         await self._deliveries.record_found(delivery, external_id)
@@ -152,7 +151,7 @@ class Outbox:
             in_doubt=False,
         )
 
-    async def _remove(self, delivery: DeliveryInput, sender: Connector, claim: Claim, *, kept: int) -> DeliveryInput:
+    async def _remove(self, delivery: DeliveryInput, sender: Connector, job: JobLease, *, kept: int) -> DeliveryInput:
         """Takes back the parts that the message no longer has, from the last one on."""
         if not delivery.leftover and len(delivery.external_ids) <= kept:
             return delivery
@@ -166,7 +165,7 @@ class Outbox:
                 leftover=(*delivery.leftover, *delivery.external_ids[kept:]),
             )
         for external_id in reversed(delivery.leftover):
-            await claim.confirm()
+            await job.confirm()
             async with asyncio.timeout(SEND_TIMEOUT):
                 await editor.delete(delivery.contact.chat_id, external_id)
             await self._deliveries.record_removed(delivery, external_id)
@@ -181,7 +180,7 @@ class Outbox:
             channel=contact.channel,
             account=contact.account,
             chat_id=contact.chat_id,
-            text=guard.outgoing(part.text),
+            text=part.text,
             format=part.format,
             buttons=part.buttons,
             file=file,
@@ -200,7 +199,7 @@ class Outbox:
         if now - _last_changed(delivery) > GIVE_UP_AFTER:
             reason = f"given up after {GIVE_UP_AFTER}: {reason}"
             await self._deliveries.fail(delivery, reason, refused=retry_after is not None)
-            self._measures.delivery_failed(delivery.contact.channel)
+            self._metrics.delivery_failed(delivery.contact.channel)
             return
         if retry_after is not None:
             pause = timedelta(seconds=retry_after)
@@ -215,7 +214,7 @@ class Outbox:
         )
         # Who says when to come again has not taken it; of any other trouble nobody knows.
         await self._deliveries.postpone(delivery, now + pause, reason, refused=retry_after is not None)
-        self._measures.delivery_postponed(delivery.contact.channel)
+        self._metrics.delivery_postponed(delivery.contact.channel)
         raise TryAgain(now + pause)
 
     def _trouble(self, delivery: DeliveryInput, reason: str) -> None:

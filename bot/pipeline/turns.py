@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from bot import monotonic
+from bot import guard, monotonic
 from bot.content.answers import HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
 from bot.domain.conversation import Conversation, ConversationState, contact_key
 from bot.domain.decision import Action, Decision, Handoff
@@ -21,8 +21,8 @@ from bot.domain.engine import EngineUnavailable, Prediction
 from bot.domain.message import Button, Command, Incoming, Reply
 from bot.domain.operations import TurnEnd, TurnInput
 from bot.pipeline.prefetch import Prefetch, Recent
-from bot.queue import Claim
-from bot.runtime.metrics import Measures
+from bot.queue import JobLease
+from bot.runtime.metrics import NullMetrics
 from bot.store import turns as store
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ class Turns:
         predict: Predict,
         detect: Detect,
         show_typing: ShowTyping = lambda _: None,
-        measures: Measures | None = None,
+        metrics: NullMetrics | None = None,
         outbox: Placing | None = None,
     ) -> None:
         self._turns = turns
@@ -83,7 +83,7 @@ class Turns:
         self._predict = predict
         self._detect = detect
         self._show_typing = show_typing
-        self._measures = measures or Measures()
+        self._metrics = metrics or NullMetrics()
         self._outbox = outbox
         self._prefetched = Prefetch(self._parse)
         self._with_people = Recent(WITH_PEOPLE_KNOWN)
@@ -101,9 +101,9 @@ class Turns:
         ):
             self._prefetched.begin((incoming.channel, incoming.account, incoming.external_id), incoming.text)
 
-    async def take(self, message_id: int, claim: Claim) -> None:
+    async def take(self, message_id: int, job: JobLease) -> None:
         """Takes the turn of one message, once, however often it is called."""
-        known = claim.known if isinstance(claim.known, TurnInput) else None
+        known = job.known if isinstance(job.known, TurnInput) else None
         taken = known or await self._turns.begin(message_id)
         if taken is None:
             return
@@ -122,7 +122,7 @@ class Turns:
         self._with_people.discard(sender)
         language = self._language(taken)
         prediction: Prediction | None = None
-        if claim.failures >= MAX_TRIES:
+        if job.failures >= MAX_TRIES:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
             decision = self._policy.on_turn_failed()
         elif taken.command is not None:
@@ -139,10 +139,10 @@ class Turns:
                 log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
                 decision = self._policy.on_engine_unavailable()
         channel = conversation.contact.channel
-        end = await self._finish(taken, decision, self.replies(decision, language), language, prediction, claim)
-        self._measures.turned(channel, decision.action, taken.message.created_at)
+        end = await self._finish(taken, decision, self.replies(decision, language), language, prediction, job)
+        self._metrics.turned(channel, decision.action, taken.message.created_at)
         if decision.reason is not None and end.position is not None:  # or a human was faster, and nothing is queued
-            self._measures.escalated(channel, decision.reason)
+            self._metrics.escalated(channel, decision.reason)
         log.info(
             "turn",
             action=decision.action.value,
@@ -159,7 +159,7 @@ class Turns:
         replies: Sequence[Reply],
         language: str | None,
         prediction: Prediction | None = None,
-        claim: Claim | None = None,
+        job: JobLease | None = None,
     ) -> TurnEnd:
         channel = taken.conversation.contact.channel
         began = monotonic.seconds()
@@ -169,7 +169,7 @@ class Turns:
             replies,
             language=language,
             prediction=prediction,
-            claim=claim,
+            job=job,
             immediate=self._outbox is not None and self._outbox.immediate(channel),
         )
         if end.shown and self._outbox is not None:
@@ -181,16 +181,16 @@ class Turns:
         asks = taken.command is Command.HUMAN or button == HUMAN
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
-            reply = Reply(self._answers.words.say("customer.already_queued", language))
+            reply = Reply(guard.outgoing(self._answers.words.say("customer.already_queued", language)))
             decision = Decision(Action.ANSWER, phrase="customer.already_queued", keeps_dialogue=True)
             await self._finish(taken, decision, [reply], language)
-            self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
+            self._metrics.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
             await self._skip(taken)
 
     async def _skip(self, taken: TurnInput) -> None:
         await self._turns.skip(taken)
-        self._measures.turned(taken.conversation.contact.channel, None, taken.message.created_at)
+        self._metrics.turned(taken.conversation.contact.channel, None, taken.message.created_at)
 
     async def _patiently(self, conversation: Conversation, predicting: Awaitable[Prediction]) -> Prediction:
         """Shows the customer that an answer is being made, if it is not there in a moment."""
@@ -205,9 +205,9 @@ class Turns:
         try:
             prediction = await self._predict(text)
         except Exception:
-            self._measures.parse_failed()
+            self._metrics.parse_failed()
             raise
-        self._measures.parsed(monotonic.seconds() - asked)
+        self._metrics.parsed(monotonic.seconds() - asked)
         return prediction
 
     def _language(self, taken: TurnInput) -> str | None:
@@ -255,7 +255,8 @@ class Turns:
         if decision.action is Action.ASK_BACK:
             buttons += [answers.topic_button(topic, language) for topic in decision.offers]
             buttons.append(Button(answers.words.say("customer.button_human", language), HUMAN))
-        return [Reply("\n\n".join(texts), buttons=tuple(button for button in buttons if button is not None))]
+        offered = tuple(button for button in buttons if button is not None)
+        return [Reply(guard.outgoing("\n\n".join(texts)), buttons=offered)]
 
 
 def _numbered(taken: TurnInput) -> str | None:

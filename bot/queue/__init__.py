@@ -7,31 +7,33 @@ customer attached. A task that fails is tried again with growing pauses, and blo
 
 from __future__ import annotations
 
+import re
+from collections import namedtuple
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import procrastinate
 import psycopg
 from procrastinate.schema import SchemaManager
-from psycopg import AsyncConnection
-from psycopg.rows import namedtuple_row
+from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.ext.asyncio import AsyncConnection as Transaction
 
 from bot.queue import session
-from bot.queue.claims import Claim, ClaimLost, Task, TryAgain
+from bot.queue.job_lease import JobLease, JobLeaseLost, Task, TryAgain
 from bot.queue.rescue import Rescue
 from bot.queue.statements import HURRY, OF_NOBODY
-from bot.queue.worker import CLAIM, STALLED_AFTER, TURN, Retry, Slot, Worker
+from bot.queue.worker import LEASE, STALLED_AFTER, TURN, Retry, Slot, Worker
 
 __all__ = [
     "DELIVER",
     "FETCH",
     "STALLED_AFTER",
     "TURN",
-    "Claim",
-    "ClaimLost",
+    "JobLease",
+    "JobLeaseLost",
     "Queue",
     "Task",
     "TryAgain",
@@ -40,6 +42,7 @@ __all__ = [
     "schema",
 ]
 
+_NAME = re.compile(r"%\((\w+)\)s")
 DELIVER = "deliver"
 FETCH = "fetch"
 
@@ -73,14 +76,18 @@ class Queue:
         return not self._pool.closed
 
     async def at_once(self, *statements: tuple[str, Mapping[str, Any]]) -> Any:
-        """One transaction of ``statements`` that go out together; the first row of the last one, or None."""
+        """One transaction of ``statements`` that go out together; the first row of the last one, or None. Their values
+        are named ``%(name)s``, as everywhere."""
         async with self._pool.connection() as connection:
             try:
                 # Without a commit of its own: what a pipeline holds is one transaction.
                 async with connection.pipeline():
                     for statement, values in statements:
-                        cursor = await connection.cursor(row_factory=namedtuple_row).execute(statement, values)
-                return await cursor.fetchone()
+                        numbered, names = _numbered(statement)
+                        cursor = AsyncRawCursor(connection)
+                        await cursor.execute(numbered, [values[name] for name in names])
+                row = await cursor.fetchone()
+                return None if row is None else _row_of(statement, cursor)._make(row)
             except psycopg.OperationalError:
                 # The database was restarted: all the other connections are as dead.
                 await self._pool.check()
@@ -133,11 +140,11 @@ class Queue:
         turn: Task,
         deliver: Task,
         fetch: Task,
-        counted: Callable[[str, Task], Task] = lambda _, task: task,
+        limited: Callable[[str, Task], Task] = lambda _, task: task,
     ) -> None:
-        """Names what the tasks do; before ``run``, once. ``counted`` gives up, in a task's place, what always fails."""
+        """Names what the tasks do; before ``run``, once. ``limited`` gives up, in a task's place, what always fails."""
         for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch)):
-            self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(counted(name, task)))
+            self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(limited(name, task)))
 
     async def run(self) -> None:
         """Works until cancelled; jobs under way then get five seconds, and come again after a restart."""
@@ -151,16 +158,16 @@ class Queue:
 
     async def rescue_stalled(self) -> int:
         """Hands the jobs of dead workers back to the queue. Returns how many."""
-        return await self._rescue.of_the_dead()
+        return await self._rescue.requeue_from_dead_workers()
 
     async def rescue_lost(self) -> int:
-        """Hands back what the database says is under way here, and is not: the claim of a job was committed and its
-        news lost, or its end could not be written. Returns how many."""
-        return 0 if self._worker is None else await self._rescue.of_nobody(self._worker)
+        """Hands back what the database says is under way here, and is not: the news that a job is this worker's was
+        lost, or its end could not be written. Returns how many."""
+        return 0 if self._worker is None else await self._rescue.requeue_unknown_to(self._worker)
 
     async def catch_up_with_clock(self) -> int:
         """Has done now what was put off until a moment of a clock that has been set back since. Returns how many."""
-        return await self._rescue.of_another_time()
+        return await self._rescue.requeue_after_clock_change()
 
 
 def delivery_priority(*, urgent: bool = False) -> int:
@@ -171,13 +178,36 @@ class WorkerEnded(Exception):
     """The queue's worker has stopped by itself and must be started again."""
 
 
+@cache
+def _numbered(statement: str) -> tuple[bytes, tuple[str, ...]]:
+    """With ``$1`` for the first name, and so on, as PostgreSQL has it: once for each statement. Psycopg does it anew
+    each time where a statement has more than 4096 characters, which costs 0.4 ms."""
+    names: dict[str, int] = {}
+
+    def number(name: re.Match[str]) -> str:
+        return f"${names.setdefault(name[1], len(names) + 1)}"
+
+    return _NAME.sub(number, statement).encode(), tuple(names)
+
+
+_ROWS: dict[str, Any] = {}
+
+
+def _row_of(statement: str, cursor: AsyncRawCursor[Any]) -> Any:
+    """The kind of row that the statement gives: the same each time, and there may be fifty columns."""
+    if statement not in _ROWS:
+        assert cursor.description is not None
+        _ROWS[statement] = namedtuple("Row", [column.name for column in cursor.description])
+    return _ROWS[statement]
+
+
 async def _autocommit(connection: AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
 
 
 def _in_context(task: Task) -> Callable[..., Awaitable[None]]:
     async def run(context: procrastinate.JobContext, message_id: int, **_: object) -> None:
-        await task(message_id, context.additional_context[CLAIM])
+        await task(message_id, context.additional_context[LEASE])
 
     return run
 

@@ -10,6 +10,14 @@ import procrastinate
 import structlog
 
 from bot import monotonic
+from bot.queue.statements import (
+    DUE_AGAIN,
+    FORGET_WORKERS,
+    HAND_BACK,
+    HAND_BACK_OF_DEAD,
+    HEARTBEATS,
+    JOBS_OF_WORKER,
+)
 from bot.queue.worker import FORGOTTEN_AFTER, LOST_AFTER, STALLED_AFTER, Worker
 
 log = structlog.get_logger(__name__)
@@ -19,47 +27,6 @@ STILL_FOR = 4.0
 LOOKS_WITHIN = 3.5
 """Seconds between two looks at the heartbeats; after more, who looks may have been what stood still, or the database:
 nothing that was seen before counts."""
-
-_RESCUE = """
-    UPDATE procrastinate_jobs job
-    SET status = 'todo', attempts = job.attempts + 1, scheduled_at = now(), worker_id = NULL,
-        args = job.args || jsonb_build_object('interrupted', coalesce((job.args ->> 'interrupted')::integer, 0) + 1)
-    WHERE job.status = 'doing' AND (
-        NOT EXISTS (SELECT 1 FROM procrastinate_workers worker WHERE worker.id = job.worker_id)
-        OR EXISTS (
-            SELECT 1 FROM procrastinate_workers worker
-            JOIN unnest(%(dead)s::bigint[], %(beats)s::timestamptz[]) dead (id, beat)
-            ON dead.id = worker.id AND dead.beat = worker.last_heartbeat
-            WHERE worker.id = job.worker_id
-        )
-    )
-    RETURNING job.id, job.task_name
-"""
-_FORGET = """
-    DELETE FROM procrastinate_workers worker USING unnest(%(dead)s::bigint[], %(beats)s::timestamptz[]) dead (id, beat)
-    WHERE dead.id = worker.id AND dead.beat = worker.last_heartbeat
-    RETURNING worker.id
-"""
-_HEARTBEATS = """
-    SELECT id, last_heartbeat, abs(extract(epoch FROM now() - last_heartbeat)) > %(seconds)s AS late
-    FROM procrastinate_workers
-"""
-_OF_ANOTHER_TIME = """
-    UPDATE procrastinate_jobs job SET scheduled_at = now()
-    WHERE job.status = 'todo' AND job.scheduled_at > now() + interval '5 seconds' AND (
-        SELECT event.at FROM procrastinate_events event
-        -- That one tells what it was put off until.
-        WHERE event.job_id = job.id AND event.type <> 'scheduled' ORDER BY event.id DESC LIMIT 1
-    ) > now() + interval '5 seconds'
-    RETURNING job.id
-"""
-_MINE = "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %(worker)s"
-_GIVE_BACK = """
-    UPDATE procrastinate_jobs
-    SET status = 'todo', attempts = attempts + 1, scheduled_at = now(), worker_id = NULL
-    WHERE status = 'doing' AND worker_id = %(worker)s AND id = ANY(%(ids)s)
-    RETURNING id
-"""
 
 
 class Rescue:
@@ -73,7 +40,7 @@ class Rescue:
         """The last heartbeat of each worker, and since when it has been that."""
         self._looked_at = -inf
 
-    async def of_the_dead(self) -> int:
+    async def requeue_from_dead_workers(self) -> int:
         """In one statement: looked up first and then handed back, a job that another replica has rescued and begun
         meanwhile would be taken from it. And by two clocks: the database's may be set, and then all are late at once,
         or a dead one is not for an hour."""
@@ -84,7 +51,7 @@ class Rescue:
         self._looked_at = now
         dead: list[tuple[int, datetime]] = []
         forgotten: list[tuple[int, datetime]] = []
-        for worker in await execute(_HEARTBEATS, seconds=STALLED_AFTER):
+        for worker in await execute(HEARTBEATS, seconds=STALLED_AFTER):
             beat = worker["last_heartbeat"]
             before, since = known.get(worker["id"], (beat, now))
             since = since if before == beat else now
@@ -93,31 +60,31 @@ class Rescue:
                 dead.append((worker["id"], beat))
             if now - since >= FORGOTTEN_AFTER:
                 forgotten.append((worker["id"], beat))
-        jobs = await execute(_RESCUE, **_columns(dead))
+        jobs = await execute(HAND_BACK_OF_DEAD, **_columns(dead))
         if forgotten:
-            await execute(_FORGET, **_columns(forgotten))
+            await execute(FORGET_WORKERS, **_columns(forgotten))
         for job in jobs:
             log.warning("job of a dead worker is taken over", action="rescue", task=job["task_name"], job=job["id"])
         return len(jobs)
 
-    async def of_another_time(self) -> int:
-        jobs = await self._app.connector.execute_query_all_async(_OF_ANOTHER_TIME)
+    async def requeue_after_clock_change(self) -> int:
+        jobs = await self._app.connector.execute_query_all_async(DUE_AGAIN)
         if jobs:
             log.warning("the clock was set back; what waited is due now", action="clock_set_back", jobs=len(jobs))
         return len(jobs)
 
-    async def of_nobody(self, worker: Worker) -> int:
+    async def requeue_unknown_to(self, worker: Worker) -> int:
         """Found at every look for ``LOST_AFTER`` seconds: what begins just now is not touched."""
         if worker.worker_id is None:
             return 0
         now = monotonic.seconds()
-        mine = await self._app.connector.execute_query_all_async(_MINE, worker=worker.worker_id)
+        mine = await self._app.connector.execute_query_all_async(JOBS_OF_WORKER, worker=worker.worker_id)
         unknown = {job["id"] for job in mine} - worker.job_ids
         self._unknown = {job_id: self._unknown.get(job_id, now) for job_id in unknown}
         lost = {job_id for job_id, since in self._unknown.items() if now - since >= LOST_AFTER}
         if not lost:
             return 0
-        given = await self._app.connector.execute_query_all_async(_GIVE_BACK, worker=worker.worker_id, ids=sorted(lost))
+        given = await self._app.connector.execute_query_all_async(HAND_BACK, worker=worker.worker_id, ids=sorted(lost))
         log.warning("jobs that nobody was at are begun again", action="rescue_lost", jobs=[job["id"] for job in given])
         return len(given)
 

@@ -14,7 +14,8 @@ from procrastinate.jobs import Job, Status
 from procrastinate.worker import Worker as ProcrastinatesWorker
 
 from bot import monotonic
-from bot.queue.claims import Claim, ClaimLost, TryAgain
+from bot.queue.job_lease import JobLease, JobLeaseLost, TryAgain
+from bot.queue.statements import BEAT, IS_OURS
 
 log = structlog.get_logger(__name__)
 
@@ -33,17 +34,13 @@ LOST_AFTER = 3.0
 """Seconds, more than ``NEWS_WITHIN``, after which a job that is the worker's by the database, and that it knows nothing
 of, is handed back."""
 CONCURRENCY = 30
-BORN_AT_MOST = 300
+PRE_CLAIMED_AT_MOST = 300
 """Jobs that a worker takes at their birth and has not done yet; more wait in the database and need no memory."""
 MAX_PAUSE = timedelta(minutes=5)
 
 TURN = "turn"
-CLAIM = "claim"
-"""The name under which a job's context holds its claim."""
-_OURS = """
-    SELECT 1 AS ours FROM procrastinate_jobs WHERE id = %(id)s AND status = 'doing' AND attempts = %(attempts)s
-"""
-_BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
+LEASE = "lease"
+"""The name under which a job's context holds the worker's lease of it."""
 
 
 class Retry(procrastinate.BaseRetryStrategy):
@@ -57,7 +54,7 @@ class Retry(procrastinate.BaseRetryStrategy):
         return procrastinate.RetryDecision(retry_at=datetime.now(UTC) + pause)
 
 
-class WorkersClaim(Claim):
+class WorkersJobLease(JobLease):
     def __init__(self, worker: Worker, job: Job, term: int | None, known: object = None) -> None:
         """``term``: the worker's, in which the job was known to be its own; None: not known."""
         # Counted by rescue.py.
@@ -77,8 +74,8 @@ class WorkersClaim(Claim):
         # A sign of life first: what is the worker's after it stays so for the next seconds.
         await self._worker.beat()
         execute = self._worker.app.connector.execute_query_all_async
-        if not await execute(_OURS, id=self.job_id, attempts=self.attempts):
-            raise ClaimLost(f"another worker has job {self.job_id}")
+        if not await execute(IS_OURS, id=self.job_id, attempts=self.attempts):
+            raise JobLeaseLost(f"another worker has job {self.job_id}")
         self._term = self._worker.term
 
     def ended(self, *, others_wait: bool) -> None:
@@ -151,7 +148,7 @@ class Worker(ProcrastinatesWorker):
         return {context.job.id for context in self._running_jobs.values() if context.job.id is not None}
 
     def took_slot(self) -> bool:
-        if self.worker_id is None or self._stop_event.is_set() or self._slots_taken >= BORN_AT_MOST:
+        if self.worker_id is None or self._stop_event.is_set() or self._slots_taken >= PRE_CLAIMED_AT_MOST:
             return False
         self._slots_taken += 1
         return True
@@ -178,7 +175,7 @@ class Worker(ProcrastinatesWorker):
             app=self.app,
             worker_name=self.worker_name,
             job=job,
-            additional_context={CLAIM: WorkersClaim(self, job, term, known)},
+            additional_context={LEASE: WorkersJobLease(self, job, term, known)},
             abort_reason=lambda: self._job_ids_to_abort.get(job_id),
             start_timestamp=time(),
         )
@@ -197,10 +194,10 @@ class Worker(ProcrastinatesWorker):
         self.leave_slot()
 
     async def beat(self) -> None:
-        """A sign of life. Raises ``ClaimLost`` if the worker was struck off the list meanwhile."""
+        """A sign of life. Raises ``JobLeaseLost`` if the worker was struck off the list meanwhile."""
         asked = monotonic.seconds()
-        if not await self.app.connector.execute_query_all_async(_BEAT, worker=self.worker_id):
-            raise ClaimLost("this worker was taken for dead")
+        if not await self.app.connector.execute_query_all_async(BEAT, worker=self.worker_id):
+            raise JobLeaseLost("this worker was taken for dead")
         if monotonic.seconds() - self._alive_at > TRUSTED:
             self.term += 1
         self._alive_at = asked
@@ -209,17 +206,17 @@ class Worker(ProcrastinatesWorker):
         while True:
             try:
                 await self.beat()
-            except ClaimLost:
+            except JobLeaseLost:
                 self.stop()  # type: ignore[no-untyped-call]
                 return
             await asyncio.sleep(self.update_heartbeat_interval)
 
     async def _process_job(self, context: procrastinate.JobContext) -> None:
-        claim = context.additional_context.get(CLAIM)
-        if claim is None:
-            claim = context.additional_context[CLAIM] = WorkersClaim(self, context.job, None)
+        lease = context.additional_context.get(LEASE)
+        if lease is None:
+            lease = context.additional_context[LEASE] = WorkersJobLease(self, context.job, None)
         await super()._process_job(context)
-        if claim.others_wait:
+        if lease.others_wait:
             self._new_job_event.set()
 
     async def _persist_job_status(
@@ -230,13 +227,13 @@ class Worker(ProcrastinatesWorker):
         context: procrastinate.JobContext,
         job_result: JobResult | None,
     ) -> None:
-        claim = context.additional_context[CLAIM]
-        if claim.over:
+        lease = context.additional_context[LEASE]
+        if lease.over:
             return
         try:
             # Who failed may have ended the job all the same, and lost the news of it.
-            await (claim.confirm() if status is Status.SUCCEEDED else claim.ask())
-        except ClaimLost as lost:
+            await (lease.confirm() if status is Status.SUCCEEDED else lease.ask())
+        except JobLeaseLost as lost:
             log.warning("a job was taken over", action="claim_lost", error=str(lost))
             return
         await super()._persist_job_status(job, status, retry_decision, context, job_result)

@@ -1,7 +1,7 @@
 """What the desk says of itself to Prometheus.
 
-Two sources. What happens in this process is counted as it happens, by the parts that do it (``Measures``); each replica
-tells its own. How the desk stands (what waits, who holds what) is read from the database at each scrape; every replica
+Two sources. What happens in this process is counted as it happens, by the parts that do it; each replica tells its
+own. How the desk stands (what waits, who holds what) is read from the database at each scrape; every replica
 tells the same. Labels are channels, tasks, reasons and the like: never what customers write, nor who they are.
 """
 
@@ -45,7 +45,7 @@ _REPLY_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 _PARSE_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Measures:
+class NullMetrics:
     """What the parts of a desk tell as it happens. Told to this one, nobody hears it."""
 
     def received(self, incoming: Incoming, receipt: Receipt) -> None:
@@ -82,7 +82,7 @@ class Measures:
         """What a customer attached cannot be had."""
 
 
-class Metrics(Measures):
+class Metrics(NullMetrics):
     """One desk's measures, in a registry of their own: several desks in a process do not meet."""
 
     def __init__(self, read: Callable[[timedelta], Awaitable[Figures]], channels: Iterable[str]) -> None:
@@ -322,10 +322,10 @@ def _desk(figures: Figures) -> Iterator[Metric]:
         figures.longest_wait,
     )
     yield _gauge("deliveries_pending", "Messages that their customers do not have yet", figures.deliveries_pending)
-    set_aside = _gauges("set_aside", "Work that failed as often as it is tried, and waits for a person", "task")
-    for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.set_aside)):
-        set_aside.add_metric([name], figures.set_aside.get(name, 0))
-    yield set_aside
+    dead_letters = _gauges("dead_letters", "Work that failed as often as it is tried, and waits for a person", "task")
+    for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.dead_letters)):
+        dead_letters.add_metric([name], figures.dead_letters.get(name, 0))
+    yield dead_letters
 
 
 def _channels(figures: Figures) -> Iterator[Metric]:

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain import lifecycle
 from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
 from bot.domain.lines import Kind, Line, line
-from bot.domain.message import Author, Visibility
+from bot.domain.message import Author, Cleared, Visibility
 from bot.domain.said import Refusal
 from bot.domain.staff import NotAllowed, Permission, may, roles_with
 from bot.store import rows
@@ -28,7 +29,7 @@ from bot.store.tables import agent, contact, conversation
 
 
 class ConversationActs(Area):
-    async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+    async def claim(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
         """Gives the conversation to the agent, from the queue or from the bot.
 
         Raises ``StateConflict`` when another agent was faster; an agent who claims what is theirs already gets it as
@@ -45,7 +46,7 @@ class ConversationActs(Area):
             return now
 
     async def take_over(
-        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, str], why: str
+        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, Cleared], why: Cleared
     ) -> Conversation:
         """Gives a colleague's conversation to the agent. ``StateConflict`` if ``from_id`` does not have it any more."""
         async with self._engine.begin() as connection:
@@ -58,8 +59,8 @@ class ConversationActs(Area):
         conversation_id: int,
         agent_id: int,
         to_id: int,
-        notice: Mapping[str, str],
-        why: str,
+        notice: Mapping[str, Cleared],
+        why: Cleared,
         *,
         by: int | None = None,
     ) -> Conversation:
@@ -78,7 +79,7 @@ class ConversationActs(Area):
         held: Conversation,
         step: Step | None,
         to_id: int,
-        notice: Mapping[str, str],
+        notice: Mapping[str, Cleared],
         kind: Kind,
         why: str,
         **values: str,
@@ -98,21 +99,29 @@ class ConversationActs(Area):
         return now
 
     async def put_back(
-        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], why: str = "", *, by: int | None = None
+        self,
+        conversation_id: int,
+        agent_id: int,
+        notice: Mapping[str, Cleared],
+        why: Cleared | None = None,
+        *,
+        by: int | None = None,
     ) -> Conversation:
         """Puts the agent's conversation into the queue: at its old place, if it was there, with reason, topic and
         priority. ``by`` is the lead who does it, if it is not the agent."""
         async with self._engine.begin() as connection:
             lead = await self._lead(connection, by)
             held, at = await self._locked(connection, conversation_id)
-            step = lifecycle.requeue(held, at, by_agent(by or agent_id), why, holder=agent_id)
+            step = lifecycle.requeue(held, at, by_agent(by or agent_id), why or "", holder=agent_id)
             agent = _name(held)
             said = (
-                line(Kind.PUT_BACK_BY, why, lead=lead, agent=agent) if lead else line(Kind.PUT_BACK, why, agent=agent)
+                line(Kind.PUT_BACK_BY, why or "", lead=lead, agent=agent)
+                if lead
+                else line(Kind.PUT_BACK, why or "", agent=agent)
             )
             return await self._put_back(connection, held, step, notice, said)
 
-    async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, str]) -> int:
+    async def put_back_abandoned(self, gone_after: timedelta, notice: Mapping[str, Cleared]) -> int:
         """Puts back what waits for an agent who did nothing for ``gone_after``, and whose customer has waited for an
         answer for as long; and what came to an agent while they were being disabled, or got a role that does not
         answer. Returns how many."""
@@ -147,7 +156,7 @@ class ConversationActs(Area):
                 await self._put_back(connection, held, step, notice, said)
             return len(found)
 
-    async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, str]) -> int:
+    async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, Cleared]) -> int:
         """Puts back everything that the agent has."""
         found = (
             await connection.execute(
@@ -169,7 +178,7 @@ class ConversationActs(Area):
         connection: AsyncConnection,
         held: Conversation,
         step: Step,
-        notice: Mapping[str, str],
+        notice: Mapping[str, Cleared],
         said: Line,
     ) -> Conversation:
         now = await self._apply(connection, held, step)
@@ -207,7 +216,7 @@ class ConversationActs(Area):
                 await self._apply(connection, snoozed, step)
             return len(found)
 
-    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
         """Returns the conversation to the bot, which begins anew."""
         async with self._engine.begin() as connection:
             held, _ = await self._locked(connection, conversation_id)
@@ -217,7 +226,7 @@ class ConversationActs(Area):
             return now
 
     async def resolve(
-        self, conversation_id: int, agent_id: int, notice: Mapping[str, str], undo_within: timedelta = timedelta()
+        self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared], undo_within: timedelta = timedelta()
     ) -> Conversation:
         """Closes the conversation. The customer is told after ``undo_within``; until then ``reopen`` undoes it without
         a word to them."""
@@ -229,7 +238,7 @@ class ConversationActs(Area):
             await self._tell(connection, held, notice, held_for=undo_within)
             return now
 
-    async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, str]) -> Conversation:
+    async def reopen(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
         """Takes a resolved conversation up again. Whose customer was not told yet that it is resolved, and has the same
         agent again, is told nothing: it is as if it had not been resolved.
 
@@ -297,12 +306,12 @@ class ConversationActs(Area):
         self,
         connection: AsyncConnection,
         to: Conversation,
-        notice: Mapping[str, str],
+        notice: Mapping[str, Cleared],
         held_for: timedelta = timedelta(),
     ) -> None:
         text = in_language(notice, to.language)
         if "{position}" in text:
-            text = text.replace("{position}", str(await self._position(connection, to.id)))
+            text = guard.fill(text, position=await self._position(connection, to.id))
         await self._add_notice(connection, to, text, held_for=held_for)
 
     async def _note(self, connection: AsyncConnection, of: Conversation, said: Line) -> None:
@@ -311,7 +320,7 @@ class ConversationActs(Area):
             of.id,
             of.contact.id,
             Author.SYSTEM,
-            said.words,
+            guard.outgoing(said.words),
             visibility=Visibility.PRIVATE,
             payload=said.payload,
         )

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import NotFound
 from bot.domain.history import EventKind
+from bot.domain.message import Cleared
 from bot.domain.said import Refusal
 from bot.domain.staff import PERMISSIONS, Agent, Colleague, NotAllowed, Permission, Role, as_public_name, may
 from bot.store import rows
@@ -102,7 +103,7 @@ class Agents(SignIns):
             )
             return await self._update_agent(connection, agent_id, {"role": role})
 
-    async def disable(self, agent_id: int, notice: Mapping[str, str], *, by: int | None = None) -> int:
+    async def disable(self, agent_id: int, notice: Mapping[str, Cleared], *, by: int | None = None) -> int:
         """Ends the agent's sessions, links and event streams, and puts back what they have into the queue, where its
         customers are told with ``notice``. How many conversations that were. The last admin cannot be disabled."""
         async with self._staffing(by) as connection:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.domain.conversation import Conversation, ConversationState, NotFound
 from bot.domain.lifecycle import Step
-from bot.domain.message import Author, Message, MessageFormat
+from bot.domain.message import Author, Cleared, Message, MessageFormat
 from bot.queue import Queue
 from bot.store import lifecycle, rows, values
 from bot.store.statements import NOTIFY_CHANNEL, SAY
@@ -127,7 +127,7 @@ class Area:
         conversation_id: int,
         contact_id: int,
         author: Author,
-        body: str,
+        body: Cleared,
         **values: Any,
     ) -> int:
         made = await connection.execute(
@@ -142,7 +142,7 @@ class Area:
         return await self._queue.within(connection, SAY, said)
 
     async def _add_notice(
-        self, connection: AsyncConnection, to: Conversation, body: str, *, held_for: timedelta = timedelta()
+        self, connection: AsyncConnection, to: Conversation, body: Cleared, *, held_for: timedelta = timedelta()
     ) -> None:
         """The desk's own words to the customer."""
         await self._add_outgoing(
@@ -190,6 +190,6 @@ class Area:
         await connection.execute(select(func.pg_notify(NOTIFY_CHANNEL, payload)))
 
 
-def in_language(texts: Mapping[str, str], language: str | None) -> str:
+def in_language(texts: Mapping[str, Cleared], language: str | None) -> Cleared:
     """The text in the language, else the default one."""
     return texts.get(language or "") or texts[""]

@@ -1,4 +1,4 @@
-"""Work that fails by its own fault: how often it did, and what is set aside for a person."""
+"""Work that fails by its own fault: how often it did, and what was given up and waits for a person."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain import lifecycle, lines
 from bot.domain.conversation import ConversationState, EscalationReason, NotFound
-from bot.domain.message import Author, DeliveryState, MessageFormat, Visibility
-from bot.domain.operations import SetAside
+from bot.domain.message import Author, Cleared, DeliveryState, MessageFormat, Visibility
+from bot.domain.operations import DeadLetter
 from bot.queue import DELIVER, FETCH, TURN
 from bot.store import rows, values
 from bot.store.base import Area
@@ -23,8 +24,8 @@ from bot.store.tables import contact, delivery, failure, message, turn
 
 log = structlog.get_logger(__name__)
 
-NOT_FETCHED = "the desk failed on it, and set it aside"
-"""The problem of an attachment whose fetching is set aside."""
+NOT_FETCHED = "the desk failed on it, and gave it up"
+"""The problem of an attachment whose fetching was given up."""
 
 
 class DeadLetters(Area):
@@ -49,7 +50,7 @@ class DeadLetters(Area):
         async with self._engine.begin() as connection:
             await connection.execute(delete(failure).where(*_is(task, message_id), failure.c.set_aside_at.is_(None)))
 
-    async def add(self, task: str, message_id: int, notice: Mapping[str, str]) -> str | None:
+    async def add(self, task: str, message_id: int, notice: Mapping[str, Cleared]) -> str | None:
         """Nobody tries it again until a person says so.
 
         The conversation of a turn goes to the queue if the bot has it, its customer being told ``notice`` (by locale,
@@ -75,15 +76,15 @@ class DeadLetters(Area):
                 await connection.execute(
                     update(delivery)
                     .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
-                    .values(state=DeliveryState.FAILED, error=f"set aside after {aside.tries} tries ({aside.error})")
+                    .values(state=DeliveryState.FAILED, error=f"given up after {aside.tries} tries ({aside.error})")
                 )
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, "", NOT_FETCHED)
-            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
+            await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
             return channel
 
     async def _escalate_failed(
-        self, connection: AsyncConnection, conversation_id: int, notice: Mapping[str, str]
+        self, connection: AsyncConnection, conversation_id: int, notice: Mapping[str, Cleared]
     ) -> str | None:
         found, at = await self._locked(connection, conversation_id)
         if found.state is not ConversationState.BOT:
@@ -99,13 +100,13 @@ class DeadLetters(Area):
                     now.id,
                     now.contact.id,
                     Author.SYSTEM,
-                    line.words,
+                    guard.outgoing(line.words),
                     visibility=Visibility.PRIVATE,
                     payload=line.payload,
                 )
                 position = await self._position(connection, now.id)
                 words = notice.get(now.language or "") or notice[""]
-                words = words.replace("{position}", str(position))
+                words = guard.fill(words, position=position)
                 await self._add_outgoing(connection, values.said(now, Author.BOT, words, MessageFormat.MARKDOWN))
         except Exception as error:
             if is_transient(error):
@@ -130,7 +131,7 @@ class DeadLetters(Area):
             )
             return int(counted.scalar_one())
 
-    async def all(self, limit: int) -> Sequence[SetAside]:
+    async def all(self, limit: int) -> Sequence[DeadLetter]:
         """What waits for a person, the oldest first."""
         async with self._engine.connect() as connection:
             found = await connection.execute(
@@ -146,10 +147,10 @@ class DeadLetters(Area):
                 .order_by(failure.c.set_aside_at, failure.c.message_id, failure.c.task)
                 .limit(limit)
             )
-            return [_set_aside(row) for row in found]
+            return [_dead_letter(row) for row in found]
 
     async def try_again(self, task: str, message_id: int) -> None:
-        """Has the work tried anew, its tries counted from the start. Raises ``NotFound`` where it is not set aside."""
+        """Has the work tried anew, its tries counted from the start. Raises ``NotFound`` where it does not wait."""
         async with self._engine.begin() as connection:
             where = await self._take_up(connection, task, message_id)
             if task == TURN:
@@ -159,10 +160,10 @@ class DeadLetters(Area):
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, NOT_FETCHED, "")
                 await self._queue.defer_fetch(connection, message_id)
-            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
+            await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
 
     async def dismiss(self, task: str, message_id: int) -> None:
-        """Leaves it undone, for good. Raises ``NotFound`` where it is not set aside."""
+        """Leaves it undone, for good. Raises ``NotFound`` where it does not wait."""
         async with self._engine.begin() as connection:
             where = await self._take_up(connection, task, message_id)
             if task == TURN:
@@ -171,7 +172,7 @@ class DeadLetters(Area):
                     .where(turn.c.message_id == message_id, ~turn.c.done)
                     .values(done=True, done_at=func.now())
                 )
-            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
+            await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
 
     async def _take_up(self, connection: AsyncConnection, task: str, message_id: int) -> Any:
         waits = failure.c.set_aside_at.is_not(None)
@@ -180,7 +181,7 @@ class DeadLetters(Area):
             taken = await connection.execute(delete(failure).where(*_is(task, message_id), waits))
             if taken.rowcount:
                 return where
-        raise NotFound("it is not set aside any more")
+        raise NotFound("it does not wait here any more")
 
     async def retry_delivery(self, message_id: int) -> None:
         """Has a message that was not delivered tried again. Raises ``NotFound`` where it is on its way, or there."""
@@ -213,8 +214,8 @@ def _is(task: str, message_id: int) -> tuple[Any, Any]:
     return failure.c.task == task, failure.c.message_id == message_id
 
 
-def _set_aside(row: Row[Any]) -> SetAside:
-    return SetAside(
+def _dead_letter(row: Row[Any]) -> DeadLetter:
+    return DeadLetter(
         task=row.task,
         message_id=row.message_id,
         conversation_id=row.conversation_id,

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.message import Author, DeliveryState
 from bot.domain.operations import DeliveryInput
-from bot.queue import DELIVER, TURN, Claim
+from bot.queue import DELIVER, TURN, JobLease
+from bot.queue.statements import HAS_JOB, JOBS, MESSAGE_OF_JOB
 from bot.store import rows
 from bot.store.fastpath import FastPath
 from bot.store.statements import PART_FOUND, PART_SENT, SENT
@@ -141,14 +142,14 @@ class Deliveries(FastPath):
         begun: DeliveryInput,
         index: int | None = None,
         external_id: str | None = None,
-        claim: Claim | None = None,
+        job: JobLease | None = None,
     ) -> None:
         """The customer's side is as ``begun`` has it; ``index`` and ``external_id`` are its last step, as in
         ``record_part``. Where the message was changed meanwhile, the delivery stays pending for that.
-        ``claim`` is ended with it where that can be done in the same transaction."""
+        ``job`` is ended with it where that can be done in the same transaction."""
         values = sent(begun, index, external_id)
-        if claim is not None and self._database.at_once:
-            await self._sent_at_once(values, claim)
+        if job is not None and self._database.at_once:
+            await self._sent_at_once(values, job)
             return
         async with self._engine.begin() as connection:
             await self._queue.within(connection, SENT, values)
@@ -199,7 +200,7 @@ class Deliveries(FastPath):
             return len(released)
 
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
-        """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
+        """Defers anew what waits without a job, and was not given up: a net under the queue. Returns how many.
 
         Replicas that sweep at the same moment would each find no job and make one: one sweeps, for the others there is
         nothing to do.
@@ -248,10 +249,10 @@ class Deliveries(FastPath):
 def _has_job(task: str, message_id: ColumnElement[int]) -> ColumnElement[bool]:
     jobs: Select[Any] = (
         select(literal(1))
-        .select_from(text("procrastinate_jobs"))
+        .select_from(text(JOBS))
         .where(
-            text("task_name = :task and status in ('todo', 'doing')").bindparams(task=task),
-            text("(args->>'message_id')::bigint") == message_id,  # type: ignore[arg-type]
+            text(HAS_JOB).bindparams(task=task),
+            text(MESSAGE_OF_JOB) == message_id,  # type: ignore[arg-type]
         )
         .correlate(turn, delivery)
     )

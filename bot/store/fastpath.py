@@ -3,14 +3,14 @@
 ``receiving``, ``turns`` and ``deliveries`` come here first, and go on step by step where this says None: at a first
 contact, an escalation, an edit. What is written is the same (``statements``); what is saved is the way: a commit costs
 one round trip instead of eight, and the job of what was written is in this process's hands when it is committed
-(``queue.statements.BORN``), instead of announced, looked for, and read again.
+(``queue.statements.PRE_CLAIMED``), instead of announced, looked for, and read again.
 """
 
 from __future__ import annotations
 
-from bot.domain.message import Incoming, Receipt
+from bot.domain.message import ClearedIncoming, Receipt
 from bot.domain.operations import TurnInput
-from bot.queue import DELIVER, TURN, Claim
+from bot.queue import DELIVER, TURN, JobLease
 from bot.store import rows
 from bot.store.base import Area
 from bot.store.statements import ANSWER, RECEIVE, SENT, TAKE_CONTACT
@@ -18,7 +18,7 @@ from bot.store.values import Values, received
 
 
 class FastPath(Area):
-    async def _receive_at_once(self, incoming: Incoming) -> Receipt | None:
+    async def _receive_at_once(self, incoming: ClearedIncoming) -> Receipt | None:
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
         if not self._database.at_once:
             return None
@@ -34,20 +34,20 @@ class FastPath(Area):
                 slot.begin(row.job_id, TURN, row.id, rows.new_turn(row))
         return Receipt(row.id, row.conversation_id)
 
-    async def _answer_at_once(self, taken: TurnInput, values: Values, claim: Claim) -> bool:
+    async def _answer_at_once(self, taken: TurnInput, values: Values, job: JobLease) -> bool:
         """The bot's reply in a conversation that it still has, and the end of the turn. Whether the reply is with its
         customer already."""
         with self._queue.slot() as slot:
-            values |= {"worker": slot.worker_id, "job": claim.job_id, "attempts": claim.attempts}
+            values |= {"worker": slot.worker_id, "job": job.job_id, "attempts": job.attempts}
             row = await self._queue.at_once((ANSWER, values))
-            claim.ended(others_wait=row.others_wait)
+            job.ended(others_wait=row.others_wait)
             if row.job_id is not None:
                 known = rows.delivery(row, rows.message(row), rows.contact(row), answered=taken.message.external_id)
                 slot.begin(row.job_id, DELIVER, row.id, known)
             return row.id is not None and bool(row.shown)
 
-    async def _sent_at_once(self, values: Values, claim: Claim) -> None:
+    async def _sent_at_once(self, values: Values, job: JobLease) -> None:
         """The last part of a message is with the customer."""
-        values |= {"job": claim.job_id, "attempts": claim.attempts}
+        values |= {"job": job.job_id, "attempts": job.attempts}
         row = await self._queue.at_once((SENT, values))
-        claim.ended(others_wait=row.others_wait)
+        job.ended(others_wait=row.others_wait)

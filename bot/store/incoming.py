@@ -8,10 +8,11 @@ from sqlalchemy import Interval, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain.conversation import ConversationState, Reopening, contact_key
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake, write_again
-from bot.domain.message import Author, Incoming, Receipt, Visibility
+from bot.domain.message import Author, ClearedIncoming, Receipt, Visibility
 from bot.store import lifecycle, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath
@@ -24,7 +25,7 @@ _IS_HERE = and_(agent.c.disabled_at.is_(None), agent.c.seen_at > func.now() - bi
 
 
 class IncomingMessages(FastPath):
-    async def record(self, incoming: Incoming, reopening: Reopening | None = None) -> Receipt:
+    async def record(self, incoming: ClearedIncoming, reopening: Reopening | None = None) -> Receipt:
         """Records one event of a platform and defers its turn. Commits before it returns.
 
         ``reopening`` says when a message goes on with the customer's resolved conversation; without it each opens a new
@@ -39,7 +40,7 @@ class IncomingMessages(FastPath):
                 return await self._record_edit(connection, contact_id, incoming, reopening)
             return await self._record_message(connection, contact_id, incoming, reopening)
 
-    async def _upsert_contact(self, connection: AsyncConnection, incoming: Incoming) -> int:
+    async def _upsert_contact(self, connection: AsyncConnection, incoming: ClearedIncoming) -> int:
         """The contact's id. Its row stays locked until the commit, so one contact's events are recorded,
         and numbered by cursor, one after the other."""
         return int((await self._queue.within(connection, UPSERT_CONTACT, received(incoming))).id)
@@ -48,7 +49,7 @@ class IncomingMessages(FastPath):
         self,
         connection: AsyncConnection,
         contact_id: int,
-        incoming: Incoming,
+        incoming: ClearedIncoming,
         reopening: Reopening | None,
         edit: str | None = None,
     ) -> Receipt:
@@ -149,18 +150,18 @@ class IncomingMessages(FastPath):
             now.id,
             now.contact.id,
             Author.SYSTEM,
-            f"The customer wrote again: reopened, {where}.",
+            guard.outgoing(f"The customer wrote again: reopened, {where}."),
             visibility=Visibility.PRIVATE,
         )
         if now.agent is None:
             text = in_language(reopening.to_queue, now.language)
-            text = text.replace("{position}", str(await self._position(connection, now.id)))
+            text = guard.fill(text, position=await self._position(connection, now.id))
             await self._add_notice(connection, now, text)
         elif told:
             await self._add_notice(connection, now, in_language(reopening.to_agent, now.language))
 
     async def _record_edit(
-        self, connection: AsyncConnection, contact_id: int, incoming: Incoming, reopening: Reopening | None
+        self, connection: AsyncConnection, contact_id: int, incoming: ClearedIncoming, reopening: Reopening | None
     ) -> Receipt:
         original = (
             await connection.execute(
@@ -206,7 +207,7 @@ class IncomingMessages(FastPath):
         await self._notify(connection, "message", original.conversation_id, contact_id)
         return Receipt(original.id, original.conversation_id)
 
-    async def _record_deletion(self, connection: AsyncConnection, incoming: Incoming) -> Receipt:
+    async def _record_deletion(self, connection: AsyncConnection, incoming: ClearedIncoming) -> Receipt:
         """Marks the message as taken back; its words stay with the desk."""
         # Platforms say which message of which chat, and not whose.
         found = (

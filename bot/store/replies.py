@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
 from bot.domain.conversation import NotFound
-from bot.domain.message import Attachment, Author, DeliveryState, Message, MessageFormat, Visibility
+from bot.domain.message import Attachment, Author, Cleared, DeliveryState, Message, MessageFormat, Visibility
 from bot.domain.said import Refusal
 from bot.queue import DELIVER
 from bot.store import rows, tables, values
@@ -24,7 +24,7 @@ class Replies(Area):
         self,
         conversation_id: int,
         agent_id: int,
-        body: str,
+        body: Cleared,
         *,
         attachments: Sequence[Attachment] = (),
         reply_to: int | None = None,
@@ -68,7 +68,7 @@ class Replies(Area):
             return await self._message(connection, added.id)
 
     async def add_note(
-        self, conversation_id: int, agent_id: int, body: str, *, submission: str | None = None
+        self, conversation_id: int, agent_id: int, body: Cleared, *, submission: str | None = None
     ) -> Message:
         """Writes a private note. Any agent may, at any time; ``submission`` as in ``add_reply``."""
         said = {"author": Author.AGENT, "agent_id": agent_id, "visibility": Visibility.PRIVATE, "text": body}
@@ -120,7 +120,7 @@ class Replies(Area):
         if found.one_or_none() is None:
             raise NotFound(f"there is no message {message_id} in this conversation to answer")
 
-    async def edit(self, message_id: int, agent_id: int, body: str) -> Message:
+    async def edit(self, message_id: int, agent_id: int, body: Cleared) -> Message:
         """Gives a reply other words; the customer's side follows. Only who wrote it may, and not once it is
         deleted: ``NotFound`` otherwise. The words it had are kept as a version."""
         async with self._engine.begin() as connection:

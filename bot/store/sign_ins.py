@@ -13,7 +13,7 @@ from bot.domain.staff import Agent, Session
 from bot.store import rows
 from bot.store.base import Area
 from bot.store.lifecycle import record
-from bot.store.tables import agent, session, sign_in
+from bot.store.tables import agent, rate_limit, session, sign_in
 
 PRESENCE_EVERY = timedelta(seconds=15)
 
@@ -183,10 +183,11 @@ class SignIns(Area):
             await connection.execute(update(agent).where(agent.c.id == who.id).values(seen_at=func.now()))
 
     async def forget_expired(self) -> None:
-        """Deletes sessions and one-time sign-ins whose time is over."""
+        """Deletes sessions, one-time sign-ins and rate limits whose time is over."""
         async with self._engine.begin() as connection:
             await connection.execute(delete(session).where(session.c.expires_at <= func.now()))
             await connection.execute(delete(sign_in).where(sign_in.c.expires_at <= func.now()))
+            await connection.execute(delete(rate_limit).where(rate_limit.c.expires_at <= func.now()))
 
 
 async def refused(

@@ -11,20 +11,22 @@ from __future__ import annotations
 from sqlalchemy import Table
 
 from bot.queue import DELIVER, TURN
-from bot.queue.statements import BORN, ENDED, HURRY, OTHERS_WAIT
+from bot.queue.statements import ENDED, HURRY, LOCK_IS_TAKEN, OTHERS_WAIT, PRE_CLAIMED
 from bot.store.lifecycle import WAITING_AFTER_MESSAGE
 from bot.store.tables import contact, conversation, delivery, message
 
 NOTIFY_CHANNEL = "switchboard"
 
 
-def _columns(*parts: tuple[Table, str, str]) -> str:
-    """All columns of each (table, where its row is, prefix of the names), for the row readers of ``rows``. What comes
-    twice, such as the contact's id, is the same."""
-    named: dict[str, str] = {}
-    for table, source, prefix in parts:
+def _made(**others: tuple[Table, str]) -> str:
+    """The row of the message ``made``, and those of other tables: by the prefix of their columns' names, (table, where
+    the row is). For the row readers of ``rows``; never ``*``, or a newer replica's migration breaks what an older one
+    has prepared."""
+    named = {column.name: f"made.{column.name}" for column in message.c}
+    for prefix, (table, source) in others.items():
         for column in table.c:
-            named.setdefault(prefix + column.name, f"{source}.{column.name}")
+            # The message has the ids, too.
+            named.setdefault(f"{prefix}_{column.name}", f"{source}.{column.name}")
     return ", ".join(f"{what} AS {name}" for name, what in named.items())
 
 
@@ -86,9 +88,9 @@ RECEIVE = f"""
         RETURNING contact.*
     ), pending AS (
         INSERT INTO turn (message_id, conversation_id) SELECT id, conversation_id FROM made
-    ), {BORN.format(task=f"'{TURN}'", priority=0, made="made", lock="'conversation:' || made.conversation_id")}
+    ), {PRE_CLAIMED.format(task=f"'{TURN}'", priority=0, made="made", lock="'conversation:' || made.conversation_id")}
     SELECT claimed.id AS job_id,
-        {_columns((message, "made", ""), (conversation, "touched", "conversation_"), (contact, "told", "contact_"))},
+        {_made(conversation=(conversation, "touched"), contact=(contact, "told"))},
         NULL AS agent_name, NULL AS agent_public_name, NULL AS delivery_state, NULL AS delivery_error,
         {_notify("'message'", "touched.id", "told.id", "%(opened_by)s::text")}
     FROM made, touched, told LEFT JOIN claimed ON true
@@ -119,10 +121,7 @@ _ENDS_TURN = """
 
 _SAYS = f"""
     now_or_later AS (
-        SELECT %(immediate)s AND NOT EXISTS (
-            SELECT FROM procrastinate_jobs
-            WHERE lock = 'contact:' || %(contact)s::bigint AND status IN ('todo', 'doing')
-        ) AS now
+        SELECT %(immediate)s AND NOT {LOCK_IS_TAKEN.format(lock="'contact:' || %(contact)s::bigint")} AS now
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, format, buttons, attachments, agent_id,
             reply_to, submission, held_until, cursor)
@@ -134,7 +133,9 @@ _SAYS = f"""
     ), unsent AS (
         SELECT made.* FROM made, now_or_later WHERE NOT now AND held_until IS NULL
     ), {
-    BORN.format(task=f"'{DELIVER}'", priority="%(priority)s", made="unsent", lock="'contact:' || unsent.contact_id")
+    PRE_CLAIMED.format(
+        task=f"'{DELIVER}'", priority="%(priority)s", made="unsent", lock="'contact:' || unsent.contact_id"
+    )
 }
     , begun AS (
         INSERT INTO delivery (message_id, contact_id, attempts, in_doubt, state, external_ids, placed, sends, sent_at)
@@ -169,7 +170,7 @@ ANSWER = f"""
     )
     SELECT claimed.id AS job_id, now AS shown,
         {OTHERS_WAIT.format(lock="'conversation:' || %(conversation)s::bigint")} AS others_wait,
-        {_columns((message, "made", ""), (delivery, "begun", "delivery_"), (contact, "customer", "contact_"))},
+        {_made(delivery=(delivery, "begun"), contact=(contact, "customer"))},
         NULL AS agent_name, NULL AS agent_public_name,
         (SELECT count(*) FROM notified) AS notified
     FROM now_or_later CROSS JOIN customer LEFT JOIN made ON true LEFT JOIN begun ON true LEFT JOIN claimed ON true

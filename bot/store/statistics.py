@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.channel import ChannelState
 from bot.domain.conversation import ConversationState
 from bot.domain.message import DeliveryState
+from bot.queue.statements import WAITING
 from bot.store.base import Area
 from bot.store.tables import channel_status, conversation, delivery, failure, lease
 
@@ -55,26 +56,10 @@ class Figures:
     """Seconds that the customer has waited for an answer of a person who has waited longest, in the queue or with an
     agent; 0 if none waits."""
     deliveries_pending: int
-    set_aside: dict[str, int]
+    dead_letters: dict[str, int]
     """Work that waits for a person, by task; tasks without any are missing."""
     channels: tuple[ChannelFigures, ...]
     leases: tuple[LeaseFigures, ...]
-
-
-_JOBS = """
-    SELECT waiting.task, waiting.todo, waiting.doing,
-           greatest(0, extract(epoch FROM clock_timestamp() - least(waiting.due, event.at)))::float8 AS oldest_due
-    FROM (
-        SELECT task_name AS task,
-               count(*) FILTER (WHERE status = 'todo') AS todo,
-               count(*) FILTER (WHERE status = 'doing') AS doing,
-               min(scheduled_at) FILTER (WHERE status = 'todo' AND scheduled_at <= now()) AS due,
-               min(id) FILTER (WHERE status = 'todo' AND scheduled_at IS NULL) AS first
-        FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY task_name
-    ) waiting
-    LEFT JOIN procrastinate_events event ON event.job_id = waiting.first AND event.type = 'deferred'
-"""
-"""Jobs do not say when they were deferred, their events do; ids grow, so one event a task is read and no more."""
 
 
 class Statistics(Area):
@@ -88,7 +73,7 @@ class Statistics(Area):
             pending = await connection.execute(
                 select(func.count()).select_from(delivery).where(delivery.c.state == DeliveryState.PENDING)
             )
-            set_aside = await connection.execute(
+            dead_letters = await connection.execute(
                 select(failure.c.task, func.count().label("many"))
                 .where(failure.c.set_aside_at.is_not(None))
                 .group_by(failure.c.task)
@@ -96,12 +81,12 @@ class Statistics(Area):
             return Figures(
                 tasks=tuple(
                     TaskFigures(row.task, row.todo, row.doing, row.oldest_due or 0.0)
-                    for row in await connection.execute(text(_JOBS))
+                    for row in await connection.execute(text(WAITING))
                 ),
                 conversations=await self._open_conversations(connection),
                 longest_wait=longest_wait.scalar_one() or 0.0,
                 deliveries_pending=pending.scalar_one(),
-                set_aside={row.task: row.many for row in set_aside},
+                dead_letters={row.task: row.many for row in dead_letters},
                 channels=tuple(
                     ChannelFigures(row.channel, ChannelState(row.state), row.told, row.lag)
                     for row in await connection.execute(

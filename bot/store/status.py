@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.queue import STALLED_AFTER
+from bot.queue.statements import JOBS, OLDEST_DUE, WORKERS
 from bot.store.database import DatabaseError, conninfo
 
 CONNECT_WITHIN = 10
@@ -26,20 +27,7 @@ _TABLES = """
     WHERE namespace.nspname = current_schema() AND class.relkind IN ('r', 'p')
 """
 _REVISION = "SELECT version_num FROM alembic_version"
-_OLDEST_DUE = """
-    SELECT extract(epoch FROM max(clock_timestamp() - coalesce(job.scheduled_at, event.at)))::float8, count(*)
-    FROM procrastinate_jobs job
-    LEFT JOIN procrastinate_events event ON event.job_id = job.id AND event.type = 'deferred'
-    WHERE job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= clock_timestamp())
-"""
-_SET_ASIDE = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
-_WORKERS = """
-    SELECT count(*) FILTER (WHERE alive), count(*) FILTER (WHERE NOT alive)
-    FROM (
-        SELECT last_heartbeat > clock_timestamp() - %(seconds)s * interval '1 second' AS alive
-        FROM procrastinate_workers
-    ) worker
-"""
+_DEAD_LETTERS = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +39,12 @@ class Work:
     """Seconds that the first of them has been due."""
     workers: int
     dead_workers: int
-    set_aside: int = 0
+    dead_letters: int = 0
     """What failed as often as it is tried, and waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class DatabaseStatus:
     version: int
     """As PostgreSQL counts it: 150004."""
     clock_ahead: float
@@ -74,7 +62,7 @@ class Vitals:
     """None where there are no tables yet."""
 
 
-def look(url: str) -> Vitals:
+def read_status(url: str) -> DatabaseStatus:
     """Blocks for as long as it takes. Raises ``DatabaseError``, without the address's password."""
     if url.count("@") > 1:
         # What follows the first would be taken for the server's name, and quoted.
@@ -94,18 +82,18 @@ def look(url: str) -> Vitals:
         raise DatabaseError("DATABASE_URL cannot be read as an address") from error
 
 
-def _looked(connection: psycopg.Connection[Any]) -> Vitals:
+def _looked(connection: psycopg.Connection[Any]) -> DatabaseStatus:
     sizes = dict(connection.execute(_TABLES).fetchall())
     revision = _one(connection.execute(_REVISION)) if "alembic_version" in sizes else None
     scripts = ScriptDirectory(str(Path(__file__).parent / "migrations"))
     work = None
-    if "procrastinate_jobs" in sizes:
-        oldest, due = connection.execute(_OLDEST_DUE).fetchone() or (None, 0)
-        alive, dead = connection.execute(_WORKERS, {"seconds": STALLED_AFTER}).fetchone() or (0, 0)
+    if JOBS in sizes:
+        oldest, due = connection.execute(OLDEST_DUE).fetchone() or (None, 0)
+        alive, dead = connection.execute(WORKERS, {"seconds": STALLED_AFTER}).fetchone() or (0, 0)
         # Tables of an older desk may lack it.
-        aside = _one(connection.execute(_SET_ASIDE)) if "failure" in sizes else 0
-        work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead, set_aside=aside)
-    return Vitals(
+        aside = _one(connection.execute(_DEAD_LETTERS)) if "failure" in sizes else 0
+        work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead, dead_letters=aside)
+    return DatabaseStatus(
         version=connection.info.server_version,
         clock_ahead=_clock_ahead(connection),
         read_only=_one(connection.execute("SHOW transaction_read_only")) == "on",

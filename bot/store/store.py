@@ -17,6 +17,7 @@ from bot.store.events import Events
 from bot.store.files import Files
 from bot.store.incoming import IncomingMessages
 from bot.store.messages import Messages
+from bot.store.rate_limits import RateLimits
 from bot.store.replies import Replies
 from bot.store.statistics import Statistics
 from bot.store.tables import message
@@ -44,6 +45,7 @@ class Store:
         self.files = Files(self._database)
         self.channels = Channels(self._database)
         self.statistics = Statistics(self._database)
+        self.rate_limits = RateLimits(engine)
 
     async def close(self) -> None:
         """Gives the connections back."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from bot.domain.channel import ChannelState
 from bot.domain.conversation import ConversationState
@@ -364,3 +364,13 @@ Index(
 Index("ix_event_kind", event.c.kind, event.c.at)
 Index("ix_event_agent", event.c.agent_id, event.c.id, postgresql_where=text("agent_id is not null"))
 Index("ix_event_actor", event.c.actor_id, event.c.id, postgresql_where=text("actor_id is not null"))
+
+rate_limit = Table(
+    "rate_limit",
+    metadata,
+    Column("key", Text, primary_key=True, comment="Which limit, of whom: hashes, no names and no addresses."),
+    Column("hits", ARRAY(Moment), nullable=False, comment="When it was used, in order."),
+    Column("expires_at", Moment, nullable=False, comment="When the row says nothing any more."),
+    comment="What may happen only so often: sign-in attempts.",
+)
+Index("ix_rate_limit_expires", rate_limit.c.expires_at)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain import lines
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
@@ -16,7 +17,7 @@ from bot.domain.engine import Prediction, Ranked
 from bot.domain.lifecycle import escalate
 from bot.domain.message import Author, Button, Reply, Visibility
 from bot.domain.operations import TurnEnd, TurnInput
-from bot.queue import Claim
+from bot.queue import JobLease
 from bot.store import rows
 from bot.store.base import MESSAGE
 from bot.store.fastpath import FastPath
@@ -87,13 +88,13 @@ class Turns(FastPath):
         *,
         language: str | None,
         prediction: Prediction | None = None,
-        claim: Claim | None = None,
+        job: JobLease | None = None,
         immediate: bool = False,
     ) -> TurnEnd:
         """Writes the bot's replies and marks the turn done, if the conversation is still as it was taken.
 
         Where a human took over meanwhile, the turn ends with no word said. For an escalation, ``{position}``
-        in the replies is filled with the customer's place in the queue. ``claim`` is ended with the turn where that can
+        in the replies is filled with the customer's place in the queue. ``job`` is ended with the turn where that can
         be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
         now = taken.conversation
@@ -104,12 +105,12 @@ class Turns(FastPath):
             now.state is ConversationState.BOT
             and not escalates
             and len(replies) == 1
-            and claim is not None
+            and job is not None
             and self._database.at_once
         ):
             [reply] = replies
             values = ended | says(reply.text, reply.format, buttons=reply.buttons)
-            return TurnEnd(shown=await self._answer_at_once(taken, values, claim))
+            return TurnEnd(shown=await self._answer_at_once(taken, values, job))
         async with self._engine.begin() as connection:
             if await self._queue.within(connection, END_TURN, ended) is None:
                 return TurnEnd()
@@ -121,7 +122,7 @@ class Turns(FastPath):
                 position = await self._position(connection, now.id)
             shown = []
             for reply in replies:
-                filled = reply.text if position is None else reply.text.replace("{position}", str(position))
+                filled = reply.text if position is None else guard.fill(reply.text, position=position)
                 values = says(filled, reply.format, buttons=reply.buttons)
                 shown.append((await self._add_outgoing(connection, values)).shown)
             if escalates:
@@ -155,7 +156,7 @@ class Turns(FastPath):
             escalated.id,
             escalated.contact.id,
             Author.SYSTEM,
-            line.words,
+            guard.outgoing(line.words),
             visibility=Visibility.PRIVATE,
             payload=line.payload,
         )

@@ -9,10 +9,9 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bot.domain.conversation import Conversation, EscalationReason
-from bot.domain.decision import Decision
-from bot.domain.dialogue import transition
+from bot.domain.decision import Decision, transition
 from bot.domain.engine import Prediction
-from bot.domain.message import Attachment, Author, Button, Incoming, MessageFormat
+from bot.domain.message import Attachment, Author, Button, Cleared, ClearedIncoming, MessageFormat
 from bot.domain.operations import DeliveryInput, TurnInput
 from bot.queue import delivery_priority
 from bot.store import rows
@@ -20,7 +19,7 @@ from bot.store import rows
 Values = dict[str, Any]
 
 
-def received(incoming: Incoming, *, edit: str | None = None) -> Values:
+def received(incoming: ClearedIncoming, *, edit: str | None = None) -> Values:
     """Of ``UPSERT_CONTACT``, ``TAKE_CONTACT`` and ``RECEIVE``; ``edit`` as for ``rows.payload``."""
     payload = rows.payload(incoming, edit)
     return {
@@ -70,7 +69,7 @@ def turned(taken: TurnInput, decision: Decision, language: str | None, predictio
 def said(
     to: Conversation,
     author: Author,
-    text: str,
+    text: Cleared,
     format: MessageFormat,
     *,
     buttons: Iterable[Button] = (),

@@ -1,12 +1,14 @@
-"""What every page of the desk shares. Each page serves it from its own address, beside its own files."""
+"""What every page of the desk shares: headers, the check of a request's origin, throttles, answers with files,
+Markdown, assets and the design tokens. It touches no database: what it needs from one is handed to it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-STREAM = tuple(Path(__file__).parent / "static" / name for name in ("stream.js", "holder.js"))
-"""The scripts by which all tabs of a browser share one event stream. They load one another by their names and the
-query of their own address, so the addresses of both carry the same version."""
-
-WORDS = Path(__file__).parent / "static" / "words.js"
-"""The script that says phrases, which the page hands it by their keys."""
+SHARED: Mapping[str, Path] = {
+    name: Path(__file__).parent / "static" / name for name in ("holder.js", "stream.js", "tokens.css", "words.js")
+}
+"""Files of ``bot/web/static`` by name, which each page serves among its own (``bot.web.assets``): the scripts by which
+all tabs of a browser share one event stream, the colours and text sizes of every page, and the script that says
+phrases, which the page hands it by their keys."""

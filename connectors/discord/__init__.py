@@ -18,7 +18,7 @@ from bot.domain.message import Attachment
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Records, Words
 from connectors.backoff import Backoff
 from connectors.discord import messages
-from connectors.discord.api import REFUSED, UNREADABLE, Api, explained, point_at
+from connectors.discord.api import REFUSED, UNREADABLE, Api, explained
 from connectors.discord.background import DiscordTasks
 from connectors.discord.check import examine
 from connectors.discord.commands import commands
@@ -26,6 +26,7 @@ from connectors.discord.connection import Connection
 from connectors.discord.events import NAME
 from connectors.discord.gateway import Session
 from connectors.discord.intake import Intake
+from connectors.discord.library import point_at
 from connectors.discord.markdown import length
 from connectors.discord.settings import DiscordSettings
 

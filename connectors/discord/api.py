@@ -10,12 +10,10 @@ from typing import Any, NoReturn
 
 import aiohttp
 import discord
-import yarl
-from discord.gateway import DiscordWebSocket
-from discord.http import HTTPClient, Route
 
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import File
+from connectors.discord.library import HTTPClient, Route, http_client
 
 # What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
 # intent or a voice library is missing is as we want it.
@@ -61,13 +59,6 @@ _LATER = {
     40003: ("Discord lets the bot open no more direct messages for now.", 60.0),
 }
 """Codes after which a try makes sense once somebody acted, or time passed: words, and seconds until then."""
-
-
-def point_at(api_base: str, gateway_url: str) -> None:
-    """Says where Discord is. discord.py has no option for it: it keeps both addresses on its classes, and this is the
-    only place that touches them. One process has one Discord."""
-    Route.BASE = api_base
-    DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
 
 
 class Api:
@@ -150,8 +141,7 @@ class Api:
             if self._http is None:
                 if not self._token.isascii() or not self._token.isprintable() or " " in self._token:
                     raise discord.LoginFailure  # no header could hold it
-                Route.BASE = self._api_base
-                http = HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=LONGEST_LIMIT)
+                http = http_client(self._api_base, LONGEST_LIMIT)
                 try:
                     me = _parsed(await http.static_login(self._token))
                     self.bot_id = str(int(me["id"]))

@@ -12,10 +12,9 @@ from typing import Any
 import discord
 import structlog
 import yarl
-from discord.gateway import DiscordWebSocket, ReconnectWebSocket
-from discord.shard import Shard
 
 from connectors.discord.api import UNREACHABLE_BY
+from connectors.discord.library import DiscordWebSocket, ReconnectWebSocket, Shard, events_of, parsers_of, shards_of
 
 log = structlog.get_logger(__name__)
 
@@ -83,9 +82,7 @@ class Gateway(discord.AutoShardedClient):
         self._connected = connected
         self._disconnected = disconnected
         self._identified = -IDENTIFY_EVERY
-        # The library's own parsing makes objects, caches them, and ends the connection over one malformed event.
-        # Its table of parsers is where it looks up what to do with an event.
-        parsers = self._connection.parsers
+        parsers = parsers_of(self)
         ready, resumed = parsers["READY"], parsers["RESUMED"]
 
         def begin(data: Any) -> None:
@@ -130,8 +127,8 @@ class Gateway(discord.AutoShardedClient):
         if socket is None:
             async with asyncio.timeout(CONNECT_WITHIN):
                 socket = await DiscordWebSocket.from_client(self, initial=initial, gateway=gateway, shard_id=shard_id)
-        shard = _Shard(socket, self, self._AutoShardedClient__queue.put_nowait)  # type: ignore[attr-defined]
-        self._AutoShardedClient__shards[shard_id] = shard  # type: ignore[attr-defined]
+        shard = _Shard(socket, self, events_of(self))
+        shards_of(self)[shard_id] = shard
         shard.launch()
 
     async def _resumed(self, session: Session, initial: bool) -> DiscordWebSocket | None:
@@ -167,7 +164,7 @@ class Gateway(discord.AutoShardedClient):
         return Session(socket.session_id, str(socket.gateway), sequence, self.shard_count or 1, application_id)
 
     def _socket(self) -> DiscordWebSocket | None:
-        shard = self._AutoShardedClient__shards.get(DIRECT)  # type: ignore[attr-defined]
+        shard = shards_of(self).get(DIRECT)
         return shard.ws if shard else None
 
     async def leave(self) -> None:

@@ -11,7 +11,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, File, MessageFormat
-from connectors.pictures import picture_type
+from bot.web.media import picture_type
 from connectors.telegram.api import Api, too_large
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.request import UNREADABLE

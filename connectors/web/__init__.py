@@ -14,6 +14,7 @@ behind the last one has missed nothing.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -32,15 +33,17 @@ from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.conversation import NotFound
 from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
-from connectors.web.description import FILE, SAID, STATIC, EventStream, Shown, Taken, refusals
-from connectors.web.files import file_response
+from bot.web.files import ANSWERS as FILE
+from bot.web.files import file_answer, unchanged
+from bot.web.media import PICTURES
+from bot.web.requests import is_same_origin
+from bot.web.throttle import Throttle
+from connectors.web.description import SAID, EventStream, Shown, Taken, refusals
 from connectors.web.messages import Said, events, shown
-from connectors.web.page import Page
+from connectors.web.page import ASSETS, Page
 from connectors.web.visitors import (
     Known,
-    Throttle,
     contact_of,
-    is_same_origin,
     mark_of,
     token_for,
     token_of,
@@ -143,9 +146,7 @@ class WebConnector:
             welcome(request, response, token)
             return response
 
-        @router.get("/static/{name}", response_class=Response, responses=STATIC)
-        async def static(name: str, v: str | None = None) -> Response:
-            return self._page.file(name, v)
+        router.include_router(ASSETS.router())
 
         @router.post(
             "/messages",
@@ -195,7 +196,10 @@ class WebConnector:
                 found = await self._transcript.file(self.name, self.account, contact_of(token), cursor, index)
             except NotFound as error:
                 return self._refusal(request, _Refused(404, "no_file", str(error)))
-            return file_response(request, found)
+            sha256 = hashlib.sha256(found.content).hexdigest()
+            return unchanged(request, sha256) or file_answer(
+                request, found.content, sha256=sha256, name=found.name or "file", shown=PICTURES
+            )
 
         return router
 

@@ -80,16 +80,6 @@ SAID: dict[str, Any] = {
     "content": {"application/json": {"schema": _whole(_SAID, _SAID.get("$defs", {}))}},
 }
 
-STATIC: Responses = {
-    200: {"content": {kind: {} for kind in ("text/javascript", "text/css", "image/svg+xml")}},
-    404: {"description": "There is no such file."},
-}
-_SHOWN_TYPES = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/octet-stream")
-FILE: Responses = {
-    200: {"content": {kind: {} for kind in _SHOWN_TYPES}},
-    304: {"description": "The browser has it."},
-}
-
 _REFUSED = {
     400: "The body is not complete.",
     401: "No visitor: the page at /chat gives the cookie.",

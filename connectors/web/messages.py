@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from bot.domain.message import Author, Message, MessageFormat
+from bot.web.markdown import to_html
+from bot.web.media import PICTURES
 
 # --- in ------------------------------------------------------------------------------------------
 
@@ -49,33 +47,6 @@ class Said(BaseModel):
 # --- out -----------------------------------------------------------------------------------------
 
 
-class _Markdown(MarkdownIt):
-    """The content files' Markdown as HTML that cannot do anything: raw HTML stays text, there are no pictures,
-    and a link leads to another web page or is text as well."""
-
-    def __init__(self) -> None:
-        super().__init__("commonmark", {"html": False, "breaks": True})
-        self.disable("image")
-        self.add_render_rule("link_open", _link_open)
-
-    def validateLink(self, url: str) -> bool:
-        return url.lower().startswith(("https://", "http://"))
-
-
-def _link_open(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, Any]
-) -> str:
-    tokens[index].attrSet("target", "_blank")
-    tokens[index].attrSet("rel", "noopener noreferrer nofollow")
-    return renderer.renderToken(tokens, index, options, env)
-
-
-_MARKDOWN = _Markdown()
-
-
-_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-
-
 def shown(message: Message) -> dict[str, Any]:
     """A message of the transcript as the page gets it: ``html`` for the desk's own Markdown, ``text`` for what
     people typed, never both; of a message that was taken back neither, nor anything else that it said."""
@@ -96,7 +67,7 @@ def shown(message: Message) -> dict[str, Any]:
 def _said(message: Message) -> dict[str, Any]:
     typed = message.author in (Author.CUSTOMER, Author.AGENT) or message.format is MessageFormat.TEXT
     return {
-        **({"text": message.text} if typed else {"html": str(_MARKDOWN.render(message.text))}),
+        **({"text": message.text} if typed else {"html": to_html(message.text)}),
         "buttons": [{"label": button.label, "payload": button.payload} for button in message.buttons],
         "files": [
             {
@@ -104,7 +75,7 @@ def _said(message: Message) -> dict[str, Any]:
                 "name": attachment.name,
                 "size": attachment.size,
                 # Only what the page tries: what the file is, its content tells when it is asked for.
-                "picture": attachment.media_type in _PICTURES,
+                "picture": attachment.media_type in PICTURES,
             }
             for index, attachment in enumerate(message.attachments)
             if attachment.sha256

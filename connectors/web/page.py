@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,35 +12,14 @@ from starlette.responses import HTMLResponse, Response
 
 from bot.domain.message import Button
 from bot.ports import Words
-from bot.web import STREAM, WORDS
+from bot.web import SHARED
+from bot.web.assets import TYPES, Assets
+from bot.web.headers import page_headers
 
 _HERE = Path(__file__).parent
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_OWN = (path for path in sorted((_HERE / "static").iterdir()) if path.suffix in _TYPES)
-_FILES = {path.name: path.read_bytes() for path in (*_OWN, *STREAM, WORDS)}
-_VERSION = hashlib.sha256(b"".join(_FILES.values())).hexdigest()[:12]
-"""Changes with any file, and is part of their addresses: browsers may keep them for good."""
-
-_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": _POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
+_OWN = {path.name: path for path in (_HERE / "static").iterdir() if path.suffix in TYPES}
+ASSETS = Assets(_OWN | dict(SHARED))
+_HEADERS = page_headers()
 
 
 class Page:
@@ -84,16 +62,7 @@ class Page:
             locale=locale,
             direction=words.direction(locale),
             say=lambda key: words.say(key, locale),
-            version=_VERSION,
+            asset=lambda name: f"/chat/{ASSETS.address(name)}",
             options=json.dumps(options, ensure_ascii=False),
         )
         return HTMLResponse(html, headers=_HEADERS)
-
-    def file(self, name: str, version: str | None) -> Response:
-        """A script, style sheet or picture of the page."""
-        if name not in _FILES:
-            return Response(status_code=404)
-        # During an upgrade a replica may be asked for a version that is not the one it has.
-        caching = "public, max-age=31536000, immutable" if version == _VERSION else "no-cache"
-        headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
-        return Response(_FILES[name], headers=headers, media_type=_TYPES[Path(name).suffix])

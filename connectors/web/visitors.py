@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -59,20 +57,6 @@ def welcome(request: Request, response: Response, token: str | None = None) -> N
     )
 
 
-def is_same_origin(request: Request) -> bool:
-    """Whether the request comes from a page of this site, or from no page at all.
-
-    Browsers name the origin of every POST; a client that does not is no browser, and carries nobody else's
-    cookie. ``Sec-Fetch-Site`` goes first: unlike ``Host`` it survives every proxy.
-    """
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    # Not by urlsplit, which raises for some of what a header may hold.
-    return origin is None or origin.partition("://")[2] == request.headers.get("host")
-
-
 class Known:
     """Which visitors have written to the desk: who did lately is remembered, others are looked for.
 
@@ -106,40 +90,3 @@ class Known:
                 self._looking -= 1
         self.add(contact)
         return True
-
-
-class Throttle:
-    """At most ``limit`` messages a visitor in ``window`` seconds.
-
-    Kept in the memory of one process: a restart forgives, and every replica counts for itself. That is enough
-    against a page gone wild; a crowd of cookies is for the proxy in front to stop.
-    """
-
-    def __init__(
-        self, limit: int, window: float, clock: Callable[[], float] = time.monotonic, *, remembered: int = 10_000
-    ) -> None:
-        """Of more visitors than are ``remembered``, who wrote longest ago is forgotten."""
-        self._limit = limit
-        self._remembered = remembered
-        self._window = window
-        self._clock = clock
-        self._taken: dict[str, deque[float]] = {}
-        """Times by contact, the contact heard last at the end."""
-
-    def wait(self, contact: str) -> float:
-        """Seconds until the contact may send again. At 0 this message may pass, and is counted."""
-        now = self._clock()
-        self._forget(now)
-        taken = self._taken.pop(contact, deque[float](maxlen=self._limit))
-        self._taken[contact] = taken
-        if len(taken) == self._limit and (left := taken[0] + self._window - now) > 0:
-            return left
-        taken.append(now)
-        return 0.0
-
-    def _forget(self, now: float) -> None:
-        while self._taken:
-            contact, taken = next(iter(self._taken.items()))
-            if taken[-1] + self._window > now and len(self._taken) <= self._remembered:
-                return
-            del self._taken[contact]

@@ -7,25 +7,29 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi import HTTPException as Refused
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import NotFound
+from bot.domain.said import Said
 from bot.domain.staff import NotAllowed
 from bot.ports import Words
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
+from bot.web.headers import SecurityHeaders, page_headers
+from bot.web.requests import FormsInUtf8, is_same_origin
+from bot.web.sign_in_limits import SignInLimits
 from handoff.console import problems
-from handoff.console.assets import Assets
+from handoff.console.assets import console_assets
 from handoff.console.context import Console, NotSignedIn
 from handoff.console.door import Door
 from handoff.console.registry import Access, Page, discover
 from handoff.console.rendering import Pages
-from handoff.console.security import FormsInUtf8, SecurityHeaders, same_origin
-from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import Busy
 from handoff.staff import Staff
@@ -54,6 +58,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 """What any route may answer, for the OpenAPI description."""
 
+_HEADERS = page_headers(form_action="'self'", media_src="'self'")
+
 
 def console(
     store: Store,
@@ -75,7 +81,7 @@ def console(
     """
     registry = discover()
     folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
-    assets = Assets(folders, vendor, words)
+    assets = console_assets(folders, vendor, words)
     pages = Pages(words, brand, assets, folders)
     app = FastAPI(
         docs_url=None,
@@ -84,7 +90,7 @@ def console(
         max_body_size=MAX_BODY,
         default_response_class=HTMLResponse,
         responses=_ANSWERS,
-        dependencies=[Depends(same_origin)],
+        dependencies=[Depends(_same_origin)],
         exception_handlers={
             NotSignedIn: problems.ask_to_sign_in,
             NotFound: problems.not_found,
@@ -100,7 +106,7 @@ def console(
         desk,
         feed,
         pages,
-        Throttle(),
+        SignInLimits(store.rate_limits),
         streams or Streams(),
         Staff(store.agents, desk, brand),
         registry,
@@ -111,5 +117,10 @@ def console(
     for page in (*registry.pages, loaded):
         app.include_router(page.router, dependencies=[Depends(Door(page))])
     mounted = APIRouter()
-    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app)))
+    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app), _HEADERS))
     return mounted
+
+
+def _same_origin(request: Request) -> None:
+    if not is_same_origin(request):
+        raise Refused(403, Said("console.problem.foreign"))

@@ -15,9 +15,9 @@ from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
 from bot.runtime.http import Streams
 from bot.store import Store
+from bot.web.sign_in_limits import SignInLimits
 from handoff.console.registry import Registry
 from handoff.console.rendering import Pages
-from handoff.console.throttle import Throttle
 from handoff.desk import Desk
 from handoff.passwords import token_hash
 from handoff.staff import Staff
@@ -31,7 +31,7 @@ class Console:
     desk: Desk
     feed: Feed
     pages: Pages
-    throttle: Throttle
+    sign_in_limits: SignInLimits
     streams: Streams
     staff: Staff
     registry: Registry

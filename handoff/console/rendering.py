@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from bot.domain.staff import Agent, Role, may
 from bot.ports import Words
-from handoff.console.assets import COMPONENTS, Assets
+from bot.web.assets import Assets
+from bot.web.markdown import to_html
+from handoff.console.assets import COMPONENTS, loaded
 from handoff.console.speech import Speech
 from handoff.desk import MAX_REASON, UNDO
 
@@ -29,27 +25,10 @@ FOLD_AT = 2_000
 AT_DESK = timedelta(minutes=15)
 """An agent who did something within this time is at the desk."""
 
-_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
-
-
-class _SafeLinks(RendererHTML):
-    """Links open beside the console, and tell the other site nothing about it."""
-
-    def link_open(
-        self, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping[str, Any]
-    ) -> str:
-        tokens[index].attrs |= {"target": "_blank", "rel": "noopener noreferrer nofollow"}
-        return self.renderToken(tokens, index, options, env)
-
-
-_MARKDOWN = MarkdownIt("commonmark", {"html": False, "breaks": True}, renderer_cls=_SafeLinks).disable("image")
-# What does not pass stays as it was written, as text.
-_MARKDOWN.validateLink = lambda url: _WEB_ADDRESS.match(url) is not None  # type: ignore[method-assign]
-
 
 def markdown(text: str) -> Markup:
     """The bot's Markdown as HTML that can do nothing but read well."""
-    return Markup(_MARKDOWN.render(text))  # noqa: S704 (no HTML passes, see above)
+    return Markup(to_html(text))  # noqa: S704 (sanitized)
 
 
 def fold(text: str) -> tuple[str, str]:
@@ -137,7 +116,7 @@ class Pages:
 
     def _loaded(self, root: str, part: str, ending: str) -> list[str]:
         parts = dict.fromkeys(("components", part))
-        return [f"{root}/{address}" for one in parts for address in self._assets.of(one, ending)]
+        return [f"{root}/{address}" for one in parts for address in loaded(self._assets, one, ending)]
 
 
 def _in_language(base: Environment, speech: Speech) -> Environment:

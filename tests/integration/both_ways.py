@@ -20,7 +20,7 @@ from bot.domain.engine import Prediction
 from bot.domain.message import Incoming, Reply, Sender
 from bot.domain.operations import DeliveryInput, TurnInput
 from bot.domain.staff import Role
-from bot.queue import DELIVER, TURN, Claim, Queue
+from bot.queue import DELIVER, TURN, JobLease, Queue
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.store.statements import NOTIFY_CHANNEL
@@ -84,7 +84,7 @@ class Births:
         self.known[task, message_id] = known
 
 
-class Job(Claim):
+class Job(JobLease):
     over = False
 
     def __init__(self, job_id: int, attempts: int) -> None:
@@ -195,7 +195,7 @@ class Stage:
                 f"contact:{taken.conversation.contact.id}",
             )
         await self._happens(scene.meanwhile, taken)
-        claim = await self.job(TURN, message_id) if scene.claimed else None
+        job = await self.job(TURN, message_id) if scene.claimed else None
         if taken.conversation.state is ConversationState.ASSIGNED:
             await self.store.turns.skip(taken)
         else:
@@ -205,11 +205,11 @@ class Stage:
                 scene.replies,
                 language=scene.language,
                 prediction=scene.prediction,
-                claim=claim,
+                job=job,
                 immediate=scene.immediate,
             )
             told += [end.position, end.shown]
-        await self._end(TURN, message_id, claim)
+        await self._end(TURN, message_id, job)
         if scene.under_way:
             await self.sql("DELETE FROM procrastinate_jobs WHERE args = '{}'")
         return told
@@ -234,15 +234,15 @@ class Stage:
             begun.append(one)
         told: list[object] = ["begun", [await self._alike(one) for one in begun], await self._seen()]
         for one in begun:
-            claim = await self.job(DELIVER, one.message.id) if scene.claimed else None
-            await self._sends(scene.end, one, claim)
-            await self._end(DELIVER, one.message.id, claim)
+            job = await self.job(DELIVER, one.message.id) if scene.claimed else None
+            await self._sends(scene.end, one, job)
+            await self._end(DELIVER, one.message.id, job)
         return [*told, scene.end, await self._seen()]
 
-    async def _sends(self, end: str, begun: DeliveryInput, claim: Claim | None) -> None:
+    async def _sends(self, end: str, begun: DeliveryInput, job: JobLease | None) -> None:
         if end == "in two parts":
             await self.store.deliveries.record_part(begun, 0, "p0")
-            return await self.store.deliveries.record_sent(begun, 1, "p1", claim)
+            return await self.store.deliveries.record_sent(begun, 1, "p1", job)
         if end == "changed":
             await self.sql("UPDATE delivery SET version = version + 1")
         elif end == "deleted":
@@ -250,10 +250,10 @@ class Stage:
         if end == "nothing to send":
             return await self.store.deliveries.record_sent(begun)
         if end == "edited":
-            return await self.store.deliveries.record_sent(begun, 0, None, claim)
+            return await self.store.deliveries.record_sent(begun, 0, None, job)
         if end == "twice":
             await self.store.deliveries.record_part(begun, 0, "p0")
-        return await self.store.deliveries.record_sent(begun, 0, "p0", claim)
+        return await self.store.deliveries.record_sent(begun, 0, "p0", job)
 
     async def job(self, task: str, message_id: int) -> Job:
         (row,) = await self.sql(
@@ -264,10 +264,10 @@ class Stage:
         await self.sql("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = %s", row["id"])
         return Job(row["id"], row["attempts"])
 
-    async def _end(self, task: str, message_id: int, claim: Job | None) -> None:
+    async def _end(self, task: str, message_id: int, job: Job | None) -> None:
         """As the worker ends a job whose task did not."""
         left = "DELETE FROM procrastinate_jobs WHERE task_name = %s AND args->>'message_id' = %s RETURNING id"
-        assert bool(await self.sql(left, task, str(message_id))) == (claim is None or not claim.over)
+        assert bool(await self.sql(left, task, str(message_id))) == (job is None or not job.over)
 
     # --- what there is to see -------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Incoming, Message, Sender
 from bot.pipeline import attachments as attachments_module
 from bot.pipeline.attachments import MAX_BYTES, Attachments
-from bot.queue import Claim, Queue, TryAgain
+from bot.queue import JobLease, Queue, TryAgain
 from bot.store import Store
 
 
@@ -61,7 +61,7 @@ async def jobs(url: str) -> list[tuple[str, str]]:
 async def test_what_came_is_fetched_and_kept(store: Store) -> None:
     platform = Platform(cat=b"meow", dog=b"woof")
     message_id = await sent(store, photo("cat"), photo("dog"))
-    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     assert platform.asked == [("cat", "chat-7", "1", MAX_BYTES), ("dog", "chat-7", "1", MAX_BYTES)]
     cat, dog = await stored(store, message_id)
     assert (cat.sha256, cat.size, cat.problem, cat.name) == (sha256(b"meow").hexdigest(), 4, "", "cat.png")
@@ -73,14 +73,14 @@ async def test_what_came_is_fetched_and_kept(store: Store) -> None:
     with pytest.raises(NotFound, match="no file 00"):
         await store.files.get("00")
     # Done is done.
-    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     assert len(platform.asked) == 2
 
 
 async def test_the_same_content_is_kept_once(store: Store, database_url: str) -> None:
     fetching = Attachments(store.files, {"test": Platform(a=b"same", b=b"same")})
     messages = [await sent(store, photo(name), id=name) for name in ("a", "b")]
-    await asyncio.gather(*(fetching.fetch(message_id, Claim()) for message_id in messages))
+    await asyncio.gather(*(fetching.fetch(message_id, JobLease()) for message_id in messages))
     assert len({await store.files.add(b"same") for _ in range(3)}) == 1
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
         assert await (await connection.execute("SELECT count(*) FROM file")).fetchone() == (1,)
@@ -99,7 +99,7 @@ async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store:
     pauses = []
     for attempts in (0, 1, 2, 3, 20):
         with pytest.raises(TryAgain) as again:
-            await fetching.fetch(message_id, Claim(attempts))
+            await fetching.fetch(message_id, JobLease(attempts))
         pauses.append(round((again.value.at - datetime.now(UTC)).total_seconds()))
     assert pauses == [5, 10, 20, 40, 600]
     cat, dog = await stored(store, message_id)
@@ -107,17 +107,17 @@ async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store:
     assert (dog.sha256, dog.problem) == ("", "")
     assert [asked[0] for asked in platform.asked].count("cat") == 1
     platform.has["dog"] = b"woof"
-    await fetching.fetch(message_id, Claim(5))
+    await fetching.fetch(message_id, JobLease(5))
     assert all(part.sha256 for part in await stored(store, message_id))
 
 
 async def test_what_is_gone_is_said_to_be(store: Store) -> None:
     platform = Platform(cat=PermanentError("the file has more than 25 MB"), dog=b"woof")
     message_id = await sent(store, photo("cat"), photo("dog"))
-    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     cat, dog = await stored(store, message_id)
     assert (cat.problem, cat.sha256, dog.problem) == ("the file has more than 25 MB", "", "")
-    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     assert len(platform.asked) == 2
 
 
@@ -132,10 +132,10 @@ async def test_what_cannot_be_had_for_a_day_is_given_up(
 
     message_id = await sent(store, photo())
     with pytest.raises(TryAgain):
-        await Attachments(store.files, {"test": Hangs()}).fetch(message_id, Claim())
+        await Attachments(store.files, {"test": Hangs()}).fetch(message_id, JobLease())
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute("UPDATE message SET created_at = now() - interval '21 hours'")
-    await Attachments(store.files, {"test": Hangs()}).fetch(message_id, Claim(9))
+    await Attachments(store.files, {"test": Hangs()}).fetch(message_id, JobLease(9))
     (cat,) = await stored(store, message_id)
     assert cat.problem == "given up after 20:00:00: the platform did not answer in time"
 
@@ -145,13 +145,13 @@ async def test_a_late_file_that_can_be_had_is_kept(store: Store, database_url: s
     message_id = await sent(store, photo())
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute("UPDATE message SET created_at = now() - interval '30 hours'")
-    await Attachments(store.files, {"test": Platform(cat=b"meow")}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": Platform(cat=b"meow")}).fetch(message_id, JobLease())
     assert (await stored(store, message_id))[0].sha256
 
 
 async def test_a_channel_that_fetches_nothing_leaves_them_as_they_are(store: Store) -> None:
     message_id = await sent(store, photo())
-    await Attachments(store.files, {}).fetch(message_id, Claim())
+    await Attachments(store.files, {}).fetch(message_id, JobLease())
     assert await stored(store, message_id) == (photo(),)
 
 
@@ -160,7 +160,7 @@ async def test_what_is_all_said_is_not_fetched(store: Store, kind: str) -> None:
     platform = Platform(cat=b"meow")
     said = Attachment(kind, "52.5,13.4")
     message_id = await sent(store, said, photo())
-    await Attachments(store.files, {"test": platform}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     assert [asked[0] for asked in platform.asked] == ["cat"]
     first, second = await stored(store, message_id)
     assert first == said
@@ -177,7 +177,7 @@ async def test_what_was_fetched_is_not_put_on_other_attachments(store: Store, da
                 await connection.execute("UPDATE message SET attachments = attachments || attachments")
             return await super().fetch(attachment, chat_id, external_id, limit)
 
-    await Attachments(store.files, {"test": Meanwhile(cat=b"meow")}).fetch(message_id, Claim())
+    await Attachments(store.files, {"test": Meanwhile(cat=b"meow")}).fetch(message_id, JobLease())
     assert await stored(store, message_id) == (photo("cat"), photo("cat"))
 
 

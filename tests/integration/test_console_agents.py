@@ -18,9 +18,9 @@ from bot.runtime import http
 from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
+from bot.web.sign_in_limits import TRIES
 from handoff.console import console
 from handoff.console.pages.agents import routes as pages
-from handoff.console.throttle import TRIES
 from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash
 from tests.support.console import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in

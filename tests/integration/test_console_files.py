@@ -10,7 +10,7 @@ import pytest
 from bot.domain.message import Attachment
 from bot.domain.staff import Agent
 from bot.store import Store
-from handoff.console.media import media_type_of, named, playable, safe_name
+from bot.web.media import safe_name
 from tests.support.console import HOSTILE, PNG, Browser, said, sign_in
 
 OGG = b"OggS\0\2" + bytes(200)
@@ -150,49 +150,3 @@ async def test_hostile_names_stay_names(browser: Browser, store: Store, mei: Age
     assert shown
     assert not set(shown) & set("/\\\r\n\u202e\x00")
     assert safe_name(name) == (shown if shown != "file.bin" else "")
-
-
-def test_long_names_keep_what_they_end_in() -> None:
-    assert safe_name("x" * 500 + ".jpeg") == "x" * 145 + ".jpeg"
-    assert named("", "voice", "audio/ogg") == "voice.ogg"
-
-
-@pytest.mark.parametrize(
-    ("head", "media_type"),
-    [
-        (PNG, "image/png"),
-        (b"\xff\xd8\xff\xe0", "image/jpeg"),
-        (b"GIF89a", "image/gif"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
-        (WAV, "audio/wav"),
-        (OGG, "audio/ogg"),
-        (b"ID3\4", "audio/mpeg"),
-        (b"\xff\xfb\x90\x00", "audio/mpeg"),
-        (b"\xff\xf1\x50\x80", "audio/aac"),
-        (b"\0\0\0\x20ftypM4A ", "audio/mp4"),
-        (b"\0\0\0\x20ftypisom", "video/mp4"),
-        (b"\0\0\0\x20ftypheic", None),
-        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
-        (b"\x1a\x45\xdf\xa3\x42\x82\x88matroska", None),
-        ("text in UTF-16".encode("utf-16"), None),
-        (b"<svg>", None),
-        (b"\xff", None),
-        (b"", None),
-    ],
-)
-def test_a_file_is_what_its_first_bytes_say(head: bytes, media_type: str | None) -> None:
-    assert playable(head) == media_type
-
-
-@pytest.mark.parametrize(
-    ("claimed", "believed"),
-    [
-        ("application/pdf", "application/pdf"),
-        ("Text/Plain; charset=utf-8", "text/plain"),
-        ("image/png", "application/octet-stream"),
-        ("nonsense", "application/octet-stream"),
-        ("text/html\r\nx: y", "application/octet-stream"),
-    ],
-)
-def test_a_claim_is_good_for_what_bytes_cannot_tell(claimed: str, believed: str) -> None:
-    assert media_type_of(b"anything", claimed) == believed

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot.domain.operations import Event
+from bot.domain.operations import LiveEvent
 from bot.domain.staff import Agent
 from bot.runtime import http
 from bot.runtime.feed import Feed
@@ -107,7 +107,7 @@ async def test_news_of_an_agent_end_the_streams_of_ended_sessions_at_once(
             assert await anext(names) == "event: refresh"
             if ended:
                 await store.agents.end_session(token_hash(client.cookies[SESSION_COOKIE]))
-            feed.tell(Event("agent", 0, 0))
+            feed.tell(LiveEvent("agent", 0, 0))
             if not ended:
                 await said(store)
                 assert "conversation-0" not in await anext(names)

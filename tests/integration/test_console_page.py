@@ -48,6 +48,8 @@ async def test_a_page_loads_the_styles_and_scripts_of_the_components_and_its_own
             r'(?:href|src)="/console/static/\w+/(\w+)/\w+\.(?:css|js)"', (await client.get(f"/console{path}")).text
         )
         assert set(loaded) == {"components", own} - {None}
+    tokens = re.findall(r'<link rel="stylesheet" href="([^"]+/tokens\.css)">', (await client.get("/console/")).text)
+    assert "--ink:" in (await client.get(tokens[0])).text
 
 
 async def test_a_script_is_told_what_became_of_what_it_sent(

@@ -9,7 +9,6 @@ import pytest
 
 from bot.domain.staff import Agent, Role
 from bot.store import Store
-from handoff.console.throttle import TRIES, WINDOW, Throttle
 from handoff.passwords import new_token, token_hash
 from tests.support.console import HTMX, PASSWORD, Browser, sign_in
 
@@ -90,19 +89,6 @@ async def test_guessing_is_throttled_by_name_and_client(browser: Browser, mei: A
     assert "Wait 5 minutes" in refused.text
     await sign_in(guesser, "Ada")
     await sign_in(browser(), "Mei")
-
-
-def test_the_throttle_forgives_with_time_and_with_success() -> None:
-    now = 0.0
-    throttle = Throttle(lambda: now)
-    assert [throttle.admit("mei", "here") for _ in range(TRIES + 1)] == [True] * TRIES + [False]
-    assert throttle.admit("mei", "there")
-    now = WINDOW - 1
-    assert not throttle.admit("mei", "here")
-    now = WINDOW + 1
-    assert [throttle.admit("mei", "here") for _ in range(TRIES + 1)] == [True] * TRIES + [False]
-    throttle.forget("mei", "here")
-    assert throttle.admit("mei", "here")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bot.domain.message import Incoming, Receipt, Sender
 from bot.pipeline import turns as turns_module
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.turns import Turns
-from bot.queue import Claim, Queue
+from bot.queue import JobLease, Queue
 from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
@@ -74,7 +74,7 @@ async def sql(database_url: str) -> AsyncIterator[Sql]:
         yield execute
 
 
-async def nothing(_message_id: int, _claim: Claim) -> None: ...
+async def nothing(_message_id: int, _claim: JobLease) -> None: ...
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[De
     outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
     turns = Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", outbox=outbox)
 
-    async def take(message_id: int, claim: Claim) -> None:
+    async def take(message_id: int, job: JobLease) -> None:
         turned.append(message_id)
-        await turns.take(message_id, claim)
+        await turns.take(message_id, job)
 
     queue.serve(turn=take, deliver=outbox.deliver, fetch=nothing)
     working = asyncio.create_task(queue.run())
@@ -157,7 +157,7 @@ async def test_a_worker_without_room_leaves_the_job_to_the_queue(
 ) -> None:
     await desk.brings("1")
     await until(lambda: len(desk.platform.sent) == 1)
-    monkeypatch.setattr(worker_module, "BORN_AT_MOST", 0)
+    monkeypatch.setattr(worker_module, "PRE_CLAIMED_AT_MOST", 0)
     for number in range(2, 12):
         await desk.brings(str(number))
     await until(lambda: len(desk.platform.sent) == 11)
@@ -323,5 +323,5 @@ async def test_typing_is_shown_to_who_waits_and_to_nobody_else(
             Incoming("test", "bot", "1", Sender(customer, "Ann"), customer, text=customer)
         )
         assert receipt.message_id is not None
-        await turns.take(receipt.message_id, Claim())
+        await turns.take(receipt.message_id, JobLease())
     assert shown == ["slow"]

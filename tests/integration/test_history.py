@@ -297,8 +297,8 @@ async def test_a_refused_right_and_a_wrong_old_password_are_told(store: Store, b
     data = {"password": "a long new password", "old": "wrong"}
     assert (await client.post("/console/password", data=data)).status_code == 403
     assert (await trail(store, ada))[2:] == [
-        ("right_refused", "agent", {"right": "manage_agents"}),
-        ("right_refused", "agent", {"right": "manage_agents"}),
+        ("right_refused", "agent", {"right": "view_agents"}),
+        ("right_refused", "agent", {"right": "view_agents"}),
         ("password_refused", "agent", {}),
     ]
     assert {event.address for event in (await store.events.about(ada.id))[2:]} == {"10.0.0.0"}

@@ -22,7 +22,7 @@ from bot.domain.staff import Role
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.turns import Turns
-from bot.queue import Claim, Queue, TryAgain
+from bot.queue import JobLease, Queue, TryAgain
 from bot.runtime import http, lease
 from bot.runtime import metrics as metrics_module
 from bot.runtime.metrics import Metrics
@@ -98,7 +98,7 @@ class Scene:
     async def says(self, text: str, id: str, customer: str = "7") -> Receipt:
         receipt = await self.brings(text, id, customer)
         assert receipt.message_id is not None
-        await self.turns.take(receipt.message_id, Claim())
+        await self.turns.take(receipt.message_id, JobLease())
         return receipt
 
     async def pending(self) -> list[int]:
@@ -107,7 +107,7 @@ class Scene:
             return [row[0] for row in await found.fetchall()]
 
     async def deliver(self, message_id: int) -> None:
-        await self.outbox.deliver(message_id, Claim())
+        await self.outbox.deliver(message_id, JobLease())
 
     async def value(self, name: str, **labels: str) -> float | None:
         return (await scrape(self.metrics))[0].get((name, frozenset(labels.items())))
@@ -125,7 +125,7 @@ def make_scene(store: Store, desk: Desk, answers: Answers, url: str, platform: P
         desk,
         metrics,
         platform,
-        Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", measures=metrics),
+        Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", metrics=metrics),
         Outbox(store.deliveries, store.files, {"test": platform}, {}, metrics),
         Attachments(store.files, {"test": platform}, metrics),
         url,
@@ -168,7 +168,7 @@ async def test_an_escalation_that_a_human_forestalled_is_none(scene: Scene, monk
         return await engine(text)
 
     monkeypatch.setattr(scene.turns, "_predict", claimed_meanwhile)
-    await scene.turns.take(receipt.message_id, Claim())
+    await scene.turns.take(receipt.message_id, JobLease())
     assert await scene.value("escalations_total", channel="test", reason="asked") == 0
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.message import Attachment, DeliveryState
 from bot.pipeline.outbox import Outbox
-from bot.queue import Claim, Queue
+from bot.queue import JobLease, Queue
 from bot.store import Store, migrate
 from bot.store.database import _alembic, conninfo, create_engine, sqlalchemy_url
 from bot.store.tables import metadata
@@ -69,7 +69,7 @@ async def test_deliveries_of_an_older_desk_go_on_where_they_were(older: str) -> 
     try:
         outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
         for message_id in (2, 3, 4):
-            await outbox.deliver(message_id, Claim())
+            await outbox.deliver(message_id, JobLease())
         assert [sent.text for sent in platform.sent] == ["bbbbbbbb", "cccccccc", "new"]
         # It was tried before: its second part may be there already. Behind it, nothing was begun.
         assert [sent.repeated for sent in platform.sent] == [True, False, False]

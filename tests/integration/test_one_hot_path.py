@@ -18,7 +18,7 @@ from bot.domain.decision import Action, Decision
 from bot.domain.engine import Prediction, Ranked
 from bot.domain.message import Attachment, Button, Command, Incoming, MessageFormat, Reply, Sender
 from bot.domain.operations import TurnInput
-from bot.queue import DELIVER, TURN, Claim
+from bot.queue import DELIVER, TURN, JobLease
 from tests.integration.both_ways import BEFORE, ENDS, MEANWHILE, Scene, Stage, differences, stage
 
 _SENT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -157,7 +157,7 @@ async def one(request: pytest.FixtureRequest, database_url: str) -> AsyncIterato
         yield one
 
 
-async def begun(one: Stage) -> tuple[TurnInput, Claim]:
+async def begun(one: Stage) -> tuple[TurnInput, JobLease]:
     """The turn of a message that was recorded just now."""
     receipt = await one.store.incoming.record(TEXT)
     assert receipt.message_id is not None
@@ -184,7 +184,7 @@ async def test_nothing_is_resolved_while_a_message_is_recorded_into_it(
     await one.prepare("assigned")
     (assigned,) = await one.sql("SELECT id FROM conversation")
     resolving: list[asyncio.Task[object]] = []
-    answered = one.store._answered
+    answered = one.store.incoming._answered
 
     async def meanwhile(*given: Any) -> int | None:
         act = one.store.conversations.resolve(assigned["id"], one.mei, {"": "resolved"})
@@ -211,7 +211,7 @@ async def test_an_answer_that_is_not_written_is_told_to_nobody(one: Stage, faste
         await one.store.turns.skip(taken)
     await one.heard()
     end = await one.store.turns.finish(
-        taken, ANSWERED.decision, ANSWERED.replies, language="en", claim=claim, immediate=True
+        taken, ANSWERED.decision, ANSWERED.replies, language="en", job=claim, immediate=True
     )
     assert not end.shown
     assert await one.heard() == []
@@ -230,7 +230,7 @@ async def test_what_is_recorded_is_shown_where_there_is_nothing_to_send_unless_s
             f"contact:{taken.conversation.contact.id}",
         )
     await one.heard()
-    end = await one.store.turns.finish(taken, decision, ANSWERED.replies, language="en", claim=claim, immediate=True)
+    end = await one.store.turns.finish(taken, decision, ANSWERED.replies, language="en", job=claim, immediate=True)
     assert end.shown is not under_way
     shown = "SELECT state, cursor IS NOT NULL AS placed FROM message JOIN delivery ON message_id = id"
     *_, last = await one.sql(f"{shown} ORDER BY id")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from bot import monotonic
-from bot.queue import Claim, ClaimLost, Queue, TryAgain
+from bot.queue import JobLease, JobLeaseLost, Queue, TryAgain
 from bot.queue import rescue as rescue_module
 from bot.queue import worker as worker_module
 from bot.store.database import conninfo, create_engine
@@ -155,8 +155,8 @@ async def test_a_job_knows_how_many_workers_died_with_it(
         assert await queue.rescue_stalled() + await queue.rescue_stalled() == 1
     interrupted: list[int] = []
 
-    async def deliver(_message_id: int, claim: Claim) -> None:
-        interrupted.append(claim.interrupted)
+    async def deliver(_message_id: int, job: JobLease) -> None:
+        interrupted.append(job.interrupted)
 
     queue.serve(turn=idle, deliver=deliver, fetch=idle)
     async with working(queue):
@@ -186,14 +186,14 @@ async def test_a_worker_whose_job_was_taken_over_neither_confirms_nor_ends_it(
     lost: list[str] = []
     done: list[int] = []
 
-    async def deliver(message_id: int, claim: Claim) -> None:
+    async def deliver(message_id: int, job: JobLease) -> None:
         if message_id == 1:
-            await claim.confirm()
+            await job.confirm()
             begun.set()
             await going.wait()
             try:
-                await claim.confirm()
-            except ClaimLost as error:
+                await job.confirm()
+            except JobLeaseLost as error:
                 lost.append(str(error))
                 return
         done.append(message_id)
@@ -225,11 +225,11 @@ async def test_a_sign_of_life_after_a_freeze_makes_no_old_claim_good(
     frozen_for = 0.0
     now = monotonic.seconds
     monkeypatch.setattr(monotonic, "seconds", lambda: now() + frozen_for)
-    claims: list[Claim] = []
+    claims: list[JobLease] = []
     going = asyncio.Event()
 
-    async def deliver(_: int, claim: Claim) -> None:
-        claims.append(claim)
+    async def deliver(_: int, job: JobLease) -> None:
+        claims.append(job)
         await going.wait()
 
     queue.serve(turn=idle, deliver=deliver, fetch=idle)
@@ -241,7 +241,7 @@ async def test_a_sign_of_life_after_a_freeze_makes_no_old_claim_good(
         await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1 WHERE args->>'message_id' = '1'")
         lost, kept = sorted(claims, key=lambda claim: claim.job_id or 0)
         for _ in range(2):
-            with pytest.raises(ClaimLost, match="another worker"):
+            with pytest.raises(JobLeaseLost, match="another worker"):
                 await lost.confirm()
         await kept.confirm()
         # Known to be its own again, and nobody is asked any more.
@@ -259,21 +259,21 @@ async def test_a_claim_is_trusted_as_long_as_the_worker_cannot_be_taken_for_dead
     monkeypatch.setattr(worker_module, "HEARTBEAT", 3600.0)
     said: list[str] = []
 
-    async def deliver(_: int, claim: Claim) -> None:
+    async def deliver(_: int, job: JobLease) -> None:
         nonlocal later
-        await claim.confirm()
+        await job.confirm()
         # The job is taken over by now, and a question would tell.
         await sql("UPDATE procrastinate_jobs SET attempts = attempts + 1")
-        await claim.confirm()
+        await job.confirm()
         said.append("trusted")
         later += worker_module.TRUSTED
-        with pytest.raises(ClaimLost, match="another worker"):
-            await claim.confirm()
+        with pytest.raises(JobLeaseLost, match="another worker"):
+            await job.confirm()
         await sql("UPDATE procrastinate_jobs SET worker_id = NULL")
         await sql("DELETE FROM procrastinate_workers")
         later += worker_module.TRUSTED
-        with pytest.raises(ClaimLost, match="taken for dead"):
-            await claim.confirm()
+        with pytest.raises(JobLeaseLost, match="taken for dead"):
+            await job.confirm()
         said.append("lost")
 
     queue.serve(turn=idle, deliver=deliver, fetch=idle)
@@ -298,7 +298,7 @@ async def test_what_is_urgent_overtakes_other_contacts_and_nothing_of_its_own(
     monkeypatch.setattr(worker_module, "CONCURRENCY", 1)
     done: list[int] = []
 
-    async def deliver(message_id: int, _: Claim) -> None:
+    async def deliver(message_id: int, _: JobLease) -> None:
         done.append(message_id)
 
     queue.serve(turn=idle, deliver=deliver, fetch=idle)
@@ -314,8 +314,8 @@ async def test_what_is_tried_again_stays_before_what_is_urgent(database_url: str
     begun, going = asyncio.Event(), asyncio.Event()
     done: list[int] = []
 
-    async def deliver(message_id: int, claim: Claim) -> None:
-        if message_id == 1 and not claim.attempts:
+    async def deliver(message_id: int, job: JobLease) -> None:
+        if message_id == 1 and not job.attempts:
             begun.set()
             await going.wait()
             raise TryAgain(datetime.now(UTC) + timedelta(seconds=0.5))

@@ -156,7 +156,7 @@ class Work:
         self._sql("UPDATE delivery SET next_attempt_at = next_attempt_at - interval '1 hour'")
         self._sql("DELETE FROM procrastinate_jobs")
 
-    async def of_the_dead(self, count: int, *, on_the_list: bool) -> list[int]:
+    async def requeue_from_dead_workers(self, count: int, *, on_the_list: bool) -> list[int]:
         """Turns that a worker has begun which is silent for a minute, or was struck off the list of workers."""
         messages = await self._turns(count)
         worker = self._sql(
@@ -212,8 +212,8 @@ async def test_each_replica_sweeps_all_the_time_and_everything_is_handed_on_once
     work: Work, replicas: Replicas, store: Store, sql: Sql
 ) -> None:
     await work.forgotten(FORGOTTEN_TURNS, FORGOTTEN_DELIVERIES)
-    dead = await work.of_the_dead(OF_THE_DEAD, on_the_list=False)
-    dead += await work.of_the_dead(OF_THE_DEAD, on_the_list=True)
+    dead = await work.requeue_from_dead_workers(OF_THE_DEAD, on_the_list=False)
+    dead += await work.requeue_from_dead_workers(OF_THE_DEAD, on_the_list=True)
     await work.put_off_by_another_clock(PUT_OFF)
     mei = await store.agents.add("Mei", Role.ADMIN, None)
     for number in range(10):
@@ -238,7 +238,7 @@ async def test_while_all_of_them_work_and_sweep_every_turn_is_taken_once(
     work: Work, replicas: Replicas, sql: Sql
 ) -> None:
     await work.forgotten(FORGOTTEN_TURNS, FORGOTTEN_DELIVERIES)
-    dead = await work.of_the_dead(OF_THE_DEAD, on_the_list=False)
+    dead = await work.requeue_from_dead_workers(OF_THE_DEAD, on_the_list=False)
     await work.put_off_by_another_clock(PUT_OFF)
     lost = [await work.put_off(LOST) for _ in replicas.each]
 

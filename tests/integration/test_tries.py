@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from bot.store.dead_letters.failures import NOT_FETCHED
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -21,12 +20,13 @@ from bot.domain.conversation import ConversationState, EscalationReason, NotFoun
 from bot.domain.message import Attachment, Author, DeliveryState, Incoming, Message, Sender
 from bot.domain.staff import Role
 from bot.pipeline.attachments import Attachments
-from bot.pipeline.dead_letters import INTERRUPTED, MOST, Tries, described
+from bot.pipeline.dead_letters import INTERRUPTED, MOST, RetryLimit, described
 from bot.pipeline.outbox import Outbox
-from bot.queue import DELIVER, FETCH, TURN, Claim, Queue, TryAgain
+from bot.queue import DELIVER, FETCH, TURN, JobLease, Queue, TryAgain
 from bot.queue import worker as worker_module
-from bot.runtime.metrics import Measures
+from bot.runtime.metrics import NullMetrics
 from bot.store import Store
+from bot.store.dead_letters import NOT_FETCHED
 from handoff.desk import Desk
 from tests.support.waiting import until
 
@@ -64,7 +64,7 @@ class Platform:
         return b"meow"
 
 
-class Told(Measures):
+class Told(NullMetrics):
     def __init__(self) -> None:
         self.reasons: list[EscalationReason] = []
 
@@ -83,12 +83,12 @@ class Scene:
     tried: list[int] = field(default_factory=list)
     told: Told = field(default_factory=Told)
 
-    async def turn(self, message_id: int, claim: Claim) -> None:
+    async def turn(self, message_id: int, job: JobLease) -> None:
         taken = await self.store.turns.begin(message_id)
         if taken is None:
             return
         if POISON in taken.message.text and self.platform.error is not None:
-            self.tried.append(claim.failures)
+            self.tried.append(job.failures)
             raise self.platform.error()
         self.turned.append(taken.message.text)
         await self.store.turns.skip(taken)
@@ -121,7 +121,7 @@ def scene(store: Store, queue: Queue) -> Scene:
         turn=scene.turn,
         deliver=Outbox(store.deliveries, store.files, {"test": scene.platform}, {}).deliver,
         fetch=Attachments(store.files, {"test": scene.platform}).fetch,
-        counted=Tries(store.dead_letters, NOTICE, scene.told).counted,
+        limited=RetryLimit(store.dead_letters, NOTICE, scene.told).limited,
     )
     return scene
 
@@ -149,7 +149,7 @@ async def test_a_poison_turn_is_set_aside_and_a_person_sees_the_conversation(sce
         assert scene.told.reasons == [EscalationReason.TURN_FAILED]
         # Neither a job nor the net under the queue brings it back.
         assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
-        assert (await scene.store.statistics.read(timedelta(seconds=5))).set_aside == {TURN: 1}
+        assert (await scene.store.statistics.read(timedelta(seconds=5))).dead_letters == {TURN: 1}
 
         scene.platform.error = None
         await scene.store.dead_letters.try_again(TURN, message_id)
@@ -191,7 +191,7 @@ async def test_a_poison_delivery_lets_the_next_one_through(scene: Scene, desk: D
         now = await scene.message(poison.id)
         assert now.delivery is DeliveryState.FAILED
         assert now.delivery_error is not None
-        assert now.delivery_error.startswith(f"set aside after {MOST} tries (KeyError in ")
+        assert now.delivery_error.startswith(f"given up after {MOST} tries (KeyError in ")
         assert POISON not in now.delivery_error
         assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
 
@@ -266,24 +266,24 @@ def of_the_driver(error: psycopg.Error) -> Exception:
 async def test_what_is_not_the_works_fault_never_counts(scene: Scene, error: Exception, counts: bool) -> None:
     message_id, _ = await scene.says("hello")
 
-    async def task(_message_id: int, _claim: Claim) -> None:
+    async def task(_message_id: int, _claim: JobLease) -> None:
         raise error
 
-    counted = Tries(scene.store, NOTICE).counted(DELIVER, task)
+    counted = RetryLimit(scene.store, NOTICE).limited(DELIVER, task)
     for attempt in range(MOST - 1):
         with pytest.raises(type(error)):
-            await counted(message_id, Claim(attempt))
+            await counted(message_id, JobLease(attempt))
     assert await scene.store.dead_letters.failures(DELIVER, message_id) == (MOST - 1 if counts else 0)
 
 
 async def test_a_queue_without_its_database_counts_nothing(scene: Scene) -> None:
     message_id, _ = await scene.says("hello")
 
-    async def task(_message_id: int, _claim: Claim) -> None:
+    async def task(_message_id: int, _claim: JobLease) -> None:
         raise ConnectorException from psycopg.OperationalError("gone")
 
     with pytest.raises(ConnectorException):
-        await Tries(scene.store, NOTICE).counted(TURN, task)(message_id, Claim(0))
+        await RetryLimit(scene.store, NOTICE).limited(TURN, task)(message_id, JobLease(0))
     assert await scene.store.dead_letters.failures(TURN, message_id) == 0
 
 
@@ -291,17 +291,17 @@ async def test_failures_do_not_add_up_over_tries_that_went_well(scene: Scene) ->
     message_id, _ = await scene.says("hello")
     ends: list[Exception | None] = [KeyError(), KeyError(), TryAgain(datetime.now(UTC)), None]
 
-    async def task(_message_id: int, claim: Claim) -> None:
-        if (end := ends[claim.attempts]) is not None:
+    async def task(_message_id: int, job: JobLease) -> None:
+        if (end := ends[job.attempts]) is not None:
             raise end
 
-    counted = Tries(scene.store, NOTICE).counted(DELIVER, task)
+    counted = RetryLimit(scene.store, NOTICE).limited(DELIVER, task)
     for attempt in (0, 1):
         with pytest.raises(KeyError):
-            await counted(message_id, Claim(attempt))
+            await counted(message_id, JobLease(attempt))
     assert await scene.store.dead_letters.failures(DELIVER, message_id) == 2
     with pytest.raises(TryAgain):
-        await counted(message_id, Claim(2))
+        await counted(message_id, JobLease(2))
     assert await scene.store.dead_letters.failures(DELIVER, message_id) == 0
 
 
@@ -309,12 +309,12 @@ async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> No
     message_id, _ = await scene.says("hello")
     told: list[int] = []
 
-    async def task(_message_id: int, claim: Claim) -> None:
-        told.append(claim.failures)
+    async def task(_message_id: int, job: JobLease) -> None:
+        told.append(job.failures)
 
-    counted = Tries(scene.store, NOTICE).counted(TURN, task)
+    counted = RetryLimit(scene.store, NOTICE).limited(TURN, task)
     for attempts in (0, 4, 40):
-        await counted(message_id, Claim(attempts, interrupted=INTERRUPTED - 1))
+        await counted(message_id, JobLease(attempts, interrupted=INTERRUPTED - 1))
     assert told == [0, 0, 0]
 
 
@@ -322,10 +322,10 @@ async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> No
 async def test_work_that_desks_die_of_is_set_aside_before_it_begins_again(scene: Scene, task: str) -> None:
     message_id, _ = await scene.says("hello")
 
-    async def kills(_message_id: int, _claim: Claim) -> None:
+    async def kills(_message_id: int, _claim: JobLease) -> None:
         raise AssertionError("it was begun")
 
-    await Tries(scene.store, NOTICE).counted(task, kills)(message_id, Claim(12, interrupted=INTERRUPTED))
+    await RetryLimit(scene.store, NOTICE).limited(task, kills)(message_id, JobLease(12, interrupted=INTERRUPTED))
     (aside,) = await scene.store.dead_letters.all(10)
     assert (aside.task, aside.message_id, aside.error) == (task, message_id, "10 desks died at it")
 

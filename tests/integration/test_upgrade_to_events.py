@@ -128,11 +128,11 @@ PAST: dict[int, list[tuple[Any, ...]]] = {
 
 @pytest.mark.parametrize("conversation_id", PAST)
 async def test_what_can_be_known_of_a_conversation_is_told(old_desk: Store, conversation_id: int) -> None:
-    assert [_told(event) for event in await old_desk.events_of(conversation_id)] == PAST[conversation_id]
+    assert [_told(event) for event in await old_desk.events.of(conversation_id)] == PAST[conversation_id]
 
 
 async def test_what_can_be_known_of_agents_is_told(old_desk: Store) -> None:
-    about = {who: [event for event in await old_desk.events_about(who) if not event.conversation_id] for who in (1, 2)}
+    about = {who: [event for event in await old_desk.events.about(who) if not event.conversation_id] for who in (1, 2)}
     assert [_told(event) for event in about[ADA]] == [
         (EventKind.AGENT_ADDED, SYSTEM, ADA, at(0), {"name": "Ada", "role": "agent"}),
         (EventKind.AGENT_DISABLED, SYSTEM, ADA, at(59), {}),
@@ -146,7 +146,7 @@ async def test_what_can_be_known_of_agents_is_told(old_desk: Store) -> None:
 
 
 async def test_conversations_are_what_they_were(old_desk: Store) -> None:
-    now = {number: await old_desk.conversation(number) for number in PAST}
+    now = {number: await old_desk.conversations.get(number) for number in PAST}
     assert {number: one.state.value for number, one in now.items()} == {
         **dict.fromkeys((IN_BOT, HANDED_BACK), "bot"),
         **dict.fromkeys((QUEUED, SLOWLY_QUEUED, RETURNED, REOPENED), "queued"),
@@ -166,7 +166,7 @@ async def test_conversations_are_what_they_were(old_desk: Store) -> None:
 
 async def test_the_desk_goes_on_with_them(old_desk: Store, answers: Answers) -> None:
     desk = Desk(old_desk, answers.words.by_locale)
-    mei: Agent = next(one for one in await old_desk.agents() if one.id == MEI)
+    mei: Agent = next(one for one in await old_desk.agents.all() if one.id == MEI)
     # A chat goes on in its conversation, and a thread beside it is another.
     assert await said(old_desk, "more", id="2", name="Ann1") == IN_BOT
     assert await said(old_desk, "mail", id="3", name="Ann1", thread="<mail>") not in PAST
@@ -181,7 +181,7 @@ async def test_the_desk_goes_on_with_them(old_desk: Store, answers: Answers) -> 
         (FROM_BOT, EventKind.TAKEN_OVER),
         (RESOLVED, EventKind.REOPENED),
     ):
-        event = (await old_desk.events_of(number))[-1]
+        event = (await old_desk.events.of(number))[-1]
         assert (event.kind, "backfilled" in event.data) == (kind, False)
 
 

@@ -10,7 +10,7 @@ from bot.domain.channel import Capabilities, Outgoing, PermanentError
 from bot.domain.message import File, Message
 from bot.domain.staff import Agent
 from bot.pipeline.outbox import Outbox
-from bot.queue import Claim
+from bot.queue import JobLease
 from bot.runtime.channel_status import ChannelHealth
 from bot.store import Store
 from handoff.desk import Desk
@@ -124,7 +124,7 @@ class Talk:
         return await self.desk.delete(reply.id, self.agent)
 
     async def deliver(self, reply: Message) -> None:
-        await self.outbox.deliver(reply.id, Claim())
+        await self.outbox.deliver(reply.id, JobLease())
 
     async def now(self, reply: Message) -> Message:
         return next(m for m in await self.store.messages.of(self.conversation_id) if m.id == reply.id)

@@ -16,7 +16,7 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.queue import Claim, Queue
+from bot.queue import JobLease, Queue
 from bot.runtime import sweeps
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
@@ -48,19 +48,19 @@ async def parts(url: str) -> AsyncIterator[tuple[Store, Queue]]:
     store = Store(create_engine(url), queue)
     await queue.open()
 
-    async def turn(message_id: int, _: Claim) -> None:
+    async def turn(message_id: int, _: JobLease) -> None:
         say("turn", message_id)
         taken = await store.turns.begin(message_id)
         if taken is not None:
             await store.turns.skip(taken)
 
-    async def deliver(message_id: int, _: Claim) -> None:
+    async def deliver(message_id: int, _: JobLease) -> None:
         say("deliver", message_id)
         begun = await store.deliveries.begin(message_id)
         if begun is not None:
             await store.deliveries.record_sent(begun, 0, str(message_id))
 
-    async def fetch(_: int, __: Claim) -> None: ...
+    async def fetch(_: int, __: JobLease) -> None: ...
 
     queue.serve(turn=turn, deliver=deliver, fetch=fetch)
     try:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.conversation import EscalationReason
-from bot.domain.decision import Action, Decision
-from bot.domain.dialogue import DialogueState, transition
+from bot.domain.decision import Action, Decision, transition
+from bot.domain.dialogue import DialogueState
 
 OPEN = DialogueState(1, "fee_explained", ("fee_reduce",))
 ANSWER = Decision(Action.ANSWER, topic="transfer_delay")

@@ -1,4 +1,4 @@
-"""The measures themselves: named, documented, bounded, and told even while the database is away."""
+"""The metrics themselves: named, documented, bounded, and told even while the database is away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.domain.conversation import ConversationState, EscalationReason
 from bot.domain.decision import Action
 from bot.domain.message import Incoming, Receipt, Sender
 from bot.runtime import metrics as metrics_module
-from bot.runtime.metrics import Measures, Metrics
+from bot.runtime.metrics import Metrics, NullMetrics
 from bot.settings import ROOT
 from bot.store.statistics import ChannelFigures, Figures, LeaseFigures, TaskFigures
 from tests.support.waiting import until
@@ -24,7 +24,7 @@ FIGURES = Figures(
     conversations={ConversationState.BOT: 5, ConversationState.QUEUED: 2, ConversationState.ASSIGNED: 1},
     longest_wait=90.0,
     deliveries_pending=4,
-    set_aside={"deliver": 2},
+    dead_letters={"deliver": 2},
     channels=(
         ChannelFigures("test", ChannelState.CONNECTED, 3.0, 0.5),
         ChannelFigures("web", ChannelState.OFF, 1, None),
@@ -98,23 +98,23 @@ async def test_what_never_happened_is_told_as_zero() -> None:
         assert value(families, sample, **labels) == 0, sample
 
 
-def everything(measures: Measures, *, words: str = "hello", customer: str = "7") -> None:
+def everything(metrics: NullMetrics, *, words: str = "hello", customer: str = "7") -> None:
     now = datetime.now(UTC)
     incoming = Incoming("test", "bot", words, Sender(customer, customer), customer, words)
-    measures.received(incoming, Receipt(1, 1))
-    measures.received(incoming, Receipt(1, 1, duplicate=True))
-    measures.parsed(0.02)
-    measures.parse_failed()
+    metrics.received(incoming, Receipt(1, 1))
+    metrics.received(incoming, Receipt(1, 1, duplicate=True))
+    metrics.parsed(0.02)
+    metrics.parse_failed()
     for action in (*Action, None):
-        measures.turned("test", action, now)
+        metrics.turned("test", action, now)
     for reason in EscalationReason:
-        measures.escalated("test", reason)
-    measures.delivered("test", now)
-    measures.delivery_postponed("test")
-    measures.delivery_failed("test")
-    measures.perhaps_doubled("test")
-    measures.fetched("test")
-    measures.fetch_failed("test")
+        metrics.escalated("test", reason)
+    metrics.delivered("test", now)
+    metrics.delivery_postponed("test")
+    metrics.delivery_failed("test")
+    metrics.perhaps_doubled("test")
+    metrics.fetched("test")
+    metrics.fetch_failed("test")
 
 
 async def test_no_number_of_customers_adds_a_series() -> None:

@@ -175,4 +175,4 @@ def _in_sql(text: str, pieces: set[str]) -> Iterator[str]:
 
 
 def test_the_files_are_where_this_test_looks() -> None:
-    assert {"desk.py", "receiving.py", "turns.py", "fastpath.py"} <= {file.name for file in Path(STORE).glob("*.py")}
+    assert {"acts.py", "incoming.py", "turns.py", "statements.py"} <= {file.name for file in Path(STORE).glob("*.py")}

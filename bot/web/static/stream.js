@@ -11,8 +11,10 @@
 // on listening. While there is no stream, visible tabs read every few seconds. So a page is late only when it neither
 // heard nor could read anything for some seconds, and then it says so.
 
-const VERSION = new URL(import.meta.url).search;
-const { Holder, SILENCE, backoff, later } = await import(`./holder.js${VERSION}`);
+import { Holder, SILENCE, backoff, later } from "./holder.js";
+
+/** The folder of the page's version: tabs share a stream with those whose scripts are the same. */
+const VERSION = new URL(".", import.meta.url).pathname;
 
 /** Milliseconds after which a tab that neither heard nor read anything is late. */
 const LATE = 8_800;
@@ -92,7 +94,7 @@ class Working {
     await stream.ready;
     if (this.gone) return;
     try {
-      this.worker = new SharedWorker(new URL(`holder.js${VERSION}`, import.meta.url), { type: "module", name: stream.name });
+      this.worker = new SharedWorker(new URL("holder.js", import.meta.url), { type: "module", name: stream.name });
       this.worker.onerror = () => this.gone || stream.settle(Alone);
       this.worker.port.postMessage({ source: stream.source() });
     } catch {

@@ -4,9 +4,8 @@
 // id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
-const version = new URL(import.meta.url).search;
-const { BASE, Line, VISITOR } = await import(`./line.js${version}`);
-const { formatsOf, wordsOf } = await import(`./words.js${version}`);
+import { BASE, Line, VISITOR } from "./line.js";
+import { formatsOf, wordsOf } from "./words.js";
 
 const TYPING_AT_MOST = 20_000;
 const SEND_TIMEOUT = 15_000;

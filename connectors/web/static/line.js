@@ -1,7 +1,7 @@
 // The line on which a visitor's messages come: the one stream of this browser (stream.js), and the transcript where there
 // is none. Every tab shows the transcript up to a revision of its own.
 
-const { Stream } = await import(`./stream.js${new URL(import.meta.url).search}`);
+import { Stream } from "./stream.js";
 
 export const BASE = "/chat";
 /** The desk tells so many messages or more only in several answers. */

@@ -18,7 +18,7 @@ from bot.domain.message import DeliveryState
 from bot.pipeline import outbox as outbox_module
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.rendering import fit
-from bot.queue import Claim, ClaimLost, Queue, TryAgain
+from bot.queue import JobLease, JobLeaseLost, Queue, TryAgain
 from bot.store import Store
 from tests.support.outbox import ALL, PICTURE, Board, Crash, MailSlot, Start, Talk, nothing
 
@@ -82,7 +82,7 @@ async def test_a_channel_that_is_off_keeps_what_is_for_it(start: Start) -> None:
     talk = await start()
     reply = await talk.reply("hello")
     with pytest.raises(TryAgain) as again:
-        await Outbox(talk.store, {}, {}).deliver(reply.id, Claim())
+        await Outbox(talk.store, {}, {}).deliver(reply.id, JobLease())
     assert again.value.at > datetime.now(UTC) + timedelta(seconds=50)
     assert (await talk.now(reply)).delivery_error == "the channel test is off"
     talk.board.account = "another"
@@ -156,12 +156,12 @@ async def test_whatever_happens_the_customer_ends_up_with_what_the_desk_wants(
         if dice.random() < 0.3:
             await change()
         with contextlib.suppress(TryAgain, Crash):
-            await outbox.deliver(reply.id, Claim())
+            await outbox.deliver(reply.id, JobLease())
     faulty = False
     if seed % 2 and (await talk.now(reply)).deleted_at is None:
         await talk.edit(reply, words())
     while (await talk.now(reply)).delivery is DeliveryState.PENDING:
-        await outbox.deliver(reply.id, Claim())
+        await outbox.deliver(reply.id, JobLease())
     now = await talk.now(reply)
     assert now.delivery is DeliveryState.SENT, now.delivery_error
     wanted = [] if now.deleted_at else [f"<{p.file.name}>" if p.file else p.text for p in fit(now, ALL)]
@@ -170,7 +170,7 @@ async def test_whatever_happens_the_customer_ends_up_with_what_the_desk_wants(
     assert begun_again is None
 
 
-class Losing(Claim):
+class Losing(JobLease):
     """Lost once it was confirmed so many times."""
 
     def __init__(self, after: int) -> None:
@@ -179,7 +179,7 @@ class Losing(Claim):
 
     async def confirm(self) -> None:
         if not self._left:
-            raise ClaimLost("another worker has job 7")
+            raise JobLeaseLost("another worker has job 7")
         self._left -= 1
 
 
@@ -227,7 +227,7 @@ async def test_also_where_the_job_ends_with_the_record(start: Start, queue: Queu
     assert frozen is not None
     await talk.deliver(reply)
     (sent,) = talk.board.shown
-    claim = Claim()
+    claim = JobLease()
     claim.job_id = 0  # of no job that there is
     await talk.store.deliveries.record_sent(frozen, 0, sent, claim)
     await talk.edit(reply, "two")

@@ -12,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from bot.domain.history import EventKind
 from bot.domain.said import Refusal, Said
 from bot.domain.staff import MAX_PUBLIC_NAME, Agent, Permission, may
+from bot.web.sign_in_limits import TRIES, WINDOW
 from handoff.console.context import SESSION_COOKIE, Console, Here, SignedIn, address_of
 from handoff.console.pages.sign_in.routes import TOO_MANY, attempt, destination, welcome
 from handoff.console.registry import needs
-from handoff.console.throttle import TRIES, WINDOW
 from handoff.passwords import MIN_LENGTH, Busy, token_hash, verify_password
 
 OLD_WRONG = Said("console.account.old_wrong", {"tries": TRIES, "minutes": round(WINDOW / 60)})
@@ -48,18 +48,18 @@ async def set_password(
     speech = here.pages.speech(request, agent)
     if await _old_one_is_needed(request, here, agent):
         tries = attempt(request, agent.name)
-        if not here.throttle.admit(*tries):
+        if not await here.sign_in_limits.admit(*tries):
             return await _ask(request, here, agent, 429, speech.tell(TOO_MANY))
         known = await here.store.agents.password_of(agent.name)
         try:
             right = await verify_password(known and known[1], old)
         except Busy:
-            here.throttle.take_back(*tries)
+            await here.sign_in_limits.take_back(*tries)
             raise
         if not right:
             await here.store.events.record_refused(EventKind.PASSWORD_REFUSED, agent.id, address_of(request))
             return await _ask(request, here, agent, 403, speech.tell(OLD_WRONG))
-        here.throttle.forget(*tries)
+        await here.sign_in_limits.forget(*tries)
     try:
         # Ends every session of the agent, this one too: whoever else was signed in is out.
         await here.staff.set_password(agent, password, by=agent, address=address_of(request))

@@ -17,8 +17,8 @@ from bot.domain.conversation import NotFound
 from bot.domain.message import File, Message
 from bot.domain.said import Refusal, Said, Size
 from bot.domain.staff import Agent
+from bot.web.media import media_type_of, safe_name
 from handoff.console.context import Console, Here, MessageId, NotSignedIn, SignedIn
-from handoff.console.media import media_type_of, safe_name
 from handoff.console.pages.conversations.views import MAX_FILES, MAX_UPLOAD, ConversationId, Opened, act
 
 MAX_FORM = MAX_UPLOAD + 1024 * 1024

@@ -13,8 +13,8 @@ from bot.domain.lines import PHRASES, Kind
 from bot.domain.message import Attachment, Author, Message, Visibility
 from bot.domain.staff import Agent, Permission, may
 from bot.pipeline.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
+from bot.web.media import HEAD, playable
 from handoff.console.context import Console
-from handoff.console.media import HEAD, playable
 from handoff.console.rendering import at_desk
 
 MESSAGES = 500

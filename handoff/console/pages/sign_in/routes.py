@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.domain.said import Said
 from bot.domain.staff import Agent
+from bot.web.sign_in_limits import MAX_NAME, WINDOW
 from handoff.console.context import SESSION_COOKIE, Console, Here, MaybeSignedIn, address_of
 from handoff.console.pages.sign_in.browsers import browser_of
-from handoff.console.throttle import MAX_NAME, WINDOW
 from handoff.passwords import Busy, new_token, token_hash, verify_password
 
 SESSION = timedelta(hours=12)
@@ -51,20 +51,20 @@ async def sign_in(
     if len(name) > MAX_NAME:
         name = ""
         return refused(403, WRONG)
-    if not here.throttle.admit(*tries):
+    if not await here.sign_in_limits.admit(*tries):
         return refused(429, TOO_MANY)
     known = await here.store.agents.password_of(name)
     try:
         right = await verify_password(known and known[1], password)
     except Busy:
-        here.throttle.take_back(*tries)
+        await here.sign_in_limits.take_back(*tries)
         busy = refused(503, Said("console.sign_in.busy"))
         busy.headers["Retry-After"] = "3"
         return busy
     if not right or known is None:
         await here.store.events.record_sign_in_refused(name, address_of(request))
         return refused(403, WRONG)
-    here.throttle.forget(*tries)
+    await here.sign_in_limits.forget(*tries)
     return await welcome(request, here, known[0], destination(request, next))
 
 
@@ -84,7 +84,7 @@ async def redeem(request: Request, here: Here, token: str) -> Response:
 
 
 def attempt(request: Request, name: str) -> tuple[str, str]:
-    """Under what the throttle counts a wrong password: the name, and where it came from."""
+    """Under what a wrong password is counted: the name, and where it came from."""
     return name.casefold(), _address(request)
 
 

@@ -1,52 +1,21 @@
-"""The web chat over real HTTP, against a desk in memory."""
+"""The web chat over HTTP: the transcript, live events, files, and how streams end."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from bot.domain.channel import Outgoing
-from bot.domain.message import Author, Button, Command, File, Incoming, Message
-from bot.ports import Connector, Editing, NullHealth, Routes
-from bot.runtime.http import Streams
-from connectors.web import WebConnector, WebSettings
+from bot.domain.message import Author, Message
+from bot.ports import NullHealth
 from connectors.web.visitors import COOKIE, contact_of
 from tests.support.stand_in_desk import Site, StandInDesk, message
-from tests.support.words import WORDS
-
-
-def echo(incoming: Incoming) -> Iterable[Message]:
-    return [message(f"you said **{incoming.text}**", buttons=[Button("Fees", "topic:fees")])]
-
-
-@pytest.fixture
-async def desk() -> StandInDesk:
-    return StandInDesk(answer=echo)
-
-
-@pytest.fixture
-async def site(desk: StandInDesk) -> AsyncIterator[Site]:
-    async with Site(desk).serving() as site:
-        yield site
-
-
-@pytest.fixture
-async def visitor(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    async with site.visitor() as visitor:
-        yield visitor
-
-
-ID = "1f0c2f6e-4a51-4c8e-9a57-3d1f5b0f9c61"
-
-
-def said(text: str, **more: Any) -> dict[str, Any]:
-    return {"id": str(uuid4()), "text": text, **more}
+from tests.support.web_chat import PNG, said
 
 
 async def events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
@@ -67,158 +36,6 @@ async def next_message(stream: AsyncIterator[tuple[str, Any]]) -> Any:
             if name == "message":
                 return data
     raise AssertionError("the stream ended")
-
-
-def test_it_is_a_connector_with_routes() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
-    assert isinstance(connector, Connector)
-    assert isinstance(connector, Routes)
-    assert isinstance(connector, Editing)
-
-
-async def test_a_send_is_done_at_once() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
-    assert await connector.send(Outgoing("web", "web", "visitor", "hello"))
-    assert await connector.send(Outgoing("web", "web", "visitor", "", file=File("a.png", "image/png", PNG)))
-
-
-# --- the page -------------------------------------------------------------------------------------
-
-
-async def test_the_page_runs_no_foreign_script_and_cannot_be_framed(visitor: httpx.AsyncClient) -> None:
-    page = await visitor.get("/chat")
-    policy = page.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
-    assert page.headers["cache-control"] == "no-store"
-    assert "<style" not in page.text
-    assert " style=" not in page.text
-
-
-async def test_its_files_are_cached_by_version(visitor: httpx.AsyncClient) -> None:
-    page = await visitor.get("/chat")
-    script = page.text.split('<script type="module" src="')[1].split('"')[0]
-    assert "immutable" in (await visitor.get(script)).headers["cache-control"]
-    assert (await visitor.get("/chat/static/chat.js?v=old")).headers["cache-control"] == "no-cache"
-    assert (await visitor.get("/chat/static/phrases.json")).status_code == 404
-    assert (await visitor.get("/chat/static/..%2fphrases.json")).status_code == 404
-
-
-# --- sending --------------------------------------------------------------------------------------
-
-
-async def test_a_message_is_recorded_once_under_the_pages_id(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
-    body = said("hello")
-    first = await visitor.post("/chat/messages", json=body, headers={"Accept-Language": "zh"})
-    again = await visitor.post("/chat/messages", json=body)
-    assert first.status_code == again.status_code == 202
-    assert first.json() == again.json()
-    [recorded] = desk.received
-    contact = contact_of(visitor.cookies[COOKIE])
-    assert (recorded.channel, recorded.account, recorded.external_id) == ("web", "web", body["id"])
-    assert (recorded.sender.external_id, recorded.chat_id, recorded.sender.language) == (contact, contact, "zh")
-
-
-async def test_commands_and_buttons_arrive_as_such(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
-    await visitor.post("/chat/messages", json=said("/start transfer_delay"))
-    await visitor.post("/chat/messages", json=said("", button={"payload": "human", "label": "/help"}))
-    start, button = desk.received
-    assert (start.command, start.argument) == (Command.START, "transfer_delay")
-    assert (button.command, button.button, button.text) == (None, "human", "/help")
-
-
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        (b"", "malformed"),
-        (b"[" * 50_000, "malformed"),
-        (b"\xff", "malformed"),
-        (b'{"id": ' + b"9" * 10_000 + b"}", "malformed"),
-        (json.dumps({"id": ID, "text": " \n\x00 "}).encode(), "empty"),
-        (json.dumps({"id": ID, "text": "长" * 10_001}, ensure_ascii=False).encode(), "too_long"),
-    ],
-)
-async def test_what_cannot_be_taken_is_refused_for_good(
-    desk: StandInDesk, visitor: httpx.AsyncClient, body: bytes, error: str
-) -> None:
-    refused = await visitor.post("/chat/messages", content=body)
-    assert (refused.status_code, refused.json()["error"]) == (422, error)
-    assert desk.received == []
-
-
-async def test_a_refusal_speaks_the_visitors_language(visitor: httpx.AsyncClient) -> None:
-    refused = await visitor.post("/chat/messages", json=said("x" * 10_001), headers={"Accept-Language": "zh"})
-    assert refused.json()["message"] == "消息太长了，一次最多发送 10,000 字。"
-
-
-async def test_the_longest_message_passes_in_any_script(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
-    for text in ("\n" + "\x01" * 9_998 + "x", "😀" * 10_000):
-        assert (await visitor.post("/chat/messages", content=json.dumps(said(text), ensure_ascii=False))).is_success
-    assert len(desk.received) == 2
-
-
-async def test_a_body_too_large_is_refused_with_or_without_its_length(visitor: httpx.AsyncClient) -> None:
-    async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(70):
-            yield b"x" * 1024
-
-    assert (await visitor.post("/chat/messages", content=b"x" * 65_537)).status_code == 413
-    assert (await visitor.post("/chat/messages", content=chunks())).status_code == 413
-
-
-async def test_another_sites_page_cannot_speak_for_the_visitor(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
-    foreign = await visitor.post("/chat/messages", json=said("x"), headers={"Origin": "https://evil.example"})
-    assert foreign.status_code == 403
-    nonsense = await visitor.post("/chat/messages", json=said("x"), headers={"Origin": "http://[::1"})
-    assert nonsense.status_code == 403
-    own = await visitor.post("/chat/messages", json=said("x"), headers={"Origin": str(visitor.base_url).rstrip("/")})
-    assert own.status_code == 202
-    assert len(desk.received) == 1
-
-
-async def test_without_a_cookie_nobody_speaks_or_reads(site: Site) -> None:
-    async with httpx.AsyncClient(base_url=site.base_url) as stranger:
-        for answer in (
-            await stranger.post("/chat/messages", json=said("x")),
-            await stranger.get("/chat/messages"),
-            await stranger.get("/chat/events"),
-        ):
-            assert (answer.status_code, answer.json()["error"]) == (401, "no_visitor")
-
-
-async def test_a_page_that_shows_another_visitor_must_renew(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
-    own = {"Switchboard-Visitor": (await visitor.get("/chat")).headers["Switchboard-Visitor"]}
-    former = {"Switchboard-Visitor": "0" * 16}
-    assert (await visitor.get("/chat/messages", headers=own)).status_code == 200
-    assert (await visitor.post("/chat/messages", json=said("x"), headers=own)).status_code == 202
-    for answer in (
-        await visitor.get("/chat/messages", headers=former),
-        await visitor.get("/chat/events", headers=former),
-        await visitor.post("/chat/messages", json=said("y"), headers=former),
-    ):
-        assert (answer.status_code, answer.json()["error"]) == (401, "no_visitor")
-    assert [incoming.text for incoming in desk.received] == ["x"]
-
-
-async def test_what_was_not_recorded_is_not_acknowledged(desk: StandInDesk, visitor: httpx.AsyncClient) -> None:
-    desk.failures = 1
-    body = said("hello")
-    failed = await visitor.post("/chat/messages", json=body)
-    assert failed.status_code == 503
-    assert int(failed.headers["retry-after"]) > 0
-    assert (await visitor.post("/chat/messages", json=body)).status_code == 202
-
-
-async def test_a_flood_is_slowed_down_for_its_visitor_alone(site: Site, visitor: httpx.AsyncClient) -> None:
-    answers = [await visitor.post("/chat/messages", json=said(str(number))) for number in range(21)]
-    assert [answer.status_code for answer in answers] == [202] * 20 + [429]
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 10
-    async with site.visitor() as other:
-        assert (await other.post("/chat/messages", json=said("x"))).status_code == 202
-
-
-# --- reading --------------------------------------------------------------------------------------
 
 
 async def test_the_transcript_is_read_behind_a_cursor(visitor: httpx.AsyncClient) -> None:
@@ -292,10 +109,6 @@ async def test_who_broke_off_within_what_was_read_together_misses_nothing(
         assert [(await next_message(stream))["text"] for _ in range(2)] == ["hello", "more"]
 
 
-# --- files ----------------------------------------------------------------------------------------
-
-
-PNG = b"\x89PNG\r\n\x1a\n and so on"
 HOSTILE = b"<script>alert(1)</script>"
 
 
@@ -314,7 +127,7 @@ async def test_a_picture_is_shown_and_everything_else_saved(desk: StandInDesk, v
     assert unnamed.headers["content-disposition"] == "attachment; filename*=UTF-8''file"
     for answer in (picture, claimed, unnamed):
         assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     known = {"If-None-Match": picture.headers["etag"]}
     assert (await visitor.get(f"/chat/files/{sent.cursor}/0", headers=known)).status_code == 304

@@ -14,11 +14,11 @@ class TryAgain(Exception):
         self.at = at
 
 
-class ClaimLost(Exception):
+class JobLeaseLost(Exception):
     """The worker was taken for dead, and another has the job."""
 
 
-class Claim:
+class JobLease:
     """A job as its worker has it; this one is for work that is not of a queue: always held, and nothing to end."""
 
     job_id: int | None = None
@@ -34,11 +34,11 @@ class Claim:
         """What the transaction that made the job knows of its message, for who need not read it again."""
 
     async def confirm(self) -> None:
-        """Raises ``ClaimLost`` unless the job is still this worker's: before every step that others see."""
+        """Raises ``JobLeaseLost`` unless the job is still this worker's: before every step that others see."""
 
     def ended(self, *, others_wait: bool) -> None:
         """The job was ended by a transaction of the task's own, which is committed. ``others_wait`` for its lock."""
 
 
-Task = Callable[[int, Claim], Awaitable[None]]
+Task = Callable[[int, JobLease], Awaitable[None]]
 """Takes a message id."""

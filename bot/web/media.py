@@ -21,7 +21,7 @@ _BY_START = (
 _BY_RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 _STILLS = frozenset({b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1", b"avif", b"avis"})
 """Pictures in the box of films, which not every browser shows."""
-_EXTENSIONS = {
+EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
     "image/gif": "gif",
@@ -35,6 +35,9 @@ _EXTENSIONS = {
     "video/mp4": "mp4",
     "video/webm": "webm",
 }
+"""Of every media type that browsers show or play and never execute: the ending of its files' names."""
+PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""What every browser and every chat shows."""
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]*")
 
 
@@ -53,6 +56,12 @@ def playable(head: bytes) -> str | None:
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         return {0x00: "audio/aac", 0x02: "audio/mpeg"}.get(head[1] & 0x06)
     return None
+
+
+def picture_type(content: bytes) -> str | None:
+    """The media type of a picture that every browser and chat shows; None for anything else."""
+    found = playable(content[:HEAD])
+    return found if found in PICTURES else None
 
 
 def media_type_of(content: bytes, claimed: str) -> str:
@@ -81,5 +90,5 @@ def safe_name(name: str) -> str:
 
 def named(name: str, kind: str, media_type: str | None) -> str:
     """What a download is called, also where nobody named it."""
-    extension = _EXTENSIONS.get(media_type or "", "bin")
+    extension = EXTENSIONS.get(media_type or "", "bin")
     return safe_name(name) or f"{kind}.{extension}"

@@ -85,7 +85,7 @@ async def test_what_customers_write_stays_text(browser: Browser, store: Store, m
         assert "\u202e" not in page
         assert 'hx-get="/console/"' not in page
         assert "{{ 7*7 }}" in page
-    assert "1 MB" in page
+    assert "1.5 MB" in page
 
 
 async def test_the_bots_markdown_is_rendered_without_html_or_script_links(

@@ -3,8 +3,9 @@ what the desk gives a connector."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,9 +24,9 @@ Receive = Callable[[Incoming], Awaitable[Receipt]]
 platform; when it raises, it is not, and the platform must be left to bring it again."""
 
 
-LoadChannel = Callable[[Path | None], tuple[Any, str]]
-"""Reads the channel's settings and its secret, from the configuration file named on the command line or the usual
-one. Ends the command with a clear message where they are wrong."""
+LoadChannel = Callable[[Path | None], "tuple[Any, str, Words]"]
+"""Reads the channel's settings, its secret and the desk's words, from the configuration file named on the command line
+or the usual one. Ends the command with a clear message where they are wrong."""
 
 
 @runtime_checkable
@@ -127,6 +128,71 @@ class Streams(Protocol):
         ...
 
 
+Phrase = str | Mapping[str, str]
+"""A text, or its texts by plural category (``one``, ``other`` …), of which the value ``n`` chooses."""
+
+
+class Words(Protocol):
+    """What customers and agents read. A phrase is known by its key (``chat.send``), a locale by its tag (``zh``,
+    ``pt-BR``). Where ``locale`` is None or none of the desk's, the default is meant."""
+
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """The default first."""
+        ...
+
+    def negotiate(self, asked: Iterable[str | None]) -> str:
+        """The locale for whoever asks for these languages, favourite first; the default if there is none of them."""
+        ...
+
+    def match(self, tag: str | None) -> str | None:
+        """The locale for a language with or without script and region; None if the desk has none for it."""
+        ...
+
+    def accepted(self, header: str) -> str:
+        """The locale for a browser, by its ``Accept-Language``."""
+        ...
+
+    def name(self, locale: str) -> str:
+        """What the language calls itself."""
+        ...
+
+    def direction(self, locale: str) -> str:
+        """``ltr`` or ``rtl``."""
+        ...
+
+    def say(self, key: str, locale: str | None = None, /, **values: object) -> str:
+        """The phrase, its placeholders filled, numbers as the locale writes them; in the default locale where this one
+        has none. Placeholders without a value stay as they are."""
+        ...
+
+    def by_locale(self, key: str, /, **values: object) -> Mapping[str, str]:
+        """The phrase in every locale, the default also under ``""``."""
+        ...
+
+    def section(self, prefix: str, locale: str) -> Mapping[str, Phrase]:
+        """The phrases below ``prefix`` by their whole keys, for the scripts of a page."""
+        ...
+
+    def number(self, value: float, locale: str | None = None) -> str: ...
+
+    def percent(self, share: float, locale: str | None = None) -> str: ...
+
+    def size(self, size: int, locale: str | None = None) -> str:
+        """A file's size, from its bytes."""
+        ...
+
+    def duration(self, seconds: float, locale: str | None = None) -> str: ...
+
+    def moment(self, at: datetime, locale: str | None = None) -> str:
+        """A date with its time, in UTC and saying so."""
+        ...
+
+    def ago(self, at: datetime, locale: str | None = None) -> str:
+        """How long ago something was."""
+        ...
+
+
 class NullHealth:
     """A ``Health`` that nobody reads."""
 
@@ -146,8 +212,7 @@ class ConnectorContext:
     var: Path
     """The folder for state of this machine."""
     brand: str
-    locales: tuple[str, ...]
-    """The default first."""
+    words: Words
     transcript: Transcript
     records: Records
     health: Health

@@ -50,14 +50,11 @@ class Promises(_Section):
 
 
 class Locales(_Section):
-    """The languages that answers exist in. A customer who writes another one gets the default."""
+    """The languages of the desk. A customer who writes another one gets the default."""
 
     default: str = "en"
-    available: Annotated[tuple[str, ...], Field(min_length=1)] = ("en", "zh")
-
-    @property
-    def default_first(self) -> tuple[str, ...]:
-        return (self.default, *(locale for locale in self.available if locale != self.default))
+    available: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Without it, every language that has a file in ``data/phrases``."""
 
 
 class Engine(_Section):
@@ -175,7 +172,7 @@ def load(
         raise SettingsError(f"there is no configuration file {path}")
     schema = _with_channels(channels)
     parsed = _parse(path, schema, secret_variables) if path.is_file() else schema()
-    if parsed.locales.default not in parsed.locales.available:
+    if parsed.locales.available and parsed.locales.default not in parsed.locales.available:
         raise SettingsError(f"{path}: locales.default: {parsed.locales.default} is not one of locales.available")
     secrets = {name: value for name in secret_variables.values() if (value := os.environ.get(name, "").strip())}
     return Settings(config=parsed, environment=environment, secrets=secrets)

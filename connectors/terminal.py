@@ -2,7 +2,7 @@
 
 Both sides write JSON objects, one a line. The client begins:
 
-    {"hello": {"after": 0, "name": "anna"}}                    how far it has read, and who it is
+    {"hello": {"after": 0, "name": "anna", "language": "zh"}}  how far it has read, who it is, and in which language
     {"id": "…", "text": "…"}                                   said
     {"id": "…", "button": "helped:yes", "label": "Yes"}        pressed
 
@@ -36,7 +36,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -53,7 +53,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bot.domain.channel import Capabilities, Outgoing, PermanentError
 from bot.domain.message import Author, Incoming, Message, MessageFormat, Sender, parse_command
-from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Transcript
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Transcript, Words
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -80,8 +80,9 @@ class TerminalConnector:
     account = "terminal"
     capabilities = Capabilities(edits=True, idempotent=True, max_length=100_000)
 
-    def __init__(self, transcript: Transcript, var: Path, health: Health | None = None) -> None:
+    def __init__(self, transcript: Transcript, var: Path, health: Health | None = None, *, words: Words) -> None:
         self._transcript = transcript
+        self._words = words
         self._var = var
         self._health = health or NullHealth()
 
@@ -138,7 +139,7 @@ class TerminalConnector:
         async with asyncio.TaskGroup() as both:
             following = both.create_task(self._follow(writer, contact, hello.after))
             async for line in lines:
-                await _put(writer, **await self._take(line, contact, receive))
+                await _put(writer, **await self._take(line, contact, hello.language, receive))
             following.cancel()
 
     async def _follow(self, writer: asyncio.StreamWriter, contact: str, after: int) -> None:
@@ -150,23 +151,28 @@ class TerminalConnector:
             for message in messages:
                 await _put(writer, message=_shown(message))
 
-    async def _take(self, line: bytes | None, contact: str, receive: Receive) -> dict[str, Any]:
+    async def _take(self, line: bytes | None, contact: str, language: str, receive: Receive) -> dict[str, Any]:
         """What became of one line of the client."""
+        locale = self._words.match(language)
         if line is None:
-            return {"refused": None, "why": f"a line has at most {_MAX_LINE} bytes", "again": False}
+            return {
+                "refused": None,
+                "why": self._words.say("terminal.refused.line_too_long", locale, n=_MAX_LINE),
+                "again": False,
+            }
         try:
             said = _Said.model_validate_json(line)
         except ValidationError as error:
             return {"refused": None, "why": _first(error), "again": False}
         text = said.text.strip() if said.button is None else said.label or said.button
         if not text:
-            return {"refused": said.id, "why": "there is nothing in this message", "again": False}
+            return {"refused": said.id, "why": self._words.say("terminal.refused.empty", locale), "again": False}
         command = parse_command(text) if said.button is None else None
         incoming = Incoming(
             channel=self.name,
             account=self.account,
             external_id=said.id,
-            sender=Sender(contact, name=contact),
+            sender=Sender(contact, name=contact, language=language or None),
             chat_id=contact,
             text=text,
             command=command and command[0],
@@ -179,7 +185,7 @@ class TerminalConnector:
             kind = type(error).__name__
             log.error("not recorded", action="terminal_receive_failed", error=kind)
             self._health.trouble(f"a message could not be recorded ({kind}); the terminal tries again. See the log.")
-            return {"refused": said.id, "why": "the desk cannot take messages right now", "again": True}
+            return {"refused": said.id, "why": self._words.say("terminal.refused.unavailable", locale), "again": True}
         return {"accepted": said.id}
 
 
@@ -187,6 +193,8 @@ class _Hello(BaseModel):
     after: Annotated[int, Field(ge=0, lt=2**63)] = 0
     name: Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")] = ""
     """Used only where the system does not tell who connects."""
+    language: Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """Of the terminal, as a tag: ``zh-CN``; empty where it has none."""
 
 
 class _Greeting(BaseModel):
@@ -334,9 +342,16 @@ class NotRunning(Exception):
 
 
 async def chat(
-    var: Path, *, stdin: int = 0, console: Console | None = None, quiet: float = 2.0, patience: float = 15.0
+    var: Path,
+    words: Words,
+    *,
+    stdin: int = 0,
+    console: Console | None = None,
+    quiet: float = 2.0,
+    patience: float = 15.0,
 ) -> None:
-    """Talks to the desk that keeps its state in ``var``; raises ``NotRunning`` if there is none.
+    """Talks to the desk that keeps its state in ``var``, in the terminal's language; raises ``NotRunning`` if there is
+    none.
 
     At a terminal, until Ctrl-D. From a pipe, every line is a message; after the last one this returns when it was
     answered and nothing more came for ``quiet`` seconds, or when nothing at all came for ``patience`` seconds,
@@ -344,7 +359,7 @@ async def chat(
     twice.
     """
     screen = Console(highlight=False) if console is None else console
-    talk = _Talk(_Screen(screen, prompt=os.isatty(stdin) and screen.is_terminal))
+    talk = _Talk(_Screen(screen, words, prompt=os.isatty(stdin) and screen.is_terminal))
     connection = await _connect(var, _STARTING)
     with _terminal_restored(stdin), talk.screen.left():
         lines = _read(stdin, talk.screen)
@@ -394,7 +409,7 @@ class _Talk:
         if not text:
             return
         if len(json.dumps(text).encode()) > _MAX_LINE - 1024:
-            self.screen.note("This is too long for one message.")
+            self.screen.note("terminal.too_long")
             return
         self._own.add(id)
         self._unsent[id] = text
@@ -426,15 +441,15 @@ class _Talk:
             finally:
                 self._writer = None
                 writer.close()
-            self.screen.note("The desk is away. Waiting for it…")
+            self.screen.note("terminal.away")
             reader, writer = await _connect(var, float("inf"))
-            self.screen.note("The desk is back.")
+            self.screen.note("terminal.back")
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = self._after == 0
         history: list[dict[str, Any]] = []
         try:
-            await _put(writer, hello={"after": self._after, "name": _user()})
+            await _put(writer, hello={"after": self._after, "name": _user(), "language": language_of(os.environ)})
             async for line in reader:
                 said = json.loads(line)
                 self._heard.set()
@@ -464,7 +479,7 @@ class _Talk:
                         asyncio.get_running_loop().call_later(_RETRY, self._send, id)
                     case {"refused": id, "why": why}:
                         self._unsent.pop(id, None)
-                        self.screen.note(f"Not sent: {why}")
+                        self.screen.note("terminal.not_sent", why=why)
         except OSError:
             return
 
@@ -482,9 +497,11 @@ class _Talk:
 class _Screen:
     """Prints above the prompt, if there is one."""
 
-    def __init__(self, console: Console, *, prompt: bool) -> None:
+    def __init__(self, console: Console, words: Words, *, prompt: bool) -> None:
         self.prompt = prompt
         self._console = console
+        self._words = words
+        self._locale = words.match(language_of(os.environ))
 
     @contextmanager
     def left(self) -> Iterator[None]:
@@ -504,7 +521,7 @@ class _Screen:
         with self._above_prompt():
             if message["deleted"]:
                 said = datetime.fromisoformat(message["time"]).astimezone()
-                self._console.print(Text(f"(deleted) the message of {said:%H:%M}", style="dim italic"))
+                self._console.print(Text(self._say("terminal.deleted", time=f"{said:%H:%M}"), style="dim italic"))
             else:
                 self._print(message)
 
@@ -517,9 +534,12 @@ class _Screen:
                         self._print(message)
                 self._console.rule(style="dim")
 
-    def note(self, text: str) -> None:
+    def note(self, key: str, **values: object) -> None:
         with self._above_prompt():
-            self._console.print(Text(text, style="dim italic"))
+            self._console.print(Text(self._say(key, **values), style="dim italic"))
+
+    def _say(self, key: str, **values: object) -> str:
+        return self._words.say(key, self._locale, **values)
 
     @contextmanager
     def _above_prompt(self) -> Iterator[None]:
@@ -532,16 +552,17 @@ class _Screen:
         self._console.file.flush()
 
     def _print(self, message: dict[str, Any]) -> None:
+        agent = message["agent_name"] or self._say("terminal.support")
         who, style = {
-            Author.CUSTOMER: ("You", "bold"),
-            Author.BOT: ("Assistant", "bold cyan"),
-            Author.AGENT: (f"{message['agent_name'] or 'Support'} (human)", "bold green"),
+            Author.CUSTOMER: (self._say("terminal.you"), "bold"),
+            Author.BOT: (self._say("terminal.assistant"), "bold cyan"),
+            Author.AGENT: (self._say("terminal.agent", name=agent), "bold green"),
             Author.SYSTEM: ("—", "dim"),
         }[Author(message["author"])]
         text = _printable(message["text"])
         rich = message["format"] == MessageFormat.MARKDOWN and self._console.is_terminal
         if message["edited"]:
-            text = f"(edited) {text}"
+            text = self._say("terminal.edited", text=text)
         self._console.print(Text(_printable(who), style=style))
         if text:
             self._console.print(Padding(Markdown(text, hyperlinks=False) if rich else Text(text), (0, 0, 0, 2)))
@@ -563,6 +584,13 @@ def _typed() -> str:
     except ImportError:
         return ""
     return readline.get_line_buffer()
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """The language that the terminal is set to, as a tag: ``zh-CN``; empty where it is set to none."""
+    said = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := environment.get(name))), "")
+    tag = said.partition(".")[0].partition("@")[0].replace("_", "-")
+    return tag if re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag) else ""
 
 
 def _user() -> str:
@@ -618,7 +646,7 @@ def _terminal_restored(stdin: int) -> Iterator[None]:
 
 
 def _build(settings: TerminalSettings, surroundings: ConnectorContext) -> TerminalConnector:  # noqa: ARG001 - nothing to set
-    return TerminalConnector(surroundings.transcript, surroundings.var, surroundings.health)
+    return TerminalConnector(surroundings.transcript, surroundings.var, surroundings.health, words=surroundings.words)
 
 
 plugin = Plugin(TerminalSettings, _build)

@@ -21,7 +21,7 @@ PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What every browser shows and none executes."""
 
 Phrase = Callable[..., Mapping[str, str]]
-"""One of the desk's own sentences by locale, ``""`` being the default: ``phrase("agent_joined", agent="Mei")``."""
+"""A phrase by locale, ``""`` being the default: ``phrase("customer.agent_joined", agent="Mei")``."""
 
 
 class Desk:
@@ -61,22 +61,22 @@ class Desk:
         ``holder``, has."""
         holder = _whose(agent, holder)
         return await self._store.conversations.put_back(
-            conversation_id, holder, self._told("put_back"), _reason(why), by=_if_other(agent, holder)
+            conversation_id, holder, self._told("customer.put_back"), _reason(why), by=_if_other(agent, holder)
         )
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
         """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
-        return await self._store.conversations.put_back_abandoned(gone_after, self._told("put_back"))
+        return await self._store.conversations.put_back_abandoned(gone_after, self._told("customer.put_back"))
 
     async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
         """Disables an agent and puts back what they have (``Store.disable``)."""
-        return await self._store.agents.disable(agent.id, self._told("put_back"), by=by)
+        return await self._store.agents.disable(agent.id, self._told("customer.put_back"), by=by)
 
     def _joined(self, agent: Agent) -> Mapping[str, Cleared]:
         if agent.public_name:
-            return self._told("agent_joined", agent=as_markdown(agent.public_name))
-        nameless = self._phrase("agent_nameless")
-        return {locale: self._told("agent_joined", agent=words)[locale] for locale, words in nameless.items()}
+            return self._told("customer.agent_joined", agent=as_markdown(agent.public_name))
+        nameless = self._phrase("customer.agent_nameless")
+        return {locale: self._told("customer.agent_joined", agent=words)[locale] for locale, words in nameless.items()}
 
     def _told(self, key: str, **values: object) -> Mapping[str, Cleared]:
         """What a customer is told of an act."""
@@ -138,12 +138,12 @@ class Desk:
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.conversations.hand_back(conversation_id, agent.id, self._told("handed_back"))
+        return await self._store.conversations.hand_back(conversation_id, agent.id, self._told("customer.handed_back"))
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.conversations.resolve(conversation_id, agent.id, self._told("resolved"), UNDO)
+        return await self._store.conversations.resolve(conversation_id, agent.id, self._told("customer.resolved"), UNDO)
 
     async def reopen(self, conversation_id: int, agent: Agent) -> Conversation:
         """Takes a resolved conversation up again."""

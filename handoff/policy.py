@@ -63,71 +63,73 @@ class Policy:
             return self.on_human_asked()
         topic = self._topics.get(name)
         if topic is None:
-            return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="queued_unsure")
+            return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="customer.queued_unsure")
         if name in SMALL_TALK:
             # A "thanks" between an answer and a "but it did not help" must not close what is open.
             return Decision(Action.ANSWER, topic=name, keeps_dialogue=True)
         if topic.handoff is Handoff.ALWAYS:
-            phrase = "queued_urgent" if topic.priority is Priority.URGENT else "queued"
+            phrase = "customer.queued_urgent" if topic.priority is Priority.URGENT else "customer.queued"
             return self._escalate(EscalationReason.TOPIC, phrase=phrase, topic=name, priority=topic.priority)
         return Decision(Action.ANSWER, topic=name)
 
     def on_human_asked(self) -> Decision:
         """``/human``, the button, or the wish in words."""
-        return self._escalate(EscalationReason.ASKED, phrase="queued", topic=TALK_TO_HUMAN)
+        return self._escalate(EscalationReason.ASKED, phrase="customer.queued", topic=TALK_TO_HUMAN)
 
     def on_helped(self, dialogue: DialogueState, helped: bool) -> Decision:
         """The answer to "did that help?"."""
         if helped:
-            return Decision(Action.ANSWER, phrase="helped")
+            return Decision(Action.ANSWER, phrase="customer.helped")
         return self._not_helped(dialogue)
 
     def on_command(self, command: Command) -> Decision:
         """``/start`` and ``/help`` say what the desk is; ``/human`` asks for a person."""
         if command is Command.HUMAN:
             return self.on_human_asked()
-        return Decision(Action.ANSWER, phrase="welcome" if command is Command.START else "help")
+        return Decision(Action.ANSWER, phrase="customer.welcome" if command is Command.START else "customer.help")
 
     def on_attachment(self) -> Decision:
         """A file, a picture, a place without a word: the bot cannot read it, and offers a human."""
-        return Decision(Action.ASK_BACK, phrase="attachment_received", keeps_dialogue=True)
+        return Decision(Action.ASK_BACK, phrase="customer.attachment_received", keeps_dialogue=True)
 
     def on_engine_unavailable(self) -> Decision:
-        return self._escalate(EscalationReason.ENGINE_UNAVAILABLE, phrase="queued_engine")
+        return self._escalate(EscalationReason.ENGINE_UNAVAILABLE, phrase="customer.queued_engine")
 
     def on_turn_failed(self) -> Decision:
-        return self._escalate(EscalationReason.TURN_FAILED, phrase="queued_unsure")
+        return self._escalate(EscalationReason.TURN_FAILED, phrase="customer.queued_unsure")
 
     def _on_deny(self, dialogue: DialogueState) -> Decision:
         if dialogue.last_answer is not None:
             return self._not_helped(dialogue)
         if dialogue.offered:
-            return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="queued_unsure")
-        return Decision(Action.ANSWER, phrase="what_else")
+            return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="customer.queued_unsure")
+        return Decision(Action.ANSWER, phrase="customer.what_else")
 
     def _on_affirm(self, dialogue: DialogueState) -> Decision:
         if dialogue.last_answer is not None:
-            return Decision(Action.ANSWER, phrase="helped")
+            return Decision(Action.ANSWER, phrase="customer.helped")
         if len(dialogue.offered) == 1:
             return self.on_topic(dialogue.offered[0])
-        return Decision(Action.ANSWER, phrase="what_else")
+        return Decision(Action.ANSWER, phrase="customer.what_else")
 
     def _not_helped(self, dialogue: DialogueState) -> Decision:
         topic = self._topics.get(dialogue.last_answer or "")
         return self._escalate(
-            EscalationReason.NOT_HELPED, phrase="queued", priority=topic.priority if topic else Priority.NORMAL
+            EscalationReason.NOT_HELPED, phrase="customer.queued", priority=topic.priority if topic else Priority.NORMAL
         )
 
     def _not_understood(self, dialogue: DialogueState, prediction: Prediction) -> Decision:
         if dialogue.misses + 1 >= MISSES_BEFORE_HANDOFF:
-            return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="queued_unsure")
+            return self._escalate(EscalationReason.NOT_UNDERSTOOD, phrase="customer.queued_unsure")
         nearest = [
             ranked.name
             for ranked in prediction.ranking
             if ranked.confidence >= NEAR and ranked.name in self._topics and ranked.name not in NOT_OFFERED
         ]
         outside = prediction.intent == OUT_OF_SCOPE
-        with_offers, without = ("not_understood", "outside") if outside else ("ask_back", "ask_again")
+        with_offers, without = (
+            ("customer.not_understood", "customer.outside") if outside else ("customer.ask_back", "customer.ask_again")
+        )
         phrase = with_offers if nearest else without
         return Decision(Action.ASK_BACK, phrase=phrase, offers=tuple(nearest[:OFFERS]), understood=False)
 

@@ -117,6 +117,19 @@ def install_browser():
     system_packages("chromium", why="the browser tests need Chromium")
 
 
+def install_fonts():
+    system_packages("fonts-noto-cjk", why="the browser tests take pictures of Chinese pages, which need a Chinese font")
+
+
+def find_fonts():
+    """A file of Chinese letters, in whatever font: without one a browser draws empty boxes."""
+    if not shutil.which("fc-list"):
+        return None
+    command = ["fc-list", "--format=%{file}\n", ":lang=zh"]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    return next((Path(line) for line in done.stdout.splitlines() if line), None)
+
+
 def find_browser():
     return next((Path(found) for name in BROWSERS for found in [shutil.which(name)] if found), None)
 
@@ -186,6 +199,7 @@ def steps(tests):
     )
     if tests:
         yield "Chromium for the browser tests", "chromium", (), find_browser() or MISSING, install_browser
+        yield "Chinese letters for pictures of pages", "fonts", (), find_fonts() or MISSING, install_fonts
         yield "libfaketime for tests that set the clock", "faketime", (), find_faketime() or MISSING, install_faketime
 
 
@@ -204,7 +218,7 @@ def main():
             build()
             print("  %s %d/%d  %s: %.0f s" % (bar, number, len(todo), title, time.monotonic() - started), flush=True)
 
-        if name in ("chromium", "faketime") and result != MISSING:
+        if name in ("chromium", "faketime", "fonts") and result != MISSING:
             continue  # the system's own
         changed |= step(name, made_from, result, announced)
     if changed:

@@ -49,7 +49,7 @@ def build_connectors(
                 secret=secret,
                 var=settings.var,
                 brand=settings.config.brand.name,
-                locales=answers.locales,
+                words=answers.words,
                 transcript=transcript,
                 records=records,
                 health=health[name],

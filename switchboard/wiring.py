@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
+from bot.content.words import SHIPPED, Words, locales_in
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
 from bot.domain.message import Incoming, Receipt
@@ -46,14 +47,31 @@ from switchboard.supervise import background
 log = structlog.get_logger(__name__)
 
 VENDOR = ROOT / "node_modules"
-TURN_FAILED = "queued_unsure"
+TURN_FAILED = "customer.queued_unsure"
 """What a customer is told whose turn failed."""
 DATABASE_WITHIN = 5.0
 """Seconds for the database to answer whether it takes writes."""
 
 
 def load_answers(settings: Settings) -> Answers:
-    return Answers(settings.data, settings.config.locales.default_first, settings.facts)
+    return Answers(settings.data, locales(settings), settings.facts)
+
+
+def load_words(settings: Settings) -> Words:
+    return Words(settings.data, locales(settings), settings.facts)
+
+
+def locales(settings: Settings) -> tuple[str, ...]:
+    """The languages of the desk, the default first: those that are configured, else every file of phrases."""
+    default = settings.config.locales.default
+    available = settings.config.locales.available or locales_in(settings.data) or locales_in(SHIPPED.parent)
+    return (default, *(locale for locale in available if locale != default))
+
+
+def answer_locales(settings: Settings) -> tuple[str, ...]:
+    """Those of the desk's languages in which topics have answers; all of them before there is any."""
+    found = locales(settings)
+    return tuple(locale for locale in found if (settings.data / "answers" / locale).is_dir()) or found
 
 
 def build_policy(answers: Answers) -> Policy:
@@ -213,8 +231,8 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
-    tries = RetryLimit(store.dead_letters, guard.phrases(answers.phrase_by_locale(TURN_FAILED)), metrics)
-    desk = Desk(store, answers.phrase_by_locale)
+    tries = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
+    desk = Desk(store, answers.words.by_locale)
     reopening = _reopening(settings, answers)
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=tries.limited)
 
@@ -264,8 +282,8 @@ def _reopening(settings: Settings, answers: Answers) -> Reopening:
     return Reopening(
         within=timedelta(hours=settings.config.desk.reopen_hours),
         agent_gone_after=timedelta(minutes=settings.config.desk.agent_gone_minutes),
-        to_agent=guard.phrases(answers.phrase_by_locale("reopened")),
-        to_queue=guard.phrases(answers.phrase_by_locale("reopened_queued")),
+        to_agent=guard.phrases(answers.words.by_locale("customer.reopened")),
+        to_queue=guard.phrases(answers.words.by_locale("customer.reopened_queued")),
     )
 
 

@@ -162,7 +162,7 @@ def answers() -> Answers:
 
 @pytest.fixture
 def desk(store: Store, answers: Answers) -> Desk:
-    return Desk(store, answers.phrase_by_locale)
+    return Desk(store, answers.words.by_locale)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The content that support leads edit: answers by topic and locale, and the desk's own phrases.
+"""The content that support leads edit: answers by topic and locale. ``words`` has the desk's own phrases.
 
 A file that cannot be used is refused when the desk starts, with its path and what is wrong. Placeholders
 (``{brand}``, ``{phone}`` …) are filled from the deployment; a line whose placeholder has no value there
@@ -8,7 +8,7 @@ is left out, so one text serves deployments with and without a telephone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,43 +17,16 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bot.content.problems import ContentError
+from bot.content.words import PLACEHOLDER, Words
 from bot.domain.conversation import Priority
 from bot.domain.decision import Handoff
 from bot.domain.message import Button
 
-PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "hours", "response_hours"})
-"""What an answer may name. A phrase may also use what its situation fills (``{position}``, ``{agent}`` …)."""
+__all__ = ["Answer", "Answers", "ContentError", "read_answer"]
 
-PHRASES = frozenset(
-    {
-        "agent_joined",
-        "agent_nameless",
-        "already_queued",
-        "ask_again",
-        "ask_back",
-        "attachment_received",
-        "button_helped",
-        "button_human",
-        "button_not_helped",
-        "did_it_help",
-        "handed_back",
-        "help",
-        "helped",
-        "not_understood",
-        "outside",
-        "queued",
-        "queued_engine",
-        "queued_unsure",
-        "queued_urgent",
-        "put_back",
-        "reopened",
-        "reopened_queued",
-        "resolved",
-        "welcome",
-        "what_else",
-    }
-)
-"""The sentences of its own that the desk says."""
+PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "hours", "response_hours"})
+"""What an answer may name, and any phrase, too."""
 
 UNWRITTEN = re.compile(r"\{write_\w+_here\}")
 """What stands in a new topic's files until somebody has written the text. Never sent, never trained."""
@@ -69,10 +42,6 @@ HUMAN = "human"
 HELPED = "helped:yes"
 NOT_HELPED = "helped:no"
 """The payloads of the desk's buttons."""
-
-
-class ContentError(Exception):
-    """A content file cannot be used; the message names the file and the fix."""
 
 
 def _priority(value: Any) -> Any:
@@ -104,25 +73,33 @@ class Answer:
 
 
 class Answers:
-    """All answers and phrases of a deployment.
+    """All answers of a deployment, and its ``words``.
 
-    ``facts`` fill the placeholders; what has no value there is None. The default locale has every phrase.
+    ``facts`` fill the placeholders; what has no value there is None. A locale may have phrases and no answers: its
+    customers get the answers in the default locale.
     """
 
-    def __init__(self, folder: Path, locales: tuple[str, ...], facts: Mapping[str, str | None]) -> None:
-        self.locales = locales
-        self._facts = facts
+    def __init__(self, folder: Path, locales: Sequence[str], facts: Mapping[str, str | None]) -> None:
+        self.words = Words(folder, locales, facts)
         self._answers: dict[str, dict[str, Answer]] = {}
-        self._phrases: dict[str, dict[str, str]] = {}
-        for locale in locales:
-            self._phrases[locale] = _phrases(folder / "phrases" / f"{locale}.yml")
+        for locale in self.locales:
             for path in sorted((folder / "answers" / locale).glob("*.md")):
                 self._answers.setdefault(path.stem, {})[locale] = read_answer(path, locale)
-        if missing := sorted(PHRASES - self._phrases[locales[0]].keys()):
-            path = folder / "phrases" / f"{locales[0]}.yml"
-            raise ContentError(f"{path}: missing {', '.join(missing)}; the default locale has every phrase")
         if not self._answers:
-            raise ContentError(f"there are no answers in {folder / 'answers'} for the locales {', '.join(locales)}")
+            raise ContentError(
+                f"there are no answers in {folder / 'answers'} for the locales {', '.join(self.locales)}"
+            )
+
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """The default first."""
+        return self.words.locales
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The locales that have answers."""
+        spoken = {locale for variants in self._answers.values() for locale in variants}
+        return tuple(locale for locale in self.locales if locale in spoken)
 
     @property
     def default_locale(self) -> str:
@@ -135,8 +112,9 @@ class Answers:
     def locale_for(self, topic: str | None, language: str | None) -> str:
         """The locale to speak in: the customer's language if there is an answer (or any text) in it,
         else the default."""
-        if language in self.locales and (topic is None or language in self._answers.get(topic, {})):
-            return language
+        locale = self.words.match(language)
+        if locale is not None and (topic is None or locale in self._answers.get(topic, {})):
+            return locale
         return self.default_locale
 
     def get(self, topic: str, language: str | None) -> Answer | None:
@@ -150,34 +128,10 @@ class Answers:
         """The topic's answers by locale."""
         return self._answers.get(topic, {})
 
-    def fill(self, template: str, **more: object) -> str:
-        """The template with its placeholders filled; lines that name something this deployment has not
-        are left out."""
-        values = {**self._facts, **more}
-        kept = []
-        for line in template.splitlines():
-            names = set(_PLACEHOLDER.findall(line))
-            if all(values.get(name) is not None or name not in values for name in names):
-                kept.append(_PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), line))
-        return "\n".join(kept).strip()
-
     def render(self, topic: str, language: str | None) -> str | None:
         """The answer as Markdown, ready to send; None for a topic without one."""
         answer = self.get(topic, language)
-        return None if answer is None else self.fill(answer.body)
-
-    def phrase(self, key: str, language: str | None, **values: object) -> str:
-        """One of the desk's own sentences. ``values`` fill its placeholders; those not given stay."""
-        phrases = self._phrases[self.locale_for(None, language)]
-        return self.fill(phrases.get(key) or self._phrases[self.default_locale][key], **values)
-
-    def phrase_by_locale(self, key: str, **values: object) -> Mapping[str, str]:
-        """The sentence in every locale, the default also under ``""``."""
-        texts = {locale: self.phrase(key, locale, **values) for locale in self.locales}
-        return {**texts, "": texts[self.default_locale]}
-
-    def phrase_keys(self, locale: str) -> frozenset[str]:
-        return frozenset(self._phrases[locale])
+        return None if answer is None else self.words.fill(answer.body, answer.locale)
 
     def topic_button(self, topic: str, language: str | None) -> Button | None:
         """The button that leads to a topic, labelled with its title; None for a topic without answer."""
@@ -190,16 +144,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ContentError(f"{path}: cannot be read: {error}") from error
-
-
-def _phrases(path: Path) -> dict[str, str]:
-    try:
-        loaded = yaml.safe_load(_read(path))
-    except yaml.YAMLError as error:
-        raise ContentError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(loaded, dict) or not all(isinstance(text, str) for text in loaded.values()):
-        raise ContentError(f"{path}: must be a map from phrase to text")
-    return loaded
 
 
 def read_answer(path: Path, locale: str) -> Answer:
@@ -226,7 +170,7 @@ def read_answer(path: Path, locale: str) -> Answer:
     unwritten = [part for part, text in (("title", front.title), ("answer", body)) if UNWRITTEN.search(text)]
     if unwritten:
         raise ContentError(f"{path}: not written yet: {' and '.join(unwritten)}")
-    unknown = set(_PLACEHOLDER.findall(body)) - PLACEHOLDERS
+    unknown = set(PLACEHOLDER.findall(body)) - PLACEHOLDERS
     if unknown:
         allowed = ", ".join(sorted(PLACEHOLDERS))
         raise ContentError(f"{path}: unknown placeholder {{{unknown.pop()}}}; allowed are {allowed}")

@@ -12,7 +12,9 @@ from typing import Any
 
 import yaml
 
-from bot.content.answers import PHRASES, UNWRITTEN, Answer, Answers, ContentError
+from bot.content.answers import UNWRITTEN, Answer, Answers
+from bot.content.phrase_check import phrase_problems
+from bot.content.problems import ContentError
 from bot.domain.engine import OUT_OF_SCOPE
 
 MIN_EXAMPLES = 25
@@ -46,8 +48,8 @@ def problems(folder: Path, answers: Answers) -> Iterator[str]:
         yield str(error)
         return
     yield from _topic_problems(folder, answers, {example.intent for example in examples})
-    yield from _phrase_problems(folder, answers)
-    yield from example_problems(answers.locales, examples)
+    yield from phrase_problems(answers.words)
+    yield from example_problems(answers.answered, examples)
 
 
 def read_examples(folder: Path) -> Iterator[Example]:
@@ -119,7 +121,7 @@ def example_problems(
 
 def _topic_problems(folder: Path, answers: Answers, intents: set[str]) -> Iterator[str]:
     for intent in sorted(intents - WITHOUT_ANSWER):
-        for locale in answers.locales:
+        for locale in answers.answered:
             if locale not in answers.variants(intent):
                 yield f"{folder / 'answers' / locale / intent}.md: missing answer for the intent {intent}"
     for topic in answers.topics:
@@ -128,16 +130,6 @@ def _topic_problems(folder: Path, answers: Answers, intents: set[str]) -> Iterat
             path = next(iter(variants.values())).path
             yield f"{path}: no training examples lead to this answer; add {folder / 'nlu' / topic}.yml"
         yield from answer_problems(variants.values(), answers)
-
-
-def _phrase_problems(folder: Path, answers: Answers) -> Iterator[str]:
-    for locale in answers.locales:
-        path = folder / "phrases" / f"{locale}.yml"
-        keys = answers.phrase_keys(locale)
-        for key in sorted(PHRASES - keys):
-            yield f"{path}: missing phrase {key}"
-        for key in sorted(keys - PHRASES):
-            yield f"{path}: nothing says the phrase {key}"
 
 
 def _normal(text: str) -> str:

@@ -123,11 +123,11 @@ def missing(folder: Path, answers: Answers, name: str) -> Iterator[str]:
         yield f"{path}: there is a topic of this name already; rename the draft, or edit the topic itself"
     examples, problems = _draft_examples(folder, name)
     yield from problems
-    yield from example_problems(answers.locales, examples, live)
-    written, problems = _draft_answers(folder, name, answers.locales)
+    yield from example_problems(answers.answered, examples, live)
+    written, problems = _draft_answers(folder, name, answers.answered)
     yield from problems
     # Only of the deployment's locales is it known which topics a button can lead to.
-    yield from answer_problems((answer for answer in written if answer.locale in answers.locales), answers)
+    yield from answer_problems((answer for answer in written if answer.locale in answers.answered), answers)
 
 
 def make_live(folder: Path, answers: Answers, name: str) -> list[Path]:
@@ -172,7 +172,7 @@ def overview(folder: Path, answers: Answers) -> list[Topic]:
     ]
     for name in drafts(folder):
         examples, problems = _draft_examples(folder, name)
-        written, _ = _draft_answers(folder, name, answers.locales)
+        written, _ = _draft_answers(folder, name, answers.answered)
         languages = Counter(example.language for example in examples if not UNWRITTEN.search(example.text))
         topics.append(
             Topic(

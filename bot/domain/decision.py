@@ -32,7 +32,7 @@ class Decision:
     topic: str | None = None
     """The topic answered; with an escalation, the first aid given before it."""
     phrase: str | None = None
-    """A sentence of the desk's own to say (a key of ``data/phrases``)."""
+    """A sentence of the desk's own to say (a key of ``data/phrases``: ``customer.queued``)."""
     offers: tuple[str, ...] = ()
     """Topics offered as buttons, nearest first."""
     reason: EscalationReason | None = None

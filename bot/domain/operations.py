@@ -79,12 +79,12 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LiveEvent:
     """Something changed; whoever shows it reads it anew. Carries no content."""
 
     kind: str
-    """``message``, ``state``, ``delivery``, ``aside``, ``reply``: a message that its customer does not have yet, or
-    ``agent``: who may sign in, or do what (both ids are 0)."""
+    """``message``, ``state``, ``delivery``, ``dead_letter``, ``reply``: a message that its customer does not have
+    yet, or ``agent``: who may sign in, or do what (both ids are 0)."""
     conversation_id: int
     contact_id: int
     opened_by: str = ""

@@ -1,8 +1,8 @@
-"""Work that fails by its own fault is tried some times, and then set aside: nothing behind it waits for ever.
+"""Work that fails by its own fault is tried some times, and is then a dead letter: nothing behind it waits for ever.
 
 The tries are counted in the database, so restarts and other replicas count on. What is not the work's fault never
 counts: a platform that is away, a database that cannot be reached, a full disk, a desk that is stopped or killed. Work
-that is set aside waits for a person, who sees it in the console and has it tried again, or dismisses it.
+that is given up (a dead letter) waits for a person, who sees it in the console and has it tried again, or dismisses it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RetryLimit:
     def __init__(
         self, dead_letters: DeadLetters, notice: Mapping[str, Cleared], metrics: NullMetrics | None = None
     ) -> None:
-        """``notice``: by locale, what a customer is told whose turn is set aside and who is queued for a person."""
+        """``notice``: by locale, what a customer is told whose turn is given up and who is queued for a person."""
         self._dead_letters = dead_letters
         self._notice = notice
         self._metrics = metrics or NullMetrics()
@@ -90,7 +90,9 @@ class RetryLimit:
         channel = await self._dead_letters.add(name, message_id, self._notice)
         if channel is not None:
             self._metrics.escalated(channel, EscalationReason.TURN_FAILED)
-        log.error("set aside", action="set_aside", task=name, message=message_id, error=what, tries=tries)
+        log.error(
+            "given up; a person is told", action="dead_letter", task=name, message=message_id, error=what, tries=tries
+        )
         return True
 
 

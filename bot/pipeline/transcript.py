@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.domain.conversation import NotFound, contact_key
 from bot.domain.message import File, Message
-from bot.domain.operations import Event
+from bot.domain.operations import LiveEvent
 from bot.runtime.feed import Feed
 from bot.store.contacts import Contacts
 from bot.store.files import Files
@@ -54,7 +54,7 @@ class StoredTranscript:
         contact_id: int | None = None
         heard: set[str] = set()
 
-        def wants(event: Event) -> bool:
+        def wants(event: LiveEvent) -> bool:
             heard.add(event.kind)
             return event.kind in _SHOWN
 

@@ -181,8 +181,8 @@ class Turns:
         asks = taken.command is Command.HUMAN or button == HUMAN
         if asks and taken.conversation.state is ConversationState.QUEUED:
             language = taken.conversation.language
-            reply = Reply(guard.outgoing(self._answers.phrase("already_queued", language)))
-            decision = Decision(Action.ANSWER, phrase="already_queued", keeps_dialogue=True)
+            reply = Reply(guard.outgoing(self._answers.words.say("customer.already_queued", language)))
+            decision = Decision(Action.ANSWER, phrase="customer.already_queued", keeps_dialogue=True)
             await self._finish(taken, decision, [reply], language)
             self._metrics.turned(taken.conversation.contact.channel, None, taken.message.created_at)
         else:
@@ -234,7 +234,7 @@ class Turns:
             return self._policy.on_topic(topic)
         if payload == HUMAN:
             return self._policy.on_human_asked()
-        return Decision(Action.ANSWER, phrase="what_else", keeps_dialogue=True)
+        return Decision(Action.ANSWER, phrase="customer.what_else", keeps_dialogue=True)
 
     def replies(self, decision: Decision, language: str | None) -> list[Reply]:
         """The decision in words: one message, the answer first, the desk's own sentence behind it."""
@@ -243,21 +243,20 @@ class Turns:
         buttons: list[Button | None] = []
         answer = None if decision.topic is None else answers.get(decision.topic, language)
         if answer is not None:
-            texts.append(answers.fill(answer.body))
+            texts.append(answers.words.fill(answer.body, answer.locale))
             if decision.action is Action.ANSWER:
                 buttons += [answers.topic_button(topic, language) for topic in answer.buttons]
         if decision.phrase is not None:
-            texts.append(answers.phrase(decision.phrase, language))
+            texts.append(answers.words.say(decision.phrase, language))
         if answer is not None and decision.action is Action.ANSWER and answer.handoff is Handoff.OFFER:
-            texts.append(answers.phrase("did_it_help", language))
-            buttons.append(Button(answers.phrase("button_helped", language), HELPED))
-            buttons.append(Button(answers.phrase("button_not_helped", language), NOT_HELPED))
+            texts.append(answers.words.say("customer.did_it_help", language))
+            buttons.append(Button(answers.words.say("customer.button_helped", language), HELPED))
+            buttons.append(Button(answers.words.say("customer.button_not_helped", language), NOT_HELPED))
         if decision.action is Action.ASK_BACK:
             buttons += [answers.topic_button(topic, language) for topic in decision.offers]
-            buttons.append(Button(answers.phrase("button_human", language), HUMAN))
-        return [
-            Reply(guard.outgoing("\n\n".join(texts)), buttons=tuple(button for button in buttons if button is not None))
-        ]
+            buttons.append(Button(answers.words.say("customer.button_human", language), HUMAN))
+        offered = tuple(button for button in buttons if button is not None)
+        return [Reply(guard.outgoing("\n\n".join(texts)), buttons=offered)]
 
 
 def _numbered(taken: TurnInput) -> str | None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import psycopg
 import structlog
 
-from bot.domain.operations import Event
+from bot.domain.operations import LiveEvent
 from bot.store.statements import NOTIFY_CHANNEL
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ class Watch:
     """What one reader waits on. It remembers that something changed, not how often: a slow reader
     holds no memory, and reads once for many events."""
 
-    def __init__(self, wants: Callable[[Event], bool], of: Subject | None = None) -> None:
+    def __init__(self, wants: Callable[[LiveEvent], bool], of: Subject | None = None) -> None:
         self.wants = wants
         self.of = of
         self._changed = asyncio.Event()
@@ -60,7 +60,9 @@ class Feed:
         """By whom they are about: of many open pages an event concerns one or two, and the others are not asked."""
 
     @contextmanager
-    def watch(self, wants: Callable[[Event], bool] = lambda _: True, *, of: Subject | None = None) -> Iterator[Watch]:
+    def watch(
+        self, wants: Callable[[LiveEvent], bool] = lambda _: True, *, of: Subject | None = None
+    ) -> Iterator[Watch]:
         """Watches the events about ``of`` (None: about anybody) that ``wants`` picks, from now on. Watch first, then
         read, then wait."""
         watch = Watch(wants, of)
@@ -99,10 +101,10 @@ class Feed:
                     watch.wake()
             while True:
                 async for notification in connection.notifies(timeout=KEEPALIVE):
-                    self.tell(Event(**json.loads(notification.payload)))
+                    self.tell(LiveEvent(**json.loads(notification.payload)))
                 await connection.execute("SELECT 1")
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: LiveEvent) -> None:
         """Wakes whom the event concerns."""
         for subject in (None, event.contact_id, event.opened_by):
             for watch in self._watches.get(subject, ()):

@@ -322,10 +322,10 @@ def _desk(figures: Figures) -> Iterator[Metric]:
         figures.longest_wait,
     )
     yield _gauge("deliveries_pending", "Messages that their customers do not have yet", figures.deliveries_pending)
-    set_aside = _gauges("set_aside", "Work that failed as often as it is tried, and waits for a person", "task")
-    for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.set_aside)):
-        set_aside.add_metric([name], figures.set_aside.get(name, 0))
-    yield set_aside
+    dead_letters = _gauges("dead_letters", "Work that failed as often as it is tried, and waits for a person", "task")
+    for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.dead_letters)):
+        dead_letters.add_metric([name], figures.dead_letters.get(name, 0))
+    yield dead_letters
 
 
 def _channels(figures: Figures) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Work that fails by its own fault: how often it did, and what is set aside for a person."""
+"""Work that fails by its own fault: how often it did, and what was given up and waits for a person."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from bot.store.tables import contact, delivery, failure, message, turn
 
 log = structlog.get_logger(__name__)
 
-NOT_FETCHED = "the desk failed on it, and set it aside"
-"""The problem of an attachment whose fetching is set aside."""
+NOT_FETCHED = "the desk failed on it, and gave it up"
+"""The problem of an attachment whose fetching was given up."""
 
 
 class DeadLetters(Area):
@@ -76,11 +76,11 @@ class DeadLetters(Area):
                 await connection.execute(
                     update(delivery)
                     .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
-                    .values(state=DeliveryState.FAILED, error=f"set aside after {aside.tries} tries ({aside.error})")
+                    .values(state=DeliveryState.FAILED, error=f"given up after {aside.tries} tries ({aside.error})")
                 )
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, "", NOT_FETCHED)
-            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
+            await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
             return channel
 
     async def _escalate_failed(
@@ -145,10 +145,10 @@ class DeadLetters(Area):
                 .order_by(failure.c.set_aside_at, failure.c.message_id, failure.c.task)
                 .limit(limit)
             )
-            return [_set_aside(row) for row in found]
+            return [_dead_letter(row) for row in found]
 
     async def try_again(self, task: str, message_id: int) -> None:
-        """Has the work tried anew, its tries counted from the start. Raises ``NotFound`` where it is not set aside."""
+        """Has the work tried anew, its tries counted from the start. Raises ``NotFound`` where it does not wait."""
         async with self._engine.begin() as connection:
             where = await self._take_up(connection, task, message_id)
             if task == TURN:
@@ -158,10 +158,10 @@ class DeadLetters(Area):
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, NOT_FETCHED, "")
                 await self._queue.defer_fetch(connection, message_id)
-            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
+            await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
 
     async def dismiss(self, task: str, message_id: int) -> None:
-        """Leaves it undone, for good. Raises ``NotFound`` where it is not set aside."""
+        """Leaves it undone, for good. Raises ``NotFound`` where it does not wait."""
         async with self._engine.begin() as connection:
             where = await self._take_up(connection, task, message_id)
             if task == TURN:
@@ -170,7 +170,7 @@ class DeadLetters(Area):
                     .where(turn.c.message_id == message_id, ~turn.c.done)
                     .values(done=True, done_at=func.now())
                 )
-            await self._notify(connection, "aside", where.conversation_id, where.contact_id)
+            await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
 
     async def _take_up(self, connection: AsyncConnection, task: str, message_id: int) -> Any:
         waits = failure.c.set_aside_at.is_not(None)
@@ -179,7 +179,7 @@ class DeadLetters(Area):
             taken = await connection.execute(delete(failure).where(*_is(task, message_id), waits))
             if taken.rowcount:
                 return where
-        raise NotFound("it is not set aside any more")
+        raise NotFound("it does not wait here any more")
 
     async def retry_delivery(self, message_id: int) -> None:
         """Has a message that was not delivered tried again. Raises ``NotFound`` where it is on its way, or there."""
@@ -212,7 +212,7 @@ def _is(task: str, message_id: int) -> tuple[Any, Any]:
     return failure.c.task == task, failure.c.message_id == message_id
 
 
-def _set_aside(row: Row[Any]) -> DeadLetter:
+def _dead_letter(row: Row[Any]) -> DeadLetter:
     return DeadLetter(
         task=row.task,
         message_id=row.message_id,

@@ -200,7 +200,7 @@ class Deliveries(FastPath):
             return len(released)
 
     async def defer_forgotten(self, *, older_than: timedelta = timedelta(seconds=30)) -> int:
-        """Defers anew what waits without a job, and is not set aside: a net under the queue. Returns how many.
+        """Defers anew what waits without a job, and was not given up: a net under the queue. Returns how many.
 
         Replicas that sweep at the same moment would each find no job and make one: one sweeps, for the others there is
         nothing to do.

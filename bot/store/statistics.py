@@ -56,7 +56,7 @@ class Figures:
     """Seconds that the customer has waited for an answer of a person who has waited longest, in the queue or with an
     agent; 0 if none waits."""
     deliveries_pending: int
-    set_aside: dict[str, int]
+    dead_letters: dict[str, int]
     """Work that waits for a person, by task; tasks without any are missing."""
     channels: tuple[ChannelFigures, ...]
     leases: tuple[LeaseFigures, ...]
@@ -73,7 +73,7 @@ class Statistics(Area):
             pending = await connection.execute(
                 select(func.count()).select_from(delivery).where(delivery.c.state == DeliveryState.PENDING)
             )
-            set_aside = await connection.execute(
+            dead_letters = await connection.execute(
                 select(failure.c.task, func.count().label("many"))
                 .where(failure.c.set_aside_at.is_not(None))
                 .group_by(failure.c.task)
@@ -86,7 +86,7 @@ class Statistics(Area):
                 conversations=await self._open_conversations(connection),
                 longest_wait=longest_wait.scalar_one() or 0.0,
                 deliveries_pending=pending.scalar_one(),
-                set_aside={row.task: row.many for row in set_aside},
+                dead_letters={row.task: row.many for row in dead_letters},
                 channels=tuple(
                     ChannelFigures(row.channel, ChannelState(row.state), row.told, row.lag)
                     for row in await connection.execute(

@@ -27,7 +27,7 @@ _TABLES = """
     WHERE namespace.nspname = current_schema() AND class.relkind IN ('r', 'p')
 """
 _REVISION = "SELECT version_num FROM alembic_version"
-_SET_ASIDE = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
+_DEAD_LETTERS = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Work:
     """Seconds that the first of them has been due."""
     workers: int
     dead_workers: int
-    set_aside: int = 0
+    dead_letters: int = 0
     """What failed as often as it is tried, and waits for a person."""
 
 
@@ -62,7 +62,7 @@ class DatabaseStatus:
     """None where there are no tables yet."""
 
 
-def look(url: str) -> DatabaseStatus:
+def read_status(url: str) -> DatabaseStatus:
     """Blocks for as long as it takes. Raises ``DatabaseError``, without the address's password."""
     if url.count("@") > 1:
         # What follows the first would be taken for the server's name, and quoted.
@@ -91,8 +91,8 @@ def _looked(connection: psycopg.Connection[Any]) -> DatabaseStatus:
         oldest, due = connection.execute(OLDEST_DUE).fetchone() or (None, 0)
         alive, dead = connection.execute(WORKERS, {"seconds": STALLED_AFTER}).fetchone() or (0, 0)
         # Tables of an older desk may lack it.
-        aside = _one(connection.execute(_SET_ASIDE)) if "failure" in sizes else 0
-        work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead, set_aside=aside)
+        aside = _one(connection.execute(_DEAD_LETTERS)) if "failure" in sizes else 0
+        work = Work(due=due, oldest_due=oldest or 0.0, workers=alive, dead_workers=dead, dead_letters=aside)
     return DatabaseStatus(
         version=connection.info.server_version,
         clock_ahead=_clock_ahead(connection),

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SHARED: Mapping[str, Path] = {
-    name: Path(__file__).parent / "static" / name for name in ("holder.js", "stream.js", "tokens.css")
+    name: Path(__file__).parent / "static" / name for name in ("holder.js", "stream.js", "tokens.css", "words.js")
 }
 """Files of ``bot/web/static`` by name, which each page serves among its own (``bot.web.assets``): the scripts by which
-all tabs of a browser share one event stream, and the colours and text sizes of every page."""
+all tabs of a browser share one event stream, the colours and text sizes of every page, and the script that says
+phrases, which the page hands it by their keys."""

@@ -15,7 +15,7 @@ import structlog
 
 from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment
-from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Records
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Records, Words
 from connectors.backoff import Backoff
 from connectors.discord import messages
 from connectors.discord.api import REFUSED, UNREADABLE, Api, explained
@@ -70,7 +70,9 @@ class DiscordConnector:
         max_file=MAX_FILE,
     )
 
-    def __init__(self, settings: DiscordSettings, token: str, records: Records, health: Health | None = None) -> None:
+    def __init__(
+        self, settings: DiscordSettings, token: str, records: Records, health: Health | None = None, *, words: Words
+    ) -> None:
         """Makes no call. A token that cannot be one is refused by ``run``."""
         self.settings = settings
         self.account = ""
@@ -78,7 +80,7 @@ class DiscordConnector:
         self._records = records
         self._health = health or NullHealth()
         self._api = Api(settings.api_base, self._token)
-        self._tasks = DiscordTasks(self._api, self._health)
+        self._tasks = DiscordTasks(self._api, self._health, words)
 
     async def run(self, receive: Receive) -> None:
         """Brings events until cancelled; the session is then left to the next start.
@@ -179,7 +181,9 @@ class DiscordConnector:
 
 
 def _build(settings: DiscordSettings, surroundings: ConnectorContext) -> DiscordConnector:
-    return DiscordConnector(settings, surroundings.secret, surroundings.records, surroundings.health)
+    return DiscordConnector(
+        settings, surroundings.secret, surroundings.records, surroundings.health, words=surroundings.words
+    )
 
 
 plugin = Plugin(

@@ -18,13 +18,13 @@ from connectors.discord.library import HTTPClient, Route, http_client
 # What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
 # intent or a voice library is missing is as we want it.
 for _name, _level in {
-    "discord": logging.WARNING,
-    "discord.http": logging.ERROR,
-    "discord.state": logging.ERROR,
-    "discord.client": logging.ERROR,
-    "discord.shard": logging.CRITICAL,  # every lost connection, with a traceback: ``Health`` tells of them
+    "": logging.WARNING,
+    ".http": logging.ERROR,
+    ".state": logging.ERROR,
+    ".client": logging.ERROR,
+    ".shard": logging.CRITICAL,  # every lost connection, with a traceback: ``Health`` tells of them
 }.items():
-    logging.getLogger(_name).setLevel(_level)
+    logging.getLogger(f"discord{_name}").setLevel(_level)
 
 REFUSED = (
     "Discord refused the bot token. Set DISCORD_BOT_TOKEN to the token of this bot (Discord Developer Portal, your"

@@ -11,7 +11,7 @@ import structlog
 
 from bot.background import BackgroundTasks
 from bot.domain.channel import PermanentError, TemporaryError
-from bot.ports import Health
+from bot.ports import Health, Words
 from connectors.discord import interactions
 from connectors.discord.api import UNREADABLE, Api, explained
 from connectors.discord.events import Interaction, message_id
@@ -29,9 +29,10 @@ Offer = Callable[[str], Event]
 
 
 class DiscordTasks(BackgroundTasks):
-    def __init__(self, api: Api, health: Health) -> None:
+    def __init__(self, api: Api, health: Health, words: Words) -> None:
         super().__init__()
         self._api = api
+        self._words = words
         self._health = health
         self._opened: dict[str, asyncio.Future[str | None]] = {}
         """Chats that a customer has just opened: what becomes of the first words there, None or the error."""
@@ -56,7 +57,7 @@ class DiscordTasks(BackgroundTasks):
             await self._api.call(
                 "PUT",
                 "/applications/{application_id}/commands",
-                json=interactions.commands(),
+                json=interactions.commands(self._words),
                 application_id=str(application_id),
             )
         except Exception as error:
@@ -76,7 +77,7 @@ class DiscordTasks(BackgroundTasks):
             if interaction.command is None:
                 await answers.taken()
             else:
-                await answers.said(interactions.words("here", interaction.locale))
+                await answers.said(self._say("discord.here", interaction))
         except Exception as error:  # most often: done too long ago
             log.debug("interaction not answered", action="discord_answer_failed", error=type(error).__name__)
 
@@ -91,7 +92,7 @@ class DiscordTasks(BackgroundTasks):
             said = await self._open(interaction, offer)
         except Exception as error:
             log.warning("chat not opened", action="discord_open_failed", error=str(explained(error)))
-            said = interactions.words("failed", interaction.locale)
+            said = self._say("discord.failed", interaction)
         try:
             await answers.finally_said(said)
         except Exception as error:
@@ -113,12 +114,16 @@ class DiscordTasks(BackgroundTasks):
                 problem, written = await asyncio.shield(opened), True
         except TimeoutError:
             if not event.committed.is_set():
-                return interactions.words("failed", interaction.locale)
+                return self._say("discord.failed", interaction)
         finally:
             if self._opened.get(chat_id) is opened:
                 del self._opened[chat_id]
         if problem is not None:
-            return interactions.words("closed", interaction.locale)
+            return self._say("discord.closed", interaction)
         link = f"https://discord.com/channels/@me/{chat_id}"
         # A person may have the conversation, and then nothing new is written there.
-        return interactions.words("there" if written else "continue", interaction.locale, link=link)
+        return self._say("discord.there" if written else "discord.continue", interaction, link=link)
+
+    def _say(self, key: str, interaction: Interaction, **values: str) -> str:
+        """What the customer reads beside the chat; the desk's own words come in the chat itself."""
+        return self._words.say(key, self._words.match(interaction.locale), **values)

@@ -15,10 +15,6 @@ from connectors.discord.interactions import MAX_LABEL, support_button
 from connectors.discord.settings import DiscordSettings
 
 MAX_TEXT = 2000
-TEXT = (
-    "Questions? Our customer care answers in private. We never write to you first, and never ask for passwords or keys."
-)
-LABEL = "Contact support"
 
 
 def commands(load: LoadChannel) -> typer.Typer:
@@ -31,12 +27,18 @@ def commands(load: LoadChannel) -> typer.Typer:
     @app.command("post-button")
     def post_button(
         channel: Annotated[str, typer.Argument(help="The id of the server's channel (Copy Channel ID).")],
-        text: Annotated[str, typer.Option(help="What the message says; Discord's Markdown.")] = TEXT,
-        label: Annotated[str, typer.Option(help="What the button says.")] = LABEL,
+        text: Annotated[str | None, typer.Option(help="What the message says; Discord's Markdown.")] = None,
+        label: Annotated[str | None, typer.Option(help="What the button says.")] = None,
+        language: Annotated[
+            str | None, typer.Option(help="Of what is not given: zh. The desk's default without.")
+        ] = None,
         config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
     ) -> None:
         """Post a message with a button that opens a private chat with the desk."""
-        settings, secret = load(config)
+        settings, secret, words = load(config)
+        locale = words.match(language)
+        text = words.say("discord.post.text", locale) if text is None else text
+        label = words.say("discord.post.button", locale) if label is None else label
         if not channel.isascii() or not channel.isdecimal():
             raise PermanentError(
                 f"{channel} is no channel id: switch on Developer Mode in Discord's settings, and copy it from the"

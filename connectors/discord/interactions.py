@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import discord
+
 from bot.domain.message import Button
+from bot.ports import Words
 from connectors.discord.api import Api
 from connectors.discord.events import HUMAN, SUPPORT, Interaction
 
@@ -16,50 +20,35 @@ _ROW, _BUTTON, _PRIMARY, _SECONDARY = 1, 2, 1, 2
 _PER_ROW = 5
 MAX_LABEL = 80
 
-_WORDS = {
-    "en": {
-        SUPPORT: "Write to our customer care in private",
-        HUMAN: "Talk to a person of our customer care",
-        "here": "Our customer care answers right here.",
-        "there": "We have written to you in private: {link}",
-        "continue": "Your conversation with our customer care is here: {link}",
-        "closed": (
-            "We cannot write to you in private. Allow direct messages from this server (server name, Privacy"
-            " Settings), then try again."
-        ),
-        "failed": "That did not work just now. Please try again in a minute.",
-    },
-    "zh": {
-        SUPPORT: "私信联系我们的客服",
-        HUMAN: "联系人工客服",
-        "here": "客服会直接在这里回复您。",
-        "there": "我们已经给您发了私信：{link}",
-        "continue": "您与客服的对话在这里：{link}",
-        "closed": "我们无法给您发私信。请允许来自本服务器的私信（点服务器名称，选“隐私设置”），然后再试一次。",
-        "failed": "刚才没有成功，请过一分钟再试。",
-    },
-}
-_CHINESE = ("zh-CN", "zh-TW")
+_NAME = re.compile(r"[-_'\w]{1,32}")
+"""What Discord takes as a command's name in some language."""
 
 
-def words(key: str, locale: str, **fill: str) -> str:
-    """What the customer reads beside the chat; the desk's own words come in the chat itself."""
-    return _WORDS["zh" if locale.startswith("zh") else "en"][key].format(**fill)
-
-
-def commands() -> list[dict[str, Any]]:
-    """The slash commands, for everybody, on servers and in direct messages."""
+def commands(words: Words) -> list[dict[str, Any]]:
+    """The slash commands, for everybody, on servers and in direct messages, in every language of the desk that Discord
+    has."""
     return [
         {
             "type": _CHAT_INPUT,
             "name": name,
-            "description": _WORDS["en"][name],
-            "description_localizations": dict.fromkeys(_CHINESE, _WORDS["zh"][name]),
+            "name_localizations": {
+                theirs: said
+                for theirs, said in _localized(words, f"discord.command.{name}.name").items()
+                if _NAME.fullmatch(said) and said == said.lower()
+            },
+            "description": words.say(f"discord.command.{name}.description"),
+            "description_localizations": _localized(words, f"discord.command.{name}.description"),
             "contexts": [ON_SERVER, IN_DIRECT_MESSAGES],
             "integration_types": [0],
         }
         for name in (SUPPORT, HUMAN)
     ]
+
+
+def _localized(words: Words, key: str) -> dict[str, str]:
+    """The phrase by Discord's own name of each language but the default, which is everybody else's."""
+    spoken = {theirs.value: words.match(theirs.value) for theirs in discord.Locale}
+    return {theirs: words.say(key, ours) for theirs, ours in spoken.items() if ours not in (None, words.locales[0])}
 
 
 def components(buttons: tuple[Button, ...]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import re
 import time
+from collections.abc import Sequence
 from typing import NoReturn
 
 import structlog
@@ -26,7 +27,7 @@ from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, Teleg
 from bot.background import BackgroundTasks
 from bot.domain.channel import Capabilities, Outgoing, PermanentError
 from bot.domain.message import Attachment, Command
-from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Words
 from connectors.backoff import Backoff
 from connectors.telegram import messages
 from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, seconds
@@ -50,11 +51,6 @@ _LAST_WORD = 3.0
 _TOO_SOON = 0.2
 _FORGET_AFTER = 3600.0
 """Seconds without an update after which the offset is forgotten."""
-_COMMANDS = {
-    "": ("Start", "What I can help with", "Talk to a person"),
-    "zh": ("开始", "我能帮您做什么", "联系人工客服"),
-}
-"""What Telegram's menu says of /start, /help and /human, by language; ``""`` is everybody else's."""
 
 
 class TelegramConnector:
@@ -74,12 +70,13 @@ class TelegramConnector:
         max_file=messages.MAX_FILE,
     )
 
-    def __init__(self, settings: TelegramSettings, token: str, health: Health | None = None) -> None:
+    def __init__(self, settings: TelegramSettings, token: str, health: Health | None = None, *, words: Words) -> None:
         """Makes no call. A token that cannot be one is refused by ``run``."""
         self.settings = settings
         self._token = token.strip()
         self.account = self._token.partition(":")[0]
         self._health = health or NullHealth()
+        self._words = words
         self._api = Api(settings, self._token)
         self._tasks = BackgroundTasks()
 
@@ -265,11 +262,12 @@ class TelegramConnector:
             log.debug("button press not answered", action="telegram_answer_press_failed", error=type(error).__name__)
 
     async def _announce_commands(self) -> None:
+        """In every language of the desk, the default for everybody else's."""
         try:
-            for language, descriptions in _COMMANDS.items():
+            for language, locale in _languages(self._words.locales).items():
                 commands = [
-                    {"command": command.value, "description": description}
-                    for command, description in zip(Command, descriptions, strict=True)
+                    {"command": command.value, "description": self._words.say(f"telegram.command.{command}", locale)}
+                    for command in Command
                 ]
                 await self._api.call("setMyCommands", commands=commands, language_code=language or None)
         except TelegramError as error:
@@ -314,8 +312,19 @@ class TelegramConnector:
         self._health.trouble(f"a message could not be recorded ({kind}); Telegram brings it again. See the log.")
 
 
+def _languages(locales: Sequence[str]) -> dict[str, str]:
+    """Locales by the language that Telegram knows them by, ``""`` for everybody else's. It takes two letters only; of
+    two regions of a language the first is shown."""
+    languages = {"": locales[0]}
+    for locale in locales[1:]:
+        language = locale.partition("-")[0].lower()
+        if re.fullmatch("[a-z]{2}", language):
+            languages.setdefault(language, locale)
+    return languages
+
+
 def _build(settings: TelegramSettings, surroundings: ConnectorContext) -> TelegramConnector:
-    return TelegramConnector(settings, surroundings.secret, surroundings.health)
+    return TelegramConnector(settings, surroundings.secret, surroundings.health, words=surroundings.words)
 
 
 plugin = Plugin(

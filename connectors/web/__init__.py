@@ -32,7 +32,7 @@ from structlog.typing import FilteringBoundLogger
 from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.conversation import NotFound
 from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
-from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript
+from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
 from bot.web.files import ANSWERS as FILE
 from bot.web.files import file_answer, unchanged
 from bot.web.media import PICTURES
@@ -102,7 +102,7 @@ class WebConnector:
         brand: str,
         *,
         streams: Streams,
-        locales: Sequence[str] = ("en", "zh"),
+        words: Words,
         suggestions: Mapping[str, Sequence[Button]] | None = None,
         health: Health | None = None,
     ) -> None:
@@ -110,7 +110,7 @@ class WebConnector:
         self._transcript = transcript
         self._streams = streams
         self._known = Known(partial(transcript.knows, self.name, self.account))
-        self._page = Page(brand, locales, suggestions or {}, settings.max_length)
+        self._page = Page(brand, words, suggestions or {}, settings.max_length)
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or NullHealth()
         self._closing = asyncio.Event()
@@ -257,7 +257,7 @@ class WebConnector:
 
     def _refusal(self, request: Request, refused: _Refused) -> Response:
         """The refusal in the visitor's language, as far as it concerns a visitor."""
-        said = refused.detail or self._page.phrases(self._page.locale(request))[f"error_{refused.error}"]
+        said = refused.detail or self._page.refusal(refused.error, self._page.locale(request))
         headers = dict(_PRIVATE)
         if refused.retry_after is not None:
             headers["Retry-After"] = str(refused.retry_after)
@@ -334,7 +334,7 @@ def _build(settings: WebSettings, surroundings: ConnectorContext) -> WebConnecto
         surroundings.transcript,
         surroundings.brand,
         streams=surroundings.streams,
-        locales=surroundings.locales,
+        words=surroundings.words,
         suggestions=surroundings.suggestions,
         health=surroundings.health,
     )

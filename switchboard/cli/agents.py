@@ -245,7 +245,7 @@ async def staffing(settings: Settings, url: str) -> AsyncIterator[tuple[Store, S
     """Who works at the desk whose database is at ``url``, beside a desk that runs or without one."""
     await migrate(url)
     store = Store(create_engine(url), Queue(conninfo(url)))
-    desk = Desk(store, wiring.load_answers(settings).phrase_by_locale)
+    desk = Desk(store, wiring.load_answers(settings).words.by_locale)
     try:
         yield store, Staff(store.agents, desk, settings.config.brand.name)
     finally:

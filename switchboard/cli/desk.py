@@ -17,7 +17,7 @@ from bot.runtime import handles
 from bot.runtime.http import bind, connections_for
 from bot.settings import Settings
 from connectors import terminal
-from switchboard import plugins, start
+from switchboard import plugins, start, wiring
 from switchboard.cli.shared import (
     ConfigOption,
     bars,
@@ -55,7 +55,7 @@ def chat(config: ConfigOption = None) -> None:
     """Talk to the desk in this terminal: to the one that runs, or to one started for it."""
     settings = load_settings(config, log_to="chat.log")
     with contextlib.suppress(terminal.NotRunning):
-        run_until_signal(terminal.chat(settings.var))
+        run_until_signal(terminal.chat(settings.var, wiring.load_words(settings)))
         return
     _raise_handles()
     with _listening(settings) as listening, bars() as report, database(settings, report) as url:
@@ -65,7 +65,7 @@ def chat(config: ConfigOption = None) -> None:
                 report.close()
                 if ready.notice:
                     err.print(f"[yellow]{escape(ready.notice)}[/]", soft_wrap=True)
-                await terminal.chat(settings.var)
+                await terminal.chat(settings.var, wiring.load_words(settings))
 
         run_until_signal(serve_and_chat())
 

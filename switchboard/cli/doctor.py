@@ -18,7 +18,7 @@ from bot.content.answers import ContentError
 from bot.domain.findings import Finding, Level
 from bot.settings import Settings, SettingsError
 from bot.store.database import START_TIMEOUT, DatabaseError
-from bot.store.status import DatabaseStatus, look
+from bot.store.status import DatabaseStatus, read_status
 from switchboard import doctor, engine, plugins, start, wiring
 from switchboard.cli.shared import ConfigOption, cli, load_settings, run_until_signal
 from switchboard.doctor import Check, machine, postgres
@@ -77,7 +77,7 @@ async def _examine(settings: Settings, tell: Callable[[Finding], None]) -> None:
 def _checks(settings: Settings) -> list[Check]:
     environment = settings.environment
     privacy = _Once(partial(asyncio.to_thread, _privacy, settings))
-    vitals = _Once(partial(_vitals_after, privacy, settings))
+    status = _Once(partial(_status_after, privacy, settings))
     platforms = {
         name: _Once(partial(plugin.check, settings.channel(name), secret))
         for name, plugin in plugins.installed().items()
@@ -103,10 +103,10 @@ def _checks(settings: Settings) -> list[Check]:
     network = "check this machine's connection and its proxy, and whether the platform has an outage"
     return [
         Check("content", partial(asyncio.to_thread, _content, settings), _CONTENT_WITHIN),
-        Check("database", partial(_database, vitals, settings), _DATABASE_WITHIN, _database_fix(settings)),
+        Check("database", partial(_database, status, settings), _DATABASE_WITHIN, _database_fix(settings)),
         rasa,
         *(Check(name, once.get, _PLATFORM_WITHIN, network) for name, once in platforms.items()),
-        Check("clock", partial(_clock, vitals, list(platforms.values())), _DATABASE_WITHIN),
+        Check("clock", partial(_clock, status, list(platforms.values())), _DATABASE_WITHIN),
         Check("disk", partial(asyncio.to_thread, machine.disk, folders), _SHORT),
         Check("files", partial(asyncio.to_thread, machine.rights, settings.var), _SHORT),
         Check("postgres", privacy.get, _SHORT),
@@ -185,25 +185,25 @@ def _privacy(settings: Settings) -> list[Finding]:
     return [] if settings.environment.database_url else postgres.privacy(settings.var)
 
 
-async def _vitals_after(privacy: _Once, settings: Settings) -> DatabaseStatus | None:
+async def _status_after(privacy: _Once, settings: Settings) -> DatabaseStatus | None:
     """Once it is seen how things stand: a server that is started for the look closes what was open."""
     with suppress(OSError):
         await privacy.get()
-    return await asyncio.to_thread(_vitals, settings)
+    return await asyncio.to_thread(_read_status, settings)
 
 
-def _vitals(settings: Settings) -> DatabaseStatus | None:
+def _read_status(settings: Settings) -> DatabaseStatus | None:
     """In a thread: the embedded server, if none runs, is started for this and stopped after it. None where there is
     none yet, for a look makes none."""
     if not settings.environment.database_url and not (settings.var / "postgres" / "PG_VERSION").exists():
         return None
     with start.database(settings) as url:
-        return look(url)
+        return read_status(url)
 
 
-async def _database(vitals: _Once, settings: Settings) -> list[Finding]:
+async def _database(status: _Once, settings: Settings) -> list[Finding]:
     try:
-        found: DatabaseStatus | None = await vitals.get()
+        found: DatabaseStatus | None = await status.get()
     except (DatabaseError, OSError) as error:
         return [Finding("database", Level.WRONG, str(error), _database_fix(settings))]
     if found is None:
@@ -220,10 +220,10 @@ def _database_fix(settings: Settings) -> str:
     )
 
 
-async def _clock(vitals: _Once, platforms: Sequence[_Once]) -> list[Finding]:
+async def _clock(status: _Once, platforms: Sequence[_Once]) -> list[Finding]:
     ahead: dict[str, float] = {}
     # What is wrong with them, they say themselves.
-    looked, *answered = await asyncio.gather(vitals.get(), *(once.get() for once in platforms), return_exceptions=True)
+    looked, *answered = await asyncio.gather(status.get(), *(once.get() for once in platforms), return_exceptions=True)
     if isinstance(looked, DatabaseStatus):
         ahead["the database"] = looked.clock_ahead
     for findings in answered:

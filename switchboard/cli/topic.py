@@ -28,7 +28,7 @@ TitleOption = Annotated[
 def add(name: str, title: TitleOption = None, config: ConfigOption = None) -> None:
     """Make the files of a new topic. It is a draft, of which customers see nothing, until it is ready."""
     settings = load_settings(config)
-    locales = settings.config.locales.default_first
+    locales = wiring.answer_locales(settings)
     try:
         drafts.check_name(settings.data, name)
         titles = _titles(title or [], locales)
@@ -84,12 +84,12 @@ def list_topics(config: ConfigOption = None) -> None:
     settings = load_settings(config)
     answers = wiring.load_answers(settings)
     table = Table("topic", box=box.SIMPLE_HEAD, pad_edge=False)
-    for locale in answers.locales:
+    for locale in answers.answered:
         table.add_column(f"examples {locale}", justify="right")
     table.add_column("answers")
     table.add_column("")
     for topic in drafts.overview(settings.data, answers):
-        counts = ("?" if topic.examples is None else str(topic.examples.get(locale, 0)) for locale in answers.locales)
+        counts = ("?" if topic.examples is None else str(topic.examples.get(locale, 0)) for locale in answers.answered)
         written = " ".join(topic.answers) or ("by code" if topic.name in check.WITHOUT_ANSWER else "none")
         table.add_row(topic.name, *counts, written, "[yellow]draft[/]" if topic.draft else "")
     # Names are never cut, whatever the width of the window or the pipe.

@@ -11,33 +11,33 @@ DUE_TOO_LONG = 60.0
 """Seconds that a job may have been due, where somebody works."""
 
 
-def database(vitals: DatabaseStatus) -> list[Finding]:
-    found = [_server(vitals), _tables(vitals)]
-    if vitals.work is None:
+def database(status: DatabaseStatus) -> list[Finding]:
+    found = [_server(status), _tables(status)]
+    if status.work is None:
         return found
-    found.append(_queue(vitals))
-    if vitals.work.set_aside:
+    found.append(_queue(status))
+    if status.work.dead_letters:
         found.append(
             Finding(
-                "set aside",
+                "failed messages",
                 Level.WARNING,
-                f"{vitals.work.set_aside} message(s) that the desk failed on, and tries no more",
-                "look at “Set aside” in the agents' console: what failed, and buttons to try again or dismiss",
+                f"{status.work.dead_letters} message(s) that the desk failed on, and tries no more",
+                "look at “Failed messages” in the agents' console: what failed, and buttons to try again or dismiss",
             )
         )
     return found
 
 
-def _server(vitals: DatabaseStatus) -> Finding:
-    version = f"PostgreSQL {vitals.version // 10000}.{vitals.version % 10000}"
-    if vitals.version < MIN_VERSION:
+def _server(status: DatabaseStatus) -> Finding:
+    version = f"PostgreSQL {status.version // 10000}.{status.version % 10000}"
+    if status.version < MIN_VERSION:
         return Finding(
             "database",
             Level.WRONG,
             f"{version}, and the desk needs {MIN_VERSION // 10000} or later",
             "upgrade the server, or set DATABASE_URL to a newer one",
         )
-    if vitals.read_only:
+    if status.read_only:
         return Finding(
             "database",
             Level.WRONG,
@@ -48,35 +48,35 @@ def _server(vitals: DatabaseStatus) -> Finding:
     return Finding("database", Level.OK, f"{version} answers")
 
 
-def _tables(vitals: DatabaseStatus) -> Finding:
+def _tables(status: DatabaseStatus) -> Finding:
     name = "tables"
-    if vitals.revision is None:
+    if status.revision is None:
         return Finding(name, Level.WARNING, "there are none yet", "`switchboard run` makes them")
-    if not vitals.known:
+    if not status.known:
         return Finding(
             name,
             Level.WRONG,
-            f"they are of version {vitals.revision}, which this desk does not know: a newer desk made them",
+            f"they are of version {status.revision}, which this desk does not know: a newer desk made them",
             "update this desk (git pull, make setup)",
         )
-    if vitals.revision != vitals.newest:
+    if status.revision != status.newest:
         return Finding(
             name,
             Level.WARNING,
-            f"they are of version {vitals.revision}, and this desk's are {vitals.newest}",
+            f"they are of version {status.revision}, and this desk's are {status.newest}",
             "`switchboard run` brings them up to date; restart the desks that still run with the old ones",
         )
-    largest = sorted(vitals.sizes.items(), key=lambda item: -item[1])[:3]
+    largest = sorted(status.sizes.items(), key=lambda item: -item[1])[:3]
     return Finding(
         name,
         Level.OK,
-        f"up to date, {size_in_words(sum(vitals.sizes.values()))} in all; largest: "
+        f"up to date, {size_in_words(sum(status.sizes.values()))} in all; largest: "
         + ", ".join(f"{table} {size_in_words(size)}" for table, size in largest),
     )
 
 
-def _queue(vitals: DatabaseStatus) -> Finding:
-    work = vitals.work
+def _queue(status: DatabaseStatus) -> Finding:
+    work = status.work
     assert work is not None
     words = f"{work.due} job(s) due"
     if work.due:

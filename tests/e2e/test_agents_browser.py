@@ -23,6 +23,7 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
 from tests.support.console import PASSWORD, queued
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 PICTURES = os.environ.get("SWITCHBOARD_LOOK")
 """A folder: pictures of the pages are put there, for people to look at."""
@@ -45,7 +46,13 @@ async def agents(store: Store) -> dict[str, Agent]:
 @pytest.fixture
 async def address(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[str]:
     router = console(
-        store, desk, feed, capabilities={"web": Capabilities()}, vendor=ROOT / "node_modules", brand="BitPie"
+        store,
+        desk,
+        feed,
+        capabilities={"web": Capabilities()},
+        vendor=ROOT / "node_modules",
+        brand="BitPie",
+        words=WORDS,
     )
     async with served(http.application([router], {})) as address:
         yield f"{address}/console"

@@ -24,6 +24,7 @@ from tests.support.console import PASSWORD
 from tests.support.console_pages import queued
 from tests.support.stand_in_desk import Site, StandInDesk, message
 from tests.support.wire import Wire
+from tests.support.words import WORDS
 
 CONSOLE, CHAT = "console", "chat"
 TABS = 7
@@ -93,7 +94,7 @@ async def place(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Place]:
         await store.agents.add(name, Role.AGENT, await hash_password(PASSWORD))
     chat = StandInDesk()
     connector = Site(chat).connector
-    router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie")
+    router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS)
     listening = http.bind("127.0.0.1", 0)
     app = http.application([router, connector.routes(chat.receive)], {})
     parts = [

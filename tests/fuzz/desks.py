@@ -35,6 +35,7 @@ from tests.fuzz.fuzzed import PATIENCE, Fuzzed, logs_watched
 from tests.fuzz.hostile import of, without_depth
 from tests.fuzz.web import VISITOR, Request
 from tests.support.records import MemoryRecords
+from tests.support.words import WORDS as SHIPPED_WORDS
 
 # --- Telegram -------------------------------------------------------------------------------------
 
@@ -47,7 +48,7 @@ class Telegram(Fuzzed):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         settings = TelegramSettings(base_url="http://127.0.0.1:9", mode="webhook", webhook_url="https://desk.example")
-        connector = TelegramConnector(settings, TOKEN)
+        connector = TelegramConnector(settings, TOKEN, words=SHIPPED_WORDS)
         connector._tasks.run = lambda work: work.close()  # type: ignore[method-assign]  # nobody is there
         self._secret = connector._secret().encode()
         self._app = http.application([connector.routes(self.desk.receive)], {})
@@ -173,7 +174,7 @@ class Web(Fuzzed):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        connector = WebConnector(WebSettings(), self.desk, "BitPie", streams=http.Streams())
+        connector = WebConnector(WebSettings(), self.desk, "BitPie", streams=http.Streams(), words=SHIPPED_WORDS)
         connector._throttle.wait = lambda _: 0.0  # type: ignore[method-assign]
         self._app = http.application([connector.routes(self.desk.receive)], {})
         with logs_watched() as self.logs:
@@ -264,7 +265,7 @@ class Terminal(Fuzzed):
     async def running(self) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix="switchboard-") as folder:
             self._var = Path(folder)
-            connector = TerminalConnector(self.desk, self._var)
+            connector = TerminalConnector(self.desk, self._var, words=SHIPPED_WORDS)
             running = asyncio.create_task(connector.run(self.desk.receive))
             with logs_watched() as self.logs:
                 while not socket_path(self._var).exists():

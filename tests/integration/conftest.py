@@ -20,6 +20,7 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password
 from tests.support.console import CAPABILITIES, PASSWORD, Browser
 from tests.support.lifecycle import Sql
+from tests.support.words import WORDS
 
 
 @pytest.fixture
@@ -48,7 +49,12 @@ def sql(database_url: str) -> Iterator[Sql]:
 async def browser(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[Browser]:
     """Makes browsers that have never been here."""
     app = http.application(
-        [console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")], {}
+        [
+            console(
+                store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS
+            )
+        ],
+        {},
     )
     opened = []
 

@@ -112,7 +112,9 @@ def test_from_adding_to_enabling(run: Run, database_url: str, tmp_path: Path) ->
     assert table[3].split() == ["li.wei", "Li", "Wei", "agent", "no", "password", "yet", "never", "0", "0"]
     assert table[4].split() == ["Mei", "Mei", "admin", "active", "never", "0", "0"]
 
-    assert run("role", "LI.WEI", "admin").exit_code == 0
+    for role in ("lead", "auditor", "agent", "admin"):
+        assert run("role", "LI.WEI", role).exit_code == 0
+        assert listed(run)[0]["role"] == role
     assert run("rename", "li.wei", "li", "--public", "Li").exit_code == 0
     assert "Customers see “a person”." in run("rename", "Li", "--public", "").stderr
     assert run("password", "li", "--password-stdin", typed="tidal copper lamp\n").exit_code == 0

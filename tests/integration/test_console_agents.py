@@ -25,6 +25,7 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password, new_token, token_hash
 from tests.support.console import HOSTILE, HTMX, PASSWORD, Browser, queued, sign_in
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 NEW = "tidal copper lamp"
 FIREFOX = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -250,7 +251,7 @@ async def test_nobody_is_left_without_an_admin(browser: Browser, store: Store, m
 
 @pytest.fixture
 async def address(store: Store, desk: Desk, feed: Feed) -> AsyncIterator[str]:
-    router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie")
+    router = console(store, desk, feed, capabilities={}, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS)
     async with served(http.application([router], {})) as address:
         yield address
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from bot.domain.operations import Event
+from bot.domain.operations import LiveEvent
 from bot.domain.staff import Agent
 from bot.runtime import http
 from bot.runtime.feed import Feed
@@ -20,6 +20,7 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password, token_hash
 from tests.support.console import HTMX, PASSWORD, Browser, said, sign_in
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 
 @pytest.fixture
@@ -31,7 +32,9 @@ def stopping() -> asyncio.Event:
 async def address(store: Store, desk: Desk, feed: Feed, stopping: asyncio.Event) -> AsyncIterator[str]:
     """A console on a socket: streams need one."""
     vendor = ROOT / "node_modules"
-    router = console(store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", stopping=stopping.is_set)
+    router = console(
+        store, desk, feed, capabilities={}, vendor=vendor, brand="BitPie", words=WORDS, stopping=stopping.is_set
+    )
     app = http.application([router], {})
     async with served(app) as address:
         yield address
@@ -104,7 +107,7 @@ async def test_news_of_an_agent_end_the_streams_of_ended_sessions_at_once(
             assert await anext(names) == "event: refresh"
             if ended:
                 await store.agents.end_session(token_hash(client.cookies[SESSION_COOKIE]))
-            feed.tell(Event("agent", 0, 0))
+            feed.tell(LiveEvent("agent", 0, 0))
             if not ended:
                 await said(store)
                 assert "conversation-0" not in await anext(names)

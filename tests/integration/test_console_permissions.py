@@ -24,6 +24,7 @@ from handoff.desk import Desk
 from handoff.passwords import hash_password
 from tests.support.console import CAPABILITIES, HTMX, PASSWORD, Browser, queued, sign_in
 from tests.support.lifecycle import Sql
+from tests.support.words import WORDS
 
 ROLES = [None, *Role]
 """None is who is not signed in."""
@@ -60,7 +61,7 @@ def routes(app: FastAPI) -> list[tuple[str, str, Needed]]:
 @pytest.fixture
 def app(store: Store, desk: Desk, feed: Feed) -> FastAPI:
     return application(
-        console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")
+        console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS)
     )
 
 

@@ -23,6 +23,7 @@ from handoff.console import console, pages, registry
 from handoff.desk import Desk
 from handoff.passwords import hash_password
 from tests.support.console import CAPABILITIES, PASSWORD, sign_in
+from tests.support.words import WORDS
 
 WALK = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -37,6 +38,7 @@ def walked(kind: str, word: str) -> str:
 SIGN = """
 from dataclasses import replace
 from handoff.console.registry import Sign
+from tests.support.words import WORDS
 
 async def sign(_: object) -> Sign:
     return Sign(count=3)
@@ -63,7 +65,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @asynccontextmanager
 async def visits(store: Store, desk: Desk, feed: Feed, role: Role) -> AsyncIterator[httpx.AsyncClient]:
     await store.agents.add(role.value, role, await hash_password(PASSWORD), "Somebody")
-    router = console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")
+    router = console(
+        store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS
+    )
     transport = httpx.ASGITransport(http.application([router], {}))
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as client:
         yield await sign_in(client, role.value)

@@ -159,7 +159,7 @@ async def test_an_undone_resolve_is_as_if_it_had_not_been(store: Store, desk: De
 
 
 async def test_who_writes_again_reopens(store: Store, desk: Desk, mei: Agent, answers: Answers, sql: Sql) -> None:
-    words = answers.phrase_by_locale("reopened")
+    words = answers.words.by_locale("customer.reopened")
     reopening = Reopening(SOON, SOON, words, words)
     conversation_id = await queued(store)
     for is_there in (True, False):

@@ -32,8 +32,8 @@ def reopening(answers: Answers) -> Reopening:
     return Reopening(
         within=timedelta(hours=72),
         agent_gone_after=timedelta(minutes=15),
-        to_agent=answers.phrase_by_locale("reopened"),
-        to_queue=answers.phrase_by_locale("reopened_queued"),
+        to_agent=answers.words.by_locale("customer.reopened"),
+        to_queue=answers.words.by_locale("customer.reopened_queued"),
     )
 
 

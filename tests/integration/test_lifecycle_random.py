@@ -97,8 +97,8 @@ async def test_whatever_they_do_at_once(
     reopening = Reopening(
         timedelta(hours=1),
         timedelta(hours=1),
-        answers.phrase_by_locale("reopened"),
-        answers.phrase_by_locale("reopened_queued"),
+        answers.words.by_locale("customer.reopened"),
+        answers.words.by_locale("customer.reopened_queued"),
     )
     crowd = Crowd(store, desk, agents, reopening, seed)
     async with asyncio.timeout(60):

@@ -96,7 +96,7 @@ async def test_threads_are_answered_escalated_and_resolved_apart(store: Store, d
 async def test_who_writes_again_goes_on_in_that_thread_alone(
     store: Store, desk: Desk, mei: Agent, answers: Answers
 ) -> None:
-    words = answers.phrase_by_locale("reopened")
+    words = answers.words.by_locale("customer.reopened")
     reopening = Reopening(timedelta(hours=1), timedelta(hours=1), words, words)
     fee = await queued(store, id="1", thread=FEE)
     await desk.claim(fee, mei)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from bot.store.dead_letters.failures import NOT_FETCHED
+from bot.store.dead_letters import NOT_FETCHED
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -149,7 +149,7 @@ async def test_a_poison_turn_is_set_aside_and_a_person_sees_the_conversation(sce
         assert scene.told.reasons == [EscalationReason.TURN_FAILED]
         # Neither a job nor the net under the queue brings it back.
         assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
-        assert (await scene.store.statistics.read(timedelta(seconds=5))).set_aside == {TURN: 1}
+        assert (await scene.store.statistics.read(timedelta(seconds=5))).dead_letters == {TURN: 1}
 
         scene.platform.error = None
         await scene.store.dead_letters.try_again(TURN, message_id)
@@ -191,7 +191,7 @@ async def test_a_poison_delivery_lets_the_next_one_through(scene: Scene, desk: D
         now = await scene.message(poison.id)
         assert now.delivery is DeliveryState.FAILED
         assert now.delivery_error is not None
-        assert now.delivery_error.startswith(f"set aside after {MOST} tries (KeyError in ")
+        assert now.delivery_error.startswith(f"given up after {MOST} tries (KeyError in ")
         assert POISON not in now.delivery_error
         assert await scene.store.deliveries.defer_forgotten(older_than=timedelta(0)) == 0
 

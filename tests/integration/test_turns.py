@@ -123,13 +123,13 @@ async def test_a_sure_topic_is_answered_in_the_customers_language(scene: Scene, 
 
 async def test_a_platforms_hint_counts_until_the_customer_has_written(scene: Scene, answers: Answers) -> None:
     await scene.says("/start", command=Command.START, sender=Sender("7", "Ann", "zh-Hans"))
-    assert (await scene.last()).text == answers.phrase("welcome", "zh")
+    assert (await scene.last()).text == answers.words.say("customer.welcome", "zh")
 
 
 async def test_out_of_scope_offers_topics_then_hands_over(scene: Scene, answers: Answers) -> None:
     await scene.says("weather")
     asked = await scene.last()
-    assert asked.text == answers.phrase("not_understood", "en")
+    assert asked.text == answers.words.say("customer.not_understood", "en")
     assert [b.payload for b in asked.buttons] == ["topic:fee_reduce", "human"]
     await scene.says("football")
     now = await scene.conversation()
@@ -149,7 +149,7 @@ async def test_first_aid_comes_with_the_place_in_the_queue(scene: Scene, answers
     await scene.says("stolen")
     told = (await scene.last()).text
     assert told.startswith(answers.render("funds_stolen", "en"))
-    assert told.endswith(answers.phrase("queued_urgent", "en", position=1))
+    assert told.endswith(answers.words.say("customer.queued_urgent", "en", position=1))
 
 
 @pytest.mark.parametrize(
@@ -210,14 +210,14 @@ async def test_who_asks_again_while_queued_is_told_where_they_stand(scene: Scene
     await scene.says("fees")
     assert len(await scene.messages()) == count + 1
     await scene.says("/human", command=Command.HUMAN)
-    assert (await scene.last()).text == answers.phrase("already_queued", "en", position=1)
+    assert (await scene.last()).text == answers.words.say("customer.already_queued", "en", position=1)
 
 
 async def test_a_button_is_never_classified(scene: Scene, answers: Answers) -> None:
     await scene.says("weather", button="topic:fee_explained")
     assert (await scene.last()).text.startswith(answers.render("fee_explained", None))
     await scene.says("weather", button="topic:<script>")
-    assert (await scene.last()).text == answers.phrase("what_else", "en")
+    assert (await scene.last()).text == answers.words.say("customer.what_else", "en")
 
 
 async def test_a_number_picks_a_button_where_buttons_are_lines(scene: Scene, answers: Answers) -> None:
@@ -237,13 +237,13 @@ async def test_deep_links(scene: Scene, answers: Answers) -> None:
     await scene.says("/start fee_explained", command=Command.START, argument="fee_explained")
     assert (await scene.last()).text.startswith(answers.render("fee_explained", None))
     await scene.says("/start campaign", command=Command.START, argument="campaign")
-    assert (await scene.last()).text == answers.phrase("welcome", None)
+    assert (await scene.last()).text == answers.words.say("customer.welcome", None)
 
 
 async def test_a_picture_without_words_is_not_guessed_at(scene: Scene, answers: Answers) -> None:
     await scene.says("", attachments=(Attachment("photo", "file-id"),))
     reply = await scene.last()
-    assert reply.text == answers.phrase("attachment_received", None)
+    assert reply.text == answers.words.say("customer.attachment_received", None)
     assert [b.payload for b in reply.buttons] == ["human"]
 
 

@@ -165,7 +165,7 @@ async def test_conversations_are_what_they_were(old_desk: Store) -> None:
 
 
 async def test_the_desk_goes_on_with_them(old_desk: Store, answers: Answers) -> None:
-    desk = Desk(old_desk, answers.phrase_by_locale)
+    desk = Desk(old_desk, answers.words.by_locale)
     mei: Agent = next(one for one in await old_desk.agents.all() if one.id == MEI)
     # A chat goes on in its conversation, and a thread beside it is another.
     assert await said(old_desk, "more", id="2", name="Ann1") == IN_BOT

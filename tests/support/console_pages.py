@@ -21,6 +21,7 @@ from handoff.passwords import hash_password
 from tests.support import console as console_desk
 from tests.support.console import CAPABILITIES, PASSWORD
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGP4z8CAFWEXxSkBVFn+H8EZ1h2FAAAAAElFTkSuQmCC"
@@ -39,7 +40,9 @@ async def agents(store: Store) -> dict[str, Agent]:
 
 @pytest.fixture
 def app(store: Store, desk: Desk, feed: Feed) -> FastAPI:
-    router = console(store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie")
+    router = console(
+        store, desk, feed, capabilities=CAPABILITIES, vendor=ROOT / "node_modules", brand="BitPie", words=WORDS
+    )
     return http.application([router], {})
 
 

@@ -17,6 +17,7 @@ from tests.peers.discord.entities import Message
 from tests.support.records import MemoryRecords
 from tests.support.stand_in_desk import StandInDesk
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 
 class Desk(StandInDesk):
@@ -101,7 +102,7 @@ async def running(
 @asynccontextmanager
 async def restarted(peer: DiscordPeer, desk: Desk, wait: bool = True) -> AsyncIterator[DiscordConnector]:
     """A new desk's connector, with what the old one left in the records."""
-    connector = DiscordConnector(settings(peer), peer.token, desk.records)
+    connector = DiscordConnector(settings(peer), peer.token, desk.records, words=WORDS)
     try:
         async with running(peer, connector, desk, wait):
             yield connector

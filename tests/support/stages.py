@@ -29,6 +29,7 @@ from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 from tests.support.records import MemoryRecords
 from tests.support.stand_in_desk import StandInDesk
+from tests.support.words import WORDS
 
 
 class Stage(Protocol):
@@ -106,7 +107,7 @@ async def ended(task: asyncio.Task[None]) -> None:
 
 class TelegramStage:
     def __init__(self, peer: TelegramPeer, settings: TelegramSettings) -> None:
-        self.connector = TelegramConnector(settings, peer.token)
+        self.connector = TelegramConnector(settings, peer.token, words=WORDS)
         self._peer = peer
         self._customer = peer.user(7, first_name="Ann", language_code="en")
 
@@ -126,7 +127,7 @@ class TelegramStage:
 class DiscordStage:
     def __init__(self, peer: DiscordPeer, desk: StandInDesk) -> None:
         settings = DiscordSettings(api_base=peer.api_base)
-        self.connector = DiscordConnector(settings, peer.token, MemoryRecords(desk.received))
+        self.connector = DiscordConnector(settings, peer.token, MemoryRecords(desk.received), words=WORDS)
         self._customer = peer.user("Ann")
 
     async def customer_says(self, text: str) -> None:
@@ -199,7 +200,7 @@ class WebStage:
 @staged("web")
 @asynccontextmanager
 async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
-    connector = WebConnector(WebSettings(), desk, "BitPie", streams=http.Streams())
+    connector = WebConnector(WebSettings(), desk, "BitPie", streams=http.Streams(), words=WORDS)
     listening = http.bind("127.0.0.1", 0)
     async with (
         served(connector, desk, listening),
@@ -212,7 +213,7 @@ async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
 
 class TerminalStage:
     def __init__(self, desk: StandInDesk, var: Path) -> None:
-        self.connector = TerminalConnector(desk, var)
+        self.connector = TerminalConnector(desk, var, words=WORDS)
         self._var = var
 
     async def customer_says(self, text: str) -> None:

@@ -18,6 +18,7 @@ from bot.runtime import http
 from connectors.web import WebConnector, WebSettings
 from tests.support.ports import HeldPort
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 Answer = Callable[[Incoming], Iterable[Message]]
 
@@ -147,6 +148,7 @@ class Site:
             desk,
             "BitPie",
             streams=http.Streams(),
+            words=WORDS,
             suggestions={"en": list(suggestions)},
             health=health,
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.domain.message import Incoming, Message
 from connectors.terminal import TerminalConnector, socket_path
 from tests.support.stand_in_desk import StandInDesk, message
+from tests.support.words import WORDS
 
 
 def echo(incoming: Incoming) -> Iterable[Message]:
@@ -28,7 +29,7 @@ def answers(path: Path) -> bool:
 
 @asynccontextmanager
 async def listening(desk: StandInDesk, var: Path) -> AsyncIterator[None]:
-    running = asyncio.create_task(TerminalConnector(desk, var).run(desk.receive))
+    running = asyncio.create_task(TerminalConnector(desk, var, words=WORDS).run(desk.receive))
     try:
         async with asyncio.timeout(5):
             while not answers(socket_path(var)):

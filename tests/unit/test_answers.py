@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.content.answers import PHRASES, Answers, ContentError
+from bot.content.answers import Answers, ContentError
 from bot.domain.conversation import Priority
 from bot.domain.decision import Handoff
 from bot.domain.message import Button
@@ -18,7 +18,7 @@ def content(tmp_path: Path, **answers: str) -> Path:
     for locale in ("en", "zh"):
         (tmp_path / "phrases").mkdir(exist_ok=True)
         (tmp_path / "phrases" / f"{locale}.yml").write_text(
-            "".join(f"{key}: {key}\n" for key in PHRASES - {"help"}) + f"help: hello {locale} {{agent}}\n"
+            f"language: {locale}\ncustomer:\n  help: hello {locale} {{agent}}\n"
         )
         (tmp_path / "answers" / locale).mkdir(parents=True, exist_ok=True)
     for name, text in answers.items():
@@ -52,11 +52,15 @@ def test_the_customers_language_is_taken_where_there_is_an_answer_in_it(tmp_path
 
 def test_phrases_fall_back_to_the_default_locale(tmp_path: Path) -> None:
     answers = load(content(tmp_path, en_fees=GOOD))
-    assert answers.phrase("help", "zh", agent="Mei") == "hello zh Mei"
-    assert answers.phrase("help", None, agent="Mei") == "hello en Mei"
-    assert answers.phrase_by_locale("help", agent="M") == {"en": "hello en M", "zh": "hello zh M", "": "hello en M"}
+    assert answers.words.say("customer.help", "zh", agent="Mei") == "hello zh Mei"
+    assert answers.words.say("customer.help", None, agent="Mei") == "hello en Mei"
+    assert answers.words.by_locale("customer.help", agent="M") == {
+        "en": "hello en M",
+        "zh": "hello zh M",
+        "": "hello en M",
+    }
     # What a value contains is never read as a placeholder again.
-    assert answers.phrase("help", "en", agent="{brand}") == "hello en {brand}"
+    assert answers.words.say("customer.help", "en", agent="{brand}") == "hello en {brand}"
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,8 @@ MEANT = re.compile(
 @pytest.mark.parametrize("locale", ["en", "zh"])
 def test_the_shipped_answers_are_shown_as_they_were_meant(answers: Answers, locale: str) -> None:
     texts = [(topic, answers.render(topic, locale)) for topic in answers.topics]
-    texts += [(key, answers.phrase(key, locale)) for key in sorted(answers.phrase_keys(locale))]
+    customer = answers.words.section("customer", locale)
+    texts += [(key, text) for key, text in customer.items() if isinstance(text, str)]
     assert len(texts) > 40
     for name, text in texts:
         assert text

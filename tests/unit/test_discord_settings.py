@@ -11,6 +11,7 @@ from bot.ports import Closing, Connector, Editing, Fetching, Typing
 from connectors.discord import DiscordConnector, DiscordSettings, plugin
 from switchboard.plugins import installed
 from tests.support.records import MemoryRecords
+from tests.support.words import WORDS
 
 
 def test_defaults() -> None:
@@ -68,7 +69,7 @@ def test_the_plugin_is_installed() -> None:
 
 
 async def test_it_is_a_connector() -> None:
-    connector = DiscordConnector(DiscordSettings(), "a.b.xyz\n", MemoryRecords())
+    connector = DiscordConnector(DiscordSettings(), "a.b.xyz\n", MemoryRecords(), words=WORDS)
     for promised in (Connector, Typing, Editing, Fetching, Closing):
         assert isinstance(connector, promised)
     assert (connector.name, connector.account) == ("discord", "")

@@ -110,7 +110,7 @@ def test_a_good_database() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vitals", "name", "level", "words", "fix"),
+    ("status", "name", "level", "words", "fix"),
     [
         (replace(WELL, version=140011), "database", WRONG, "PostgreSQL 14.11, and the desk needs 15", "upgrade"),
         (replace(WELL, read_only=True), "database", WRONG, "takes no writes", "primary"),
@@ -126,12 +126,18 @@ def test_a_good_database() -> None:
         (replace(WELL, work=Work(3, 300.0, 1, 0)), "queue", WARNING, "3 job(s) due, the oldest for 5 min", "log"),
         (replace(WELL, work=Work(3, 300.0, 0, 0)), "queue", WARNING, "0 desk(s)", "start the desk"),
         (replace(WELL, work=Work(0, 0.0, 1, 2)), "queue", WARNING, "2 died", "start one"),
-        (replace(WELL, work=Work(0, 0.0, 1, 0, set_aside=2)), "set aside", WARNING, "2 message(s)", "Set aside"),
+        (
+            replace(WELL, work=Work(0, 0.0, 1, 0, dead_letters=2)),
+            "failed messages",
+            WARNING,
+            "2 message(s)",
+            "Failed messages",
+        ),
         (replace(WELL, work=Work(50_000, 59.0, 1, 0)), "queue", OK, "50000 job(s) due", ""),
     ],
 )
-def test_a_database_that_is_not(vitals: DatabaseStatus, name: str, level: Level, words: str, fix: str) -> None:
-    found = only(database.database(vitals), name)
+def test_a_database_that_is_not(status: DatabaseStatus, name: str, level: Level, words: str, fix: str) -> None:
+    found = only(database.database(status), name)
     assert found.level is level
     assert words in found.words
     assert fix in found.fix

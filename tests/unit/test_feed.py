@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.conversation import Contact
 from bot.domain.message import Author, Message, MessageFormat, Visibility
-from bot.domain.operations import Event
+from bot.domain.operations import LiveEvent
 from bot.pipeline.transcript import StoredTranscript
 from bot.runtime.feed import Feed, Watch
 from bot.store import Store
@@ -33,8 +33,8 @@ async def test_a_cancellation_that_comes_with_a_change_is_not_lost(ticks: int) -
         await waiting
 
 
-def about(contact_id: int, kind: str = "message", opened_by: str = "") -> Event:
-    return Event(kind, conversation_id=1, contact_id=contact_id, opened_by=opened_by)
+def about(contact_id: int, kind: str = "message", opened_by: str = "") -> LiveEvent:
+    return LiveEvent(kind, conversation_id=1, contact_id=contact_id, opened_by=opened_by)
 
 
 async def woken(watch: Watch) -> bool:

@@ -24,7 +24,7 @@ FIGURES = Figures(
     conversations={ConversationState.BOT: 5, ConversationState.QUEUED: 2, ConversationState.ASSIGNED: 1},
     longest_wait=90.0,
     deliveries_pending=4,
-    set_aside={"deliver": 2},
+    dead_letters={"deliver": 2},
     channels=(
         ChannelFigures("test", ChannelState.CONNECTED, 3.0, 0.5),
         ChannelFigures("web", ChannelState.OFF, 1, None),

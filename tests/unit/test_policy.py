@@ -74,13 +74,14 @@ def test_decision_table(
     phrase: str | None,
 ) -> None:
     decision = POLICY.on_text(dialogue, predicted(intent))
-    assert (decision.action, decision.reason, decision.topic, decision.phrase) == (action, reason, topic, phrase)
+    assert (decision.action, decision.reason, decision.topic) == (action, reason, topic)
+    assert decision.phrase == (phrase and f"customer.{phrase}")
 
 
 @pytest.mark.parametrize("intent", ["fee_explained", "talk_to_human", "deny", "affirm", "funds_stolen"])
 def test_what_the_engine_is_not_sure_of_is_never_acted_upon(intent: str) -> None:
     decision = POLICY.on_text(NEW, predicted(intent, 0.3, sure=False))
-    assert (decision.action, decision.phrase, decision.understood) == (ASK, "ask_back", False)
+    assert (decision.action, decision.phrase, decision.understood) == (ASK, "customer.ask_back", False)
     assert POLICY.on_text(MISSED, predicted(intent, 0.3, sure=False)).action is ESCALATE
 
 
@@ -99,7 +100,7 @@ def test_only_near_topics_are_offered() -> None:
 def test_without_a_near_topic_none_is_offered(intent: str, phrase: str) -> None:
     ranking = (Ranked(intent, 0.6), Ranked("fee_explained", 0.01))
     decision = POLICY.on_text(NEW, Prediction("…", intent, 0.6, ranking, sure=False))
-    assert (decision.action, decision.phrase, decision.offers) == (ASK, phrase, ())
+    assert (decision.action, decision.phrase, decision.offers) == (ASK, f"customer.{phrase}", ())
 
 
 def test_urgent_topics_go_to_the_front() -> None:
@@ -111,7 +112,7 @@ def test_urgent_topics_go_to_the_front() -> None:
 def test_an_answer_that_did_not_help_keeps_its_topics_priority() -> None:
     assert POLICY.on_helped(ANSWERED_URGENT, helped=False).priority is Priority.HIGH
     assert POLICY.on_helped(ANSWERED, helped=False).reason is EscalationReason.NOT_HELPED
-    assert POLICY.on_helped(ANSWERED, helped=True) == Decision(ANSWER, phrase="helped")
+    assert POLICY.on_helped(ANSWERED, helped=True) == Decision(ANSWER, phrase="customer.helped")
 
 
 def test_small_talk_leaves_open_what_was_open() -> None:
@@ -120,8 +121,8 @@ def test_small_talk_leaves_open_what_was_open() -> None:
 
 
 def test_commands() -> None:
-    assert POLICY.on_command(Command.START).phrase == "welcome"
-    assert POLICY.on_command(Command.HELP).phrase == "help"
+    assert POLICY.on_command(Command.START).phrase == "customer.welcome"
+    assert POLICY.on_command(Command.HELP).phrase == "customer.help"
     assert POLICY.on_command(Command.HUMAN) == POLICY.on_human_asked()
 
 

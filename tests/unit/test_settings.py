@@ -49,7 +49,7 @@ def config(tmp_path: Path, text: str) -> Path:
         ),
         ("promises:\n  response_hours: soon\n", "line 2: promises.response_hours: Input should be a valid integer"),
         ("promises:\n  response_hours: -1\n", "greater than 0"),
-        ("locales:\n  default: fr\n", "locales.default: fr is not one of locales.available"),
+        ("locales:\n  default: fr\n  available: [en]\n", "locales.default: fr is not one of locales.available"),
         ("- a\n- b\n", "must be a map of sections"),
         ("brand: [\n", "not valid YAML"),
     ],

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from bot.ports import Connector, Editing, Fetching, Routes, Typing
 from connectors.telegram import TelegramConnector, TelegramSettings
+from tests.support.words import WORDS
 
 
 def test_defaults() -> None:
@@ -61,7 +62,7 @@ def test_an_error_names_the_key(section: dict[str, Any], named: str) -> None:
 
 
 async def test_it_is_a_connector() -> None:
-    connector = TelegramConnector(TelegramSettings(), "700:xyz\n")
+    connector = TelegramConnector(TelegramSettings(), "700:xyz\n", words=WORDS)
     assert isinstance(connector, Connector)
     assert isinstance(connector, Typing)
     assert isinstance(connector, Editing)

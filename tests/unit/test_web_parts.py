@@ -12,12 +12,15 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.content.words import Words
 from bot.domain.message import Attachment, Author, Button, Message, MessageFormat, Visibility
+from bot.settings import ROOT
 from bot.web.throttle import Throttle
-from connectors.web import WebSettings, page
+from connectors.web import WebSettings
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
 from connectors.web.visitors import COOKIE, Known, contact_of, token_of, welcome
+from tests.support.words import WORDS
 
 TOKEN = "A" * 43
 
@@ -249,26 +252,14 @@ async def test_who_has_written_is_remembered_and_few_are_looked_for_at_once() ->
     ],
 )
 def test_the_visitor_is_met_in_their_language(query: str, accepted: str, locale: str) -> None:
-    chat = Page("BitPie", ["en", "zh"], {}, 10_000)
+    chat = Page("BitPie", WORDS, {}, 10_000)
     assert chat.locale(request(query, accept_language=accepted)) == locale
 
 
-def test_the_first_locale_with_words_of_its_own_is_the_default() -> None:
-    assert Page("BitPie", ["fr", "zh"], {}, 10_000).locale(request()) == "zh"
-    assert Page("BitPie", ["fr"], {}, 10_000).locale(request()) == "en"
-
-
-def test_every_locale_has_every_phrase_with_the_same_placeholders() -> None:
-    (_, first), *others = page._PHRASES.items()
-    for locale, phrases in others:
-        assert phrases.keys() == first.keys(), locale
-        for key, text in phrases.items():
-            for placeholder in ("{brand}", "{count}", "{limit}"):
-                assert (placeholder in text) == (placeholder in first[key]), (locale, key)
-
-
 def test_a_brand_cannot_break_out_of_the_page() -> None:
-    html = bytes(Page('"><script>alert(1)</script>', ["en"], {}, 10_000).render("en", "v").body).decode()
+    brand = '"><script>alert(1)</script>'
+    words = Words(ROOT / "data", facts={"brand": brand})
+    html = bytes(Page(brand, words, {}, 10_000).render("en", "v").body).decode()
     assert "<script>alert" not in html
 
 

@@ -5,6 +5,7 @@
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
 import { BASE, Line, VISITOR } from "./line.js";
+import { formatsOf, wordsOf } from "./words.js";
 
 const TYPING_AT_MOST = 20_000;
 const SEND_TIMEOUT = 15_000;
@@ -196,7 +197,9 @@ class Outbox {
 
 /** Puts the chat into `root`. `options` are what the desk wrote into its attribute `data-switchboard-chat`. */
 export function mount(root, options) {
-  const { phrases, locale, maxLength } = options;
+  const { locale, maxLength } = options;
+  const say = wordsOf(locale, options.phrases);
+  const formats = formatsOf(locale);
   let revision = 0; // everything up to here has been received
   let last = null; // the latest message shown, for grouping
   let lastReply = null; // who last wrote to the customer
@@ -211,9 +214,9 @@ export function mount(root, options) {
   const entries = new Map(); // {message, element} by cursor
   const sending = new Map(); // unsent messages' elements by id
   const title = document.title;
-  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hour12: false });
-  const calendar = new Intl.DateTimeFormat(locale, { month: "long", day: "numeric", weekday: "long" });
-  const today = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  const clock = new Intl.DateTimeFormat(formats, { hour: "2-digit", minute: "2-digit", hour12: false });
+  const calendar = new Intl.DateTimeFormat(formats, { month: "long", day: "numeric", weekday: "long" });
+  const today = new Intl.RelativeTimeFormat(formats, { numeric: "auto" });
 
   // --- what is on the page -------------------------------------------------------------------------------------
 
@@ -223,29 +226,29 @@ export function mount(root, options) {
     "div", { class: "typing", role: "status", hidden: true },
     h("span", { class: "avatar assistant", "aria-hidden": "true" }, icon("assistant")),
     h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")),
-    h("span", { class: "unseen" }, phrases.typing),
+    h("span", { class: "unseen" }, say("chat.typing")),
   );
   const column = h("div", { class: "column" }, messages, unsent, typing);
   const scroller = h(
     "div",
-    { class: "scroller", role: "log", "aria-live": "polite", "aria-busy": "true", "aria-label": phrases.conversation, tabindex: "0" },
+    { class: "scroller", role: "log", "aria-live": "polite", "aria-busy": "true", "aria-label": say("chat.conversation"), tabindex: "0" },
     column,
   );
   const banner = h("div", { class: "banner", role: "status", hidden: true });
-  const news = h("button", { class: "news", type: "button", hidden: true, onclick: toEnd }, icon("down"), phrases.new_messages);
+  const news = h("button", { class: "news", type: "button", hidden: true, onclick: toEnd }, icon("down"), say("chat.new_messages"));
   const hint = h("p", { class: "hint", id: "chat-hint", role: "status", hidden: true });
   const field = h("textarea", {
-    id: "chat-field", rows: "1", dir: "auto", placeholder: phrases.placeholder, "aria-label": phrases.field,
+    id: "chat-field", rows: "1", dir: "auto", placeholder: say("chat.placeholder"), "aria-label": say("chat.field"),
     "aria-describedby": "chat-hint chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
   });
-  const send = h("button", { class: "send", type: "submit", "aria-label": phrases.send, title: phrases.send }, icon("send"));
+  const send = h("button", { class: "send", type: "submit", "aria-label": say("chat.send"), title: say("chat.send") }, icon("send"));
   const languages = Object.entries(options.languages).filter(([code]) => code !== locale);
 
   root.replaceChildren(
     h("header", { class: "top" },
       h("div", { class: "column" },
         h("span", { class: "mark", "aria-hidden": "true" }, Array.from(options.brand)[0] ?? ""),
-        h("div", { class: "who" }, h("h1", {}, phrases.title), h("p", {}, phrases.subtitle)),
+        h("div", { class: "who" }, h("h1", {}, say("chat.title")), h("p", {}, say("chat.subtitle"))),
         ...languages.map(([code, name]) => h("a", { class: "language", href: `?lang=${code}`, hreflang: code, lang: code }, name)))),
     banner,
     h("main", { class: "middle" }, scroller, news),
@@ -253,19 +256,19 @@ export function mount(root, options) {
       h("div", { class: "column" },
         hint,
         h("div", { class: "box" }, field, send),
-        h("p", { class: "safety", id: "chat-safety" }, icon("shield"), phrases.safety))),
+        h("p", { class: "safety", id: "chat-safety" }, icon("shield"), say("chat.safety")))),
   );
 
   // --- messages ------------------------------------------------------------------------------------------------
 
   function speaker(message) {
     if (message.author !== "agent") {
-      return h("p", { class: "speaker" }, h("span", { class: "avatar assistant", "aria-hidden": "true" }, icon("assistant")), phrases.assistant);
+      return h("p", { class: "speaker" }, h("span", { class: "avatar assistant", "aria-hidden": "true" }, icon("assistant")), say("chat.assistant"));
     }
-    const name = message.agent_name ?? phrases.agent;
+    const name = message.agent_name ?? say("chat.agent");
     return h("p", { class: "speaker" },
       h("span", { class: "avatar agent", "aria-hidden": "true" }, Array.from(name)[0].toUpperCase()),
-      h("bdi", {}, name), h("span", { class: "badge" }, phrases.human));
+      h("bdi", {}, name), h("span", { class: "badge" }, say("chat.human")));
   }
 
   function bubble(message) {
@@ -288,12 +291,12 @@ export function mount(root, options) {
 
   function fileSize(bytes) {
     const [unit, size] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
-    return new Intl.NumberFormat(locale, { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 }).format(size);
+    return new Intl.NumberFormat(formats, { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 }).format(size);
   }
 
   function attachment(message, file) {
     const href = `${BASE}/files/${message.cursor}/${file.index}`;
-    const name = file.name || phrases.file;
+    const name = file.name || say("chat.file");
     const link = () => h("a", { class: "file", href, download: true },
       icon("file"), h("bdi", {}, name), file.size == null ? null : h("span", { class: "size" }, fileSize(file.size)));
     if (!file.picture) return link();
@@ -306,7 +309,7 @@ export function mount(root, options) {
   function content(message) {
     const element = h("div", { class: "content" });
     if (message.deleted) {
-      element.append(h("p", { class: "deleted" }, phrases.deleted));
+      element.append(h("p", { class: "deleted" }, say("chat.deleted")));
       return element;
     }
     if (message.html ?? message.text) element.append(bubble(message));
@@ -317,12 +320,12 @@ export function mount(root, options) {
   function stamp(message) {
     return h("p", { class: "stamp" },
       h("time", { datetime: message.time }, clock.format(new Date(message.time))),
-      message.edited && !message.deleted ? h("span", { class: "edited" }, phrases.edited) : null);
+      message.edited && !message.deleted ? h("span", { class: "edited" }, say("chat.edited")) : null);
   }
 
   function article(message, grouped) {
     const element = h("article", { class: `message ${message.author}${grouped ? " grouped" : ""}` });
-    if (message.author === "customer") element.append(h("span", { class: "unseen" }, phrases.you));
+    if (message.author === "customer") element.append(h("span", { class: "unseen" }, say("chat.you")));
     else if (message.author !== "system" && !grouped) element.append(speaker(message));
     element.append(content(message));
     if (message.author !== "system") element.append(stamp(message));
@@ -335,7 +338,7 @@ export function mount(root, options) {
     const midnight = (moment) => new Date(moment.getFullYear(), moment.getMonth(), moment.getDate());
     const days = Math.round((midnight(time) - midnight(new Date())) / 86_400_000);
     const said = days >= -1 ? today.format(days, "day") : calendar.format(time);
-    return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(locale) + said.slice(1)));
+    return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(formats) + said.slice(1)));
   }
 
   /** One message of the transcript: a new one, or a known one as it is now. `read` is how far we are with it. */
@@ -361,7 +364,7 @@ export function mount(root, options) {
       if (outbox.drop(message.external_id) && botAnswers) showTyping(true);
     } else {
       messages.querySelectorAll(".choices").forEach(disable);
-      if (message.buttons.length) element.append(choices(message.buttons, phrases.choices, answerWith));
+      if (message.buttons.length) element.append(choices(message.buttons, say("chat.choices"), answerWith));
       botAnswers = message.author === "bot" || (message.author === "system" && lastReply === "agent");
       lastReply = message.author;
       showTyping(false);
@@ -400,8 +403,8 @@ export function mount(root, options) {
 
   function greet() {
     const element = h("article", { class: "message bot greeting" },
-      speaker({ author: "bot" }), h("div", { class: "bubble", dir: "auto" }, phrases.greeting));
-    if (options.suggestions.length) element.append(choices(options.suggestions, phrases.topics, answerWith));
+      speaker({ author: "bot" }), h("div", { class: "bubble", dir: "auto" }, say("chat.greeting")));
+    if (options.suggestions.length) element.append(choices(options.suggestions, say("chat.topics"), answerWith));
     messages.append(element);
   }
 
@@ -427,7 +430,7 @@ export function mount(root, options) {
     }
     element.dataset.state = item.state;
     const words = h("div", { class: "bubble", dir: "auto" }, item.text ?? item.button.label);
-    element.replaceChildren(h("span", { class: "unseen" }, phrases.you), words, status(item));
+    element.replaceChildren(h("span", { class: "unseen" }, say("chat.you")), words, status(item));
     if (item.state === "sent" && botAnswers) showTyping(true);
   }
 
@@ -435,13 +438,13 @@ export function mount(root, options) {
     const action = (name, onclick) => h("button", { type: "button", class: "action", onclick }, name);
     switch (item.state) {
       case "waiting":
-        return h("p", { class: "status" }, phrases.waiting, action(phrases.retry, () => outbox.flush()));
+        return h("p", { class: "status" }, say("chat.waiting"), action(say("chat.retry"), () => outbox.flush()));
       case "refused":
-        return h("p", { class: "status wrong", role: "alert" }, `${phrases.refused} ${item.why ?? ""}`,
-          item.text != null ? action(phrases.edit, () => takeBack(item)) : null,
-          action(phrases.discard, () => outbox.drop(item.id)));
+        return h("p", { class: "status wrong", role: "alert" }, `${say("chat.refused")} ${item.why ?? ""}`,
+          item.text != null ? action(say("chat.edit"), () => takeBack(item)) : null,
+          action(say("chat.discard"), () => outbox.drop(item.id)));
       default:
-        return h("p", { class: "status quiet" }, item.state === "sent" ? clock.format(new Date(item.at)) : phrases.sending);
+        return h("p", { class: "status quiet" }, item.state === "sent" ? clock.format(new Date(item.at)) : say("chat.sending"));
     }
   }
 
@@ -460,7 +463,7 @@ export function mount(root, options) {
     const left = maxLength - lengthOf(field.value);
     hint.hidden = left > maxLength / 10;
     hint.classList.toggle("wrong", left < 0);
-    if (!hint.hidden) hint.textContent = (left < 0 ? phrases.over : phrases.left).replace("{count}", Math.abs(left));
+    if (!hint.hidden) hint.textContent = say(left < 0 ? "chat.over" : "chat.left", { n: Math.abs(left) });
     send.disabled = left < 0 || !field.value.trim();
   }
 
@@ -509,7 +512,7 @@ export function mount(root, options) {
   }
 
   function showConnection() {
-    const said = cookiesRefused ? phrases.cookies : !navigator.onLine ? phrases.offline : late ? phrases.reconnecting : "";
+    const said = cookiesRefused ? say("chat.cookies") : !navigator.onLine ? say("chat.offline") : late ? say("chat.reconnecting") : "";
     banner.textContent = said;
     banner.hidden = !said;
   }

@@ -14,6 +14,7 @@ from connectors import discord as connector_module
 from connectors.discord import DiscordConnector, connection, gateway, intake
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.support.discord_connector import Desk, Doing, settings
+from tests.support.words import WORDS
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def doing() -> Doing:
 
 @pytest.fixture
 async def connector(peer: DiscordPeer, desk: Desk, doing: Doing) -> AsyncIterator[DiscordConnector]:
-    connector = DiscordConnector(settings(peer), peer.token, desk.records, doing)
+    connector = DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS)
     yield connector
     await connector.close()
 

@@ -28,10 +28,11 @@ from tests.support.discord_connector import (
     settings,
 )
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 
 async def test_a_refused_token_ends_it_with_what_to_do(peer: DiscordPeer, desk: Desk, doing: Doing) -> None:
-    connector = DiscordConnector(settings(peer), "not.the.token", desk.records, doing)
+    connector = DiscordConnector(settings(peer), "not.the.token", desk.records, doing, words=WORDS)
     with pytest.raises(PermanentError, match="DISCORD_BOT_TOKEN"):
         async with asyncio.timeout(10):
             await connector.run(desk.receive)
@@ -103,7 +104,7 @@ async def test_used_up_session_starts_are_told_and_not_tried(
 
 async def test_a_gateway_that_is_down_at_the_start_is_told(peer: DiscordPeer, desk: Desk, doing: Doing) -> None:
     nowhere = DiscordSettings(api_base=peer.api_base, gateway_url="ws://127.0.0.1:9")
-    connector = DiscordConnector(nowhere, peer.token, desk.records, doing)
+    connector = DiscordConnector(nowhere, peer.token, desk.records, doing, words=WORDS)
     async with running(peer, connector, desk, wait=False):
         await until(lambda: len(doing.troubles) >= 2)
         assert "could not be reached" in doing.troubles[0]
@@ -123,7 +124,7 @@ async def test_a_gateway_that_says_nothing_is_told(
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     silent = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     given = DiscordSettings(api_base=peer.api_base, gateway_url=silent)
-    connector = DiscordConnector(given, peer.token, desk.records, doing)
+    connector = DiscordConnector(given, peer.token, desk.records, doing, words=WORDS)
     async with running(peer, connector, desk, wait=False):
         await until(lambda: bool(doing.troubles))
         assert "has not let the bot in" in doing.troubles[0]
@@ -153,7 +154,7 @@ async def test_odd_answers_at_the_start_are_told_and_tried_again(
     async with running(peer, connector, desk, wait=False):
         await until(lambda: ("connected", str(peer.bot_id)) in doing.said)
     peer.fail_next("GET /users/@me", 200, body=body)
-    async with running(peer, DiscordConnector(settings(peer), peer.token, desk.records, doing), desk):
+    async with running(peer, DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS), desk):
         pass
 
 
@@ -182,7 +183,7 @@ async def test_the_token_and_customers_words_are_in_no_log(
 ) -> None:
     caplog.set_level(logging.INFO)
     with structlog.testing.capture_logs() as logs:
-        connector = DiscordConnector(settings(peer), peer.token, desk.records, doing)
+        connector = DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS)
         async with running(peer, connector, desk):
             ann = await acquainted(peer, desk)
             question = await asked(connector, ann)

@@ -8,7 +8,6 @@ import pytest
 
 from bot.domain.message import Button, Command, Incoming
 from connectors.discord import DiscordConnector, background
-from connectors.discord.interactions import words
 from tests.peers.discord import DiscordPeer
 from tests.support.discord_connector import (
     Desk,
@@ -23,6 +22,7 @@ from tests.support.discord_connector import (
     shown,
 )
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 
 async def test_a_press_is_answered_in_time_though_the_desk_is_slow(
@@ -63,7 +63,7 @@ async def test_a_press_is_answered_once_it_is_committed(
         ran = ann.runs("human")
         (answer,) = await ann.wait_answers(ran)
         assert (answer["type"], answer["ephemeral"]) == (4, True)
-        assert answer["data"]["content"] == words("here", "en-US")
+        assert answer["data"]["content"] == WORDS.say("discord.here")
         assert desk.received[-1].command is Command.HUMAN
         assert desk.received[-1].text == "/human"
 
@@ -151,7 +151,7 @@ async def test_the_chat_is_opened_from_a_server(
         assert all(answer["ephemeral"] for answer in answers)
         assert answers[0]["at"] < 1
         link = f"https://discord.com/channels/@me/{ann.channel_id}"
-        assert answers[1]["data"]["content"] == words("there", language, link=link)
+        assert answers[1]["data"]["content"] == WORDS.say("discord.there", WORDS.match(language), link=link)
         assert shown(ann)[before:] == ["How can we help?"]
         (event,) = desk.received
         assert event.command is (Command.HUMAN if way == "human" else Command.START)
@@ -174,7 +174,7 @@ async def test_closed_messages_are_said_honestly(
         impatient = [from_server(peer, ann, "button") for _ in range(3)]
         for number in impatient:
             answers = await ann.wait_answers(number, 2)
-            assert answers[-1]["data"]["content"] == words("closed", locale)
+            assert answers[-1]["data"]["content"] == WORDS.say("discord.closed", WORDS.match(locale))
         ann.opens_dms()
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
         assert str(ann.channel_id) in answers[-1]["data"]["content"]
@@ -189,7 +189,7 @@ async def test_a_chat_that_a_person_has_is_only_linked(
         await peer.wait_until(lambda: len(peer.commands) == 2)
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
         link = f"https://discord.com/channels/@me/{ann.channel_id}"
-        assert answers[-1]["data"]["content"] == words("continue", "en", link=link)
+        assert answers[-1]["data"]["content"] == WORDS.say("discord.continue", "en", link=link)
 
 
 async def test_a_chat_that_cannot_be_opened_is_said(
@@ -202,13 +202,13 @@ async def test_a_chat_that_cannot_be_opened_is_said(
         for body in ("<html>", [1], {"id": None}):
             peer.fail_next("POST /users/@me/channels", 200, body=body)
             answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
-            assert answers[-1]["data"]["content"] == words("failed", "zh")
+            assert answers[-1]["data"]["content"] == WORDS.say("discord.failed", "zh")
         peer.fail_next("POST /users/@me/channels", 503)
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
-        assert answers[-1]["data"]["content"] == words("failed", "zh")
+        assert answers[-1]["data"]["content"] == WORDS.say("discord.failed", "zh")
         desk.failures = 10_000
         answers = await ann.wait_answers(from_server(peer, ann, "support"), 2)
-        assert answers[-1]["data"]["content"] == words("failed", "zh")
+        assert answers[-1]["data"]["content"] == WORDS.say("discord.failed", "zh")
         desk.failures = 0
         await until(lambda: len(desk.received) == 1)  # and yet it was not lost
         assert desk.received[0].chat_id == str(ann.channel_id)

@@ -16,6 +16,7 @@ from tests.peers.discord import DiscordPeer, PeerUser
 from tests.support.discord_connector import Desk, acquainted, ended, numbered, restarted, running, settings
 from tests.support.records import MemoryRecords
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 
 class Mortal(Desk):
@@ -55,7 +56,7 @@ async def test_the_desk_is_killed_in_the_middle_of_a_burst(
     monkeypatch.setattr(connection, "KEEP_WITHIN", 0.1)
     people = [peer.user(f"user {number}") for number in range(4)]
     mortal = Mortal(desk)
-    connector = DiscordConnector(settings(peer), peer.token, mortal.records)
+    connector = DiscordConnector(settings(peer), peer.token, mortal.records, words=WORDS)
     task = asyncio.create_task(connector.run(mortal.receive))
     await peer.connected()
     for number in range(50):

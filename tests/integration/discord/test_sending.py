@@ -13,6 +13,7 @@ from bot.domain.message import Button, File, MessageFormat
 from connectors.discord import DiscordConnector, DiscordSettings
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.support.discord_connector import Desk, numbered, outgoing, settings, shown
+from tests.support.words import WORDS
 
 
 async def test_a_send_reaches_the_customer(peer: DiscordPeer, connector: DiscordConnector, ann: PeerUser) -> None:
@@ -135,7 +136,9 @@ async def test_a_send_that_is_given_up_does_not_block_later_ones(
 
 
 async def test_nobody_there_to_answer(desk: Desk) -> None:
-    connector = DiscordConnector(DiscordSettings(api_base="http://127.0.0.1:9/api/v10"), "a.b.c", desk.records)
+    connector = DiscordConnector(
+        DiscordSettings(api_base="http://127.0.0.1:9/api/v10"), "a.b.c", desk.records, words=WORDS
+    )
     with pytest.raises(TemporaryError, match="could not be reached"):
         await connector.send(outgoing("5", "hello"))
     for step in (connector.edit(outgoing("5", "x"), "6"), connector.delete("5", "6")):
@@ -147,7 +150,7 @@ async def test_nobody_there_to_answer(desk: Desk) -> None:
 
 @pytest.mark.parametrize("token", ["wrong", "with space", "tökén", "", "a\nb"])
 async def test_a_wrong_token_keeps_messages_waiting(peer: DiscordPeer, desk: Desk, ann: PeerUser, token: str) -> None:
-    connector = DiscordConnector(settings(peer), token, desk.records)
+    connector = DiscordConnector(settings(peer), token, desk.records, words=WORDS)
     with pytest.raises(TemporaryError, match="DISCORD_BOT_TOKEN") as raised:
         await connector.send(outgoing(ann, "hello"))
     assert raised.value.retry_after == 60.0

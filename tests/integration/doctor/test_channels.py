@@ -16,6 +16,7 @@ from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 from tests.support.doctor import OK, WARNING, WRONG
 from tests.support.serving import served
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -61,7 +62,7 @@ async def test_something_else_answers(bot_api: TelegramPeer) -> None:
 
 
 async def set_webhook(peer: TelegramPeer, url: str) -> None:
-    bot = TelegramConnector(TelegramSettings(base_url=peer.base_url), peer.token)
+    bot = TelegramConnector(TelegramSettings(base_url=peer.base_url), peer.token, words=WORDS)
     await bot._api.call("setWebhook", url=url)
     await bot.close()
 
@@ -86,7 +87,7 @@ async def test_a_webhook_and_its_address(bot_api: TelegramPeer, port: int) -> No
     receiving = FastAPI()
     async with served(receiving, port) as address:
         settings = {"mode": "webhook", "webhook_url": address}
-        bot = TelegramConnector(TelegramSettings(base_url=bot_api.base_url, **settings), bot_api.token)
+        bot = TelegramConnector(TelegramSettings(base_url=bot_api.base_url, **settings), bot_api.token, words=WORDS)
         found = await ask_telegram(bot_api, **settings)
         assert (found["telegram webhook"].level, "no webhook is set" in found["telegram webhook"].words) == (
             WRONG,

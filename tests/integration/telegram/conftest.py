@@ -10,6 +10,7 @@ from connectors import telegram as telegram_connector
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk
+from tests.support.words import WORDS
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 async def connector(peer: TelegramPeer) -> AsyncIterator[TelegramConnector]:
-    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=2), peer.token)
+    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=2), peer.token, words=WORDS)
     yield connector
     await connector.close()
 

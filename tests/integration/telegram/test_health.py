@@ -17,6 +17,7 @@ from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, failing, outgoing, png, running
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -50,7 +51,7 @@ def health() -> Said:
 @pytest.fixture
 async def observed(peer: TelegramPeer, health: Said) -> AsyncIterator[TelegramConnector]:
     settings = TelegramSettings(base_url=peer.base_url, poll_timeout=30)
-    connector = TelegramConnector(settings, peer.token, health)
+    connector = TelegramConnector(settings, peer.token, health, words=WORDS)
     yield connector
     await connector.close()
 

@@ -14,6 +14,7 @@ from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, failing, outgoing, running
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -175,7 +176,7 @@ async def test_a_crash_between_fetch_and_commit_loses_nothing(peer: TelegramPeer
 
     desk.before_commit = hang
     settings = TelegramSettings(base_url=peer.base_url, poll_timeout=1)
-    crashed = TelegramConnector(settings, peer.token)
+    crashed = TelegramConnector(settings, peer.token, words=WORDS)
     async with running(crashed, desk):
         await writing_two.wait()
         peer.fail_next("getUpdates", 500, "the crash also keeps the last confirmation back")
@@ -184,7 +185,7 @@ async def test_a_crash_between_fetch_and_commit_loses_nothing(peer: TelegramPeer
     assert len(peer.pending) == 3
 
     desk.before_commit = None
-    successor = TelegramConnector(settings, peer.token)
+    successor = TelegramConnector(settings, peer.token, words=WORDS)
     async with running(successor, desk):
         await desk.wait(3)
         await peer.wait_until(lambda: not peer.pending)
@@ -216,7 +217,7 @@ async def test_ids_that_start_anew_after_a_quiet_week(
 ) -> None:
     monkeypatch.setattr("connectors.telegram._FORGET_AFTER", 0.0)
     ann = peer.user(42)
-    short = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token)
+    short = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token, words=WORDS)
     async with running(short, desk):
         ann.writes("before")
         await desk.wait(1)
@@ -230,7 +231,7 @@ async def test_ids_that_start_anew_after_a_quiet_week(
 
 async def test_a_server_without_webhooks_is_polled(peer: TelegramPeer, desk: Desk) -> None:
     peer.fail_next("deleteWebhook", 404, "Not Found", times=1)
-    polling = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token)
+    polling = TelegramConnector(TelegramSettings(base_url=peer.base_url, poll_timeout=1), peer.token, words=WORDS)
     async with running(polling, desk):
         peer.user(42).writes("hello")
         await desk.wait(1)
@@ -298,7 +299,7 @@ async def test_polling_takes_an_old_webhook_away_but_not_what_waits(
 
 @pytest.mark.parametrize("token", ["700100200:wrong", "", "nonsense", "700:with space"])
 async def test_a_wrong_token_says_the_fix_and_not_the_token(peer: TelegramPeer, desk: Desk, token: str) -> None:
-    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url), token)
+    connector = TelegramConnector(TelegramSettings(base_url=peer.base_url), token, words=WORDS)
     with pytest.raises(PermanentError, match="TELEGRAM_BOT_TOKEN") as raised:
         await connector.run(desk.receive)
     await connector.close()

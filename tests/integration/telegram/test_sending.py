@@ -11,6 +11,7 @@ from bot.domain.message import Attachment, Button, File, MessageFormat
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, outgoing, running
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -172,7 +173,7 @@ async def test_something_else_answers_in_telegrams_place(body: str) -> None:
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        connector = TelegramConnector(TelegramSettings(base_url=f"http://127.0.0.1:{port}"), "700:abc")
+        connector = TelegramConnector(TelegramSettings(base_url=f"http://127.0.0.1:{port}"), "700:abc", words=WORDS)
         with pytest.raises(TemporaryError, match="could not be understood"):
             await connector.send(outgoing("hello"))
         await connector.close()

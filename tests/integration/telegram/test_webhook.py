@@ -18,6 +18,7 @@ from tests.peers.telegram import TelegramPeer
 from tests.support.ports import HeldPort
 from tests.support.telegram_connector import Desk, failing, outgoing, running
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
 
@@ -45,7 +46,7 @@ def port() -> Iterator[int]:
 @pytest.fixture
 async def hooked(peer: TelegramPeer, port: int) -> AsyncIterator[TelegramConnector]:
     settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url=f"http://127.0.0.1:{port}")
-    connector = TelegramConnector(settings, peer.token)
+    connector = TelegramConnector(settings, peer.token, words=WORDS)
     yield connector
     await connector.close()
 
@@ -125,7 +126,7 @@ async def test_webhook_checks_the_secret_before_it_reads(
 
 async def test_a_refused_webhook_address_says_the_fix(peer: TelegramPeer, desk: Desk) -> None:
     settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url="http://desk.example")
-    connector = TelegramConnector(settings, peer.token)
+    connector = TelegramConnector(settings, peer.token, words=WORDS)
     with pytest.raises(PermanentError, match="webhook_url"):
         await connector.run(desk.receive)
     await connector.close()

@@ -20,6 +20,7 @@ from bot.domain.message import Author, Command
 from connectors.terminal import TerminalConnector, socket_path
 from tests.support.stand_in_desk import StandInDesk, message
 from tests.support.terminal import echo, listening
+from tests.support.words import WORDS
 
 
 class Client:
@@ -164,7 +165,7 @@ async def test_the_socket_is_the_users_own_and_replaces_a_dead_one(var: Path) ->
         async with connected(var) as client:
             await client.get("ready")
         with pytest.raises(PermanentError, match="another desk"):
-            await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+            await TerminalConnector(StandInDesk(), var, words=WORDS).run(StandInDesk().receive)
 
 
 async def test_a_desk_that_cannot_be_asked_keeps_its_socket(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +177,7 @@ async def test_a_desk_that_cannot_be_asked_keeps_its_socket(var: Path, monkeypat
 
             patch.setattr(socket.socket, "connect", refuse)
             with pytest.raises(PermanentError, match="another desk"):
-                await asyncio.wait_for(TerminalConnector(StandInDesk(), var).run(StandInDesk().receive), 5)
+                await asyncio.wait_for(TerminalConnector(StandInDesk(), var, words=WORDS).run(StandInDesk().receive), 5)
         async with connected(var) as client:
             await client.get("ready")
 
@@ -191,7 +192,7 @@ async def test_a_socket_that_cannot_be_tried_is_not_taken_for_a_dead_one(
         with monkeypatch.context() as patch:
             patch.setattr(socket.socket, "connect", out_of_handles)
             with pytest.raises(OSError, match="Too many open files"):
-                await TerminalConnector(StandInDesk(), var).run(StandInDesk().receive)
+                await TerminalConnector(StandInDesk(), var, words=WORDS).run(StandInDesk().receive)
         async with connected(var) as client:
             await client.get("ready")
 

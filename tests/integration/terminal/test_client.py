@@ -20,6 +20,7 @@ from bot.domain.message import Author, Button
 from connectors.terminal import NotRunning, chat
 from tests.support.stand_in_desk import StandInDesk, message
 from tests.support.terminal import echo, listening
+from tests.support.words import WORDS
 
 
 class Pipe:
@@ -29,7 +30,7 @@ class Pipe:
         self.output = io.StringIO()
         reading, self.writing = os.pipe()
         console = Console(file=self.output, width=200, highlight=False)
-        self.chatting = asyncio.create_task(chat(var, stdin=reading, console=console, quiet=0.2, patience=1.0))
+        self.chatting = asyncio.create_task(chat(var, WORDS, stdin=reading, console=console, quiet=0.2, patience=1.0))
 
     def say(self, text: str) -> None:
         os.write(self.writing, text.encode())
@@ -134,7 +135,7 @@ async def test_an_answer_cannot_take_over_the_terminal(var: Path) -> None:
 
 async def test_without_a_desk_the_chat_says_so(var: Path) -> None:
     with pytest.raises(NotRunning, match="switchboard run"):
-        await chat(var, stdin=os.open(os.devnull, os.O_RDONLY))
+        await chat(var, WORDS, stdin=os.open(os.devnull, os.O_RDONLY))
 
 
 CHAT = """
@@ -143,7 +144,7 @@ from pathlib import Path
 from connectors.terminal import chat
 
 async def main():
-    chatting = asyncio.ensure_future(chat(Path(sys.argv[1])))
+    chatting = asyncio.ensure_future(chat(Path(sys.argv[1]), WORDS))
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, chatting.cancel)
     await asyncio.gather(chatting, return_exceptions=True)
 

@@ -16,19 +16,20 @@ from connectors.web import WebConnector, WebSettings
 from connectors.web.visitors import COOKIE, contact_of
 from tests.support.stand_in_desk import Site, StandInDesk
 from tests.support.web_chat import PNG, said
+from tests.support.words import WORDS
 
 ID = "1f0c2f6e-4a51-4c8e-9a57-3d1f5b0f9c61"
 
 
 def test_it_is_a_connector_with_routes() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams())
+    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
     assert isinstance(connector, Connector)
     assert isinstance(connector, Routes)
     assert isinstance(connector, Editing)
 
 
 async def test_a_send_is_done_at_once() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams())
+    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
     assert await connector.send(Outgoing("web", "web", "visitor", "hello"))
     assert await connector.send(Outgoing("web", "web", "visitor", "", file=File("a.png", "image/png", PNG)))
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from bot.domain.operations import Event
+from bot.domain.operations import LiveEvent
 from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
 from bot.store.errors import is_transient
@@ -82,13 +82,13 @@ async def signals(
     names: set[str] = set()
     doubted = False
 
-    def wants(event: Event) -> bool:
+    def wants(event: LiveEvent) -> bool:
         nonlocal doubted
         if event.kind == "agent":
             doubted = True
             return True
         names.add(f"conversation-{event.conversation_id}")
-        if event.kind == "aside":
+        if event.kind == "dead_letter":
             names.add("signs")
         if event.kind != "delivery":
             names.add("list")

@@ -1,0 +1,68 @@
+"""The shipped phrases: complete, said, and alike in every language; and nothing is said that is not one of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.content.phrase_check import phrase_problems
+from bot.content.usage import Usage, usage
+from bot.content.words import SHIPPED, Words
+from bot.settings import ROOT
+
+
+def test_the_shipped_phrases_are_in_order() -> None:
+    words = Words(ROOT / "data")
+    assert {"en", "zh"} <= set(words.locales)
+    assert list(phrase_problems(words)) == []
+
+
+def folder(tmp_path: Path, **files: str) -> Words:
+    (tmp_path / "phrases").mkdir()
+    for locale, text in files.items():
+        (tmp_path / "phrases" / f"{locale}.yml").write_text(text)
+    return Words(tmp_path, tuple(files), shipped=tmp_path / "nothing")
+
+
+SAID = Usage({"a.b": Path("page.html"), "a.c": Path("code.py")}, frozenset({"a.d."}))
+
+
+@pytest.mark.parametrize(
+    ("en", "zh", "problem"),
+    [
+        ("a: {b: x}", "a: {b: x}", "code.py: no locale has the phrase a.c"),
+        ("a: {b: x, c: x}", "a: {b: x}", "zh.yml: missing phrase a.c"),
+        ("a: {b: x}", "a: {b: x, c: x}", "en.yml: missing phrase a.c"),
+        ("a: {b: x, c: x, e: x}", "a: {b: x, c: x}", "en.yml: nothing says the phrase a.e"),
+        ("a: {b: 'x {n}', c: x}", "a: {b: x, c: x}", "zh.yml: a.b has the placeholders none; in en it has {n}"),
+        ("a: {b: {other: x}, c: x}", "a: {b: {other: x}, c: x}", "en.yml: a.b has no text for the plural form one"),
+    ],
+)
+def test_mistakes_are_found(tmp_path: Path, en: str, zh: str, problem: str) -> None:
+    found = list(phrase_problems(folder(tmp_path, en=en, zh=zh), SAID))
+    assert any(problem in text for text in found), found
+
+
+def test_a_language_of_a_deployments_own_need_not_have_every_phrase(tmp_path: Path) -> None:
+    complete = "language: x\na: {b: x, c: x, d: {any: x}}"
+    assert list(phrase_problems(folder(tmp_path, en=complete, fr="a: {c: x}"), SAID)) == []
+
+
+def test_what_the_sources_say_is_found(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text('say("desk.one")\nsay(f"desk.state.{state}")\nsay("other.two")\n')
+    (tmp_path / "b.html").write_text("{{ say('desk.three') }} {{ say(\"desk.reason.\" ~ reason) }} desk.four")
+    (tmp_path / "c.js").write_text('say(`desk.kind.${kind}`); import "./desk.js"; say("desk.five", { n: 1 });')
+    found = usage(["desk"], [tmp_path])
+    assert set(found.keys) == {"desk.one", "desk.three", "desk.five"}
+    assert found.prefixes == {"desk.state.", "desk.reason.", "desk.kind."}
+    assert found.has("desk.kind.note")
+    assert not found.has("desk.four")
+
+
+def test_the_shipped_files_have_no_phrase_of_nothing() -> None:
+    for path in SHIPPED.glob("*.yml"):
+        words = Words(ROOT / "data", (path.stem,))
+        for key, phrase in words.own(path.stem).items():
+            for text in [phrase] if isinstance(phrase, str) else phrase.values():
+                assert text.strip() == text != "", (path.name, key)

@@ -21,7 +21,7 @@ def answered_by_the_bot() -> dict[str, str]:
     answers = load_answers(load_settings())
     found = {topic: answers.get(topic, None) for topic in answers.topics}
     return {
-        topic: answers.fill(answer.body)
+        topic: answers.words.fill(answer.body, answer.locale)
         for topic, answer in found.items()
         if answer is not None and answer.handoff is not Handoff.ALWAYS and topic not in NOT_OFFERED
     }

@@ -134,7 +134,12 @@ ANSWERED = Scene("bot", TEXT, Decision(Action.ANSWER, "fees"), (Reply("Few."),))
 ESCALATES = Decision(Action.ESCALATE, reason=EscalationReason.ASKED)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(scene=SCENES)
 def test_by_either_way_the_same_is_written_and_handed_on(both: Both, scene: Scene) -> None:
     at_once, in_general = both.play(scene)

@@ -46,8 +46,8 @@ class AgentBrowser:
 
 
 @asynccontextmanager
-async def signed_in(desk: DeskProcess, name: str = "Mei") -> AsyncIterator[AgentBrowser]:
-    await switchboard(desk, "agent", "add", name, "--password-stdin", stdin=PASSWORD + "\n")
+async def signed_in(desk: DeskProcess, name: str = "Mei", role: str = "lead") -> AsyncIterator[AgentBrowser]:
+    await switchboard(desk, "agent", "add", name, "--role", role, "--password-stdin", stdin=PASSWORD + "\n")
     async with httpx.AsyncClient(base_url=desk.url, timeout=20) as http:
         signed = await http.post("/console/sign-in", data={"name": name, "password": PASSWORD})
         assert signed.status_code == 303

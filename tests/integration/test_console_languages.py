@@ -104,7 +104,9 @@ async def stranger(store: Store, desk: Desk, feed: Feed, tmp_path: Path) -> Asyn
         yield client
 
 
-DATA = re.compile(r"Mei from BitPie support.*|Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|python-httpx.*|zh|en|tlh|EN English|min\. ago|ago|UTC")
+DATA = re.compile(
+    r"Mei from BitPie support.*|Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|python-httpx.*|zh|en|tlh|EN English|min\. ago|ago|UTC"
+)
 """What people and platforms call themselves and say, and what was said to a customer."""
 
 

@@ -115,13 +115,13 @@ async def test_every_route_lets_in_whom_the_registry_says(
 
 async def test_a_stranger_is_told_nothing_but_how_to_sign_in(app: FastAPI) -> None:
     open_to_all = {path for _, path, needed in routes(app) if needed is Access.ANYBODY}
-    assert open_to_all == {"/sign-in", "/sign-in/{token}", "/sign-out", "/static/{version}/{part}/{name}"}
+    assert open_to_all == {"/sign-in", "/sign-in/{token}", "/sign-out", "/static/{version}/{name:path}"}
 
 
 async def test_there_are_as_many_routes_as_are_walked(app: FastAPI) -> None:
     described = app.openapi()["paths"]
     assert {(method.upper(), path) for path, of in described.items() for method in of} == {
-        (method, path) for method, path, _ in routes(app)
+        (method, path.replace(":path", "")) for method, path, _ in routes(app)
     }
     assert len(routes(app)) > 40
 

@@ -105,7 +105,8 @@ async def stranger(store: Store, desk: Desk, feed: Feed, tmp_path: Path) -> Asyn
 
 
 DATA = re.compile(
-    r"Mei from BitPie support.*|Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|python-httpx.*|zh|en|tlh|EN English|min\. ago|ago|UTC"
+    r"Mei from BitPie support.*|Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|python-httpx.*|zh|en|tlh|EN English"
+    r"|min\. ago|ago|UTC"
 )
 """What people and platforms call themselves and say, and what was said to a customer."""
 

@@ -24,7 +24,7 @@ def console_assets(folders: Mapping[str, Path], vendor: Path, words: Words) -> A
     """The console's files by ``<part>/<name>``: ``components/console.js``, ``agents/agents.css``.
 
     ``folders`` are the parts that have some, by name; ``vendor`` is the ``node_modules`` folder. What all pages of the
-    desk share is among the components; what scripts say is a module for each language, ``words/zh.js``.
+    desk share is among the components; what scripts say is a script for each language, ``words/zh.js``.
     """
     files = {
         f"{part}/{file.name}": file
@@ -43,7 +43,8 @@ def console_assets(folders: Mapping[str, Path], vendor: Path, words: Words) -> A
 
 def _phrases(words: Words, locale: str) -> bytes:
     said = {**words.section("console.script", locale), **words.section("time", locale)}
-    return f"export default {json.dumps(said, ensure_ascii=False)};\n".encode()
+    # A classic script: modules that waited for it would be late for the page.
+    return f"globalThis.switchboardWords = {json.dumps(said, ensure_ascii=False)};\n".encode()
 
 
 def loaded(assets: Assets, part: str, ending: str) -> list[str]:

@@ -142,6 +142,7 @@ CHAT = """
 import asyncio, signal, sys
 from pathlib import Path
 from connectors.terminal import chat
+from tests.support.words import WORDS
 
 async def main():
     chatting = asyncio.ensure_future(chat(Path(sys.argv[1]), WORDS))
@@ -164,7 +165,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=os.environ | {"TERM": "xterm"},
+            env=os.environ | {"TERM": "xterm", "LC_ALL": "C.UTF-8"},
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
         )

@@ -7,6 +7,5 @@ const locale = document.documentElement.lang;
 /** The locale for dates and numbers. */
 export const formats = formatsOf(locale);
 
-const { default: phrases } = await import(`../words/${locale}.js`);
-
-export const say = wordsOf(locale, phrases);
+/** The phrases stand in a script of the page's language, which runs before all modules. */
+export const say = wordsOf(locale, globalThis.switchboardWords ?? {});

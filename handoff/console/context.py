@@ -52,12 +52,12 @@ def _console(request: Request) -> Console:
     return console
 
 
-Here = Annotated[Console, Depends(_console)]
+CurrentConsole = Annotated[Console, Depends(_console)]
 
 
-async def current_agent(request: Request, here: Here) -> Agent | None:
+async def current_agent(request: Request, console: CurrentConsole) -> Agent | None:
     token = request.cookies.get(SESSION_COOKIE)
-    return await here.store.agents.agent_of_session(token_hash(token)) if token else None
+    return await console.store.agents.agent_of_session(token_hash(token)) if token else None
 
 
 MaybeSignedIn = Annotated[Agent | None, Depends(current_agent)]

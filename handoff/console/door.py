@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from bot.domain.staff import Agent, NotAllowed
 from bot.runtime.http import vouch
-from handoff.console.context import Console, Here, MaybeSignedIn, NotSignedIn, by_htmx
+from handoff.console.context import Console, CurrentConsole, MaybeSignedIn, NotSignedIn, by_htmx
 from handoff.console.registry import Access, Page, allows
 
 
@@ -18,7 +18,7 @@ class Door:
 
     page: Page
 
-    async def __call__(self, request: Request, here: Here, agent: MaybeSignedIn) -> None:
+    async def __call__(self, request: Request, console: CurrentConsole, agent: MaybeSignedIn) -> None:
         needed = self.page.needed(request.method, request.scope["endpoint"])
         if needed is Access.ANYBODY:
             return
@@ -28,13 +28,13 @@ class Door:
         if not allows(needed, agent):
             assert not isinstance(needed, Access)
             raise NotAllowed(needed, agent.id)
-        await _admit(request, here, agent)
+        await _admit(request, console, agent)
 
 
-async def _admit(request: Request, here: Console, agent: Agent) -> None:
+async def _admit(request: Request, console: Console, agent: Agent) -> None:
     request.state.agent = agent
     if request.method == "POST" or _is_page(request):
-        await here.store.agents.record_presence(agent)
+        await console.store.agents.record_presence(agent)
     vouch(request.scope)
 
 

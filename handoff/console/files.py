@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bot.domain.conversation import NotFound
 from bot.web.files import ANSWERS, file_answer, unchanged
 from bot.web.media import HEAD, named, playable
-from handoff.console.context import Here, MessageId, SignedIn
+from handoff.console.context import CurrentConsole, MessageId, SignedIn
 
 Index = Annotated[int, Path(ge=0, le=1000)]
 
@@ -19,13 +19,13 @@ router = APIRouter()
 
 
 @router.get("/files/{message_id}/{index}", response_class=Response, responses=ANSWERS)
-async def file(request: Request, here: Here, _: SignedIn, message_id: MessageId, index: Index) -> Response:
-    attachment = await here.store.files.attached(message_id, index)
+async def file(request: Request, console: CurrentConsole, _: SignedIn, message_id: MessageId, index: Index) -> Response:
+    attachment = await console.store.files.attached(message_id, index)
     sha256 = attachment.sha256
     if not sha256:
         raise NotFound("the content of this attachment is not here")
     if known := unchanged(request, sha256):
         return known
-    content = await here.store.files.get(sha256)
+    content = await console.store.files.get(sha256)
     name = named(attachment.name, attachment.kind, playable(content[:HEAD]))
     return file_answer(request, content, sha256=sha256, name=name)

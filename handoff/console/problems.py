@@ -71,14 +71,14 @@ def _problem(request: Request, status: int, key: str, words: str | None = None, 
     if wants_json(request):
         return JSONResponse({"problem": words}, status)
     title = speech.say(f"console.problem.{key}.title", **values)
-    here: Console = request.app.state.console
+    console: Console = request.app.state.console
     template = "components/problem_part.html" if by_htmx(request) else "components/problem.html"
-    return here.pages.response(request, template, status=status, agent=_agent(request), title=title, words=words)
+    return console.pages.response(request, template, status=status, agent=_agent(request), title=title, words=words)
 
 
 def _speech(request: Request) -> Speech:
-    here: Console = request.app.state.console
-    return here.pages.speech(request, _agent(request))
+    console: Console = request.app.state.console
+    return console.pages.speech(request, _agent(request))
 
 
 def _agent(request: Request) -> Agent | None:

@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from fastapi import APIRouter
 
 from bot.domain.said import Said
 from bot.domain.staff import Agent, OwnPermission, Permission, may
 from handoff.console import pages
-
-if TYPE_CHECKING:
-    from handoff.console.context import Console
 
 ENTRY_POINTS = "switchboard.console_pages"
 """The group in which an installed package names its pages: ``reports = "my_package.reports:PAGE"``."""
@@ -40,7 +37,7 @@ Needed: TypeAlias = Permission | OwnPermission | Access
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
+class HeaderStatus:
     """What the navigation says behind the name of a page."""
 
     count: int = 0
@@ -71,7 +68,8 @@ class Page:
     """Where the navigation leads to; ``/<name>``, if empty."""
     place: int = 100
     """In the navigation: the lowest is first."""
-    sign: Callable[[Console], Awaitable[Sign]] | None = None
+    status: Callable[[Any], Awaitable[HeaderStatus]] | None = None
+    """What the navigation says behind its name; it is given the console (``context.Console``)."""
 
     @property
     def home(self) -> str:
@@ -120,10 +118,10 @@ def allows(needed: Needed, agent: Agent | None) -> bool:
 def discover() -> Registry:
     """Every page in ``handoff/console/pages``, and those that installed packages name. Raises ``ValueError`` where two
     have one name."""
-    here = [(f"{pages.__name__}.{name}", "PAGE") for _, name, _ in pkgutil.iter_modules(pages.__path__)]
+    console = [(f"{pages.__name__}.{name}", "PAGE") for _, name, _ in pkgutil.iter_modules(pages.__path__)]
     others = [(point.module, point.attr) for point in metadata.entry_points(group=ENTRY_POINTS)]
     found: dict[str, tuple[Page, Path]] = {}
-    for module_name, attribute in sorted(here) + sorted(others):
+    for module_name, attribute in sorted(console) + sorted(others):
         module = import_module(module_name)
         page: Page = getattr(module, attribute)
         if page.name in found or page.name in _TAKEN:

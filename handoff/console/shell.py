@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from bot.domain.staff import Agent
 from handoff.console.context import Console
-from handoff.console.registry import Page, Sign
+from handoff.console.registry import HeaderStatus, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +17,22 @@ class Place:
     """One place in the navigation."""
 
     page: Page
-    sign: Sign
+    status: HeaderStatus
     current: bool
 
 
-async def navigation(here: Console, agent: Agent, at: str) -> list[Place]:
+async def navigation(console: Console, agent: Agent, at: str) -> list[Place]:
     """The pages that the agent may open, while they have the page named ``at``."""
     return [
-        Place(page, await page.sign(here) if page.sign else Sign(), page.name == at)
-        for page in here.registry.navigation(agent)
+        Place(page, await page.status(console) if page.status else HeaderStatus(), page.name == at)
+        for page in console.registry.navigation(agent)
     ]
 
 
 async def show(
-    request: Request, here: Console, agent: Agent, template: str, *, status: int = 200, **values: object
+    request: Request, console: Console, agent: Agent, template: str, *, status: int = 200, **values: object
 ) -> Response:
     """A whole page from ``<name>/<file>``, a template that extends ``components/live.html``."""
     at = template.partition("/")[0]
-    places = await navigation(here, agent, at)
-    return here.pages.response(request, template, status=status, agent=agent, at=at, places=places, **values)
+    places = await navigation(console, agent, at)
+    return console.pages.response(request, template, status=status, agent=agent, at=at, places=places, **values)

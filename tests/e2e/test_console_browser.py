@@ -32,16 +32,16 @@ async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(
     await store.dead_letters.record_failure(TURN, message, "KeyError")
     await store.dead_letters.add(TURN, message, {"": "A person will see to it."})
     # Long before the page would ask by itself.
-    await page.get_by_role("link", name="Set aside 1").click(timeout=5_000)
+    await page.get_by_role("link", name="Failed messages 1").click(timeout=5_000)
     await expect(page.get_by_role("heading", name="Ann")).to_be_visible()
     await page.evaluate("window.same = true")
     await page.get_by_role("button", name="Try again").click()
-    await expect(page.get_by_role("heading", name="Nothing is set aside")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No failed messages")).to_be_visible()
     assert await store.dead_letters.count() == 0
     notice = (await store.messages.of(conversation))[-1].id
     await store.deliveries.fail(await store.deliveries.begin(notice), "the customer blocked the bot")
     assert await page.evaluate("window.same")
-    await page.goto(page.url.replace("/aside", f"/conversations/{conversation}"))
+    await page.goto(page.url.replace("/failed", f"/conversations/{conversation}"))
     await page.get_by_role("button", name="Try again").click()
     await expect(page.get_by_text("pending …")).to_be_visible()
     await expect(page.get_by_role("button", name="Try again")).to_have_count(0)

@@ -90,7 +90,7 @@ async def test_the_console(
     await page.locator(f"#resolve-button-{mine}").click()
     await expect(page.locator("dialog.ask")).to_contain_text(WORDS.say("console.script.unsent_ask.resolve", language))
     await seen(page, f"{name}-asked")
-    for path in ("agents", f"agents/{mei.id}", "channels", "aside", "password"):
+    for path in ("agents", f"agents/{mei.id}", "channels", "failed", "password"):
         await page.goto(f"{address}/{path}")
         await seen(page, f"{name}-{path.replace('/', '-')}")
     await context.close()

@@ -43,7 +43,7 @@ async def test_contacts_are_found_by_a_part_of_their_name_or_their_whole_id(
     assert await search("%") == []
     assert await search(" \x00 ") == []
     none = await client.get(f"{address}/contacts", params={"find": "nobody"}, headers=HTMX)
-    assert "Nobody is called so." in none.text
+    assert "No contact found." in none.text
     shown = (await client.get(f"{address}/contacts", params={"find": "Ben"}, headers=HTMX)).text
     assert ">web</span>" in shown
     assert "<code>Ben</code>" in shown

@@ -120,7 +120,7 @@ async def test_a_language_of_nobodys_shows_on_every_page(
     pages = [(await stranger.get("/console/sign-in")).text]
     await sign_in(stranger)
     await stranger.post(f"/console/conversations/{conversation_id}/claim")
-    paths = ("/", "/?tab=mine", f"/conversations/{conversation_id}", "/agents", f"/agents/{ada.id}", "/aside")
+    paths = ("/", "/?tab=mine", f"/conversations/{conversation_id}", "/agents", f"/agents/{ada.id}", "/failed")
     for path in (*paths, "/channels", "/password", "/public-name", "/conversations/999"):
         pages.append((await stranger.get(f"/console{path}")).text)
     script = re.search(r"/console/static/\w+/", pages[1])

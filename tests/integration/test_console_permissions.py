@@ -144,9 +144,9 @@ async def test_what_changes_something_is_nothing_for_an_auditor(app: FastAPI, pe
 async def test_the_navigation_has_what_one_may_open(browser: Browser, people: dict[Role, Agent]) -> None:
     expected = {
         Role.AGENT: ["conversations"],
-        Role.LEAD: ["conversations", "aside", "channels"],
-        Role.ADMIN: ["conversations", "aside", "channels", "agents"],
-        Role.AUDITOR: ["conversations", "aside", "channels", "agents"],
+        Role.LEAD: ["conversations", "failed", "channels"],
+        Role.ADMIN: ["conversations", "failed", "channels", "agents"],
+        Role.AUDITOR: ["conversations", "failed", "channels", "agents"],
     }
     for role, names in expected.items():
         client = await signed_in_as(browser, role)
@@ -269,7 +269,7 @@ async def test_an_auditor_is_shown_nothing_to_press(
 ) -> None:
     held = (await has(store, desk, people[Role.AGENT])).id
     client = await signed_in_as(browser, Role.AUDITOR)
-    everywhere = [f"/conversations/{held}", "/aside", "/channels", "/agents", f"/agents/{people[Role.AGENT].id}"]
+    everywhere = [f"/conversations/{held}", "/failed", "/channels", "/agents", f"/agents/{people[Role.AGENT].id}"]
     for path in everywhere:
         page = (await client.get(f"/console{path}")).text
         assert re.findall(r'<form[^>]* action="([^"]*)"', page) == ["/console/language", "/console/sign-out"], path

@@ -37,13 +37,13 @@ def walked(kind: str, word: str) -> str:
 
 SIGN = """
 from dataclasses import replace
-from handoff.console.registry import Sign
+from handoff.console.registry import HeaderStatus
 from tests.support.words import WORDS
 
-async def sign(_: object) -> Sign:
-    return Sign(count=3)
+async def status(_: object) -> HeaderStatus:
+    return HeaderStatus(count=3)
 
-PAGE = replace(PAGE, sign=sign, place=15)
+PAGE = replace(PAGE, status=status, place=15)
 """
 
 
@@ -87,7 +87,7 @@ async def test_a_folder_is_a_page(
             assert (await client.get(address)).text == (folder / "static" / name).read_text()
         # In its place on the others' pages, which load nothing of it.
         other = (await client.get("/console/")).text
-        assert other.index("place-conversations") < other.index("place-greetings") < other.index("place-aside")
+        assert other.index("place-conversations") < other.index("place-greetings") < other.index("place-failed")
         assert "greetings.css" not in other
         assert (await client.post("/console/greetings")).status_code == 303
 

@@ -1,4 +1,4 @@
-"""Poison: what fails by its own fault is tried, set aside for a person, and what waits behind it goes on."""
+"""Poison: what fails by its own fault is tried, given up for a person, and what waits behind it goes on."""
 
 from __future__ import annotations
 

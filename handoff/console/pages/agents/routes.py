@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.domain.said import Refusal, Said
 from bot.domain.staff import MAX_NAME, MAX_PUBLIC_NAME, Agent, Role
-from handoff.console.context import Console, Here, SignedIn
+from handoff.console.context import Console, CurrentConsole, SignedIn
 from handoff.console.shell import show
 from handoff.staff import LINK_VALID
 
@@ -26,89 +26,102 @@ router = APIRouter()
 
 
 @router.get("/agents")
-async def agents(request: Request, here: Here, admin: SignedIn) -> Response:
-    return await _all(request, here, admin)
+async def agents(request: Request, console: CurrentConsole, admin: SignedIn) -> Response:
+    return await _all(request, console, admin)
 
 
 @router.post("/agents")
 async def add(
-    request: Request, here: Here, admin: SignedIn, name: Word = "", public_name: Word = "", role: Word = Role.AGENT
+    request: Request,
+    console: CurrentConsole,
+    admin: SignedIn,
+    name: Word = "",
+    public_name: Word = "",
+    role: Word = Role.AGENT,
 ) -> Response:
     try:
-        who = await here.staff.add(name, _role(role), seen_as=public_name, by=admin)
-        token = await here.staff.link(who, by=admin)
+        who = await console.staff.add(name, _role(role), seen_as=public_name, by=admin)
+        token = await console.staff.link(who, by=admin)
     except ValueError as refused:
         typed = {"name": name, "public_name": public_name, "role": role}
-        return await _all(request, here, admin, typed, refused, status=422)
+        return await _all(request, console, admin, typed, refused, status=422)
     done = Said("console.agents.done.added", {"name": who.name})
-    return await _one(request, here, admin, who.id, token=token, done=done)
+    return await _one(request, console, admin, who.id, token=token, done=done)
 
 
 @router.get("/agents/{agent_id}")
-async def agent(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, done: str = "") -> Response:
+async def agent(
+    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, done: str = ""
+) -> Response:
     was_done = Said(f"console.agents.done.{done}") if done in _DONE else None
-    return await _one(request, here, admin, agent_id, done=was_done)
+    return await _one(request, console, admin, agent_id, done=was_done)
 
 
 @router.post("/agents/{agent_id}/link")
-async def link(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
+async def link(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
     """Shown in the answer and never again: what is kept of it does not open anything."""
-    who = (await here.store.agents.colleague(agent_id)).agent
+    who = (await console.store.agents.colleague(agent_id)).agent
     try:
-        token = await here.staff.link(who, by=admin)
+        token = await console.staff.link(who, by=admin)
     except ValueError as refused:
-        return await _one(request, here, admin, agent_id, problem=refused, status=422)
-    return await _one(request, here, admin, agent_id, token=token)
+        return await _one(request, console, admin, agent_id, problem=refused, status=422)
+    return await _one(request, console, admin, agent_id, token=token)
 
 
 @router.post("/agents/{agent_id}/name")
-async def rename(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, name: Word = "") -> Response:
-    who = (await here.store.agents.colleague(agent_id)).agent
-    return await _act(request, here, admin, agent_id, here.staff.rename(who, name, by=admin), "name")
+async def rename(
+    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, name: Word = ""
+) -> Response:
+    who = (await console.store.agents.colleague(agent_id)).agent
+    return await _act(request, console, admin, agent_id, console.staff.rename(who, name, by=admin), "name")
 
 
 @router.post("/agents/{agent_id}/public-name")
-async def public_name(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, name: Word = "") -> Response:
-    who = (await here.store.agents.colleague(agent_id)).agent
-    return await _act(request, here, admin, agent_id, here.staff.show_as(who, name, by=admin), "public-name")
+async def public_name(
+    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, name: Word = ""
+) -> Response:
+    who = (await console.store.agents.colleague(agent_id)).agent
+    return await _act(request, console, admin, agent_id, console.staff.show_as(who, name, by=admin), "public-name")
 
 
 @router.post("/agents/{agent_id}/role")
-async def role(request: Request, here: Here, admin: SignedIn, agent_id: AgentId, role: Word = "") -> Response:
-    who = (await here.store.agents.colleague(agent_id)).agent
-    return await _act(request, here, admin, agent_id, _set_role(here, who, role, admin), "role")
+async def role(
+    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, role: Word = ""
+) -> Response:
+    who = (await console.store.agents.colleague(agent_id)).agent
+    return await _act(request, console, admin, agent_id, _set_role(console, who, role, admin), "role")
 
 
-async def _set_role(here: Console, who: Agent, role: str, admin: Agent) -> None:
-    await here.staff.set_role(who, _role(role), by=admin)
+async def _set_role(console: Console, who: Agent, role: str, admin: Agent) -> None:
+    await console.staff.set_role(who, _role(role), by=admin)
 
 
 @router.post("/agents/{agent_id}/end-sessions")
-async def end_sessions(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
-    who = (await here.store.agents.colleague(agent_id)).agent
-    return await _act(request, here, admin, agent_id, here.staff.end_sessions(who, by=admin), "sessions")
+async def end_sessions(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
+    who = (await console.store.agents.colleague(agent_id)).agent
+    return await _act(request, console, admin, agent_id, console.staff.end_sessions(who, by=admin), "sessions")
 
 
 @router.post("/agents/{agent_id}/disable")
-async def disable(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
-    who = (await here.store.agents.colleague(agent_id)).agent
-    return await _act(request, here, admin, agent_id, here.staff.disable(who, by=admin), "disabled")
+async def disable(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
+    who = (await console.store.agents.colleague(agent_id)).agent
+    return await _act(request, console, admin, agent_id, console.staff.disable(who, by=admin), "disabled")
 
 
 @router.post("/agents/{agent_id}/enable")
-async def enable(request: Request, here: Here, admin: SignedIn, agent_id: AgentId) -> Response:
-    who = (await here.store.agents.colleague(agent_id)).agent
-    return await _act(request, here, admin, agent_id, here.staff.enable(who, by=admin), "enabled")
+async def enable(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
+    who = (await console.store.agents.colleague(agent_id)).agent
+    return await _act(request, console, admin, agent_id, console.staff.enable(who, by=admin), "enabled")
 
 
 async def _act(
-    request: Request, here: Console, admin: Agent, agent_id: int, deed: Awaitable[object], done: str
+    request: Request, console: Console, admin: Agent, agent_id: int, action: Awaitable[object], done: str
 ) -> Response:
     """Does it and leads back to the agent's page; where it is refused, that page says why."""
     try:
-        await deed
+        await action
     except ValueError as refused:
-        return await _one(request, here, admin, agent_id, problem=refused, status=422)
+        return await _one(request, console, admin, agent_id, problem=refused, status=422)
     home = f"{request.scope['root_path']}/"
     # Who is no admin any more has no business here.
     is_over = agent_id == admin.id and done in ("role", "disabled")
@@ -123,7 +136,7 @@ def _role(name: str) -> Role:
 
 async def _all(
     request: Request,
-    here: Console,
+    console: Console,
     admin: Agent,
     typed: dict[str, str] | None = None,
     problem: ValueError | None = None,
@@ -131,13 +144,13 @@ async def _all(
 ) -> Response:
     return await show(
         request,
-        here,
+        console,
         admin,
         "agents/agents.html",
         status=status,
-        colleagues=await here.store.agents.staff(),
+        colleagues=await console.store.agents.staff(),
         typed=typed or {"name": "", "public_name": "", "role": Role.AGENT.value},
-        problem=problem and here.pages.speech(request, admin).refusal(problem),
+        problem=problem and console.pages.speech(request, admin).refusal(problem),
         most=MAX_NAME,
         most_public=MAX_PUBLIC_NAME,
     )
@@ -145,7 +158,7 @@ async def _all(
 
 async def _one(
     request: Request,
-    here: Console,
+    console: Console,
     admin: Agent,
     agent_id: int,
     *,
@@ -157,16 +170,16 @@ async def _one(
     root = request.scope["root_path"]
     return await show(
         request,
-        here,
+        console,
         admin,
         "agents/agent.html",
         status=status,
-        colleague=await here.store.agents.colleague(agent_id),
-        sessions=await here.store.agents.sessions(agent_id),
+        colleague=await console.store.agents.colleague(agent_id),
+        sessions=await console.store.agents.sessions(agent_id),
         link=token and f"{request.url.scheme}://{request.url.netloc}{root}/sign-in/{token}",
         link_hours=int(LINK_VALID.total_seconds() // 3600),
-        done=done and here.pages.speech(request, admin).tell(done),
-        problem=problem and here.pages.speech(request, admin).refusal(problem),
+        done=done and console.pages.speech(request, admin).tell(done),
+        problem=problem and console.pages.speech(request, admin).refusal(problem),
         most=MAX_NAME,
         most_public=MAX_PUBLIC_NAME,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.staff import Permission
-from handoff.console.pages.channels.routes import router, sign
+from handoff.console.pages.channels.routes import router, status
 from handoff.console.registry import Page
 
 PAGE = Page(
@@ -13,5 +13,5 @@ PAGE = Page(
     label="console.page.channels",
     icon="channels",
     place=30,
-    sign=sign,
+    status=status,
 )

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.said import Said
-from handoff.console.context import Console, Here, SignedIn, by_htmx
-from handoff.console.registry import Sign
+from handoff.console.context import Console, CurrentConsole, SignedIn, by_htmx
+from handoff.console.registry import HeaderStatus
 from handoff.console.shell import show
 
 SILENT = timedelta(seconds=30)
@@ -75,22 +75,22 @@ class Channel:
         )
 
 
-async def read_channels(here: Console) -> list[Channel]:
+async def read_channels(console: Console) -> list[Channel]:
     """Every channel that the deployment runs, or ever ran."""
-    known = {status.channel: status for status in await here.store.channels.all()}
+    known = {status.channel: status for status in await console.store.channels.all()}
     now = datetime.now(UTC)
-    names = sorted(known.keys() | here.capabilities.keys())
-    return [Channel(name, known.get(name), name in here.capabilities, now) for name in names]
+    names = sorted(known.keys() | console.capabilities.keys())
+    return [Channel(name, known.get(name), name in console.capabilities, now) for name in names]
 
 
 @router.get("/channels")
-async def channels(request: Request, here: Here, agent: SignedIn) -> Response:
-    found = await read_channels(here)
+async def channels(request: Request, console: CurrentConsole, agent: SignedIn) -> Response:
+    found = await read_channels(console)
     if by_htmx(request):
-        return here.pages.response(request, "channels/channels_part.html", agent=agent, channels=found)
-    return await show(request, here, agent, "channels/channels.html", channels=found)
+        return console.pages.response(request, "channels/channels_part.html", agent=agent, channels=found)
+    return await show(request, console, agent, "channels/channels.html", channels=found)
 
 
-async def sign(here: Console) -> Sign:
+async def status(console: Console) -> HeaderStatus:
     """The channels that somebody should look at, and what is wrong with them."""
-    return Sign(words=[one.trouble for one in await read_channels(here) if one.trouble])
+    return HeaderStatus(words=[one.trouble for one in await read_channels(console) if one.trouble])

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bot.domain.conversation import Contact, NotFound
 from bot.domain.said import Refusal
 from bot.domain.staff import Agent
-from handoff.console.context import Console, Here, SignedIn
+from handoff.console.context import Console, CurrentConsole, SignedIn
 from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, Tab, act
 
 ContactId = Annotated[int, Form(ge=1, le=2**63 - 1)]
@@ -23,12 +23,17 @@ router = APIRouter()
 
 @router.get("/conversations/{conversation_id}/contacts")
 async def found(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, tab: str = Tab.QUEUE, find: str = ""
+    request: Request,
+    console: CurrentConsole,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    tab: str = Tab.QUEUE,
+    find: str = "",
 ) -> Response:
     """The contacts found, for a page that shows the conversation."""
-    contact = (await here.store.conversations.get(conversation_id)).contact
-    opened = await with_found(here, contact, Opened(find=find))
-    return here.pages.response(
+    contact = (await console.store.conversations.get(conversation_id)).contact
+    opened = await with_found(console, contact, Opened(find=find))
+    return console.pages.response(
         request,
         "conversations/found_part.html",
         agent=agent,
@@ -39,37 +44,37 @@ async def found(
     )
 
 
-async def with_found(here: Console, besides: Contact, opened: Opened) -> Opened:
+async def with_found(console: Console, besides: Contact, opened: Opened) -> Opened:
     """With the contacts that were looked for, if any were."""
     # PostgreSQL cannot hold NUL.
     words = (opened.find or "").replace("\x00", "").strip()
     if not words:
         return opened
-    contacts = await here.store.contacts.find(words, besides=besides.id)
-    active = await here.store.conversations.last_active(contact.id for contact in contacts)
-    linked = {link.contact.id for link in await here.store.contacts.links(besides.id)}
+    contacts = await console.store.contacts.find(words, besides=besides.id)
+    active = await console.store.conversations.last_active(contact.id for contact in contacts)
+    linked = {link.contact.id for link in await console.store.contacts.links(besides.id)}
     found = [Candidate(contact, active.get(contact.id), contact.id in linked) for contact in contacts]
     return replace(opened, found=found)
 
 
 @router.post("/conversations/{conversation_id}/links")
 async def link(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, other: ContactId
+    request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId, other: ContactId
 ) -> Response:
-    deed = _link(here, agent, conversation_id, other)
-    return await act(request, here, agent, conversation_id, deed, linked=other)
+    action = _link(console, agent, conversation_id, other)
+    return await act(request, console, agent, conversation_id, action, linked=other)
 
 
-async def _link(here: Console, agent: Agent, conversation_id: int, other: int) -> None:
-    contact = (await here.store.conversations.get(conversation_id)).contact
+async def _link(console: Console, agent: Agent, conversation_id: int, other: int) -> None:
+    contact = (await console.store.conversations.get(conversation_id)).contact
     try:
-        await here.desk.link(contact.id, other, agent)
+        await console.desk.link(contact.id, other, agent)
     except NotFound as error:
         raise Refusal("that contact is not known any more; search again", "refusal.contact_gone") from error
 
 
 @router.post("/conversations/{conversation_id}/links/{link_id}/undo")
 async def undo_link(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, link_id: LinkId
+    request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId, link_id: LinkId
 ) -> Response:
-    return await act(request, here, agent, conversation_id, here.desk.undo_link(link_id, agent))
+    return await act(request, console, agent, conversation_id, console.desk.undo_link(link_id, agent))

@@ -18,7 +18,7 @@ from bot.domain.message import File, Message
 from bot.domain.said import Refusal, Said, Size
 from bot.domain.staff import Agent
 from bot.web.media import media_type_of, safe_name
-from handoff.console.context import Console, Here, MessageId, NotSignedIn, SignedIn
+from handoff.console.context import Console, CurrentConsole, MessageId, NotSignedIn, SignedIn
 from handoff.console.pages.conversations.views import MAX_FILES, MAX_UPLOAD, ConversationId, Opened, act
 
 MAX_FORM = MAX_UPLOAD + 1024 * 1024
@@ -101,17 +101,17 @@ _FORM = {
 @router.post("/conversations/{conversation_id}/messages", max_body_size=MAX_FORM, openapi_extra={"requestBody": _FORM})
 async def write(
     request: Request,
-    here: Here,
+    console: CurrentConsole,
     agent: SignedIn,
     conversation_id: ConversationId,
     written: Annotated[Written, Depends(_written)],
 ) -> Response:
     return await act(
         request,
-        here,
+        console,
         agent,
         conversation_id,
-        _write(here, agent, conversation_id, written),
+        _write(console, agent, conversation_id, written),
         refused=Opened(
             quote=written.reply_to,
             text=written.text,
@@ -124,19 +124,19 @@ async def write(
 _MODES = ("reply", "note")
 
 
-async def _write(here: Console, agent: Agent, conversation_id: int, written: Written) -> Message:
+async def _write(console: Console, agent: Agent, conversation_id: int, written: Written) -> Message:
     if written.mode not in _MODES:
         raise Refusal("choose whether this is a reply or a private note", "refusal.mode")
     if written.mode == "note":
         if written.files:
             raise Refusal("files cannot be added to a private note; choose Reply", "refusal.note_files")
-        return await here.desk.note(conversation_id, agent, written.text, submission=written.submission)
-    channel, can = await _capabilities(here, conversation_id)
+        return await console.desk.note(conversation_id, agent, written.text, submission=written.submission)
+    channel, can = await _capabilities(console, conversation_id)
     files = [await _file(upload, channel, can) for upload in _admitted(written.files, channel, can)]
     # A quote is a courtesy.
     reply_to = written.reply_to if can.quotes else None
     try:
-        return await here.desk.reply(
+        return await console.desk.reply(
             conversation_id, agent, written.text, files=files, reply_to=reply_to, submission=written.submission
         )
     except NotFound as error:
@@ -178,61 +178,61 @@ async def _file(upload: UploadFile, channel: str, can: Capabilities) -> File:
 @router.post("/conversations/{conversation_id}/messages/{message_id}/edit")
 async def edit(
     request: Request,
-    here: Here,
+    console: CurrentConsole,
     agent: SignedIn,
     conversation_id: ConversationId,
     message_id: MessageId,
     text: Annotated[str, Form()] = "",
 ) -> Response:
-    async def deed() -> None:
-        await _check_changes(here, conversation_id)
+    async def action() -> None:
+        await _check_changes(console, conversation_id)
         try:
-            await here.desk.edit(message_id, agent, text)
+            await console.desk.edit(message_id, agent, text)
         except NotFound as error:
             raise Refusal(_GONE, "refusal.reply_gone") from error
 
-    return await act(request, here, agent, conversation_id, deed(), refused=Opened(edit=message_id, text=text))
+    return await act(request, console, agent, conversation_id, action(), refused=Opened(edit=message_id, text=text))
 
 
 @router.post("/conversations/{conversation_id}/messages/{message_id}/delete")
 async def delete(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
+    request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
 ) -> Response:
-    async def deed() -> None:
-        await _check_changes(here, conversation_id)
+    async def action() -> None:
+        await _check_changes(console, conversation_id)
         try:
-            await here.desk.delete(message_id, agent)
+            await console.desk.delete(message_id, agent)
         except NotFound as error:
             raise Refusal(_GONE, "refusal.reply_gone") from error
 
-    return await act(request, here, agent, conversation_id, deed())
+    return await act(request, console, agent, conversation_id, action())
 
 
 @router.post("/conversations/{conversation_id}/messages/{message_id}/retry")
 async def retry(
-    request: Request, here: Here, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
+    request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId, message_id: MessageId
 ) -> Response:
     """Whoever sees that a message was not delivered may have it tried again, the bot's as well."""
 
-    async def deed() -> None:
+    async def action() -> None:
         try:
-            await here.store.dead_letters.retry_delivery(message_id)
+            await console.store.dead_letters.retry_delivery(message_id)
         except NotFound as error:
             raise Refusal("this message is on its way already, or there", "refusal.on_its_way") from error
 
-    return await act(request, here, agent, conversation_id, deed())
+    return await act(request, console, agent, conversation_id, action())
 
 
 _GONE = "this reply cannot be changed: it is somebody else's, or deleted already"
 
 
-async def _check_changes(here: Console, conversation_id: int) -> None:
-    channel, can = await _capabilities(here, conversation_id)
+async def _check_changes(console: Console, conversation_id: int) -> None:
+    channel, can = await _capabilities(console, conversation_id)
     if not can.edits:
         raise Refusal(f"what was sent on {channel} cannot be changed any more", "refusal.no_edits", channel=channel)
 
 
-async def _capabilities(here: Console, conversation_id: int) -> tuple[str, Capabilities]:
+async def _capabilities(console: Console, conversation_id: int) -> tuple[str, Capabilities]:
     """The conversation's channel, and what it can do."""
-    channel = (await here.store.conversations.get(conversation_id)).contact.channel
-    return channel, here.capabilities.get(channel, Capabilities())
+    channel = (await console.store.conversations.get(conversation_id)).contact.channel
+    return channel, console.capabilities.get(channel, Capabilities())

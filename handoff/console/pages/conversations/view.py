@@ -138,43 +138,43 @@ def _is_escalation(line: Message) -> bool:
     return line.text.startswith("Escalated: ") if line.said is None else line.said.key == PHRASES + Kind.ESCALATED
 
 
-async def read_view(here: Console, conversation_id: int) -> View:
-    now = await here.store.conversations.get(conversation_id)
-    messages = await here.store.messages.of(conversation_id, limit=MESSAGES)
+async def read_view(console: Console, conversation_id: int) -> View:
+    now = await console.store.conversations.get(conversation_id)
+    messages = await console.store.messages.of(conversation_id, limit=MESSAGES)
     return View(
         conversation=now,
         messages=messages,
-        turns=await here.store.turns.of(conversation_id),
-        capabilities=here.capabilities.get(now.contact.channel, Capabilities()),
-        quotes=await _quotes(here, messages),
-        media=await _media(here, messages),
+        turns=await console.store.turns.of(conversation_id),
+        capabilities=console.capabilities.get(now.contact.channel, Capabilities()),
+        quotes=await _quotes(console, messages),
+        media=await _media(console, messages),
         people=[
             Person(
                 link,
-                await here.store.messages.transcript(link.contact.id, limit=HISTORY),
-                await here.store.conversations.of_contact(link.contact.id),
+                await console.store.messages.transcript(link.contact.id, limit=HISTORY),
+                await console.store.conversations.of_contact(link.contact.id),
             )
-            for link in await here.store.contacts.links(now.contact.id)
+            for link in await console.store.contacts.links(now.contact.id)
         ],
-        earlier=await _earlier(here, now),
-        colleagues=await _colleagues(here) if now.agent is not None else (),
+        earlier=await _earlier(console, now),
+        colleagues=await _colleagues(console) if now.agent is not None else (),
     )
 
 
-async def _earlier(here: Console, now: Conversation) -> list[Earlier]:
-    found = await here.store.conversations.of_contact(now.contact.id, limit=EARLIER + 1)
+async def _earlier(console: Console, now: Conversation) -> list[Earlier]:
+    found = await console.store.conversations.of_contact(now.contact.id, limit=EARLIER + 1)
     others = [one for one in found if one.id != now.id][:EARLIER]
-    said = await here.store.messages.histories([one.id for one in others[:TOLD]], limit=HISTORY) if others else {}
+    said = await console.store.messages.histories([one.id for one in others[:TOLD]], limit=HISTORY) if others else {}
     return [Earlier(one, said.get(one.id, ())) for one in others]
 
 
-async def _colleagues(here: Console) -> list[Colleague]:
-    working = [one for one in await here.store.agents.all() if may(one, Permission.ANSWER_CUSTOMERS)]
+async def _colleagues(console: Console) -> list[Colleague]:
+    working = [one for one in await console.store.agents.all() if may(one, Permission.ANSWER_CUSTOMERS)]
     found = [Colleague(one, at_desk(one)) for one in working]
     return sorted(found, key=lambda one: (not one.at_desk, one.agent.name.casefold()))
 
 
-async def _quotes(here: Console, messages: Iterable[Message]) -> dict[int, Message]:
+async def _quotes(console: Console, messages: Iterable[Message]) -> dict[int, Message]:
     shown = {message.id: message for message in messages}
     answers: dict[int, int] = {}
     last: int | None = None
@@ -188,14 +188,14 @@ async def _quotes(here: Console, messages: Iterable[Message]) -> dict[int, Messa
     earlier = set(answers.values()) - shown.keys()
     if earlier:
         # Of another conversation, or too long ago.
-        shown |= await here.store.messages.some(earlier)
+        shown |= await console.store.messages.some(earlier)
     return {message_id: shown[answered] for message_id, answered in answers.items()}
 
 
-async def _media(here: Console, messages: Iterable[Message]) -> dict[str, str]:
+async def _media(console: Console, messages: Iterable[Message]) -> dict[str, str]:
     names = {attachment.sha256 for message in messages for attachment in message.attachments if attachment.sha256}
     if not names:
         return {}
-    heads = await here.store.files.beginnings(names, HEAD)
+    heads = await console.store.files.beginnings(names, HEAD)
     found = {name: playable(head) for name, head in heads.items()}
     return {name: media_type for name, media_type in found.items() if media_type is not None}

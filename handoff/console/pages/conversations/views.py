@@ -125,8 +125,8 @@ class Problem:
 NOTHING_OPEN = Opened()
 
 
-async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
-    store, assigned = here.store, ConversationState.ASSIGNED
+async def read_listing(console: Console, agent: Agent, tab: Tab) -> Listing:
+    store, assigned = console.store, ConversationState.ASSIGNED
     if tab is Tab.MINE:
         mine = await store.conversations.find(assigned, agent_id=agent.id, limit=ROWS)
         held = {one.id for one in mine}
@@ -154,10 +154,10 @@ async def read_listing(here: Console, agent: Agent, tab: Tab) -> Listing:
 
 async def act(
     request: Request,
-    here: Console,
+    console: Console,
     agent: Agent,
     conversation_id: int,
-    deed: Awaitable[object],
+    action: Awaitable[object],
     *,
     linked: int | None = None,
     refused: Opened = NOTHING_OPEN,
@@ -166,9 +166,9 @@ async def act(
     the words that were written and what was open."""
     problem: Problem | None = None
     done: object = None
-    speech = here.pages.speech(request, agent)
+    speech = console.pages.speech(request, agent)
     try:
-        done = await deed
+        done = await action
     except StateConflict as conflict:
         problem = Problem(409, speech.tell(_taken(conflict.conversation)))
     except ValueError as error:
@@ -181,11 +181,11 @@ async def act(
     if problem is None and not by_htmx(request):
         address = f"{request.scope['root_path']}/conversations/{conversation_id}"
         return RedirectResponse(f"{address}?tab={tab}" + (f"&linked={linked}" if linked else ""), 303)
-    view = await read_view(here, conversation_id)
+    view = await read_view(console, conversation_id)
     if by_htmx(request):
         # What was written in vain is still in the page that asked.
-        return fragment(request, here, agent, tab, view, Opened(linked=linked), problem)
-    return await page(request, here, agent, tab, view, refused, problem)
+        return fragment(request, console, agent, tab, view, Opened(linked=linked), problem)
+    return await page(request, console, agent, tab, view, refused, problem)
 
 
 def _taken(now: Conversation) -> Said:
@@ -198,7 +198,7 @@ def _taken(now: Conversation) -> Said:
 
 def fragment(
     request: Request,
-    here: Console,
+    console: Console,
     agent: Agent,
     tab: Tab,
     view: View,
@@ -206,7 +206,7 @@ def fragment(
     problem: Problem | None = None,
 ) -> Response:
     """The conversation, for a page that shows it."""
-    return here.pages.response(
+    return console.pages.response(
         request,
         "conversations/conversation.html",
         status=problem.status if problem else 200,
@@ -221,7 +221,7 @@ def fragment(
 
 async def page(
     request: Request,
-    here: Console,
+    console: Console,
     agent: Agent,
     tab: Tab,
     view: View | None,
@@ -231,12 +231,12 @@ async def page(
     """The list, and the conversation beside it."""
     return await show(
         request,
-        here,
+        console,
         agent,
         "conversations/desk.html",
         status=problem.status if problem else 200,
         tab=tab,
-        listing=await read_listing(here, agent, tab),
+        listing=await read_listing(console, agent, tab),
         open_id=view and view.conversation.id,
         view=view,
         opened=opened,

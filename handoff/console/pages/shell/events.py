@@ -17,7 +17,7 @@ from bot.domain.said import Said
 from bot.domain.staff import Agent
 from bot.runtime.feed import Feed
 from bot.store.errors import is_transient
-from handoff.console.context import SESSION_COOKIE, Here, SignedIn, current_agent
+from handoff.console.context import SESSION_COOKIE, CurrentConsole, SignedIn, current_agent
 from handoff.passwords import token_hash
 
 log = structlog.get_logger(__name__)
@@ -46,10 +46,10 @@ OfThePage = Annotated[Agent, Depends(_of_the_page)]
 
 
 @router.get("/events", response_class=StreamingResponse, responses={200: {"content": {"text/event-stream": {}}}})
-async def events(request: Request, here: Here, agent: OfThePage) -> Response:
+async def events(request: Request, console: CurrentConsole, agent: OfThePage) -> Response:
     async def still_signed_in() -> bool:
         try:
-            return await current_agent(request, here) is not None
+            return await current_agent(request, console) is not None
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -57,15 +57,15 @@ async def events(request: Request, here: Here, agent: OfThePage) -> Response:
             return False
 
     stream = StreamingResponse(
-        signals(here.feed, still_signed_in, here.stopping),
+        signals(console.feed, still_signed_in, console.stopping),
         media_type="text/event-stream",
         # Proxies must not wait for the end of a stream that has none.
         headers={"X-Accel-Buffering": "no"},
     )
     session = token_hash(request.cookies[SESSION_COOKIE])
     headers = {"Retry-After": "15", "Connection": "close"}
-    refusal = PlainTextResponse(here.pages.speech(request, agent).say("console.problem.too_many_open"), 503, headers)
-    return here.streams.to_agent(session, stream=stream, refusal=refusal)
+    refusal = PlainTextResponse(console.pages.speech(request, agent).say("console.problem.too_many_open"), 503, headers)
+    return console.streams.to_agent(session, stream=stream, refusal=refusal)
 
 
 @router.get("/alive", status_code=204, response_class=Response)

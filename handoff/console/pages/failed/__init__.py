@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from bot.domain.staff import Permission
-from handoff.console.pages.aside.routes import router, sign
+from handoff.console.pages.failed.routes import router, status
 from handoff.console.registry import Page
 
 PAGE = Page(
-    name="aside",
+    name="failed",
     router=router,
     permission=Permission.VIEW_OPERATIONS,
     changes=Permission.OPERATE,
-    label="console.page.aside",
+    label="console.page.failed",
     icon="tray",
     place=20,
-    sign=sign,
+    status=status,
 )

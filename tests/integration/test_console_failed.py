@@ -1,4 +1,4 @@
-"""What is set aside, over HTTP: the page, the sign on every other one, and the buttons; and messages not delivered."""
+"""Failed messages, over HTTP: the page, the sign on every other one, and the buttons; and messages not delivered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def ada(store: Store) -> Agent:
 
 
 async def poisoned(store: Store, name: str = "Ann") -> tuple[int, int]:
-    """A conversation, and its message whose turn is set aside."""
+    """A conversation, and its message whose turn was given up."""
     conversation_id = await said(store, HOSTILE, name=name)
     message_id = (await store.messages.of(conversation_id))[-1].id
     await store.dead_letters.record_failure(TURN, message_id, ERROR)
@@ -47,16 +47,16 @@ async def undelivered(store: Store, desk: Desk, agent: Agent) -> tuple[int, int]
 
 async def test_what_is_set_aside_is_listed_and_every_page_says_so(browser: Browser, store: Store, ada: Agent) -> None:
     client = await sign_in(browser(), "Ada")
-    for path in ("/", "/channels", "/navigation", "/aside"):
+    for path in ("/", "/channels", "/navigation", "/failed"):
         assert 'class="count alarm"' not in (await client.get(f"/console{path}")).text
-    assert "Nothing is set aside" in (await client.get("/console/aside")).text
+    assert "No failed messages" in (await client.get("/console/failed")).text
     conversation_id, message_id = await poisoned(store)
-    for path in ("/", "/channels", "/navigation", "/aside"):
+    for path in ("/", "/channels", "/navigation", "/failed"):
         page = (await client.get(f"/console{path}")).text
-        place = re.search(r'<a id="to-aside".*?</a>', page, re.S)
+        place = re.search(r'<a id="to-failed".*?</a>', page, re.S)
         assert place is not None
         assert '<span class="count alarm">1</span>' in place[0]
-    part = (await client.get("/console/aside", headers=HTMX)).text
+    part = (await client.get("/console/failed", headers=HTMX)).text
     assert "<html" not in part
     assert f'href="/console/conversations/{conversation_id}#m-{message_id}"' in part
     assert ERROR in part
@@ -73,31 +73,33 @@ async def test_it_is_tried_again_or_dismissed_and_twice_does_nothing(
     client = await sign_in(browser())
     _, first = await poisoned(store)
     _, second = await poisoned(store, "Bob")
-    page = (await client.get("/console/aside", headers=HTMX)).text
+    page = (await client.get("/console/failed", headers=HTMX)).text
     assert "Try all again" in page
     for _ in range(2):
-        answer = await client.post(f"/console/aside/turn/{first}/dismiss", headers=HTMX)
+        answer = await client.post(f"/console/failed/turn/{first}/dismiss", headers=HTMX)
         assert answer.status_code == 200
-        assert f"aside-turn-{first}" not in answer.text
-        assert f"aside-turn-{second}" in answer.text
+        assert f"failed-turn-{first}" not in answer.text
+        assert f"failed-turn-{second}" in answer.text
     assert await store.turns.begin(first) is None
     for _ in range(2):
-        answer = await client.post(f"/console/aside/turn/{second}/again")
-        assert (answer.status_code, answer.headers["location"]) == (303, "/console/aside")
+        answer = await client.post(f"/console/failed/turn/{second}/again")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/console/failed")
     assert await store.dead_letters.count() == 0
     assert await store.turns.begin(second) is not None
     await poisoned(store, "Cid")
     await poisoned(store, "Dee")
-    assert "Nothing is set aside" in (await client.post("/console/aside/again", headers=HTMX)).text
+    assert "No failed messages" in (await client.post("/console/failed/again", headers=HTMX)).text
 
 
 async def test_nobody_else_may(browser: Browser, store: Store, mei: Agent) -> None:
     _, message_id = await poisoned(store)
     for what in ("again", "dismiss"):
-        answer = await browser().post(f"/console/aside/turn/{message_id}/{what}")
+        answer = await browser().post(f"/console/failed/turn/{message_id}/{what}")
         assert answer.headers["location"].startswith("/console/sign-in")
         client = await sign_in(browser())
-        answer = await client.post(f"/console/aside/turn/{message_id}/{what}", headers={"Sec-Fetch-Site": "cross-site"})
+        answer = await client.post(
+            f"/console/failed/turn/{message_id}/{what}", headers={"Sec-Fetch-Site": "cross-site"}
+        )
         assert answer.status_code == 403
     assert await store.dead_letters.count() == 1
 
@@ -133,7 +135,7 @@ async def test_a_set_aside_delivery_is_offered_in_both_places(
     await store.dead_letters.record_failure(DELIVER, notice.id, ERROR)
     await store.dead_letters.add(DELIVER, notice.id, NOTICE)
     client = await sign_in(browser())
-    assert "from the desk" in (await client.get("/console/aside")).text
+    assert "from the desk" in (await client.get("/console/failed")).text
     address = f"/console/conversations/{conversation_id}"
     page = (await client.get(address)).text
     assert f"not delivered: given up after 1 tries ({ERROR})" in page

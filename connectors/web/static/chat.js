@@ -4,52 +4,13 @@
 // id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
+import { h, icon } from "./elements.js";
 import { BASE, Line, VISITOR } from "./line.js";
+import { Outbox, SEND_TIMEOUT, storage } from "./outbox.js";
 import { formatsOf, wordsOf } from "./words.js";
 
 const TYPING_AT_MOST = 20_000;
-const SEND_TIMEOUT = 15_000;
-const LONGEST_PAUSE = 30_000;
 const GROUPED_WITHIN = 5 * 60_000;
-
-const ICONS = {
-  assistant: "M12 3v3M8 6h8a4 4 0 0 1 4 4v5a4 4 0 0 1-4 4H8a4 4 0 0 1-4-4v-5a4 4 0 0 1 4-4zM9 12v1.5M15 12v1.5M2 12v2M22 12v2",
-  file: "M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8zM14 3v5h5",
-  down: "M12 5v14M6 13l6 6 6-6",
-  send: "M12 19V5M6 11l6-6 6 6",
-  shield: "M12 3l7 3v5.5c0 4.3-2.9 8-7 9.5-4.1-1.5-7-5.2-7-9.5V6zM9 12l2.2 2.2L15.2 10",
-};
-
-/** An element: attributes, listeners (`onclick`) and children, of which strings are text and never markup. */
-function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child != null));
-  return element;
-}
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(svg.namespaceURI, "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
-/** A UUID; `crypto.randomUUID` is missing on pages served without TLS. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-}
 
 /** The answer, or null where none comes within some seconds. */
 async function ask(address, headers = {}) {
@@ -63,137 +24,6 @@ const inTurn = (work) => (navigator.locks ? navigator.locks.request("switchboard
 
 /** Characters as the desk counts them. */
 const lengthOf = (text) => Array.from(text).length;
-
-/** localStorage, or nothing where the browser forbids it: the chat then works until the page is left. */
-const storage = {
-  get(key) {
-    try { return localStorage.getItem(`switchboard:${key}`); } catch { return null; }
-  },
-  set(key, value) {
-    try {
-      if (value) localStorage.setItem(`switchboard:${key}`, value);
-      else localStorage.removeItem(`switchboard:${key}`);
-    } catch { /* full or forbidden */ }
-  },
-  under(prefix) {
-    try {
-      const keys = Object.keys(localStorage).filter((key) => key.startsWith(`switchboard:${prefix}`));
-      return keys.map((key) => localStorage.getItem(key));
-    } catch { return []; }
-  },
-};
-
-/**
- * What is not yet with the desk, oldest first, each under a key of its own: tabs do not overwrite one another,
- * and where two send the same message the desk records it once.
- *
- * Sends one at a time, in order, until the desk has taken or refused it. `changed(item)` is called with every
- * new `item.state`: sending, waiting (tried, will be tried again), sent, refused (with `item.why`), gone.
- */
-class Outbox {
-  constructor({ locale, changed, renew, headers }) {
-    Object.assign(this, { locale, changed, renew, headers });
-    this.items = storage.under("unsent:").flatMap((kept) => {
-      try { return [JSON.parse(kept)]; } catch { return []; }
-    });
-    this.items.sort((one, other) => one.at - other.at);
-    this.running = false;
-    this.failures = 0;
-    this.wake = () => {};
-  }
-
-  /** `said` is {text} or {button}. */
-  add(said) {
-    const last = this.items[this.items.length - 1];
-    const item = { id: newId(), at: Math.max(Date.now(), last ? last.at + 1 : 0), ...said };
-    this.items.push(item);
-    this.#keep(item);
-    this.#become(item, "sending");
-    this.flush();
-  }
-
-  /** Sends what is unsent; hurries a pause between two tries. */
-  flush() {
-    this.wake();
-    if (!this.running) this.#run();
-  }
-
-  /** Gives a message up: the desk has it, or the customer wants it back. False if it is none of these here. */
-  drop(id) {
-    const found = this.items.find((item) => item.id === id);
-    if (!found) return false;
-    this.#become(found, "gone");
-    this.items = this.items.filter((item) => item !== found);
-    storage.set(`unsent:${id}`, null);
-    return true;
-  }
-
-  async #run() {
-    this.running = true;
-    for (let item; (item = this.items.find(({ state }) => state !== "refused" && state !== "sent")); ) {
-      const pause = await this.#post(item);
-      this.failures = pause == null ? 0 : this.failures + 1;
-      if (pause != null) {
-        this.#become(item, "waiting");
-        await this.#sleep(pause);
-      }
-    }
-    this.running = false;
-  }
-
-  /** Tries once. Null when that is the end of it, else the milliseconds after which to try again. */
-  async #post(item) {
-    const backoff = Math.min(1000 * 2 ** this.failures, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), SEND_TIMEOUT);
-    try {
-      const { id, text, button } = item;
-      const response = await fetch(`${BASE}/messages`, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "Accept-Language": this.locale, ...this.headers() },
-        body: JSON.stringify({ id, text, button }),
-        signal: timeout.signal,
-      });
-      if (response.ok) {
-        storage.set(`unsent:${id}`, null);
-        this.#become(item, "sent");
-        return null;
-      }
-      if (response.status === 401) return (await this.renew()) ? 0 : backoff;
-      if ([408, 429].includes(response.status) || response.status >= 500) {
-        const asked = Number(response.headers.get("Retry-After")) * 1000;
-        return Math.max(asked || 0, backoff);
-      }
-      const said = await response.json().catch(() => ({}));
-      item.why = said.message ?? "";
-      this.#become(item, "refused");
-      this.#keep(item);
-      return null;
-    } catch {
-      return backoff;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #sleep(milliseconds) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wake = () => { clearTimeout(timer); resolve(); };
-    });
-  }
-
-  #keep(item) {
-    storage.set(`unsent:${item.id}`, JSON.stringify(item));
-  }
-
-  #become(item, state) {
-    // The transcript may bring a message before the answer to its POST: it is gone by then.
-    if (!this.items.includes(item)) return;
-    item.state = state;
-    this.changed(item);
-  }
-}
 
 /** Puts the chat into `root`. `options` are what the desk wrote into its attribute `data-switchboard-chat`. */
 export function mount(root, options) {

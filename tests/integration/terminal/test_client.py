@@ -115,7 +115,7 @@ async def test_what_changed_while_the_desk_was_away_is_told_once(var: Path) -> N
 
 
 async def test_a_line_not_recorded_is_tried_again(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.terminal._RETRY", 0.05)
+    monkeypatch.setattr("connectors.terminal.client._RETRY", 0.05)
     desk = StandInDesk(answer=echo, failures=2)
     async with listening(desk, var):
         pipe = Pipe(var)

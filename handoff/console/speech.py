@@ -41,7 +41,8 @@ class Speech:
         """A phrase in a template: ``**so**`` is bold in it, and what fills it is markup only where it is marked so."""
         numbers = {name: value for name, value in values.items() if isinstance(value, int | float)}
         places = {name: f"\0{name}\0" for name in values.keys() - numbers.keys()}
-        text = _BOLD.sub(r"<b>\1</b>", escape(self.say(key, **numbers, **places)))
+        # Plain text from here on: what is put into markup would be escaped.
+        text = _BOLD.sub(r"<b>\1</b>", str(escape(self.say(key, **numbers, **places))))
         return Markup(_PLACE.sub(lambda match: escape(values[match[1]]), text))  # noqa: S704 (escaped, all of it)
 
     def refusal(self, error: Exception) -> str:

@@ -89,6 +89,15 @@ async def test_every_agent_reads_the_desks_lines_in_their_own_language(
     assert "已转人工：客户要求人工客服。" in chinese
 
 
+async def test_a_phrase_is_markup_only_where_it_says_so(browser: Browser, mei: Agent, ada: Agent, store: Store) -> None:
+    client = await sign_in(browser())
+    address = f"/console/conversations/{await queued(store, name='<i>Ann</i>')}"
+    await (await sign_in(browser(), "Ada")).post(f"{address}/claim")
+    page = (await client.get(address)).text
+    assert "<b><bdi>Ada</bdi> has this conversation now.</b> Your words are kept" in page
+    assert "<bdi>&lt;i&gt;Ann&lt;/i&gt;</bdi> never does" in page
+
+
 @pytest.fixture
 async def stranger(store: Store, desk: Desk, feed: Feed, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """At a desk with a language of nobody's."""

@@ -14,7 +14,9 @@ from bot.domain.message import Author, Message, MessageFormat, Visibility
 from bot.domain.operations import LiveEvent
 from bot.pipeline.transcript import StoredTranscript
 from bot.runtime.feed import Feed, Watch
-from bot.store import Store
+from bot.store.contacts import Contacts
+from bot.store.files import Files
+from bot.store.messages import Messages
 
 
 @pytest.mark.parametrize("ticks", range(5))
@@ -69,7 +71,7 @@ class Transcript:
     messages: list[Message] = field(default_factory=list)
     reads: int = 0
 
-    async def contact(self, *_key: str) -> Contact:
+    async def get(self, *_key: str) -> Contact:
         return Contact(7, "web", "web", "visitor", "visitor", "", None)
 
     async def transcript(self, _contact_id: int, *, after: int, limit: int) -> list[Message]:
@@ -92,10 +94,14 @@ class Transcript:
         )
 
 
+def reading_from(store: Transcript, feed: Feed) -> StoredTranscript:
+    return StoredTranscript(cast(Contacts, store), cast(Messages, store), cast(Files, store), feed)
+
+
 async def asked() -> tuple[Feed, Transcript, asyncio.Future[list[Message]]]:
     """A visitor with an open page, which shows nothing yet, has said something; what the page is given next."""
     feed, store = Feed(""), Transcript()
-    news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
+    news = reading_from(store, feed).follow("web", "web", "visitor", 0)
     reading = asyncio.ensure_future(anext(news))
     await asyncio.sleep(0.01)
     store.says(1, Author.CUSTOMER)
@@ -121,7 +127,7 @@ async def test_who_was_away_for_long_is_shown_everything() -> None:
     feed, store = Feed(""), Transcript()
     for number in range(1, 451):
         store.says(number, Author.BOT)
-    news = StoredTranscript(cast(Store, store), feed).follow("web", "web", "visitor", 0)
+    news = reading_from(store, feed).follow("web", "web", "visitor", 0)
     shown = [message.id for _ in range(3) for message in await asyncio.wait_for(anext(news), 1)]
     assert shown == list(range(1, 451))
 
@@ -129,7 +135,7 @@ async def test_who_was_away_for_long_is_shown_everything() -> None:
 async def test_a_silence_is_told_often_and_read_behind_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.pipeline.transcript.KEEPALIVE", 0.01)
     store = Transcript()
-    news = StoredTranscript(cast(Store, store), Feed("")).follow("web", "web", "visitor", 0)
+    news = reading_from(store, Feed("")).follow("web", "web", "visitor", 0)
     assert [await anext(news) for _ in range(8)] == [[]] * 8
     assert store.reads == 2
     store.says(1, Author.BOT)  # which nobody was told of

@@ -128,7 +128,7 @@ class Discord(Fuzzed):
         person = self.begin()
         api = _History()
         intake = discord_intake.Intake(api, MemoryRecords(), self.desk.receive, BOT, [])  # type: ignore[arg-type]
-        tasks = DiscordTasks(api, NullHealth())  # type: ignore[arg-type]
+        tasks = DiscordTasks(api, NullHealth(), SHIPPED_WORDS)  # type: ignore[arg-type]
         connection = Connection(BOT, intake, tasks, NullHealth(), _keep_nothing, shards=1, session=None)
         take = connection._gateway._connection.parsers
         api.pages = [_of(person, page) for page in pages]

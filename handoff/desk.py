@@ -66,11 +66,11 @@ class Desk:
         )
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
-        """Puts back what waits for an agent who is gone (``Store.put_back_abandoned``)."""
+        """Puts back what waits for an agent who is gone (``store.conversations.put_back_abandoned``)."""
         return await self._store.conversations.put_back_abandoned(gone_after, self._told("customer.put_back"))
 
     async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
-        """Disables an agent and puts back what they have (``Store.disable``)."""
+        """Disables an agent and puts back what they have (``store.agents.disable``)."""
         return await self._store.agents.disable(agent.id, self._told("customer.put_back"), by=by)
 
     def _joined(self, agent: Agent) -> Mapping[str, Cleared]:

@@ -8,10 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bot.domain.history import EventKind
 from bot.domain.said import Said
 from bot.domain.staff import Agent, NotAllowed, roles_with
 from bot.store.errors import is_transient
-from handoff.console.context import Console, by_htmx, page_of, wants_json
+from handoff.console.context import Console, address_of, by_htmx, page_of, wants_json
 from handoff.console.speech import Speech
 
 
@@ -37,6 +38,11 @@ async def not_found(request: Request, _: Exception) -> Response:
 
 async def not_allowed(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotAllowed)
+    console: Console = request.app.state.console
+    lacked = error.permission.value
+    await console.store.events.record_refused(
+        EventKind.RIGHT_REFUSED, error.agent_id, address_of(request), right=lacked
+    )
     speech = _speech(request)
     *others, last = [speech.say(f"console.roles.{role.value}") for role in roles_with(error.permission)]
     one = ", ".join(others)

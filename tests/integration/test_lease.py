@@ -140,7 +140,7 @@ async def test_the_databases_clock_set_back_hands_nobody_an_endless_lease(databa
 FROZEN = """
 import asyncio, sys
 import structlog
-from bot import lease
+from bot.runtime import lease
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 lease.EXPIRES, lease.MARGIN, lease.RENEWED_EVERY = 1.0, 0.2, 0.1
 

@@ -329,7 +329,7 @@ async def test_a_database_that_takes_too_long_is_not_waited_for(
 
 async def test_without_a_database_the_rest_is_told(queue: Queue) -> None:
     nowhere = Store(create_engine("postgresql://nobody@127.0.0.1:1/none"), queue)
-    metrics = Metrics(nowhere.figures, ["test"])
+    metrics = Metrics(nowhere.statistics.read, ["test"])
     metrics.parse_failed()
     samples, _ = await scrape(metrics)
     assert samples["database_up", frozenset()] == 0

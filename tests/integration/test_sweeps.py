@@ -284,7 +284,7 @@ async def test_one_that_freezes_in_the_middle_of_its_sweep_holds_up_the_others_f
     queue = Queue(conninfo(database_url))
     monkeypatch.setattr(queue, "defer_turn", freezes)
     frozen = Store(create_engine(database_url), queue)
-    sweeping = asyncio.create_task(frozen.defer_forgotten())
+    sweeping = asyncio.create_task(frozen.deliveries.defer_forgotten())
     await asyncio.wait_for(reached.wait(), 10)
     assert await store.deliveries.defer_forgotten() == 0
     async with asyncio.timeout(10):

@@ -269,7 +269,7 @@ async def test_what_is_not_the_works_fault_never_counts(scene: Scene, error: Exc
     async def task(_message_id: int, _claim: JobLease) -> None:
         raise error
 
-    counted = RetryLimit(scene.store, NOTICE).limited(DELIVER, task)
+    counted = RetryLimit(scene.store.dead_letters, NOTICE).limited(DELIVER, task)
     for attempt in range(MOST - 1):
         with pytest.raises(type(error)):
             await counted(message_id, JobLease(attempt))
@@ -283,7 +283,7 @@ async def test_a_queue_without_its_database_counts_nothing(scene: Scene) -> None
         raise ConnectorException from psycopg.OperationalError("gone")
 
     with pytest.raises(ConnectorException):
-        await RetryLimit(scene.store, NOTICE).limited(TURN, task)(message_id, JobLease(0))
+        await RetryLimit(scene.store.dead_letters, NOTICE).limited(TURN, task)(message_id, JobLease(0))
     assert await scene.store.dead_letters.failures(TURN, message_id) == 0
 
 
@@ -295,7 +295,7 @@ async def test_failures_do_not_add_up_over_tries_that_went_well(scene: Scene) ->
         if (end := ends[job.attempts]) is not None:
             raise end
 
-    counted = RetryLimit(scene.store, NOTICE).limited(DELIVER, task)
+    counted = RetryLimit(scene.store.dead_letters, NOTICE).limited(DELIVER, task)
     for attempt in (0, 1):
         with pytest.raises(KeyError):
             await counted(message_id, JobLease(attempt))
@@ -312,7 +312,7 @@ async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> No
     async def task(_message_id: int, job: JobLease) -> None:
         told.append(job.failures)
 
-    counted = RetryLimit(scene.store, NOTICE).limited(TURN, task)
+    counted = RetryLimit(scene.store.dead_letters, NOTICE).limited(TURN, task)
     for attempts in (0, 4, 40):
         await counted(message_id, JobLease(attempts, interrupted=INTERRUPTED - 1))
     assert told == [0, 0, 0]
@@ -325,7 +325,9 @@ async def test_work_that_desks_die_of_is_set_aside_before_it_begins_again(scene:
     async def kills(_message_id: int, _claim: JobLease) -> None:
         raise AssertionError("it was begun")
 
-    await RetryLimit(scene.store, NOTICE).limited(task, kills)(message_id, JobLease(12, interrupted=INTERRUPTED))
+    await RetryLimit(scene.store.dead_letters, NOTICE).limited(task, kills)(
+        message_id, JobLease(12, interrupted=INTERRUPTED)
+    )
     (aside,) = await scene.store.dead_letters.all(10)
     assert (aside.task, aside.message_id, aside.error) == (task, message_id, "10 desks died at it")
 

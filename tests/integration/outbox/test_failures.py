@@ -82,7 +82,7 @@ async def test_a_channel_that_is_off_keeps_what_is_for_it(start: Start) -> None:
     talk = await start()
     reply = await talk.reply("hello")
     with pytest.raises(TryAgain) as again:
-        await Outbox(talk.store, {}, {}).deliver(reply.id, JobLease())
+        await Outbox(talk.store.deliveries, talk.store.files, {}, {}).deliver(reply.id, JobLease())
     assert again.value.at > datetime.now(UTC) + timedelta(seconds=50)
     assert (await talk.now(reply)).delivery_error == "the channel test is off"
     talk.board.account = "another"
@@ -95,13 +95,13 @@ async def test_a_channel_that_is_off_keeps_what_is_for_it(start: Start) -> None:
 
 
 class Unreliable:
-    """A store whose process may die before or after any write of the outbox."""
+    """A part of a store whose process may die before or after any write of the outbox."""
 
-    def __init__(self, store: Store, chance: Callable[[], bool]) -> None:
-        self._store, self._chance = store, chance
+    def __init__(self, part: object, chance: Callable[[], bool]) -> None:
+        self._part, self._chance = part, chance
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._store, name)
+        method = getattr(self._part, name)
 
         async def call(*args: Any, **options: Any) -> Any:
             if self._chance():
@@ -149,8 +149,12 @@ async def test_whatever_happens_the_customer_ends_up_with_what_the_desk_wants(
             raise dice.choice([TemporaryError("cut"), Crash(), TimeoutError()])
 
     board.before, board.after = before, after
-    unreliable = Unreliable(store, lambda: faulty and idempotent and dice.random() < 0.08)
-    outbox = Outbox(unreliable, {"test": board}, {})  # type: ignore[arg-type]
+
+    def dies() -> bool:
+        return faulty and idempotent and dice.random() < 0.08
+
+    deliveries, files = Unreliable(store.deliveries, dies), Unreliable(store.files, dies)
+    outbox = Outbox(deliveries, files, {"test": board}, {})  # type: ignore[arg-type]
     reply = await talk.reply(words(), files=[PICTURE] if dice.random() < 0.3 else [])
     for _ in range(dice.randint(1, 25)):
         if dice.random() < 0.3:

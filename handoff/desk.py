@@ -13,13 +13,12 @@ from bot.domain.said import Refusal
 from bot.domain.staff import Agent, NotAllowed, Permission, may
 from bot.pipeline.rendering import as_markdown
 from bot.store import Store
+from bot.web.media import PICTURES
 
 MAX_REPLY = 10_000
 MAX_REASON = 300
 UNDO = timedelta(seconds=10)
 """So long after it the customer is told that their conversation was resolved."""
-PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-"""What every browser shows and none executes."""
 
 Phrase = Callable[..., Mapping[str, str]]
 """A phrase by locale, ``""`` being the default: ``phrase("customer.agent_joined", agent="Mei")``."""

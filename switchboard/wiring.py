@@ -231,10 +231,10 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
-    tries = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
+    retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.words.by_locale)
     reopening = _reopening(settings, answers)
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=tries.limited)
+    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=retry_limit.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
         return console(

@@ -28,6 +28,8 @@ from bot.ports import Phrase
 from bot.settings import ROOT
 
 SHIPPED = ROOT / "data" / "phrases"
+MOST_ASKED = 20
+"""Languages of one browser that are looked at: a header may hold thousands, and each is compared with ours."""
 LAST_RESORT = "en"
 """Whose phrases and formats stand behind all others."""
 PLURALS = ("zero", "one", "two", "few", "many", "other")
@@ -75,6 +77,7 @@ class Words:
                 )
         self._facts = dict(facts or {})
         self._own = {locale: own.get(locale, {}) for locale in self.locales}
+        self._keys = frozenset(key for phrases in self._all() for key in phrases)
         self._found: dict[tuple[str, str], tuple[Phrase, str]] = {}
 
     @property
@@ -129,15 +132,15 @@ class Words:
         """The phrases below ``prefix``, facts filled in, by their whole keys: for scripts of a page."""
         return {
             key: self._with_facts(*self._phrase(key, self.locale(locale)))
-            for key in sorted(self.keys())
+            for key in sorted(self._keys)
             if key.startswith(f"{prefix}.")
         }
 
     def has(self, key: str) -> bool:
-        return any(key in phrases for phrases in self._all())
+        return key in self._keys
 
     def keys(self) -> frozenset[str]:
-        return frozenset(key for phrases in self._all() for key in phrases)
+        return self._keys
 
     def own(self, locale: str) -> Mapping[str, Phrase]:
         """What the locale's own file says."""
@@ -259,9 +262,9 @@ def plural_categories(locale: str) -> frozenset[str]:
 
 
 def _languages(header: str) -> list[str]:
-    """The tags of an ``Accept-Language`` header, favourite first."""
+    """The tags of an ``Accept-Language`` header, favourite first; of an endless one, those that come first."""
     weighed: list[tuple[float, str]] = []
-    for entry in header.split(","):
+    for entry in header.split(",", MOST_ASKED)[:MOST_ASKED]:
         tag, _, weight = entry.partition(";q=")
         try:
             weighed.append((float(weight or 1), tag.strip()))

@@ -23,7 +23,7 @@ from bot.domain.operations import TurnEnd, TurnInput
 from bot.pipeline.prefetch import Prefetch, Recent
 from bot.queue import JobLease
 from bot.runtime.metrics import NullMetrics
-from bot.store import turns as store
+from bot.store.turns import Turns as StoredTurns
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Placing(Protocol):
 class Turns:
     def __init__(
         self,
-        turns: store.Turns,
+        turns: StoredTurns,
         answers: Answers,
         policy: Decide,
         predict: Predict,

@@ -152,7 +152,7 @@ lease = Table(
     Column("holder", Text, nullable=False, comment="Host and process, for people."),
     Column("acquired_at", Moment, nullable=False, server_default=func.now()),
     Column("expires_at", Moment, nullable=False),
-    comment="Who runs what only one replica may (bot/lease.py).",
+    comment="Who runs what only one replica may.",
 )
 
 connector_memory = Table(
@@ -338,7 +338,7 @@ failure = Table(
     Column("first_at", Moment, nullable=False, server_default=func.now()),
     Column("last_at", Moment, nullable=False, server_default=func.now()),
     Column("set_aside_at", Moment, comment="Null while it is still tried."),
-    comment="Work that failed by its own fault: how often, and whether it was set aside (bot/tries.py).",
+    comment="Work that failed by its own fault: how often, and whether it is a dead letter.",
 )
 
 event = Table(

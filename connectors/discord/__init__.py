@@ -180,10 +180,8 @@ class DiscordConnector:
         await self._records.remember(NAME, self.account, _SESSION, session.kept())
 
 
-def _build(settings: DiscordSettings, surroundings: ConnectorContext) -> DiscordConnector:
-    return DiscordConnector(
-        settings, surroundings.secret, surroundings.records, surroundings.health, words=surroundings.words
-    )
+def _build(settings: DiscordSettings, context: ConnectorContext) -> DiscordConnector:
+    return DiscordConnector(settings, context.secret, context.records, context.health, words=context.words)
 
 
 plugin = Plugin(

@@ -323,8 +323,8 @@ def _languages(locales: Sequence[str]) -> dict[str, str]:
     return languages
 
 
-def _build(settings: TelegramSettings, surroundings: ConnectorContext) -> TelegramConnector:
-    return TelegramConnector(settings, surroundings.secret, surroundings.health, words=surroundings.words)
+def _build(settings: TelegramSettings, context: ConnectorContext) -> TelegramConnector:
+    return TelegramConnector(settings, context.secret, context.health, words=context.words)
 
 
 plugin = Plugin(

@@ -328,15 +328,15 @@ async def _until(closing: asyncio.Event, news: AsyncIterator[list[Message]]) -> 
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def _build(settings: WebSettings, surroundings: ConnectorContext) -> WebConnector:
+def _build(settings: WebSettings, context: ConnectorContext) -> WebConnector:
     return WebConnector(
         settings,
-        surroundings.transcript,
-        surroundings.brand,
-        streams=surroundings.streams,
-        words=surroundings.words,
-        suggestions=surroundings.suggestions,
-        health=surroundings.health,
+        context.transcript,
+        context.brand,
+        streams=context.streams,
+        words=context.words,
+        suggestions=context.suggestions,
+        health=context.health,
     )
 
 

@@ -1,4 +1,4 @@
-"""Commands that platforms bring along: ``switchboard discord …``."""
+"""Commands that platforms bring along: ``switchboard <platform> …``."""
 
 from __future__ import annotations
 

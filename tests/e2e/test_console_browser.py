@@ -22,7 +22,7 @@ from tests.support.ports import HeldPort
 from tests.support.serving import served
 
 
-async def test_what_is_set_aside_is_seen_and_tried_again_without_a_reload(
+async def test_what_is_given_up_is_seen_and_tried_again_without_a_reload(
     store: Store, agents: dict[str, Agent], open_console: Open
 ) -> None:
     await store.agents.set_role(agents["Mei"].id, Role.LEAD)

@@ -169,7 +169,9 @@ class Stage:
             "UPDATE delivery SET state = 'sent', external_ids = jsonb_build_array('d' || message_id), placed = 1,"
             " sends = 1, sent_at = now()"
         )
-        await self.sql("UPDATE message SET cursor = nextval('message_cursor') WHERE cursor IS NULL")
+        # One by one: a single statement would number them as they lie on the disk, which is another order now and then.
+        for row in await self.sql("SELECT id FROM message WHERE cursor IS NULL ORDER BY id"):
+            await self.sql("UPDATE message SET cursor = nextval('message_cursor') WHERE id = %s", row["id"])
         if before.startswith("resolved") or before == "long":
             await self._resolve(before)
 

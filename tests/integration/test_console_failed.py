@@ -45,7 +45,7 @@ async def undelivered(store: Store, desk: Desk, agent: Agent) -> tuple[int, int]
     return conversation_id, reply.id
 
 
-async def test_what_is_set_aside_is_listed_and_every_page_says_so(browser: Browser, store: Store, ada: Agent) -> None:
+async def test_what_is_given_up_is_listed_and_every_page_says_so(browser: Browser, store: Store, ada: Agent) -> None:
     client = await sign_in(browser(), "Ada")
     for path in ("/", "/channels", "/navigation", "/failed"):
         assert 'class="count alarm"' not in (await client.get(f"/console{path}")).text
@@ -126,7 +126,7 @@ async def test_a_message_not_delivered_is_tried_again_by_any_agent(
     assert "This message is on its way already, or there." in answer.text
 
 
-async def test_a_set_aside_delivery_is_offered_in_both_places(
+async def test_a_given_up_delivery_is_offered_in_both_places(
     browser: Browser, store: Store, desk: Desk, mei: Agent
 ) -> None:
     conversation_id = await queued(store, name="Bob")

@@ -137,7 +137,7 @@ async def test_a_bot_that_loses_against_a_person_escalates_nothing(store: Store,
     assert await kinds(store, conversation_id) == ["opened", "claimed"]
 
 
-async def test_a_turn_that_is_set_aside_escalates(store: Store) -> None:
+async def test_a_turn_that_is_given_up_escalates(store: Store) -> None:
     conversation_id = await said(store)
     message_id = (await store.messages.of(conversation_id))[-1].id
     await store.dead_letters.record_failure(TURN, message_id, "ValueError at x:1")
@@ -338,3 +338,15 @@ async def test_what_becomes_of_an_account_is_told(store: Store, desk: Desk, mei:
         ("agent_disabled", "agent", {"put_back": 1, "sessions_ended": 0}),
         ("agent_enabled", "agent", {}),
     ]
+
+
+async def test_refused_sign_ins_are_forgotten_and_nothing_else(store: Store, sql: Sql, mei: Agent) -> None:
+    await store.events.record_sign_in_refused("Mei", "10.0.0.9")
+    await store.events.record_sign_in_refused("nobody", "10.0.0.9")
+    await store.agents.rename(mei.id, "Meimei")
+    sql("UPDATE event SET at = now() - interval '91 days'")
+    await store.events.record_sign_in_refused("Meimei", "10.0.0.9")
+    await store.agents.forget_expired()
+    left = [row[0] for row in sql("SELECT kind FROM event ORDER BY id")]
+    assert left.count("sign_in_refused") == 1
+    assert "agent_renamed" in left

@@ -132,7 +132,7 @@ async def aside(store: Store, many: int = 1) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_poison_turn_is_set_aside_and_a_person_sees_the_conversation(scene: Scene) -> None:
+async def test_a_poison_turn_is_given_up_and_a_person_sees_the_conversation(scene: Scene) -> None:
     message_id, conversation_id = await scene.says(POISON)
     await scene.says("next")
     async with scene.working():
@@ -158,7 +158,7 @@ async def test_a_poison_turn_is_set_aside_and_a_person_sees_the_conversation(sce
     assert await scene.store.dead_letters.failures(TURN, message_id) == 0
 
 
-async def test_tried_again_in_vain_it_has_all_its_tries_and_is_set_aside_again(scene: Scene) -> None:
+async def test_tried_again_in_vain_it_has_all_its_tries_and_is_given_up_again(scene: Scene) -> None:
     message_id, _ = await scene.says(POISON)
     async with scene.working():
         await aside(scene.store)
@@ -215,7 +215,7 @@ async def test_in_other_words_a_poison_message_goes_out(scene: Scene, desk: Desk
     assert await scene.store.dead_letters.count() == 0
 
 
-async def test_changed_in_the_moment_of_its_last_try_it_is_not_set_aside(scene: Scene, desk: Desk) -> None:
+async def test_changed_in_the_moment_of_its_last_try_it_is_not_given_up(scene: Scene, desk: Desk) -> None:
     _, conversation_id = await scene.says("hello")
     mei = await scene.store.agents.add("Mei", Role.AGENT, None)
     await desk.claim(conversation_id, mei)
@@ -319,7 +319,7 @@ async def test_a_turn_that_was_only_interrupted_did_not_fail(scene: Scene) -> No
 
 
 @pytest.mark.parametrize("task", [TURN, DELIVER, FETCH])
-async def test_work_that_desks_die_of_is_set_aside_before_it_begins_again(scene: Scene, task: str) -> None:
+async def test_work_that_desks_die_of_is_given_up_before_it_begins_again(scene: Scene, task: str) -> None:
     message_id, _ = await scene.says("hello")
 
     async def kills(_message_id: int, _claim: JobLease) -> None:

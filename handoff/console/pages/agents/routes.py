@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path
+from fastapi import APIRouter, Depends, Form, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -23,6 +23,14 @@ _DONE = frozenset({"name", "public-name", "role", "sessions", "disabled", "enabl
 """What a page is led back to after: ``console.agents.done.…`` says each."""
 
 router = APIRouter()
+
+
+async def _colleague(console: CurrentConsole, agent_id: AgentId) -> Agent:
+    return (await console.store.agents.colleague(agent_id)).agent
+
+
+Who = Annotated[Agent, Depends(_colleague)]
+"""Whom the address names."""
 
 
 @router.get("/agents")
@@ -58,38 +66,30 @@ async def agent(
 
 
 @router.post("/agents/{agent_id}/link")
-async def link(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
+async def link(request: Request, console: CurrentConsole, admin: SignedIn, who: Who) -> Response:
     """Shown in the answer and never again: what is kept of it does not open anything."""
-    who = (await console.store.agents.colleague(agent_id)).agent
     try:
         token = await console.staff.link(who, by=admin)
     except ValueError as refused:
-        return await _one(request, console, admin, agent_id, problem=refused, status=422)
-    return await _one(request, console, admin, agent_id, token=token)
+        return await _one(request, console, admin, who.id, problem=refused, status=422)
+    return await _one(request, console, admin, who.id, token=token)
 
 
 @router.post("/agents/{agent_id}/name")
-async def rename(
-    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, name: Word = ""
-) -> Response:
-    who = (await console.store.agents.colleague(agent_id)).agent
-    return await _act(request, console, admin, agent_id, console.staff.rename(who, name, by=admin), "name")
+async def rename(request: Request, console: CurrentConsole, admin: SignedIn, who: Who, name: Word = "") -> Response:
+    return await _act(request, console, admin, who.id, console.staff.rename(who, name, by=admin), "name")
 
 
 @router.post("/agents/{agent_id}/public-name")
 async def public_name(
-    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, name: Word = ""
+    request: Request, console: CurrentConsole, admin: SignedIn, who: Who, name: Word = ""
 ) -> Response:
-    who = (await console.store.agents.colleague(agent_id)).agent
-    return await _act(request, console, admin, agent_id, console.staff.show_as(who, name, by=admin), "public-name")
+    return await _act(request, console, admin, who.id, console.staff.show_as(who, name, by=admin), "public-name")
 
 
 @router.post("/agents/{agent_id}/role")
-async def role(
-    request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId, role: Word = ""
-) -> Response:
-    who = (await console.store.agents.colleague(agent_id)).agent
-    return await _act(request, console, admin, agent_id, _set_role(console, who, role, admin), "role")
+async def role(request: Request, console: CurrentConsole, admin: SignedIn, who: Who, role: Word = "") -> Response:
+    return await _act(request, console, admin, who.id, _set_role(console, who, role, admin), "role")
 
 
 async def _set_role(console: Console, who: Agent, role: str, admin: Agent) -> None:
@@ -97,21 +97,18 @@ async def _set_role(console: Console, who: Agent, role: str, admin: Agent) -> No
 
 
 @router.post("/agents/{agent_id}/end-sessions")
-async def end_sessions(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
-    who = (await console.store.agents.colleague(agent_id)).agent
-    return await _act(request, console, admin, agent_id, console.staff.end_sessions(who, by=admin), "sessions")
+async def end_sessions(request: Request, console: CurrentConsole, admin: SignedIn, who: Who) -> Response:
+    return await _act(request, console, admin, who.id, console.staff.end_sessions(who, by=admin), "sessions")
 
 
 @router.post("/agents/{agent_id}/disable")
-async def disable(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
-    who = (await console.store.agents.colleague(agent_id)).agent
-    return await _act(request, console, admin, agent_id, console.staff.disable(who, by=admin), "disabled")
+async def disable(request: Request, console: CurrentConsole, admin: SignedIn, who: Who) -> Response:
+    return await _act(request, console, admin, who.id, console.staff.disable(who, by=admin), "disabled")
 
 
 @router.post("/agents/{agent_id}/enable")
-async def enable(request: Request, console: CurrentConsole, admin: SignedIn, agent_id: AgentId) -> Response:
-    who = (await console.store.agents.colleague(agent_id)).agent
-    return await _act(request, console, admin, agent_id, console.staff.enable(who, by=admin), "enabled")
+async def enable(request: Request, console: CurrentConsole, admin: SignedIn, who: Who) -> Response:
+    return await _act(request, console, admin, who.id, console.staff.enable(who, by=admin), "enabled")
 
 
 async def _act(

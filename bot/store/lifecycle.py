@@ -6,11 +6,11 @@ Functions are steps of the caller's transaction.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Insert, Update, func, insert, literal, select, update
+from sqlalchemy import Insert, Update, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
@@ -26,6 +26,9 @@ OWNED = frozenset(Changes.__annotations__) - {"dialogue"}
 WAITING_AFTER_MESSAGE = "waiting_since = CASE WHEN state <> 'bot' THEN coalesce(waiting_since, now()) END"
 """What a message of the customer does, as a piece of the statement that records it: unless the bot has the
 conversation, they wait for a person. What is snoozed is woken before."""
+
+REFUSALS_KEPT = timedelta(days=90)
+"""For so long the history knows who could not sign in."""
 
 
 async def locked(connection: AsyncConnection, conversation_id: int) -> datetime:
@@ -106,6 +109,13 @@ async def last_of(connection: AsyncConnection, conversation_id: int, kind: Event
     query = select(event).where(event.c.conversation_id == conversation_id, event.c.kind == kind.value)
     row = (await connection.execute(query.order_by(event.c.id.desc()).limit(1))).one_or_none()
     return None if row is None else rows.event(row)
+
+
+async def forget_refused_sign_ins(connection: AsyncConnection) -> None:
+    """Deletes old events of who could not sign in. They are the only ones that strangers make: without an end
+    they could fill the table."""
+    old = event.c.at < func.now() - REFUSALS_KEPT
+    await connection.execute(delete(event).where(event.c.kind == EventKind.SIGN_IN_REFUSED.value, old))
 
 
 def _plain(value: object) -> object:

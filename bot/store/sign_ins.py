@@ -12,12 +12,10 @@ from bot.domain.history import STRANGER, EventKind, HistoryEvent, SignInRefusal,
 from bot.domain.staff import Agent, Session
 from bot.store import rows
 from bot.store.base import Area
-from bot.store.lifecycle import record
-from bot.store.tables import agent, event, rate_limit, session, sign_in
+from bot.store.lifecycle import forget_refused_sign_ins, record
+from bot.store.tables import agent, rate_limit, session, sign_in
 
 PRESENCE_EVERY = timedelta(seconds=15)
-REFUSALS_KEPT = timedelta(days=90)
-"""For so long the history knows who could not sign in."""
 
 
 class SignIns(Area):
@@ -190,11 +188,7 @@ class SignIns(Area):
             await connection.execute(delete(session).where(session.c.expires_at <= func.now()))
             await connection.execute(delete(sign_in).where(sign_in.c.expires_at <= func.now()))
             await connection.execute(delete(rate_limit).where(rate_limit.c.expires_at <= func.now()))
-            # The only events that strangers make: without an end they could fill the table.
-            refusals = delete(event).where(
-                event.c.kind == EventKind.SIGN_IN_REFUSED.value, event.c.at < func.now() - REFUSALS_KEPT
-            )
-            await connection.execute(refusals)
+            await forget_refused_sign_ins(connection)
 
 
 async def refused(

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from bot.content.answers import UNWRITTEN, Answer, Answers
+from bot.content.coins import read_vocabulary
 from bot.content.phrase_check import phrase_problems
 from bot.content.problems import ContentError
 from bot.domain.engine import OUT_OF_SCOPE
@@ -42,6 +43,10 @@ class Example:
 
 def problems(folder: Path, answers: Answers) -> Iterator[str]:
     """Every mistake found, a line each, with the file where it is mended."""
+    try:
+        read_vocabulary(folder)
+    except ContentError as error:
+        yield str(error)
     try:
         examples = list(read_examples(folder / "nlu"))
     except ContentError as error:

@@ -15,8 +15,10 @@ from starlette.responses import Response
 from typer import Typer
 
 from bot.domain.channel import Capabilities, Chat, Outgoing
+from bot.domain.conversation import Conversation
 from bot.domain.engine import Prediction
 from bot.domain.findings import Finding
+from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
@@ -27,6 +29,15 @@ platform; when it raises, it is not, and the platform must be left to bring it a
 LoadChannel = Callable[[Path | None], "tuple[Any, str, Words]"]
 """Reads the channel's settings, its secret and the desk's words, from the configuration file named on the command line
 or the usual one. Ends the command with a clear message where they are wrong."""
+
+
+class LookUp(Protocol):
+    """Answers from a record what a procedure asks: the state of a ticket, of a transaction."""
+
+    async def look_up(self, conversation: Conversation, known: Sequence[Detail]) -> Mapping[str, object] | None:
+        """What there is, for the customer of this conversation and nobody else: ``say`` is the phrase that tells it,
+        the rest fills its placeholders. None where there is nothing, or nothing that they may know."""
+        ...
 
 
 @runtime_checkable

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
-from bot.domain.dialogue import DialogueState
+from bot.domain.dialogue import from_json
 from bot.domain.engine import Prediction
+from bot.domain.forms import Detail, Kind
 from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
 from bot.domain.lines import said_of
 from bot.domain.message import (
@@ -132,14 +133,37 @@ def conversation_of(row: Any, contact: Contact, agent: Agent | None) -> Conversa
         snoozed_until=row.snoozed_until,
         thread=row.thread,
         subject=row.subject,
-        dialogue=DialogueState(row.misses, row.last_answer, tuple(row.offered)),
+        dialogue=from_json(row.dialogue),
+        details=details(row.details),
         generation=row.generation,
     )
 
 
-def dialogue(state: DialogueState) -> dict[str, Any]:
-    """The columns of ``conversation`` that hold it."""
-    return {"misses": state.misses, "last_answer": state.last_answer, "offered": list(state.offered)}
+def details_to_json(found: Iterable[Detail]) -> list[dict[str, Any]]:
+    """Where in a message each was found is not kept."""
+    return [
+        {"kind": one.kind.value, "value": one.value}
+        | ({"chains": list(one.chains)} if one.chains else {})
+        | ({} if one.valid else {"valid": False})
+        | ({} if one.minutes is None else {"minutes": one.minutes})
+        for one in found
+    ]
+
+
+def details(kept: Iterable[Mapping[str, Any]]) -> tuple[Detail, ...]:
+    return tuple(
+        Detail(
+            Kind(one["kind"]),
+            one["value"],
+            0,
+            0,
+            tuple(one.get("chains", ())),
+            one.get("valid", True),
+            one.get("minutes"),
+        )
+        for one in kept
+        if one["kind"] in set(Kind)
+    )
 
 
 def event(row: Row[Any]) -> HistoryEvent:

@@ -110,8 +110,8 @@ _ENDS_TURN = """
         RETURNING message_id
     ), kept AS (
         UPDATE conversation
-        SET updated_at = now(), language = %(language)s, misses = %(misses)s, last_answer = %(last_answer)s,
-            offered = %(offered)s, topic = coalesce(%(topic)s, topic)
+        SET updated_at = now(), language = %(language)s, dialogue = %(dialogue)s, details = %(details)s,
+            topic = coalesce(%(topic)s, topic)
         FROM taken
         WHERE id = %(conversation)s AND generation = %(generation)s AND state = %(state)s
         RETURNING id

@@ -16,11 +16,10 @@ from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranke
 from bot.domain.message import Attachment, Author, Command, DeliveryState, Incoming, Message, Sender, Visibility
 from bot.domain.staff import Role
 from bot.pipeline.outbox import Outbox
-from bot.pipeline.turns import Turns
 from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
-from switchboard.wiring import build_policy
+from tests.support.turns import turns_of
 from tests.support.waiting import until
 
 SURE = {
@@ -102,7 +101,7 @@ async def no_files(_message_id: int, _attempts: int) -> None:
 @pytest.fixture
 async def scene(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Scene]:
     platform = Platform()
-    turns = Turns(store.turns, answers, build_policy(answers), scripted_engine, scripted_language)
+    turns = turns_of(store, answers, scripted_engine, scripted_language)
     queue.serve(
         turn=turns.take, deliver=Outbox(store.deliveries, store.files, {"test": platform}, {}).deliver, fetch=no_files
     )

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.conversation import ConversationState
 from bot.domain.message import Author, DeliveryState
+from bot.domain.said import Fault
 from bot.domain.staff import Agent, Role
 from bot.queue import DELIVER, TURN
 from bot.store import Store
@@ -41,7 +42,7 @@ async def undelivered(store: Store, desk: Desk, agent: Agent) -> tuple[int, int]
     reply = await desk.reply(conversation_id, agent, "Hello!")
     begun = await store.deliveries.begin(reply.id)
     assert begun is not None
-    await store.deliveries.fail(begun, "the customer blocked the bot")
+    await store.deliveries.fail(begun, Fault("the customer blocked the bot"))
     return conversation_id, reply.id
 
 

@@ -139,7 +139,7 @@ async def test_a_given_up_delivery_is_offered_in_both_places(
     assert "from the desk" in (await client.get("/console/failed")).text
     address = f"/console/conversations/{conversation_id}"
     page = (await client.get(address)).text
-    assert f"not delivered: given up after 1 tries ({ERROR})" in page
+    assert f"not delivered: given up after 1 try ({ERROR})" in page
     assert (await client.post(f"{address}/messages/{notice.id}/retry", headers=HTMX)).status_code == 200
     assert await store.dead_letters.count() == 0
     assert (await store.conversations.get(conversation_id)).state is ConversationState.ASSIGNED

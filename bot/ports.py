@@ -20,6 +20,7 @@ from bot.domain.engine import Prediction
 from bot.domain.findings import Finding
 from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
+from bot.domain.said import Fault
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
 """Records one event durably. When it returns, the event is committed and may be acknowledged to the
@@ -121,8 +122,9 @@ class Health(Protocol):
 
     def connected(self, account: str) -> None: ...
 
-    def trouble(self, error: str) -> None:
-        """Something went wrong: what, and the fix, without secrets and without customers' words."""
+    def trouble(self, error: Fault | str) -> None:
+        """Something went wrong: what, and the fix, without secrets and without customers' words. A mere text is shown
+        as it is, whatever language agents read."""
         ...
 
 
@@ -215,7 +217,7 @@ class NullHealth:
 
     def connected(self, account: str) -> None: ...
 
-    def trouble(self, error: str) -> None: ...
+    def trouble(self, error: Fault | str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

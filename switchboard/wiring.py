@@ -26,6 +26,7 @@ from bot.domain.cues import Cues
 from bot.domain.forms import Vocabulary
 from bot.domain.message import Incoming, Receipt
 from bot.domain.procedure import Procedure
+from bot.domain.said import fault
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.deciding import Deciding
@@ -231,12 +232,12 @@ class Switchboard:
             try:
                 await connector.run(receive)
             except PermanentError as error:
-                doing.off(str(error))
+                doing.off(error.fault)
                 raise
             except Exception as error:
                 doing.connecting()
                 # Only the kind: other errors may quote what customers wrote.
-                doing.trouble(f"{type(error).__name__}; the log says more")
+                doing.trouble(fault("{kind}; the log says more", "fault.failed", kind=type(error).__name__))
                 raise
             except asyncio.CancelledError:
                 doing.not_here()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,7 +13,6 @@ from bot.domain.dialogue import from_json
 from bot.domain.engine import Prediction
 from bot.domain.forms import Detail, Kind
 from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
-from bot.domain.lines import said_of
 from bot.domain.message import (
     Attachment,
     Author,
@@ -27,11 +26,38 @@ from bot.domain.message import (
     Visibility,
 )
 from bot.domain.operations import DeliveryInput, TurnInput
+from bot.domain.said import Fault, fault_of, said_of
 from bot.domain.staff import Agent, Role, Session
 
 
 def to_json(parts: Iterable[Button | Attachment]) -> list[dict[str, Any]]:
-    return [asdict(part) for part in parts]
+    return [_attachment_to_json(part) if isinstance(part, Attachment) else asdict(part) for part in parts]
+
+
+def _attachment_to_json(part: Attachment) -> dict[str, Any]:
+    return asdict(replace(part, problem=None)) | {"problem": problem_to_json(part.problem)}
+
+
+def problem_to_json(problem: Fault | None) -> str | dict[str, Any]:
+    """Empty for none."""
+    return problem.kept if problem else ""
+
+
+def attachment(stored: Mapping[str, Any]) -> Attachment:
+    return Attachment(**{**stored, "problem": fault_of(stored.get("problem"))})
+
+
+def error(words: str | None, said: Mapping[str, Any] | None) -> Fault | None:
+    """From the columns ``error`` and ``error_said``. The second is of another error where its words are others: what
+    ends an error need not touch it, nor a replica that is older than the column."""
+    if words is None:
+        return None
+    told = fault_of(said)
+    return told if told and told.words == words else Fault(words)
+
+
+def error_columns(error: Fault) -> dict[str, Any]:
+    return {"error": error.words, "error_said": error.kept if error.said else None}
 
 
 def payload(incoming: Incoming, edit: str | None = None) -> dict[str, str] | None:
@@ -189,7 +215,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         format=MessageFormat(row.format),
         created_at=row.created_at,
         buttons=buttons(row.buttons),
-        attachments=tuple(Attachment(**attachment) for attachment in row.attachments),
+        attachments=tuple(map(attachment, row.attachments)),
         agent_id=row.agent_id,
         agent_name=row.agent_name,
         agent_public_name=row.agent_public_name,
@@ -198,7 +224,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         deleted_at=row.deleted_at,
         versions=tuple(versions),
         delivery=None if row.delivery_state is None else DeliveryState(row.delivery_state),
-        delivery_error=row.delivery_error,
+        delivery_error=error(row.delivery_error, row.delivery_error_said),
         cursor=row.cursor,
         revision=row.revision or row.cursor,
         reply_to=row.reply_to,

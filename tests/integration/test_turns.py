@@ -14,6 +14,7 @@ from bot.domain.channel import Capabilities, Outgoing, PermanentError, Temporary
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, Priority
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
 from bot.domain.message import Attachment, Author, Command, DeliveryState, Incoming, Message, Sender, Visibility
+from bot.domain.said import Fault
 from bot.domain.staff import Role
 from bot.pipeline.outbox import Outbox
 from bot.queue import Queue
@@ -285,7 +286,7 @@ async def test_what_will_never_be_delivered_is_shown_to_the_agent(scene: Scene) 
         return (await scene.last()).delivery is DeliveryState.FAILED
 
     await until(failed)
-    assert (await scene.last()).delivery_error == "the customer blocked the bot"
+    assert (await scene.last()).delivery_error == Fault("the customer blocked the bot")
 
 
 async def test_a_long_message_goes_on_behind_the_part_that_failed(scene: Scene, desk: Desk) -> None:

@@ -36,6 +36,7 @@ def on_open(
     short = len(heard.text) <= SHORT
     procedure = rules.procedures.get(state.procedure or "")
     step = None if procedure is None else procedure.steps.get(state.step or "")
+    asking = step is not None and step.waits and step.ends is None
     if procedure is not None and step is not None:
         placed = _at_step(rules, procedure, step, state, heard, cues, situation, intent)
         if placed is not None:
@@ -61,12 +62,12 @@ def on_open(
     if heard.details and intent is None:
         return rules.collected(state, heard, situation)
     if intent is not None and intent not in NO_TOPIC and rules.same(intent, state.topic):
-        if step is not None and step.waits:
+        if asking:
             return _once_more(rules, state, situation)
         return rules.not_helped(state, situation)
-    if intent is not None and intent not in NO_TOPIC and step is not None and step.waits:
+    if intent is not None and intent not in NO_TOPIC and asking:
         return _aside(rules, state, heard, situation, intent)
-    if step is not None and step.waits and intent is None:
+    if asking and intent is None:
         return _once_more(rules, state, situation)
     return None
 

@@ -112,13 +112,13 @@ class Rules:
             handed = escalate(
                 EscalationReason.PROCEDURE, situation, about=about, priority=priority, phrase="customer.queued_case"
             )
-            return replace(handed, procedure=procedure.name, steps=new)
+            return replace(handed, procedure=procedure.name, steps=new, asks=last.asks)
         if not new and last.ends is not End.LOOK_UP:
             return None
         return Decision(
             action,
             procedure=procedure.name,
-            steps=new if last.ends is End.LOOK_UP or last.name in new else (*new, last.name),
+            steps=new if last.name in new else (*new, last.name),
             about=about,
             asks=last.asks,
             asks_whether_it_helped=last.ends is End.SOLVED,

@@ -40,6 +40,8 @@ def on_words(rules: Rules, state: DialogueState, heard: Heard, cues: frozenset[C
         return replace(
             _told(situation, "customer.waiting_collected", {"details": named(heard.details)}), action=Action.COLLECT
         )
+    if Cue.GIVEN in cues and short and heard.known:
+        return _told(situation, "customer.waiting_given", {"details": named(heard.known)})
     if intent == TALK_TO_HUMAN or (short and cues & {Cue.WAITING, Cue.HUMAN, Cue.HOW_LONG}):
         return status(situation)
     if intent == THANKS:

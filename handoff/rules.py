@@ -118,7 +118,7 @@ class Rules:
         return Decision(
             action,
             procedure=procedure.name,
-            steps=new if last.ends is End.LOOK_UP or last.name in new else (*new, last.name),
+            steps=new if last.name in new else (*new, last.name),
             about=about,
             asks=last.asks,
             asks_whether_it_helped=last.ends is End.SOLVED,

@@ -40,6 +40,8 @@ def on_words(rules: Rules, state: DialogueState, heard: Heard, cues: frozenset[C
         return replace(
             _told(situation, "customer.waiting_collected", {"details": named(heard.details)}), action=Action.COLLECT
         )
+    if Cue.GIVEN in cues and short and heard.known:
+        return _told(situation, "customer.waiting_given", {"details": named(heard.known)})
     if intent == TALK_TO_HUMAN or (short and cues & {Cue.WAITING, Cue.HUMAN, Cue.HOW_LONG}):
         return status(situation)
     if intent == THANKS:
@@ -90,11 +92,11 @@ def left_queue() -> Decision:
 
 
 def noted(state: DialogueState, situation: Situation) -> Decision:
-    """What the bot does not answer is kept for the agent; said, though not after each of several lines."""
+    """What the bot does not answer is kept for the agent; said in full once in a while, and else in two words."""
     last = datetime.fromisoformat(state.noted) if state.noted else None
     if last is not None and situation.now - last < NOTED_FOR:
-        return Decision(Action.SILENT, keeps_dialogue=True)
-    return _told(situation, "customer.waiting_noted", extra=(CANCEL,))
+        return Decision(Action.ANSWER, says=(Said("customer.waiting_noted_more"),), keeps_dialogue=True, may_wait=True)
+    return replace(_told(situation, "customer.waiting_noted", extra=(CANCEL,)), may_wait=True)
 
 
 def attachment(state: DialogueState, situation: Situation) -> Decision:

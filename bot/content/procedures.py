@@ -112,7 +112,7 @@ def read_procedure(path: Path) -> Procedure:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContentError(f"{path}: cannot be read: {error}") from error
     try:
-        written = _Procedure.model_validate(loaded)
+        written = _Procedure.model_validate(_with_words_as_keys(loaded))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "procedure"
@@ -131,6 +131,17 @@ def read_procedure(path: Path) -> Procedure:
     )
     _refuse_dead_ends(path, procedure)
     return procedure
+
+
+def _with_words_as_keys(loaded: Any) -> Any:
+    """YAML takes a bare ``yes:`` or ``no:`` for a truth value; here they are names."""
+    if isinstance(loaded, dict):
+        names = {True: "yes", False: "no"}
+        return {
+            names.get(key, key) if isinstance(key, bool) else key: _with_words_as_keys(value)
+            for key, value in loaded.items()
+        }
+    return [_with_words_as_keys(value) for value in loaded] if isinstance(loaded, list) else loaded
 
 
 def _step(name: str, written: _Step) -> Step:

@@ -60,6 +60,14 @@ def test_details_are_added_to_the_case() -> None:
     assert decision.says[0].key == "customer.waiting_collected"
 
 
+def test_what_was_given_before_is_read_back() -> None:
+    talk = waiting()
+    talk.says(HASH.value, None, HASH)
+    again = talk.says("i already sent it", NOTHING)
+    assert (again.says[0].key, again.says[0].values) == ("customer.waiting_given", {"details": "0xababab…ababab"})
+    assert keys(waiting().says("i already sent it", NOTHING))[0] == "customer.waiting_noted"
+
+
 def test_thanks_and_anger_close_nothing() -> None:
     assert keys(waiting().says("thanks", "thanks"))[0] == "customer.waiting_thanks"
     angry = waiting().says("always the same", "complaint")
@@ -69,7 +77,7 @@ def test_thanks_and_anger_close_nothing() -> None:
 def test_what_the_bot_cannot_answer_is_kept_and_not_repeated_line_by_line() -> None:
     talk = waiting()
     assert keys(talk.says("blah", NOTHING))[0] == "customer.waiting_noted"
-    assert talk.says("and blah", NOTHING).action is Action.SILENT
+    assert keys(talk.says("and blah", NOTHING)) == ["customer.waiting_noted_more"]
     talk.situation = replace(THERE, now=THERE.now + timedelta(minutes=10))
     assert keys(talk.says("and blah", NOTHING))[0] == "customer.waiting_noted"
 

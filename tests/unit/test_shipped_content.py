@@ -1,5 +1,5 @@
-"""The content that the desk ships with, as customers answer it: words and cues that could be taken for their contrary, and
-the form of answers. What it asks for and promises is in ``policy/test_every_promise.py``."""
+"""The content that the desk ships with, as customers answer it: words and cues that could be taken for their
+contrary, and the form of answers. What it asks for and promises is in ``policy/test_every_promise.py``."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from fastapi import APIRouter, FastAPI
 from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
-from bot.content.words import SHIPPED, Words, locales_in
+from bot.content.opening import opening_words
+from bot.content.words import SHIPPED, Facts, Words, locales_in
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
 from bot.domain.message import Incoming, Receipt
@@ -54,11 +55,19 @@ DATABASE_WITHIN = 5.0
 
 
 def load_answers(settings: Settings) -> Answers:
-    return Answers(settings.data, locales(settings), settings.facts)
+    return Answers(settings.data, locales(settings), facts(settings))
 
 
 def load_words(settings: Settings) -> Words:
-    return Words(settings.data, locales(settings), settings.facts)
+    return Words(settings.data, locales(settings), facts(settings))
+
+
+def facts(settings: Settings) -> Facts:
+    """What fills the placeholders of answers and phrases; the working hours in words, where none are configured."""
+    known: Facts = settings.facts
+    if settings.config.hours is None or known["hours"] is not None:
+        return known
+    return {**known, "hours": opening_words(settings.config.hours, locales(settings))}
 
 
 def locales(settings: Settings) -> tuple[str, ...]:

@@ -38,9 +38,12 @@ from bot.settings import ROOT, Settings
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.store.errors import safe_message
+from handoff.absences import EVERY, Absences
 from handoff.console import console
 from handoff.desk import Desk
+from handoff.hours import working_hours
 from handoff.policy import Policy, Topic
+from handoff.situations import Situations
 from intents import language
 from switchboard.plugins import build_connectors, fingerprint, installed
 from switchboard.supervise import background
@@ -225,11 +228,12 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     feed = Feed(conninfo(url))
     health = {name: ChannelHealth(name) for name in installed()}
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
+    transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
-        StoredTranscript(store.contacts, store.messages, store.files, feed),
+        transcript,
         health,
         streams,
     )
@@ -243,6 +247,13 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.words.by_locale)
     reopening = _reopening(settings, answers)
+    situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
+    pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
+    absences = Absences(
+        situations.now,
+        partial(desk.expire_absent, pages_alone),
+        timedelta(minutes=settings.config.desk.visitor_gone_minutes),
+    )
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=retry_limit.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
@@ -269,13 +280,17 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},
         metrics=metrics,
         streams=streams,
-        sweeps=sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+        sweeps=(
+            *sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+            Sweep(transcript.note_present, every=20),
+            Sweep(absences.sweep, every=EVERY),
+        ),
         pages=pages,
     )
 
 
 def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Awaitable[object]]) -> tuple[Sweep, ...]:
-    """Every sweep of a desk, with its rhythm."""
+    """Every sweep of what the tables alone make due, with its rhythm."""
     return (
         Sweep(queue.rescue_stalled, every=2),
         Sweep(queue.rescue_lost, every=2),

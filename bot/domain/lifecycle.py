@@ -88,7 +88,6 @@ def escalate(
         "reason": reason,
         "queued_at": at,
         "waiting_since": now.waiting_since or at,
-        "dialogue": DialogueState(),
     }
     more = {"reason": reason.value, "priority": priority.label}
     return _step(now, EventKind.ESCALATED, by, changes, more | ({"topic": topic} if topic else {}))

@@ -70,7 +70,9 @@ class Waiting(Area):
             return [Claim(row.queued_at, row.claimed_at) for row in found]
 
 
-def _came(of: FromClause, conversation_id: ColumnElement[int], before: ColumnElement[int] | None = None) -> LateralFromClause:
+def _came(
+    of: FromClause, conversation_id: ColumnElement[int], before: ColumnElement[int] | None = None
+) -> LateralFromClause:
     """The event by which a conversation last came into the queue: ``queued_at`` keeps its old place there."""
     came = event.alias()
     query = (

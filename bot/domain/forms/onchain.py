@@ -25,7 +25,7 @@ _GAP = re.compile(r"[\s\u200b]{1,4}")
 _LINK = "!#$%&*+-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _LONGEST_LINK = 300
 _MOST_JOINED = 200
-"""How often parts of one text are put together to see whether they are an address: it takes 20 to 30 microseconds each."""
+"""How often parts of one text are put together to see whether they are an address: 20 to 30 microseconds each."""
 _LONG_PART = 20
 _MOST_PARTS = 24
 """Into how many parts spaces may break one hash."""

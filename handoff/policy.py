@@ -193,9 +193,7 @@ class Policy:
         return self._on_new(state, heard, situation)
 
     def _asks_for_person(self, heard: Heard, cues: frozenset[Cue], best: str | None) -> bool:
-        return best == TALK_TO_HUMAN or (
-            Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE
-        )
+        return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE)
 
     def _on_new(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """A message that is about nothing open."""

@@ -40,7 +40,7 @@ def main(
         raise typer.BadParameter("no case has such an id and language")
     runs = {"now": _run(shlex.split(desk), ROOT, chosen, world, seed)}
     if beside:
-        runs["0.1"] = _run([sys.executable, str(_BEFORE)], beside.resolve(), chosen, world, seed)
+        runs["0.1"] = _run([sys.executable, "-P", str(_BEFORE)], beside.resolve(), chosen, world, seed)
     if show:
         typer.echo("\n\n".join(shown(outcome) for outcomes in runs.values() for outcome in outcomes))
         return

@@ -15,6 +15,10 @@ CHECKED = ("hash", "address", "ticket", "device", "version", "amount", "mailbox"
 """What an agent must find among the details once a customer gave it; the rest stands in the transcript."""
 _HELPED = re.compile(r"help|solved|解决|帮", re.IGNORECASE)
 _PLACE = re.compile(r"\{([a-z]+)\}")
+_ACKNOWLEDGED = re.compile(
+    r"^\W*(ok|okay|fine|thanks|thank you|好的?( 那我等)?|嗯|行|谢谢|cảm ơn|alright ill wait)\W*$", re.IGNORECASE
+)
+"""Needs no reply while a person is awaited, unless its customer is in danger."""
 _FOLLOW_UPS = 2
 _AT_A_TIME = 3
 
@@ -41,6 +45,8 @@ class Record:
     handed_at: int | None = None
     asked_at: int | None = None
     pushes: int = 0
+    """How often they said that they were not served."""
+    rephrased: int = 0
     repeats: int = 0
     asked_again: int = 0
     foreign: int = 0
@@ -76,6 +82,8 @@ class Customer:
         self._after = list(case.after)
         self._follow_ups = 0
         self._parting = False
+        self._only_acknowledged = False
+        self._answered: set[str] = set()
 
     @property
     def _words(self) -> Wordings:
@@ -98,6 +106,7 @@ class Customer:
         """Reads what the desk did with the last messages; what they write next, None when they leave."""
         self.record.steps += 1
         replies = [turn.said for turn in turns if turn.said]
+        self._answered |= {turn.topic for turn in turns if turn.topic and turn.decision == "answer"}
         self._note(turns, replies)
         if self.record.false_sentence or self.record.menu:
             return None
@@ -128,12 +137,12 @@ class Customer:
         checks = [self._world.falsehoods, *(matter.cause.wrong for matter in told)]
         found = [sentence for reply in replies for check in checks if (sentence := false(reply, check))]
         self.record.false_sentence = found[0] if found else None
-        self.record.menu = any(m.cause.no_menu for m in told) and any(turn.buttons for turn in turns)
+        self.record.menu = any(m.cause.no_menu for m in told) and bool(turns[-1].buttons)
 
     # While a person is awaited.
 
     def _goes_on_waiting(self, turns: Sequence[Turn], replies: list[str]) -> list[Message] | None:
-        if not replies:
+        if not replies and not self._only_acknowledged:
             self.record.abandoned = True
             return None
         urgent = self.matters[-1]
@@ -153,7 +162,10 @@ class Customer:
         if wanted:
             return self._give(wanted)
         if self._after:
-            return self._say([self._after.pop(0)])
+            said = self._after.pop(0)
+            danger = any(matter.cause.no_menu for matter in self.matters)
+            self._only_acknowledged = bool(_ACKNOWLEDGED.match(said)) and not danger
+            return self._say([said])
         return None
 
     # While the desk goes on by itself.
@@ -205,7 +217,7 @@ class Customer:
 
     def _answers(self, turns: Sequence[Turn], replies: list[str]) -> list[Message] | None:
         buttons = [button for turn in turns for button in turn.buttons or []]
-        fitting = self._fitting(buttons)
+        fitting = self._fitting(buttons, under_an_answer=turns[-1].decision == "answer")
         if fitting and self._rng.random() < 0.6:
             return self._press(fitting)
         wanted = self._can_give(replies)
@@ -215,7 +227,7 @@ class Customer:
             return self._press(fitting)
         asked = self._asked(replies)
         if "words" in asked and self.matter.then:
-            return self._say([self.matter.then.pop(0)])
+            return self._rephrase()
         lacking = [kind for kind in asked if kind not in ("words", "tried", *self.matter.holds)]
         if any(kind in self.record.given for kind in asked):
             self.record.asked_again += 1
@@ -247,7 +259,7 @@ class Customer:
         if unhelped and not words and self._rng.random() < 0.5:
             return self._press(unhelped[0])
         if words is None and self.matter.then and self._rng.random() < 0.5:
-            return self._say([self.matter.then.pop(0)])
+            return self._rephrase()
         return self._say([self._unsaid(words or self._words.push[mood])])
 
     def _ask_for_a_person(self, buttons: list[Button]) -> list[Message]:
@@ -269,6 +281,10 @@ class Customer:
         wanted = [k for k in asked if k in holds and k not in self.record.given and k not in ("words", "tried")]
         return wanted[:_AT_A_TIME]
 
+    def _rephrase(self) -> list[Message]:
+        self.record.rephrased += 1
+        return self._say([self.matter.then.pop(0)])
+
     def _give(self, kinds: list[str]) -> list[Message]:
         words, parts = self._words, []
         for kind in kinds:
@@ -278,17 +294,22 @@ class Customer:
             self.record.given[kind] = value
         return self._say([self._rng.choice(words.join).join(parts)])
 
-    def _fitting(self, buttons: list[Button]) -> Button | None:
+    def _fitting(self, buttons: list[Button], under_an_answer: bool) -> Button | None:
+        """The button that fits best. Under an answer, other topics are for those who have another question."""
         cause = self.matter.cause
+        fitting: list[tuple[int, int, Button]] = []
         for button in buttons:
             if button.payload in self._pressed or _HELPED.search(button.label):
                 continue
             if self._labelled(button, self._world.nothing_helped) and not re.match(r"^(no|没有|否)\W*$", button.label):
                 continue
             topic = button.payload.partition("topic:")[2]
-            if topic in cause.topics or self._labelled(button, cause.buttons):
-                return button
-        return None
+            if topic and (under_an_answer or topic in self._answered):
+                continue
+            # A label that merely shares a word with the case is no reason to choose that topic.
+            if topic in cause.topics or (not topic and self._labelled(button, cause.buttons)):
+                fitting.append((cause.topics.index(topic) if topic in cause.topics else 0, len(fitting), button))
+        return min(fitting)[2] if fitting else None
 
     def _labelled(self, button: Button, by_locale: dict[str, re.Pattern[str]]) -> bool:
         pattern = by_locale.get(locale(button.label))

@@ -104,7 +104,7 @@ def _with_a_person(customer: Customer, open_ones: Sequence[Matter]) -> tuple[Sol
     if any(_late(matter, record.handed_at) for matter in told):
         return "unsolved", "handed over too late"
     asked = record.asked_at is not None and record.asked_at <= record.handed_at
-    if not asked and not record.pushes and told and all(m.cause.person == "facts" for m in told):
+    if not (asked or record.pushes or record.rephrased) and told and all(m.cause.person == "facts" for m in told):
         return "needless", "handed over unasked"
     must = {kind: value for kind, value in record.given.items() if kind in CHECKED}
     lost = [kind for kind, value in must.items() if not kept(value, kind, record.details)]

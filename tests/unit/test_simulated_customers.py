@@ -14,7 +14,7 @@ from benchmarks.cases.desk import DeskFailed, line_desk, read_answer
 from benchmarks.cases.forms import made
 from benchmarks.cases.judging import Outcome, play
 from benchmarks.cases.loading import World, load
-from benchmarks.cases.model import Message, Turn
+from benchmarks.cases.model import Case, Message, Turn
 from benchmarks.cases.reading import asked_for, kept, locale
 
 Script = Callable[[Sequence[Message]], dict[str, Any]]
@@ -61,6 +61,40 @@ def test_there_are_enough_customers_of_every_kind_and_cause(world: World) -> Non
     assert len({case.kind for case in world.cases}) == 10
     told = {case.cause for case in world.cases} | {case.next.cause for case in world.cases if case.next}
     assert told == set(world.causes)
+
+
+def knowing(case: Case, world: World) -> Script:
+    """A desk that knows what happened: says what is good, or calls a person with all details."""
+    step = 0
+
+    def script(messages: Sequence[Message]) -> dict[str, Any]:
+        nonlocal step
+        step += 1
+        told = [case.cause, *([case.next.cause] if case.next and step > 1 else [])]
+        causes = [world.causes[name] for name in told]
+        spoken = case.switch.language if case.switch and step > 1 else case.language
+        locale_of_desk = "zh" if spoken == "zh" else "en"
+        held = case.holds | (case.next.holds if case.next else {})
+        details = [{"kind": kind, "value": value} for kind, value in held.items()]
+        if causes[-1].person in ("at_once", "needed"):
+            agent = {"zh": "已为您转接人工客服。", "en": "An agent takes it from here."}[locale_of_desk]
+            return {
+                "decision": "escalate",
+                "reply": f"{agent} {step}",
+                "topic": causes[-1].topics[0],
+                "details": details,
+            }
+        return {"decision": "answer", "reply": "\n".join(cause.good.get(locale_of_desk, "") for cause in causes)}
+
+    return script
+
+
+def test_a_desk_that_knows_what_happened_solves_every_case(world: World) -> None:
+    outcomes = {case.id: played(world, case.id, knowing(case, world)) for case in world.cases}
+    assert {name: outcome.why for name, outcome in outcomes.items() if outcome.solved not in ("alone", "person")} == {}
+    alone = sum(outcome.solved == "alone" for outcome in outcomes.values())
+    assert alone > len(outcomes) * 0.55
+    assert sum(outcome.repeats for outcome in outcomes.values()) < len(outcomes)
 
 
 def test_the_right_steps_solve_a_case_alone(world: World) -> None:

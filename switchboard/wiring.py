@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -15,18 +16,28 @@ from fastapi import APIRouter, FastAPI
 from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
+from bot.content.coins import read_vocabulary
+from bot.content.cues import read_cues
+from bot.content.procedures import read_procedures
 from bot.content.words import SHIPPED, Words, locales_in
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
+from bot.domain.cues import Cues
+from bot.domain.forms import Vocabulary
 from bot.domain.message import Incoming, Receipt
+from bot.domain.procedure import Procedure
+from bot.domain.said import fault
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.dead_letters import RetryLimit
+from bot.pipeline.deciding import Deciding
 from bot.pipeline.intake import Intake
+from bot.pipeline.listening import Listening, Predict
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
+from bot.pipeline.speech import Speech
 from bot.pipeline.transcript import StoredTranscript
 from bot.pipeline.turns import Turns
-from bot.ports import Closing, Connector, Fetching, IntentEngine, Routes, Typing
+from bot.ports import Closing, Connector, Fetching, IntentEngine, LookUp, Routes, Typing
 from bot.queue import Queue
 from bot.runtime import handles, http, lease, sweeps
 from bot.runtime.channel_status import ChannelHealth, write_health
@@ -39,6 +50,7 @@ from bot.store.database import conninfo, create_engine
 from bot.store.errors import safe_message
 from handoff.console import console
 from handoff.desk import Desk
+from handoff.look_ups import TicketStatus
 from handoff.policy import Policy, Topic
 from intents import language
 from switchboard.plugins import build_connectors, fingerprint, installed
@@ -74,13 +86,45 @@ def answer_locales(settings: Settings) -> tuple[str, ...]:
     return tuple(locale for locale in found if (settings.data / "answers" / locale).is_dir()) or found
 
 
-def build_policy(answers: Answers) -> Policy:
-    topics = {}
-    for topic in answers.topics:
-        answer = answers.get(topic, None)
-        assert answer is not None
-        topics[topic] = Topic(answer.handoff, answer.priority)
-    return Policy(topics)
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What makes the bot's side of a conversation, without a database: turns and ``switchboard predict`` share it."""
+
+    answers: Answers
+    policy: Policy
+    speech: Speech
+    vocabulary: Vocabulary
+
+    def listening(self, predict: Predict) -> Listening:
+        return Listening(predict, self.vocabulary, self.policy.parts)
+
+    def deciding(self, listening: Listening, look_ups: Mapping[str, LookUp] | None = None) -> Deciding:
+        return Deciding(self.answers, self.policy, listening, language.detect, look_ups)
+
+
+def build_dialogue(settings: Settings, answers: Answers | None = None) -> Dialogue:
+    """Raises ``ContentError`` for content that cannot be used."""
+    answers = answers or load_answers(settings)
+    data = settings.data
+    return dialogue_of(answers, read_procedures(data), read_cues(data), read_vocabulary(data))
+
+
+def dialogue_of(
+    answers: Answers,
+    procedures: Mapping[str, Procedure] | None = None,
+    cues: Cues | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Dialogue:
+    topics = {topic: _topic(answers, topic) for topic in answers.topics}
+    policy = Policy(topics, procedures, cues)
+    return Dialogue(answers, policy, Speech(answers, procedures), vocabulary or Vocabulary())
+
+
+def _topic(answers: Answers, name: str) -> Topic:
+    variants = list(answers.variants(name).values())
+    follow_ups = frozenset(cue for answer in variants for cue in answer.follow_ups)
+    first = variants[0]
+    return Topic(first.handoff, first.priority, first.asks, first.costs, follow_ups)
 
 
 class Switchboard:
@@ -188,12 +232,12 @@ class Switchboard:
             try:
                 await connector.run(receive)
             except PermanentError as error:
-                doing.off(str(error))
+                doing.off(error.fault)
                 raise
             except Exception as error:
                 doing.connecting()
                 # Only the kind: other errors may quote what customers wrote.
-                doing.trouble(f"{type(error).__name__}; the log says more")
+                doing.trouble(fault("{kind}; the log says more", "fault.failed", kind=type(error).__name__))
                 raise
             except asyncio.CancelledError:
                 doing.not_here()
@@ -227,7 +271,17 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     metrics = Metrics(store.statistics.read, connectors)
     outbox = Outbox(store.deliveries, store.files, connectors, health, metrics)
     typing = partial(_show_typing, connectors, BackgroundTasks())
-    turns = Turns(store.turns, answers, build_policy(answers), engine.predict, language.detect, typing, metrics, outbox)
+    dialogue = build_dialogue(settings, answers)
+    listening = dialogue.listening(engine.predict)
+    turns = Turns(
+        store.turns,
+        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}),
+        listening,
+        dialogue.speech,
+        show_typing=typing,
+        metrics=metrics,
+        outbox=outbox,
+    )
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 from babel import Locale, UnknownLocaleError, negotiate_locale
-from babel.dates import format_skeleton, format_timedelta
+from babel.dates import format_skeleton, format_timedelta, get_timezone_gmt
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
@@ -162,6 +162,10 @@ class Words:
         value = given.get(match[1], match[0])
         if isinstance(value, Size):
             return self.size(value, locale)
+        if isinstance(value, datetime):
+            return self.when(value, locale)
+        if isinstance(value, timedelta):
+            return self.roughly(value, locale)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return self.number(value, locale) if is_number else str(value)  # type: ignore[arg-type]
 
@@ -209,6 +213,21 @@ class Words:
             format_skeleton(skeleton, at.astimezone(UTC), locale=self._formats(locale)) for skeleton in _MOMENT
         )
         return self.say("time.utc", locale, day=day, time=time)
+
+    def when(self, at: datetime, locale: str | None = None) -> str:
+        """A time to come as customers are told it, in the time zone that it has, and saying which: Mon, Nov 30, 09:00
+        (GMT+8)."""
+        formats = self._formats(locale)
+        day, time = (str(format_skeleton(skeleton, at, locale=formats)) for skeleton in ("MMMEd", "Hm"))
+        return f"{day} {time} ({get_timezone_gmt(at, width='short', locale=formats, return_z=False)})"
+
+    def roughly(self, wait: timedelta, locale: str | None = None) -> str:
+        """A wait as one may promise it: whole minutes, from ten on by fives, from an hour on in hours."""
+        minutes = max(1, round(wait.total_seconds() / 60))
+        minutes = minutes if minutes < 10 else 5 * round(minutes / 5)
+        if minutes >= 60:
+            return str(format_unit(round(minutes / 60), "duration-hour", length="long", locale=self._formats(locale)))
+        return str(format_unit(minutes, "duration-minute", length="long", locale=self._formats(locale)))
 
     def ago(self, at: datetime, locale: str | None = None) -> str:
         """How long ago something was, from a minute on."""

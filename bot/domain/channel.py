@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.message import Button, File, MessageFormat
+from bot.domain.said import Fault, as_fault
 
 
 def utf16_length(text: str, _: MessageFormat) -> int:
@@ -66,15 +67,22 @@ class Outgoing:
 
 
 class TemporaryError(Exception):
-    """The platform could not take it now; try again, after ``retry_after`` seconds if it said so."""
+    """The platform could not take it now; try again, after ``retry_after`` seconds if it said so.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    Agents read ``fault`` in their language; made of a mere text, they read the text."""
+
+    def __init__(self, error: Fault | str, retry_after: float | None = None) -> None:
+        super().__init__(str(error))
+        self.fault = as_fault(error)
         self.retry_after = retry_after
 
 
 class PermanentError(Exception):
-    """The platform will never take this; the agent must see why."""
+    """The platform will never take this; the agent must see why: ``fault``, as of ``TemporaryError``."""
+
+    def __init__(self, error: Fault | str) -> None:
+        super().__init__(str(error))
+        self.fault = as_fault(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,6 @@ class ChannelStatus:
     lag: float | None = None
     """Seconds from the customer's sending to the desk's commit, of the last message."""
     last_sent_at: datetime | None = None
-    error: str | None = None
+    error: Fault | None = None
     """The last thing that went wrong, also if it works again since."""
     error_at: datetime | None = None

@@ -32,6 +32,7 @@ from structlog.typing import FilteringBoundLogger
 from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.conversation import NotFound
 from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
+from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
 from bot.web.files import ANSWERS as FILE
 from bot.web.files import file_answer, unchanged
@@ -222,7 +223,13 @@ class WebConnector:
             # Its words may hold the customer's, which never reach a log.
             kind = type(error).__name__
             log.error("not recorded; the page will retry", action="web_receive_failed", error=kind)
-            self._health.trouble(f"a message could not be recorded ({kind}); the page sends it again. See the log.")
+            self._health.trouble(
+                fault(
+                    "a message could not be recorded ({kind}); the page sends it again. See the log.",
+                    "web.fault.not_recorded",
+                    kind=kind,
+                )
+            )
             raise _Refused(503, "unavailable", retry_after=2) from error
         self._known.add(contact)
         self._streams.wrote(contact)

@@ -131,17 +131,18 @@ class Rules:
 
     def not_helped(self, state: DialogueState, situation: Situation) -> Decision:
         """The answer did not do: a person goes on, with what is known."""
-        return escalate(
+        handed = escalate(
             EscalationReason.NOT_HELPED,
             situation,
             phrase="customer.queued_not_helped",
             about=state.topic,
             priority=self._priority(state.topic),
         )
+        return replace(handed, asks=state.asks)
 
     def collected(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """The customer gave what they were asked for: a person gets it."""
-        return escalate(
+        handed = escalate(
             EscalationReason.COLLECTED,
             situation,
             phrase="customer.queued_collected" if heard.details else "customer.queued_case",
@@ -149,6 +150,8 @@ class Rules:
             about=state.topic,
             priority=self._priority(state.topic),
         )
+        # A correction ("oops, 58871") is then taken for what it is.
+        return replace(handed, asks=state.asks)
 
     def helped(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """It helped. What else the customer named is taken up."""

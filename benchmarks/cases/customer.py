@@ -52,6 +52,8 @@ class Record:
     foreign: int = 0
     false_sentence: str | None = None
     abandoned: bool = False
+    lacked: int = 0
+    """How often they had to say that they do not have what was asked for."""
     menu: bool = False
     unnoticed: bool = False
     """Danger that was told while waiting, and taken for something else."""
@@ -108,6 +110,9 @@ class Customer:
         replies = [turn.said for turn in turns if turn.said]
         self._answered |= {turn.topic for turn in turns if turn.topic and turn.decision == "answer"}
         self._note(turns, replies)
+        for matter in self.matters:
+            if matter.told_at is not None and matter.cause.person == "at_once":
+                matter.heard += [reply for reply in replies if readable(reply, self._language)]
         if self.record.false_sentence or self.record.menu:
             return None
         handed = any(turn.decision == "escalate" for turn in turns)
@@ -190,9 +195,11 @@ class Customer:
         for matter in self.matters:
             if matter.told_at is None or matter.solved_at is not None:
                 continue
+            if matter.cause.person not in ("either", "facts"):
+                continue
             counts = [t.said for t in turns if t.decision != "ask_back" or matter.cause.asking_back_counts]
             matter.heard += [reply for reply in counts if reply and readable(reply, self._language)]
-            if matter.cause.person in ("either", "facts") and right(matter.heard, matter.cause):
+            if right(matter.heard, matter.cause):
                 matter.solved_at = self.record.steps
 
     def _scripted(self) -> list[Message] | None:
@@ -235,6 +242,7 @@ class Customer:
         fresh = [kind for kind in lacking if f"lacks {kind}" not in self._said]
         if fresh:
             self._said |= {f"lacks {kind}" for kind in lacking}
+            self.record.lacked += 1
             return self._say([self._rng.choice(self._words.not_have.get(fresh[0], self._words.not_have["default"]))])
         if "tried" in asked and "tried" not in self._said:
             self._said.add("tried")
@@ -273,6 +281,8 @@ class Customer:
 
     def _asked(self, replies: list[str]) -> list[str]:
         kinds = [kind for reply in replies for kind in asked_for(reply, self._world.asks)]
+        if "status" in kinds and "status" not in self.matter.holds:
+            kinds.append("error")  # "what does it say?": what they see is an error
         return list(dict.fromkeys(kinds))
 
     def _can_give(self, replies: list[str]) -> list[str]:

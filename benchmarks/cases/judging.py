@@ -10,7 +10,7 @@ from benchmarks.cases.customer import CHECKED, Customer, Matter
 from benchmarks.cases.desk import Desk
 from benchmarks.cases.loading import World
 from benchmarks.cases.model import Case, Message, Turn
-from benchmarks.cases.reading import kept
+from benchmarks.cases.reading import kept, right
 
 Solved = Literal["alone", "person", "needless", "unsolved", "wrong"]
 _TOO_LONG = 8
@@ -103,8 +103,14 @@ def _with_a_person(customer: Customer, open_ones: Sequence[Matter]) -> tuple[Sol
     told = [m for m in open_ones if m.told_at is None or m.told_at <= record.handed_at] or list(open_ones)
     if any(_late(matter, record.handed_at) for matter in told):
         return "unsolved", "handed over too late"
+    if any(m.cause.right and not right(m.heard, m.cause) for m in told if m.cause.person == "at_once"):
+        return "unsolved", "handed over without a kind word"
     asked = record.asked_at is not None and record.asked_at <= record.handed_at
-    if not (asked or record.pushes or record.rephrased) and told and all(m.cause.person == "facts" for m in told):
+    if (
+        not (asked or record.pushes or record.rephrased or record.lacked)
+        and told
+        and all(m.cause.person == "facts" for m in told)
+    ):
         return "needless", "handed over unasked"
     must = {kind: value for kind, value in record.given.items() if kind in CHECKED}
     lost = [kind for kind, value in must.items() if not kept(value, kind, record.details)]

@@ -53,7 +53,8 @@ class Cause(Strict):
     or a person; `facts`: facts alone, so that a handover nobody asked for is needless."""
     within: int = 4
     right: dict[str, list[Pattern]] = {}
-    """By language of the reply: all of these, over what was said since the customer told their case."""
+    """By language of the reply: all of these, over what was said since the customer told their case.
+    With `at_once`: what has to be said besides that a person comes."""
     wrong: dict[str, list[Falsehood]] = {}
     """False for this customer, once they have told their case."""
     buttons: dict[str, Pattern] = {}

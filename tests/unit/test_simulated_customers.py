@@ -78,6 +78,7 @@ def knowing(case: Case, world: World) -> Script:
         details = [{"kind": kind, "value": value} for kind, value in held.items()]
         if causes[-1].person in ("at_once", "needed"):
             agent = {"zh": "已为您转接人工客服。", "en": "An agent takes it from here."}[locale_of_desk]
+            agent = causes[-1].good.get(locale_of_desk, "") + agent
             return {
                 "decision": "escalate",
                 "reply": f"{agent} {step}",
@@ -136,7 +137,9 @@ def test_who_is_pushed_too_far_asks_for_a_person_or_leaves(world: World) -> None
 
 
 def test_theft_and_danger_go_to_a_person_at_once_and_without_a_menu(world: World) -> None:
-    agent = {"decision": "escalate", "reply": "An agent comes now."}
+    agent = {"decision": "escalate", "reply": "I am so sorry. An agent comes now."}
+    cold = agent | {"reply": "An agent comes now."}
+    assert played(world, "en-033", always(**cold)).why == "handed over without a kind word"
     assert played(world, "en-033", always(**agent)).solved == "person"
     assert played(world, "en-033", always(**agent, buttons=[{"label": "Fees", "payload": "topic:fee"}])).why.startswith(
         "a menu"

@@ -15,9 +15,12 @@ from starlette.responses import Response
 from typer import Typer
 
 from bot.domain.channel import Capabilities, Chat, Outgoing
+from bot.domain.conversation import Conversation
 from bot.domain.engine import Prediction
 from bot.domain.findings import Finding
+from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
+from bot.domain.said import Fault
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
 """Records one event durably. When it returns, the event is committed and may be acknowledged to the
@@ -27,6 +30,15 @@ platform; when it raises, it is not, and the platform must be left to bring it a
 LoadChannel = Callable[[Path | None], "tuple[Any, str, Words]"]
 """Reads the channel's settings, its secret and the desk's words, from the configuration file named on the command line
 or the usual one. Ends the command with a clear message where they are wrong."""
+
+
+class LookUp(Protocol):
+    """Answers from a record what a procedure asks: the state of a ticket, of a transaction."""
+
+    async def look_up(self, conversation: Conversation, known: Sequence[Detail]) -> Mapping[str, object] | None:
+        """What there is, for the customer of this conversation and nobody else: ``say`` is the phrase that tells it,
+        the rest fills its placeholders. None where there is nothing, or nothing that they may know."""
+        ...
 
 
 @runtime_checkable
@@ -110,8 +122,9 @@ class Health(Protocol):
 
     def connected(self, account: str) -> None: ...
 
-    def trouble(self, error: str) -> None:
-        """Something went wrong: what, and the fix, without secrets and without customers' words."""
+    def trouble(self, error: Fault | str) -> None:
+        """Something went wrong: what, and the fix, without secrets and without customers' words. A mere text is shown
+        as it is, whatever language agents read."""
         ...
 
 
@@ -204,7 +217,7 @@ class NullHealth:
 
     def connected(self, account: str) -> None: ...
 
-    def trouble(self, error: str) -> None: ...
+    def trouble(self, error: Fault | str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

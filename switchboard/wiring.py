@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -15,18 +16,29 @@ from fastapi import APIRouter, FastAPI
 from bot import guard
 from bot.background import BackgroundTasks
 from bot.content.answers import Answers
-from bot.content.words import SHIPPED, Words, locales_in
+from bot.content.coins import read_vocabulary
+from bot.content.cues import read_cues
+from bot.content.opening import opening_words
+from bot.content.procedures import read_procedures
+from bot.content.words import SHIPPED, Facts, Words, locales_in
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
+from bot.domain.cues import Cues
+from bot.domain.forms import Vocabulary
 from bot.domain.message import Incoming, Receipt
+from bot.domain.procedure import Procedure
+from bot.domain.said import fault
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.dead_letters import RetryLimit
+from bot.pipeline.deciding import Deciding
 from bot.pipeline.intake import Intake
+from bot.pipeline.listening import Listening, Predict
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
+from bot.pipeline.speech import Speech
 from bot.pipeline.transcript import StoredTranscript
 from bot.pipeline.turns import Turns
-from bot.ports import Closing, Connector, Fetching, IntentEngine, Routes, Typing
+from bot.ports import Closing, Connector, Fetching, IntentEngine, LookUp, Routes, Typing
 from bot.queue import Queue
 from bot.runtime import handles, http, lease, sweeps
 from bot.runtime.channel_status import ChannelHealth, write_health
@@ -37,9 +49,13 @@ from bot.settings import ROOT, Settings
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.store.errors import safe_message
+from handoff.absences import EVERY, Absences
 from handoff.console import console
 from handoff.desk import Desk
+from handoff.hours import working_hours
+from handoff.look_ups import TicketStatus
 from handoff.policy import Policy, Topic
+from handoff.situations import Situations
 from intents import language
 from switchboard.plugins import build_connectors, fingerprint, installed
 from switchboard.supervise import background
@@ -54,11 +70,19 @@ DATABASE_WITHIN = 5.0
 
 
 def load_answers(settings: Settings) -> Answers:
-    return Answers(settings.data, locales(settings), settings.facts)
+    return Answers(settings.data, locales(settings), facts(settings))
 
 
 def load_words(settings: Settings) -> Words:
-    return Words(settings.data, locales(settings), settings.facts)
+    return Words(settings.data, locales(settings), facts(settings))
+
+
+def facts(settings: Settings) -> Facts:
+    """What fills the placeholders of answers and phrases; the working hours in words, where none are configured."""
+    known: Facts = settings.facts
+    if settings.config.hours is None or known["hours"] is not None:
+        return known
+    return {**known, "hours": opening_words(settings.config.hours, locales(settings))}
 
 
 def locales(settings: Settings) -> tuple[str, ...]:
@@ -74,13 +98,45 @@ def answer_locales(settings: Settings) -> tuple[str, ...]:
     return tuple(locale for locale in found if (settings.data / "answers" / locale).is_dir()) or found
 
 
-def build_policy(answers: Answers) -> Policy:
-    topics = {}
-    for topic in answers.topics:
-        answer = answers.get(topic, None)
-        assert answer is not None
-        topics[topic] = Topic(answer.handoff, answer.priority)
-    return Policy(topics)
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What makes the bot's side of a conversation, without a database: turns and ``switchboard predict`` share it."""
+
+    answers: Answers
+    policy: Policy
+    speech: Speech
+    vocabulary: Vocabulary
+
+    def listening(self, predict: Predict) -> Listening:
+        return Listening(predict, self.vocabulary, self.policy.parts)
+
+    def deciding(self, listening: Listening, look_ups: Mapping[str, LookUp] | None = None) -> Deciding:
+        return Deciding(self.answers, self.policy, listening, language.detect, look_ups)
+
+
+def build_dialogue(settings: Settings, answers: Answers | None = None) -> Dialogue:
+    """Raises ``ContentError`` for content that cannot be used."""
+    answers = answers or load_answers(settings)
+    data = settings.data
+    return dialogue_of(answers, read_procedures(data), read_cues(data), read_vocabulary(data))
+
+
+def dialogue_of(
+    answers: Answers,
+    procedures: Mapping[str, Procedure] | None = None,
+    cues: Cues | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Dialogue:
+    topics = {topic: _topic(answers, topic) for topic in answers.topics}
+    policy = Policy(topics, procedures, cues)
+    return Dialogue(answers, policy, Speech(answers, procedures), vocabulary or Vocabulary())
+
+
+def _topic(answers: Answers, name: str) -> Topic:
+    variants = list(answers.variants(name).values())
+    follow_ups = frozenset(cue for answer in variants for cue in answer.follow_ups)
+    first = variants[0]
+    return Topic(first.handoff, first.priority, first.asks, first.costs, follow_ups)
 
 
 class Switchboard:
@@ -188,12 +244,12 @@ class Switchboard:
             try:
                 await connector.run(receive)
             except PermanentError as error:
-                doing.off(str(error))
+                doing.off(error.fault)
                 raise
             except Exception as error:
                 doing.connecting()
                 # Only the kind: other errors may quote what customers wrote.
-                doing.trouble(f"{type(error).__name__}; the log says more")
+                doing.trouble(fault("{kind}; the log says more", "fault.failed", kind=type(error).__name__))
                 raise
             except asyncio.CancelledError:
                 doing.not_here()
@@ -216,24 +272,43 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     feed = Feed(conninfo(url))
     health = {name: ChannelHealth(name) for name in installed()}
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
+    transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
-        StoredTranscript(store.contacts, store.messages, store.files, feed),
+        transcript,
         health,
         streams,
     )
     metrics = Metrics(store.statistics.read, connectors)
     outbox = Outbox(store.deliveries, store.files, connectors, health, metrics)
     typing = partial(_show_typing, connectors, BackgroundTasks())
-    turns = Turns(store.turns, answers, build_policy(answers), engine.predict, language.detect, typing, metrics, outbox)
+    reopening = _reopening(settings, answers)
+    situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
+    dialogue = build_dialogue(settings, answers)
+    listening = dialogue.listening(engine.predict)
+    turns = Turns(
+        store.turns,
+        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}),
+        listening,
+        dialogue.speech,
+        situations=situations.now,
+        show_typing=typing,
+        metrics=metrics,
+        outbox=outbox,
+    )
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.words.by_locale)
-    reopening = _reopening(settings, answers)
+    pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
+    absences = Absences(
+        situations.now,
+        partial(desk.expire_absent, pages_alone),
+        timedelta(minutes=settings.config.desk.visitor_gone_minutes),
+    )
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=retry_limit.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
@@ -260,13 +335,17 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},
         metrics=metrics,
         streams=streams,
-        sweeps=sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+        sweeps=(
+            *sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+            Sweep(transcript.note_present, every=20),
+            Sweep(absences.sweep, every=EVERY),
+        ),
         pages=pages,
     )
 
 
 def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Awaitable[object]]) -> tuple[Sweep, ...]:
-    """Every sweep of a desk, with its rhythm."""
+    """Every sweep of what the tables alone make due, with its rhythm."""
     return (
         Sweep(queue.rescue_stalled, every=2),
         Sweep(queue.rescue_lost, every=2),

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.content.problems import ContentError
-from bot.content.words import PLACEHOLDER, Words
+from bot.content.words import PLACEHOLDER, Facts, Words
 from bot.domain.conversation import Priority
+from bot.domain.costs import Costs, default_costs
+from bot.domain.cues import Cue
 from bot.domain.decision import Handoff
+from bot.domain.dialogue import Ask
 from bot.domain.message import Button
 
 __all__ = ["Answer", "Answers", "ContentError", "read_answer"]
 
-PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "hours", "response_hours"})
+PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "hours", "response_hours", "crisis"})
 """What an answer may name, and any phrase, too."""
 
 UNWRITTEN = re.compile(r"\{write_\w+_here\}")
@@ -41,11 +44,23 @@ TOPIC = "topic:"
 HUMAN = "human"
 HELPED = "helped:yes"
 NOT_HELPED = "helped:no"
+CANCEL = "cancel"
 """The payloads of the desk's buttons."""
 
 
 def _priority(value: Any) -> Any:
     return Priority[value.upper()] if isinstance(value, str) and value.upper() in Priority.__members__ else value
+
+
+class _Costs(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    wrong: Annotated[float, Field(ge=0)] | None = None
+    needless: Annotated[float, Field(ge=0)] | None = None
+    missed: Annotated[float, Field(ge=0)] | None = None
+
+
+_FollowUp = Literal["how_long", "where", "what_next", "cost", "safe"]
 
 
 class _FrontMatter(BaseModel):
@@ -55,6 +70,9 @@ class _FrontMatter(BaseModel):
     handoff: Handoff
     priority: Annotated[Priority, BeforeValidator(_priority)] = Priority.NORMAL
     buttons: tuple[str, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    costs: _Costs | None = None
+    follow_ups: dict[_FollowUp, Annotated[str, Field(min_length=1)]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,11 @@ class Answer:
     body: str
     """Markdown with placeholders."""
     path: Path
+    asks: tuple[Ask, ...] = ()
+    """What the text asks the customer for."""
+    costs: Costs = field(default_factory=Costs)
+    follow_ups: Mapping[Cue, str] = field(default_factory=dict)
+    """What is said to a question asked right after this answer; Markdown with placeholders."""
 
 
 class Answers:
@@ -79,7 +102,7 @@ class Answers:
     customers get the answers in the default locale.
     """
 
-    def __init__(self, folder: Path, locales: Sequence[str], facts: Mapping[str, str | None]) -> None:
+    def __init__(self, folder: Path, locales: Sequence[str], facts: Facts) -> None:
         self.words = Words(folder, locales, facts)
         self._answers: dict[str, dict[str, Answer]] = {}
         for locale in self.locales:
@@ -170,8 +193,23 @@ def read_answer(path: Path, locale: str) -> Answer:
     unwritten = [part for part, text in (("title", front.title), ("answer", body)) if UNWRITTEN.search(text)]
     if unwritten:
         raise ContentError(f"{path}: not written yet: {' and '.join(unwritten)}")
-    unknown = set(PLACEHOLDER.findall(body)) - PLACEHOLDERS
+    follow_ups = {Cue(name): text.strip() for name, text in front.follow_ups.items()}
+    unknown = {name for part in (body, *follow_ups.values()) for name in PLACEHOLDER.findall(part)} - PLACEHOLDERS
     if unknown:
         allowed = ", ".join(sorted(PLACEHOLDERS))
         raise ContentError(f"{path}: unknown placeholder {{{unknown.pop()}}}; allowed are {allowed}")
-    return Answer(path.stem, locale, front.title, front.handoff, front.priority, front.buttons, body, path)
+    chosen = {} if front.costs is None else front.costs.model_dump(exclude_none=True)
+    costs = replace(default_costs(front.handoff, front.priority), **chosen)
+    return Answer(
+        path.stem,
+        locale,
+        front.title,
+        front.handoff,
+        front.priority,
+        front.buttons,
+        body,
+        path,
+        front.asks,
+        costs,
+        follow_ups,
+    )

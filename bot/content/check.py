@@ -13,8 +13,12 @@ from typing import Any
 import yaml
 
 from bot.content.answers import UNWRITTEN, Answer, Answers
+from bot.content.asks import undeclared
+from bot.content.coins import read_vocabulary
 from bot.content.phrase_check import phrase_problems
 from bot.content.problems import ContentError
+from bot.content.procedures import procedure_problems, read_procedures
+from bot.domain.decision import Handoff
 from bot.domain.engine import OUT_OF_SCOPE
 
 MIN_EXAMPLES = 25
@@ -43,12 +47,24 @@ class Example:
 def problems(folder: Path, answers: Answers) -> Iterator[str]:
     """Every mistake found, a line each, with the file where it is mended."""
     try:
+        read_vocabulary(folder)
+    except ContentError as error:
+        yield str(error)
+    try:
         examples = list(read_examples(folder / "nlu"))
     except ContentError as error:
         yield str(error)
         return
     yield from _topic_problems(folder, answers, {example.intent for example in examples})
     yield from phrase_problems(answers.words)
+    procedures = read_procedures(folder)
+    yield from procedure_problems(folder, procedures, answers.answered, answers.topics)
+    for name, procedure in procedures.items():
+        for step in procedure.steps.values():
+            for locale, text in step.say.items():
+                for ask in undeclared(text, locale, step.asks):
+                    where = f"{folder / 'procedures' / name}.yml: {step.name}"
+                    yield f"{where}: the {locale} text asks for the {ask}, and nothing takes it; add it to asks"
     yield from example_problems(answers.answered, examples)
 
 
@@ -94,6 +110,12 @@ def answer_problems(variants: Iterable[Answer], answers: Answers) -> Iterator[st
                 yield f"{answer.path}: the title is also that of {topic}; customers see it on buttons"
         if (answer.handoff, answer.priority) != (first.handoff, first.priority):
             yield f"{answer.path}: handoff or priority differs from {first.path}"
+        if (set(answer.asks), answer.costs) != (set(first.asks), first.costs):
+            yield f"{answer.path}: asks or costs differ from {first.path}"
+        for ask in undeclared(answer.body, answer.locale, answer.asks):
+            yield f"{answer.path}: the text asks for the {ask}, and nothing takes it; add it to asks, or do not ask"
+        if answer.asks and answer.handoff is Handoff.NEVER:
+            yield f"{answer.path}: it asks for something, and nobody gets it: handoff must be offer or always"
 
 
 def example_problems(

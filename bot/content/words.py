@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 from babel import Locale, UnknownLocaleError, negotiate_locale
-from babel.dates import format_skeleton, format_timedelta
+from babel.dates import format_skeleton, format_timedelta, get_timezone_gmt
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
@@ -35,6 +35,9 @@ LAST_RESORT = "en"
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's categories. A map with only these, ``other`` among them, is one phrase."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+Facts = Mapping[str, str | Mapping[str, str] | None]
+"""What a deployment says of itself, by the name of its placeholder: in one text, or by locale."""
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -61,7 +64,7 @@ class Words:
         self,
         folder: Path,
         locales: Sequence[str] = (),
-        facts: Mapping[str, str | None] | None = None,
+        facts: Facts | None = None,
         *,
         shipped: Path = SHIPPED,
     ) -> None:
@@ -75,7 +78,7 @@ class Words:
                 raise ContentError(
                     f"{self.folder / f'{locale}.yml'}: there are no phrases in {locale}; write them there"
                 )
-        self._facts = dict(facts or {})
+        self._facts = {locale: self._in_locale(facts or {}, locale) for locale in self.locales}
         self._own = {locale: own.get(locale, {}) for locale in self.locales}
         self._keys = frozenset(key for phrases in self._all() for key in phrases)
         self._found: dict[tuple[str, str], tuple[Phrase, str]] = {}
@@ -149,8 +152,8 @@ class Words:
     def fill(self, template: str, locale: str | None = None, /, **values: object) -> str:
         """The template with its placeholders filled, numbers as the locale writes them; lines that name something this
         deployment does not have are left out."""
-        given: dict[str, object] = {**self._facts, **values}
         spoken = self.locale(locale)
+        given: dict[str, object] = {**self._facts[spoken], **values}
         kept = []
         for line in template.splitlines():
             names = set(PLACEHOLDER.findall(line))
@@ -162,8 +165,19 @@ class Words:
         value = given.get(match[1], match[0])
         if isinstance(value, Size):
             return self.size(value, locale)
+        if isinstance(value, datetime):
+            return self.when(value, locale)
+        if isinstance(value, timedelta):
+            return self.roughly(value, locale)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return self.number(value, locale) if is_number else str(value)  # type: ignore[arg-type]
+
+    def _in_locale(self, facts: Facts, locale: str) -> dict[str, str | None]:
+        """The facts as they are told in that language: in the default one, where they are not told in it."""
+        return {
+            name: fact if isinstance(fact, str) or fact is None else fact.get(locale, fact.get(self.default))
+            for name, fact in facts.items()
+        }
 
     def _with_facts(self, phrase: Phrase, spoken: str) -> Phrase:
         if isinstance(phrase, str):
@@ -209,6 +223,21 @@ class Words:
             format_skeleton(skeleton, at.astimezone(UTC), locale=self._formats(locale)) for skeleton in _MOMENT
         )
         return self.say("time.utc", locale, day=day, time=time)
+
+    def when(self, at: datetime, locale: str | None = None) -> str:
+        """A time to come as customers are told it, in the time zone that it has, and saying which: Mon, Nov 30, 09:00
+        (GMT+8)."""
+        formats = self._formats(locale)
+        day, time = (str(format_skeleton(skeleton, at, locale=formats)) for skeleton in ("MMMEd", "Hm"))
+        return f"{day} {time} ({get_timezone_gmt(at, width='short', locale=formats, return_z=False)})"
+
+    def roughly(self, wait: timedelta, locale: str | None = None) -> str:
+        """A wait as one may promise it: whole minutes, from ten on by fives, from an hour on in hours."""
+        minutes = max(1, round(wait.total_seconds() / 60))
+        minutes = minutes if minutes < 10 else 5 * round(minutes / 5)
+        if minutes >= 60:
+            return str(format_unit(round(minutes / 60), "duration-hour", length="long", locale=self._formats(locale)))
+        return str(format_unit(minutes, "duration-minute", length="long", locale=self._formats(locale)))
 
     def ago(self, at: datetime, locale: str | None = None) -> str:
         """How long ago something was, from a minute on."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.message import Button, File, MessageFormat
+from bot.domain.said import Fault, as_fault
 
 
 def utf16_length(text: str, _: MessageFormat) -> int:
@@ -34,6 +35,8 @@ class Capabilities:
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
     exclusive: bool = False
     """Only one replica at a time may run the account: its platform serves a single reader."""
+    reaches_absent: bool = True
+    """What is sent reaches a customer who has closed the chat: their platform keeps it for them, and tells them."""
     max_length: int = 4000
     """The longest text of one send, as ``length`` counts."""
     length: Callable[[str, MessageFormat], int] = utf16_length
@@ -66,15 +69,22 @@ class Outgoing:
 
 
 class TemporaryError(Exception):
-    """The platform could not take it now; try again, after ``retry_after`` seconds if it said so."""
+    """The platform could not take it now; try again, after ``retry_after`` seconds if it said so.
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    Agents read ``fault`` in their language; made of a mere text, they read the text."""
+
+    def __init__(self, error: Fault | str, retry_after: float | None = None) -> None:
+        super().__init__(str(error))
+        self.fault = as_fault(error)
         self.retry_after = retry_after
 
 
 class PermanentError(Exception):
-    """The platform will never take this; the agent must see why."""
+    """The platform will never take this; the agent must see why: ``fault``, as of ``TemporaryError``."""
+
+    def __init__(self, error: Fault | str) -> None:
+        super().__init__(str(error))
+        self.fault = as_fault(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +119,6 @@ class ChannelStatus:
     lag: float | None = None
     """Seconds from the customer's sending to the desk's commit, of the last message."""
     last_sent_at: datetime | None = None
-    error: str | None = None
+    error: Fault | None = None
     """The last thing that went wrong, also if it works again since."""
     error_at: datetime | None = None

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from bot.domain.dialogue import DialogueState
+from bot.domain.forms import Detail
 from bot.domain.message import Cleared
 from bot.domain.staff import Agent
 
@@ -42,6 +43,9 @@ class EscalationReason(StrEnum):
     TURN_FAILED = "turn_failed"
     RETURNED = "returned"
     REOPENED = "reopened"
+    COLLECTED = "collected"
+    PROCEDURE = "procedure"
+    DANGER = "danger"
 
     @property
     def explanation(self) -> str:
@@ -58,6 +62,9 @@ _EXPLANATIONS = {
     EscalationReason.TURN_FAILED: "the bot failed on this message; see the log",
     EscalationReason.RETURNED: "an agent put it into the queue",
     EscalationReason.REOPENED: "the customer wrote again after it was resolved",
+    EscalationReason.COLLECTED: "the customer sent what they were asked for",
+    EscalationReason.PROCEDURE: "the procedure ends with a person",
+    EscalationReason.DANGER: "the customer may be in danger: read at once",
 }
 
 
@@ -115,6 +122,8 @@ class Conversation:
     subject: str | None = None
     """What the customer called it when they began it, where the platform has that."""
     dialogue: DialogueState = field(default_factory=DialogueState)
+    details: tuple[Detail, ...] = ()
+    """What the customer told in a form of its own: hashes, addresses, amounts …, first told first."""
     generation: int = 0
     """Grows with every change of state: a turn's reply is written only if it is still the same."""
 

@@ -6,8 +6,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.conversation import EscalationReason, Priority
-from bot.domain.dialogue import DialogueState
+from bot.domain.cues import Cue
+from bot.domain.dialogue import TOLD_AT_MOST, Ask, DialogueState
 from bot.domain.engine import Ranked
+from bot.domain.forms import Detail
+from bot.domain.said import Said
+
+UNREAD_AT_MOST = 3
+"""Messages that were not understood and are read again with the next."""
 
 
 class Handoff(StrEnum):
@@ -21,7 +27,11 @@ class Handoff(StrEnum):
 class Action(StrEnum):
     ANSWER = "answer"
     ASK_BACK = "ask_back"
+    COLLECT = "collect"
+    """Takes what was asked for, and goes on."""
     ESCALATE = "escalate"
+    SILENT = "silent"
+    """Says nothing: the message is read with the next, or was answered already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +40,60 @@ class Decision:
 
     action: Action
     topic: str | None = None
-    """The topic answered; with an escalation, the first aid given before it."""
-    phrase: str | None = None
-    """A sentence of the desk's own to say (a key of ``data/phrases``: ``customer.queued``)."""
+    """The topic whose answer is said; with an escalation, the first aid given before it."""
+    steps: tuple[str, ...] = ()
+    """The steps of ``procedure`` that are said, in order; the customer is then at the last."""
+    procedure: str | None = None
+    opening: tuple[Said, ...] = ()
+    """Sentences of the desk's own before the answer."""
+    says: tuple[Said, ...] = ()
+    """And those behind it."""
     offers: tuple[str, ...] = ()
     """Topics offered as buttons, nearest first."""
+    extra: tuple[str, ...] = ()
+    """Other buttons, by payload: ``human``, ``cancel``."""
+    asks: tuple[Ask, ...] = ()
+    """What the customer is asked for."""
+    about: str | None = None
+    """The topic that the conversation is about now, where that is more than what is answered."""
     reason: EscalationReason | None = None
     priority: Priority = Priority.NORMAL
     understood: bool = True
     """False counts as a miss; two in a row escalate."""
     keeps_dialogue: bool = False
-    """True leaves open what was open: "did that help?", or the topics offered."""
+    """True leaves open what was open: "did that help?", the topics offered, what was asked for."""
+    asks_whether_it_helped: bool = False
+    details: tuple[Detail, ...] = ()
+    """What the message told in a form of its own: for the conversation's details."""
+    later: tuple[str, ...] | None = None
+    """The other topics to be taken up; None leaves them as they are."""
+    follow_up: Cue | None = None
+    """A question about the topic in ``about``, for which its answer has a sentence."""
+    resumes: bool = False
+    """The answer is an aside: the procedure's question is said again behind it."""
+    looks_up: str | None = None
+    """What a ``LookUp`` is to be asked before anything is said: ``ticket``."""
+    leaves_queue: bool = False
+    """The waiting customer goes back to the bot."""
+    urges: bool = False
+    """The waiting customer's ``priority`` is raised."""
+    noted: str | None = None
+    """When a waiting customer is told how they stand (``DialogueState.noted``)."""
+    may_wait: bool = False
+    """The message could not be answered alone: the bot waits a moment for the rest of it."""
+    gathers: bool = False
+    """The message waits to be read with the next."""
 
     @property
     def escalates(self) -> bool:
         return self.action is Action.ESCALATE
+
+    @property
+    def subject(self) -> str | None:
+        """What the conversation is about now; None where the message does not say."""
+        if self.about is not None:
+            return self.about
+        return None if self.keeps_dialogue else self.topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +107,37 @@ class Turn:
     ranking: tuple[Ranked, ...] = ()
 
 
-def transition(state: DialogueState, decision: Decision) -> DialogueState:
-    """The state once the decision is carried out."""
-    if decision.escalates:
-        return DialogueState()
+def transition(state: DialogueState, decision: Decision, message_id: int = 0) -> DialogueState:
+    """The state once the decision is carried out. ``message_id`` is the customer's message, for what is gathered."""
+    if decision.gathers:
+        return replace(state, gathered=(*state.gathered, message_id))
+    state = replace(state, gathered=())
+    if decision.action is Action.SILENT:
+        return state
+    unread = () if decision.understood else (*state.unread, message_id)[-UNREAD_AT_MOST:]
+    state = replace(state, unread=unread)
+    said: tuple[str, ...] = () if decision.topic is None or decision.keeps_dialogue else (decision.topic,)
+    if decision.follow_up is not None:
+        said += (f"{decision.about}+{decision.follow_up.value}",)
+    said += tuple(f"{decision.procedure}.{step}" for step in decision.steps)
+    told = tuple(dict.fromkeys((*state.told, *said)))[-TOLD_AT_MOST:]
+    later = state.later if decision.later is None else decision.later
     misses = 0 if decision.understood else state.misses + 1
-    if decision.keeps_dialogue:
-        return replace(state, misses=misses)
-    return DialogueState(misses, decision.topic, decision.offers)
+    noted = state.noted if decision.noted is None else decision.noted
+    if decision.escalates or decision.leaves_queue:
+        about = decision.subject or state.topic
+        return DialogueState(topic=about if decision.escalates else None, asks=decision.asks, told=told, later=later)
+    if decision.keeps_dialogue or decision.resumes:
+        return replace(state, misses=misses, told=told, later=later, noted=noted)
+    return DialogueState(
+        misses=misses,
+        topic=decision.about or decision.topic,
+        offered=decision.offers if decision.action is Action.ASK_BACK else (),
+        asks=decision.asks,
+        procedure=decision.procedure,
+        step=decision.steps[-1] if decision.steps else None,
+        told=told,
+        later=later,
+        unread=unread,
+        noted=noted,
+    )

@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     """An agent wrote to a customer who was waiting for that."""
     SNOOZED = "snoozed"
     WOKEN = "woken"
+    LEFT = "left"
+    URGED = "urged"
     HANDED_BACK = "handed_back"
     RESOLVED = "resolved"
     RESOLVE_UNDONE = "resolve_undone"

@@ -7,6 +7,8 @@ the conversation is not in a state for it; ``at`` is the time of the act.
 | act                | from                          | to       |
 |--------------------|-------------------------------|----------|
 | ``escalate``       | bot                           | queued   |
+| ``leave_queue``    | queued                        | bot      |
+| ``urge``           | queued                        | the same |
 | ``claim``          | bot, queued                   | assigned |
 | ``take_over``      | assigned to the one named     | assigned |
 | ``transfer``       | assigned to who does it       | assigned |
@@ -86,7 +88,6 @@ def escalate(
         "reason": reason,
         "queued_at": at,
         "waiting_since": now.waiting_since or at,
-        "dialogue": DialogueState(),
     }
     more = {"reason": reason.value, "priority": priority.label}
     return _step(now, EventKind.ESCALATED, by, changes, more | ({"topic": topic} if topic else {}))
@@ -104,6 +105,23 @@ def requeue(now: Conversation, at: datetime, by: Actor, why: str = "", *, holder
         "reason": now.reason or EscalationReason.RETURNED,
     }
     return _step(now, EventKind.REQUEUED, by, changes, _why(why))
+
+
+def leave_queue(now: Conversation, by: Actor = CUSTOMER, why: str = "") -> Step:
+    """The customer waits no more, and is with the bot again."""
+    if now.state is not ConversationState.QUEUED:
+        raise StateConflict(taken_by(now), now)
+    changes: Changes = {"state": ConversationState.BOT, "priority": Priority.NORMAL, "reason": None, **_released()}
+    return _step(now, EventKind.LEFT, by, changes, _why(why))
+
+
+def urge(now: Conversation, priority: Priority, by: Actor = BOT) -> Step | None:
+    """Forward in the queue: what the customer wrote meanwhile is more urgent. None if it is as urgent already."""
+    if now.state is not ConversationState.QUEUED:
+        raise StateConflict(taken_by(now), now)
+    if priority <= now.priority:
+        return None
+    return _step(now, EventKind.URGED, by, {"priority": priority}, {"priority": priority.label})
 
 
 # --- to an agent ----------------------------------------------------------------------------------

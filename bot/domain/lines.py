@@ -6,7 +6,6 @@ language.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,6 +31,7 @@ class Kind(StrEnum):
     HANDED_BACK = "handed_back"
     RESOLVED = "resolved"
     REOPENED = "reopened"
+    EXPIRED = "expired"
     ESCALATED = "escalated"
 
 
@@ -46,6 +46,7 @@ _WORDS = {
     Kind.HANDED_BACK: "{agent} handed back to the bot",
     Kind.RESOLVED: "{agent} resolved",
     Kind.REOPENED: "{agent} reopened",
+    Kind.EXPIRED: "The customer closed the chat, and was not back for {n} min: with the bot again",
 }
 
 
@@ -56,8 +57,8 @@ class Line:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """As JSON, from which ``said_of`` makes the phrase again."""
-        return {"say": self.said.key, "values": dict(self.said.values)}
+        """As JSON, from which ``said_of`` makes the phrase again; lines older than the phrases have none."""
+        return self.said.kept
 
 
 def line(kind: Kind, why: str = "", **values: str | int) -> Line:
@@ -73,10 +74,3 @@ def escalated(reason: EscalationReason, prediction: Prediction | None = None) ->
     if topics:
         words += f" The engine's ranking: {topics}."
     return Line(words, Said(PHRASES + Kind.ESCALATED, {"reason": reason.value, "topics": topics}))
-
-
-def said_of(payload: Mapping[str, Any] | None) -> Said | None:
-    """The phrase of a line that was kept; None for any other message, and for lines older than the phrases."""
-    if not payload or "say" not in payload:
-        return None
-    return Said(payload["say"], payload.get("values", {}))

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
-from bot.domain.said import Said
+from bot.domain.said import Fault, Said
 
 Cleared = NewType("Cleared", str)
 """A text that may be written: ``bot.guard`` alone makes it, and writers of the store accept nothing else."""
@@ -61,7 +61,7 @@ class Attachment:
     """Bytes, where the platform says."""
     sha256: str = ""
     """Names the content once the desk has it; empty until then."""
-    problem: str = ""
+    problem: Fault | None = None
     """Why the content could not be had, where that is certain."""
 
 
@@ -105,7 +105,7 @@ class Message:
     """The message that this one answers, where its author said so."""
     delivery: DeliveryState | None = None
     """None for what is never sent: the customer's own messages and private notes."""
-    delivery_error: str | None = None
+    delivery_error: Fault | None = None
     cursor: int | None = None
     """Grows in the order in which the customer gets to see messages; None until then."""
     revision: int | None = None

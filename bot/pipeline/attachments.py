@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot.domain.channel import PermanentError, TemporaryError
+from bot.pipeline.faults import NO_ANSWER, given_up
 from bot.ports import Fetching
 from bot.queue import JobLease, TryAgain
 from bot.runtime.metrics import NullMetrics
@@ -54,12 +55,12 @@ class Attachments:
                 async with asyncio.timeout(FETCH_TIMEOUT):
                     content = await fetcher.fetch(attachment, contact.chat_id, message.external_id or "", MAX_BYTES)
             except PermanentError as error:
-                attachments[index] = replace(attachment, problem=str(error))
+                attachments[index] = replace(attachment, problem=error.fault)
             except (TemporaryError, TimeoutError) as error:
-                said = str(error) or "the platform did not answer in time"
-                log.info("attachment not fetched", action="fetch_failed", message=message_id, error=said)
+                told = error.fault if isinstance(error, TemporaryError) else NO_ANSWER
+                log.info("attachment not fetched", action="fetch_failed", message=message_id, error=told.words)
                 if late:
-                    attachments[index] = replace(attachment, problem=f"given up after {GIVE_UP_AFTER}: {said}")
+                    attachments[index] = replace(attachment, problem=given_up(GIVE_UP_AFTER, told))
                 else:
                     again = True
             else:

@@ -17,6 +17,8 @@ import structlog
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import File, MessageFormat
 from bot.domain.operations import DeliveryInput
+from bot.domain.said import Fault
+from bot.pipeline import faults
 from bot.pipeline.rendering import Part, fit
 from bot.ports import Connector, Editing
 from bot.queue import JobLease, JobLeaseLost, TryAgain
@@ -86,24 +88,21 @@ class Outbox:
                 message=delivery.message.id,
                 error=str(error),
             )
-            self._trouble(delivery, str(error))
-            await self._deliveries.fail(delivery, str(error))
+            self._trouble(delivery, error.fault)
+            await self._deliveries.fail(delivery, error.fault)
             self._metrics.delivery_failed(delivery.contact.channel)
         except TemporaryError as error:
-            await self._postpone(delivery, str(error), error.retry_after)
+            await self._postpone(delivery, error.fault, error.retry_after)
         except TimeoutError:
-            await self._postpone(delivery, "the platform did not answer in time", None)
+            await self._postpone(delivery, faults.NO_ANSWER, None)
 
     async def _settle(self, delivery: DeliveryInput, job: JobLease) -> None:
         contact = delivery.contact
         sender = self._senders.get(contact.channel)
         if sender is None:
-            raise TemporaryError(f"the channel {contact.channel} is off", retry_after=60)
+            raise TemporaryError(faults.channel_off(contact.channel), retry_after=60)
         if sender.account and sender.account != contact.account:
-            raise PermanentError(
-                f"this contact belongs to the {contact.channel} account {contact.account}, "
-                f"and the desk now runs {sender.account}"
-            )
+            raise PermanentError(faults.other_account(contact.channel, contact.account, sender.account))
         parts = [] if delivery.message.deleted_at else fit(delivery.message, sender.capabilities)
         if delivery.in_doubt and delivery.version and sender.capabilities.idempotent and isinstance(sender, Editing):
             delivery = await self._find(delivery, sender, parts, job)
@@ -192,13 +191,13 @@ class Outbox:
             repeated=delivery.in_doubt and index == len(delivery.external_ids),
         )
 
-    async def _postpone(self, delivery: DeliveryInput, reason: str, retry_after: float | None) -> None:
+    async def _postpone(self, delivery: DeliveryInput, reason: Fault, retry_after: float | None) -> None:
         now = datetime.now(UTC)
         message = delivery.message
         self._trouble(delivery, reason)
         if now - _last_changed(delivery) > GIVE_UP_AFTER:
-            reason = f"given up after {GIVE_UP_AFTER}: {reason}"
-            await self._deliveries.fail(delivery, reason, refused=retry_after is not None)
+            given_up = faults.given_up(GIVE_UP_AFTER, reason)
+            await self._deliveries.fail(delivery, given_up, refused=retry_after is not None)
             self._metrics.delivery_failed(delivery.contact.channel)
             return
         if retry_after is not None:
@@ -210,14 +209,14 @@ class Outbox:
             action="delivery_postponed",
             message=message.id,
             seconds=pause.total_seconds(),
-            error=reason,
+            error=reason.words,
         )
         # Who says when to come again has not taken it; of any other trouble nobody knows.
         await self._deliveries.postpone(delivery, now + pause, reason, refused=retry_after is not None)
         self._metrics.delivery_postponed(delivery.contact.channel)
         raise TryAgain(now + pause)
 
-    def _trouble(self, delivery: DeliveryInput, reason: str) -> None:
+    def _trouble(self, delivery: DeliveryInput, reason: Fault) -> None:
         if (health := self._health.get(delivery.contact.channel)) is not None:
             health.trouble(reason)
 
@@ -229,5 +228,5 @@ def _last_changed(delivery: DeliveryInput) -> datetime:
 
 def _editor(sender: Connector, channel: str) -> Editing:
     if not isinstance(sender, Editing):
-        raise PermanentError(f"what was sent on {channel} cannot be changed any more")
+        raise PermanentError(faults.unchangeable(channel))
     return sender

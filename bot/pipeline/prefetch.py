@@ -20,6 +20,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    text: str
     answer: asyncio.Task[Prediction]
     at: float
 
@@ -37,15 +38,15 @@ class Prefetch:
             answer = asyncio.ensure_future(self._ask(text))
             # Whoever wants the answer gets the error; if nobody does, it is nobody's.
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self._asked[key] = _Asked(answer, monotonic.seconds())
+            self._asked[key] = _Asked(text, answer, monotonic.seconds())
 
     async def _ask(self, text: str) -> Prediction:
         return await self._predict(text)
 
-    def take(self, key: Key) -> asyncio.Task[Prediction] | None:
-        """The answer, there or on its way; once."""
+    def take(self, key: Key) -> tuple[str, asyncio.Task[Prediction]] | None:
+        """What was asked, and the answer, there or on its way; once."""
         asked = self._asked.pop(key, None)
-        return None if asked is None else asked.answer
+        return None if asked is None else (asked.text, asked.answer)
 
     def _forget_stale(self) -> None:
         before = monotonic.seconds() - STALE

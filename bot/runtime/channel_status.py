@@ -11,6 +11,7 @@ import structlog
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.message import Incoming
+from bot.domain.said import Fault, as_fault
 from bot.store.channels import Channels
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,7 @@ class ChannelHealth:
         self.last_received_at: datetime | None = None
         self.lag: float | None = None
         self.last_sent_at: datetime | None = None
-        self.error: str | None = None
+        self.error: Fault | None = None
         self.error_at: datetime | None = None
 
     def connecting(self) -> None:
@@ -49,7 +50,7 @@ class ChannelHealth:
         """This process runs it no longer; another replica may."""
         self.state = None
 
-    def off(self, error: str) -> None:
+    def off(self, error: Fault | str) -> None:
         """It cannot work as it is set up."""
         self._become(ChannelState.OFF)
         self.trouble(error)
@@ -60,8 +61,8 @@ class ChannelHealth:
             self.since = datetime.now(UTC)
             self.news = True
 
-    def trouble(self, error: str) -> None:
-        self.error, self.error_at, self.news = error[:MAX_ERROR], datetime.now(UTC), True
+    def trouble(self, error: Fault | str) -> None:
+        self.error, self.error_at, self.news = as_fault(error).cut(MAX_ERROR), datetime.now(UTC), True
 
     def received(self, incoming: Incoming) -> None:
         """The event is committed."""

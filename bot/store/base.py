@@ -46,6 +46,7 @@ MESSAGE = (
         agent.c.public_name.label("agent_public_name"),
         delivery.c.state.label("delivery_state"),
         delivery.c.error.label("delivery_error"),
+        delivery.c.error_said.label("delivery_error_said"),
     )
     .outerjoin(agent, agent.c.id == message.c.agent_id)
     .outerjoin(delivery, delivery.c.message_id == message.c.id)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from bot.domain.channel import ChannelState, ChannelStatus
+from bot.store import rows
 from bot.store.base import Area
 from bot.store.tables import channel_status, connector_memory
 
@@ -24,8 +25,8 @@ class Channels(Area):
             last_received_at=status.last_received_at,
             lag=status.lag,
             last_sent_at=status.last_sent_at,
-            error=status.error,
             error_at=status.error_at,
+            **(rows.error_columns(status.error) if status.error else {}),
         )
         given, known = told.excluded, channel_status.c
         async with self._engine.begin() as connection:
@@ -41,6 +42,7 @@ class Channels(Area):
                         "lag": func.coalesce(given.lag, known.lag),
                         "last_sent_at": func.greatest(given.last_sent_at, known.last_sent_at),
                         "error": func.coalesce(given.error, known.error),
+                        "error_said": case((given.error.is_not(None), given.error_said), else_=known.error_said),
                         "error_at": func.coalesce(given.error_at, known.error_at),
                     },
                 )
@@ -60,7 +62,7 @@ class Channels(Area):
                     last_received_at=row.last_received_at,
                     lag=row.lag,
                     last_sent_at=row.last_sent_at,
-                    error=row.error,
+                    error=rows.error(row.error, row.error_said),
                     error_at=row.error_at,
                 )
                 for row in await connection.execute(query)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from bot.domain.conversation import Conversation, ConversationState
 from bot.store import rows
@@ -40,6 +40,16 @@ class Conversations(ConversationActs):
         query = CONVERSATION.where(conversation.c.contact_id == contact_id).order_by(conversation.c.id.desc())
         async with self._engine.connect() as connection:
             return [rows.conversation(row) for row in await connection.execute(query.limit(limit))]
+
+    async def last_case(self, contact_id: int) -> Conversation | None:
+        """The contact's latest conversation that a person had or is asked for; None if there never was one."""
+        query = CONVERSATION.where(
+            conversation.c.contact_id == contact_id,
+            or_(conversation.c.last_agent_id.is_not(None), conversation.c.queued_at.is_not(None)),
+        ).order_by(conversation.c.id.desc())
+        async with self._reader.connect() as connection:
+            row = (await connection.execute(query.limit(1))).first()
+        return None if row is None else rows.conversation(row)
 
     async def last_active(self, contact_ids: Iterable[int]) -> dict[int, datetime]:
         """When something last happened with each of the contacts that ever had a conversation."""

@@ -15,6 +15,7 @@ from bot.domain import lifecycle, lines
 from bot.domain.conversation import ConversationState, EscalationReason, NotFound
 from bot.domain.message import Author, Cleared, DeliveryState, MessageFormat, Visibility
 from bot.domain.operations import DeadLetter
+from bot.domain.said import Fault, fault, fault_of
 from bot.queue import DELIVER, FETCH, TURN
 from bot.store import rows, values
 from bot.store.base import Area
@@ -24,7 +25,7 @@ from bot.store.tables import contact, delivery, failure, message, turn
 
 log = structlog.get_logger(__name__)
 
-NOT_FETCHED = "the desk failed on it, and gave it up"
+NOT_FETCHED = fault("the desk failed on it, and gave it up", "fault.not_fetched")
 """The problem of an attachment whose fetching was given up."""
 
 
@@ -73,13 +74,14 @@ class DeadLetters(Area):
             if task == TURN:
                 channel = await self._escalate_failed(connection, where.conversation_id, notice)
             elif task == DELIVER:
+                given_up = fault("given up after {n} tries ({what})", "fault.tries", n=aside.tries, what=aside.error)
                 await connection.execute(
                     update(delivery)
                     .where(delivery.c.message_id == message_id, delivery.c.state == DeliveryState.PENDING)
-                    .values(state=DeliveryState.FAILED, error=f"given up after {aside.tries} tries ({aside.error})")
+                    .values(state=DeliveryState.FAILED, **rows.error_columns(given_up))
                 )
             elif task == FETCH:
-                await self._mark_attachments(connection, message_id, "", NOT_FETCHED)
+                await self._mark_attachments(connection, message_id, None, NOT_FETCHED)
             await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
             return channel
 
@@ -114,13 +116,19 @@ class DeadLetters(Area):
             log.error("queued without a notice", action="no_notice", error=type(error).__name__)
         return found.contact.channel
 
-    async def _mark_attachments(self, connection: AsyncConnection, message_id: int, was: str, now: str) -> None:
+    async def _mark_attachments(
+        self, connection: AsyncConnection, message_id: int, was: Fault | None, now: Fault | None
+    ) -> None:
         """Gives every attachment without content whose problem ``was`` that the problem ``now``."""
         stored = (
             await connection.execute(select(message.c.attachments).where(message.c.id == message_id).with_for_update())
         ).scalar_one()
         changed = [
-            one | {"problem": now} if not one.get("sha256") and one.get("problem", "") == was else one for one in stored
+            # By its words: what was written before it had a phrase is the same problem.
+            one | {"problem": rows.problem_to_json(now)}
+            if not one.get("sha256") and str(fault_of(one.get("problem"))) == str(was)
+            else one
+            for one in stored
         ]
         await connection.execute(update(message).where(message.c.id == message_id).values(attachments=changed))
 
@@ -158,7 +166,7 @@ class DeadLetters(Area):
             elif task == DELIVER:
                 await self._defer_failed(connection, message_id, where.contact_id)
             elif task == FETCH:
-                await self._mark_attachments(connection, message_id, NOT_FETCHED, "")
+                await self._mark_attachments(connection, message_id, NOT_FETCHED, None)
                 await self._queue.defer_fetch(connection, message_id)
             await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
 

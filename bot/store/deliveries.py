@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.message import Author, DeliveryState
 from bot.domain.operations import DeliveryInput
+from bot.domain.said import Fault
 from bot.queue import DELIVER, TURN, JobLease
 from bot.queue.statements import HAS_JOB, JOBS, MESSAGE_OF_JOB
 from bot.store import rows
@@ -154,13 +155,13 @@ class Deliveries(FastPath):
         async with self._engine.begin() as connection:
             await self._queue.within(connection, SENT, values)
 
-    async def postpone(self, begun: DeliveryInput, until: datetime, error: str, *, refused: bool = False) -> None:
+    async def postpone(self, begun: DeliveryInput, until: datetime, error: Fault, *, refused: bool = False) -> None:
         """The platform could not take it now; ``refused``: it said so, and certainly did not."""
-        await self._set_delivery(begun, {"next_attempt_at": until, "error": error}, refused)
+        await self._set_delivery(begun, {"next_attempt_at": until, **rows.error_columns(error)}, refused)
 
-    async def fail(self, begun: DeliveryInput, error: str, *, refused: bool = True) -> None:
+    async def fail(self, begun: DeliveryInput, error: Fault, *, refused: bool = True) -> None:
         """The platform never will; the agent sees ``error``."""
-        await self._set_delivery(begun, {"state": DeliveryState.FAILED, "error": error}, refused)
+        await self._set_delivery(begun, {"state": DeliveryState.FAILED, **rows.error_columns(error)}, refused)
 
     async def _set_delivery(self, begun: DeliveryInput, values: Mapping[str, Any], refused: bool) -> None:
         async with self._engine.begin() as connection:

@@ -41,7 +41,7 @@ class Files(Area):
             ).scalar_one_or_none()
         if found is None or not 0 <= index < len(found):
             raise NotFound(f"message {message_id} has no attachment {index}")
-        return Attachment(**found[index])
+        return rows.attachment(found[index])
 
     async def shown_attachment(self, contact_id: int, cursor: int, index: int) -> Attachment:
         """An attachment, from 0, of the message with that cursor. Raises ``NotFound``, also where the contact did not
@@ -59,7 +59,7 @@ class Files(Area):
             ).scalar_one_or_none()
         if found is None or not 0 <= index < len(found):
             raise NotFound("there is no such file in this conversation")
-        return Attachment(**found[index])
+        return rows.attachment(found[index])
 
     async def begin_fetch(self, message_id: int) -> tuple[Message, Contact] | None:
         """A message and its sender, if some of its attachments have neither content nor a problem yet."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Interval, and_, bindparam, func, or_, select, update
+from sqlalchemy import Interval, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain.conversation import ConversationState, Reopening, contact_key
+from bot.domain.decision import Action
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake, write_again
 from bot.domain.message import Author, ClearedIncoming, Receipt, Visibility
@@ -17,7 +18,7 @@ from bot.store import lifecycle, tables
 from bot.store.base import in_language
 from bot.store.fastpath import FastPath
 from bot.store.statements import RECEIVE, UPSERT_CONTACT
-from bot.store.tables import agent, contact, conversation, delivery, message, message_version
+from bot.store.tables import agent, contact, conversation, delivery, message, message_version, turn
 from bot.store.values import received
 
 _IS_HERE = and_(agent.c.disabled_at.is_(None), agent.c.seen_at > func.now() - bindparam("gone_after", type_=Interval()))
@@ -204,8 +205,30 @@ class IncomingMessages(FastPath):
                 revision=tables.message_cursor.next_value(),
             )
         )
+        await self._ask_anew(connection, original.id, original.conversation_id)
         await self._notify(connection, "message", original.conversation_id, contact_id)
         return Receipt(original.id, original.conversation_id)
+
+    async def _ask_anew(self, connection: AsyncConnection, message_id: int, conversation_id: int) -> None:
+        """A question that the bot did not understand, and that its customer has corrected before writing on, has its
+        turn once more."""
+        later = turn.alias()
+        anew = await connection.execute(
+            update(turn)
+            .where(
+                turn.c.message_id == message_id,
+                turn.c.done,
+                turn.c.action == Action.ASK_BACK.value,
+                ~exists().where(later.c.conversation_id == conversation_id, later.c.message_id > message_id),
+                exists().where(
+                    conversation.c.id == conversation_id, conversation.c.state == ConversationState.BOT.value
+                ),
+            )
+            .values(done=False, action=None, reason=None, topic=None, ranking=None, done_at=None)
+            .returning(turn.c.message_id)
+        )
+        if anew.one_or_none() is not None:
+            await self._queue.defer_turn(connection, message_id, conversation_id)
 
     async def _record_deletion(self, connection: AsyncConnection, incoming: ClearedIncoming) -> Receipt:
         """Marks the message as taken back; its words stay with the desk."""

@@ -65,7 +65,7 @@ async def apply(connection: AsyncConnection, to: Conversation, step: Step) -> No
     """Writes a step. The caller holds the conversation's row (``locked``) since before it read ``to``."""
     values = {name: _plain(value) for name, value in step.changes.items() if name != "dialogue"}
     if "dialogue" in step.changes:
-        values |= rows.dialogue(step.changes["dialogue"])
+        values["dialogue"] = step.changes["dialogue"].as_json
     if "state" in values:
         values["updated_at"] = func.now()
     changed = (

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
-from bot.domain.dialogue import DialogueState
+from bot.domain.dialogue import from_json
 from bot.domain.engine import Prediction
+from bot.domain.forms import Detail, Kind
 from bot.domain.history import Actor, ActorKind, EventKind, HistoryEvent
-from bot.domain.lines import said_of
 from bot.domain.message import (
     Attachment,
     Author,
@@ -26,11 +26,38 @@ from bot.domain.message import (
     Visibility,
 )
 from bot.domain.operations import DeliveryInput, TurnInput
+from bot.domain.said import Fault, fault_of, said_of
 from bot.domain.staff import Agent, Role, Session
 
 
 def to_json(parts: Iterable[Button | Attachment]) -> list[dict[str, Any]]:
-    return [asdict(part) for part in parts]
+    return [_attachment_to_json(part) if isinstance(part, Attachment) else asdict(part) for part in parts]
+
+
+def _attachment_to_json(part: Attachment) -> dict[str, Any]:
+    return asdict(replace(part, problem=None)) | {"problem": problem_to_json(part.problem)}
+
+
+def problem_to_json(problem: Fault | None) -> str | dict[str, Any]:
+    """Empty for none."""
+    return problem.kept if problem else ""
+
+
+def attachment(stored: Mapping[str, Any]) -> Attachment:
+    return Attachment(**{**stored, "problem": fault_of(stored.get("problem"))})
+
+
+def error(words: str | None, said: Mapping[str, Any] | None) -> Fault | None:
+    """From the columns ``error`` and ``error_said``. The second is of another error where its words are others: what
+    ends an error need not touch it, nor a replica that is older than the column."""
+    if words is None:
+        return None
+    told = fault_of(said)
+    return told if told and told.words == words else Fault(words)
+
+
+def error_columns(error: Fault) -> dict[str, Any]:
+    return {"error": error.words, "error_said": error.kept if error.said else None}
 
 
 def payload(incoming: Incoming, edit: str | None = None) -> dict[str, str] | None:
@@ -132,14 +159,37 @@ def conversation_of(row: Any, contact: Contact, agent: Agent | None) -> Conversa
         snoozed_until=row.snoozed_until,
         thread=row.thread,
         subject=row.subject,
-        dialogue=DialogueState(row.misses, row.last_answer, tuple(row.offered)),
+        dialogue=from_json(row.dialogue),
+        details=details(row.details),
         generation=row.generation,
     )
 
 
-def dialogue(state: DialogueState) -> dict[str, Any]:
-    """The columns of ``conversation`` that hold it."""
-    return {"misses": state.misses, "last_answer": state.last_answer, "offered": list(state.offered)}
+def details_to_json(found: Iterable[Detail]) -> list[dict[str, Any]]:
+    """Where in a message each was found is not kept."""
+    return [
+        {"kind": one.kind.value, "value": one.value}
+        | ({"chains": list(one.chains)} if one.chains else {})
+        | ({} if one.valid else {"valid": False})
+        | ({} if one.minutes is None else {"minutes": one.minutes})
+        for one in found
+    ]
+
+
+def details(kept: Iterable[Mapping[str, Any]]) -> tuple[Detail, ...]:
+    return tuple(
+        Detail(
+            Kind(one["kind"]),
+            one["value"],
+            0,
+            0,
+            tuple(one.get("chains", ())),
+            one.get("valid", True),
+            one.get("minutes"),
+        )
+        for one in kept
+        if one["kind"] in set(Kind)
+    )
 
 
 def event(row: Row[Any]) -> HistoryEvent:
@@ -165,7 +215,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         format=MessageFormat(row.format),
         created_at=row.created_at,
         buttons=buttons(row.buttons),
-        attachments=tuple(Attachment(**attachment) for attachment in row.attachments),
+        attachments=tuple(map(attachment, row.attachments)),
         agent_id=row.agent_id,
         agent_name=row.agent_name,
         agent_public_name=row.agent_public_name,
@@ -174,7 +224,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         deleted_at=row.deleted_at,
         versions=tuple(versions),
         delivery=None if row.delivery_state is None else DeliveryState(row.delivery_state),
-        delivery_error=row.delivery_error,
+        delivery_error=error(row.delivery_error, row.delivery_error_said),
         cursor=row.cursor,
         revision=row.revision or row.cursor,
         reply_to=row.reply_to,

@@ -92,6 +92,7 @@ RECEIVE = f"""
     SELECT claimed.id AS job_id,
         {_made(conversation=(conversation, "touched"), contact=(contact, "told"))},
         NULL AS agent_name, NULL AS agent_public_name, NULL AS delivery_state, NULL AS delivery_error,
+        NULL AS delivery_error_said,
         {_notify("'message'", "touched.id", "told.id", "%(opened_by)s::text")}
     FROM made, touched, told LEFT JOIN claimed ON true
 """
@@ -110,8 +111,8 @@ _ENDS_TURN = """
         RETURNING message_id
     ), kept AS (
         UPDATE conversation
-        SET updated_at = now(), language = %(language)s, misses = %(misses)s, last_answer = %(last_answer)s,
-            offered = %(offered)s, topic = coalesce(%(topic)s, topic)
+        SET updated_at = now(), language = %(language)s, dialogue = %(dialogue)s, details = %(details)s,
+            topic = coalesce(%(topic)s, topic)
         FROM taken
         WHERE id = %(conversation)s AND generation = %(generation)s AND state = %(state)s
         RETURNING id

@@ -40,6 +40,7 @@ metadata = MetaData(
     }
 )
 
+ERROR_SAID = "The error with the phrase that agents read of it; of another one where its words are not those in error."
 Moment = DateTime(timezone=True)
 
 
@@ -102,6 +103,11 @@ contact = Table(
     Column("name", Text, nullable=False, server_default=""),
     Column("language", Text),
     Column("mark", Text, comment="How far the platform's history of the chat is recorded."),
+    Column(
+        "seen_at",
+        Moment,
+        comment="When they last had the chat open while a person had it or was asked for; where the desk can see that.",
+    ),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     UniqueConstraint("channel", "account", "external_id"),
 )
@@ -140,6 +146,7 @@ channel_status = Table(
     Column("lag", Double, comment="Seconds from the customer's sending to the commit, of the last message."),
     Column("last_sent_at", Moment),
     Column("error", Text),
+    Column("error_said", JSONB(none_as_null=True), comment=ERROR_SAID),
     Column("error_at", Moment),
     _one_of("state", ChannelState),
 )
@@ -186,9 +193,20 @@ conversation = Table(
     Column("language", Text),
     Column("reason", Text),
     Column("topic", Text),
-    Column("misses", Integer, nullable=False, server_default="0"),
-    Column("last_answer", Text),
-    Column("offered", JSONB, nullable=False, server_default="[]"),
+    Column(
+        "dialogue",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="What the bot has open with the customer; what is not in it is as in a new conversation.",
+    ),
+    Column(
+        "details",
+        JSONB,
+        nullable=False,
+        server_default="[]",
+        comment="Hashes, addresses, amounts …, as the customer told them: kind, value, and the chains that it fits.",
+    ),
     Column("generation", Integer, nullable=False, server_default="0"),
     Column("opened_at", Moment, nullable=False, server_default=func.now()),
     Column("updated_at", Moment, nullable=False, server_default=func.now()),
@@ -322,6 +340,7 @@ delivery = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", Moment, nullable=False, server_default=func.now()),
     Column("error", Text),
+    Column("error_said", JSONB(none_as_null=True), comment=ERROR_SAID),
     Column("sent_at", Moment),
     Column("retried_at", Moment, comment="When an agent last had it tried again."),
     _one_of("state", DeliveryState),

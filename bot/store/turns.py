@@ -13,9 +13,11 @@ from bot import guard
 from bot.domain import lines
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
+from bot.domain.details import merged
 from bot.domain.engine import Prediction, Ranked
-from bot.domain.lifecycle import escalate
-from bot.domain.message import Author, Button, Reply, Visibility
+from bot.domain.forms import Detail
+from bot.domain.lifecycle import escalate, leave_queue, urge
+from bot.domain.message import Author, Button, Message, Reply, Visibility
 from bot.domain.operations import TurnEnd, TurnInput
 from bot.queue import JobLease
 from bot.store import rows
@@ -23,7 +25,7 @@ from bot.store.base import MESSAGE
 from bot.store.fastpath import FastPath
 from bot.store.lifecycle import apply
 from bot.store.statements import END_TURN
-from bot.store.tables import message, turn
+from bot.store.tables import conversation, message, turn
 from bot.store.values import said, turned
 
 
@@ -80,6 +82,20 @@ class Turns(FastPath):
         )
         return rows.buttons(last.scalar_one_or_none() or [])
 
+    async def texts(self, message_ids: Sequence[int]) -> list[str]:
+        """The words of these messages as they are now, in the order written; not of those taken back."""
+        query = select(message.c.text).where(message.c.id.in_(message_ids), message.c.deleted_at.is_(None))
+        async with self._reader.connect() as connection:
+            return list((await connection.execute(query.order_by(message.c.id))).scalars())
+
+    async def has_next(self, of: Message) -> bool:
+        """Whether the customer wrote on: a later message of theirs waits for its turn."""
+        later = select(turn.c.message_id).where(
+            turn.c.conversation_id == of.conversation_id, turn.c.message_id > of.id, ~turn.c.done
+        )
+        async with self._reader.connect() as connection:
+            return (await connection.execute(later.limit(1))).first() is not None
+
     async def finish(
         self,
         taken: TurnInput,
@@ -99,11 +115,12 @@ class Turns(FastPath):
         """
         now = taken.conversation
         escalates = decision.escalates and now.state is ConversationState.BOT
+        moves = escalates or decision.leaves_queue or decision.urges
         ended = turned(taken, decision, language, prediction)
         says = partial(said, now, Author.BOT, reply_to=taken.message.id, immediate=immediate)
         if (
             now.state is ConversationState.BOT
-            and not escalates
+            and not moves
             and len(replies) == 1
             and job is not None
             and self._database.at_once
@@ -117,15 +134,17 @@ class Turns(FastPath):
             if escalates:
                 await self._escalate(connection, now, decision)
                 await self._note_escalation(connection, now, decision, prediction)
+            elif moves:
+                await self._move_in_queue(connection, now, decision)
             position: int | None = None
-            if escalates or now.state is ConversationState.QUEUED:
+            if escalates or (now.state is ConversationState.QUEUED and not decision.leaves_queue):
                 position = await self._position(connection, now.id)
             shown = []
             for reply in replies:
                 filled = reply.text if position is None else guard.fill(reply.text, position=position)
                 values = says(filled, reply.format, buttons=reply.buttons)
                 shown.append((await self._add_outgoing(connection, values)).shown)
-            if escalates:
+            if moves:
                 await self._notify(connection, "state", now.id, now.contact.id)
             if any(shown) or not escalates:
                 await self._notify(connection, "delivery" if any(shown) else "reply", now.id, now.contact.id)
@@ -137,9 +156,22 @@ class Turns(FastPath):
         found, at = await self._locked(connection, now.id)
         await apply(connection, found, escalate(found, at, decision.reason, decision.priority, found.topic))
 
-    async def skip(self, taken: TurnInput) -> None:
-        """Marks the turn done without a word: a human has the conversation."""
+    async def _move_in_queue(self, connection: AsyncConnection, now: Conversation, decision: Decision) -> None:
+        """The waiting customer leaves the queue, or goes forward in it."""
+        found, _ = await self._locked(connection, now.id)
+        step = leave_queue(found) if decision.leaves_queue else urge(found, decision.priority)
+        if step is not None:
+            await apply(connection, found, step)
+
+    async def skip(self, taken: TurnInput, details: Sequence[Detail] = ()) -> None:
+        """Marks the turn done without a word: a human has the conversation. ``details`` are what the message told in a
+        form of its own."""
+        now = taken.conversation
         async with self._engine.begin() as connection:
+            if details:
+                kept = rows.details_to_json(merged(now.details, details))
+                await connection.execute(update(conversation).where(conversation.c.id == now.id).values(details=kept))
+                await self._notify(connection, "state", now.id, now.contact.id)
             await connection.execute(
                 update(turn)
                 .where(turn.c.message_id == taken.message.id, ~turn.c.done)

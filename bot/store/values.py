@@ -8,8 +8,9 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bot.domain.conversation import Conversation, EscalationReason
+from bot.domain.conversation import Conversation
 from bot.domain.decision import Decision, transition
+from bot.domain.details import merged
 from bot.domain.engine import Prediction
 from bot.domain.message import Attachment, Author, Button, Cleared, ClearedIncoming, MessageFormat
 from bot.domain.operations import DeliveryInput, TurnInput
@@ -45,9 +46,7 @@ def received(incoming: ClearedIncoming, *, edit: str | None = None) -> Values:
 def turned(taken: TurnInput, decision: Decision, language: str | None, prediction: Prediction | None) -> Values:
     """Of ``END_TURN``."""
     conversation = taken.conversation
-    after = transition(conversation.dialogue, decision)
-    # First aid is what an escalation is about only if its topic led to it.
-    is_about = decision.reason in (None, EscalationReason.TOPIC) and not decision.keeps_dialogue
+    after = transition(conversation.dialogue, decision, taken.message.id)
     return {
         "turn": taken.message.id,
         "conversation": conversation.id,
@@ -56,13 +55,12 @@ def turned(taken: TurnInput, decision: Decision, language: str | None, predictio
         "state": conversation.state.value,
         "action": decision.action.value,
         "reason": decision.reason and decision.reason.value,
-        "turn_topic": decision.topic,
+        "turn_topic": decision.topic or decision.about,
         "ranking": None if prediction is None else Jsonb(rows.ranking(prediction)),
         "language": language,
-        "misses": after.misses,
-        "last_answer": after.last_answer,
-        "offered": Jsonb(list(after.offered)),
-        "topic": decision.topic if is_about else None,
+        "dialogue": Jsonb(after.as_json),
+        "details": Jsonb(rows.details_to_json(merged(conversation.details, decision.details))),
+        "topic": decision.subject,
     }
 
 

@@ -15,6 +15,7 @@ import structlog
 
 from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment
+from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Records, Words
 from connectors.backoff import Backoff
 from connectors.discord import messages
@@ -38,15 +39,26 @@ MAX_LENGTH = 2000
 MAX_FILE = 10 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _SESSION = "session"
+_ENDED = fault("Discord's gateway ended the connection.", "discord.fault.ended")
+_USED_UP = fault("The bot has used up Discord's connections for today.", "discord.fault.used_up")
 _CLOSED = {
     4004: REFUSED,
-    4010: "Discord refused the shard. Run one desk with the newest version of Switchboard, and start it again.",
-    4011: "Discord wants more shards than the desk opened. Start the desk again: it asks for their number.",
-    4012: "Discord no longer speaks this version of its gateway. Update Switchboard.",
-    4013: "Discord knows no such intents. Update Switchboard.",
-    4014: (
+    4010: fault(
+        "Discord refused the shard. Run one desk with the newest version of Switchboard, and start it again.",
+        "discord.fault.shard",
+    ),
+    4011: fault(
+        "Discord wants more shards than the desk opened. Start the desk again: it asks for their number.",
+        "discord.fault.more_shards",
+    ),
+    4012: fault(
+        "Discord no longer speaks this version of its gateway. Update Switchboard.", "discord.fault.old_gateway"
+    ),
+    4013: fault("Discord knows no such intents. Update Switchboard.", "discord.fault.unknown_intents"),
+    4014: fault(
         "Discord refused the intents. The desk asks for direct messages alone, which needs no approval: see that the"
-        " application is a bot, and not restricted, in the Discord Developer Portal."
+        " application is a bot, and not restricted, in the Discord Developer Portal.",
+        "discord.fault.intents",
     ),
 }
 """Close codes of the gateway after which no retry helps."""
@@ -92,7 +104,7 @@ class DiscordConnector:
             started = asyncio.get_running_loop().time()
             try:
                 await self._connected(receive)
-                raise TemporaryError("Discord's gateway ended the connection.")
+                raise TemporaryError(_ENDED)
             except discord.LoginFailure:
                 raise PermanentError(REFUSED) from None
             except discord.PrivilegedIntentsRequired:
@@ -152,7 +164,7 @@ class DiscordConnector:
         """Says what went wrong; the seconds to wait at least."""
         told = explained(error)
         self._health.connecting()
-        self._health.trouble(str(told))
+        self._health.trouble(told.fault)
         log.warning("discord connection failed", action="discord_failed", error=str(told), kind=type(error).__name__)
         return told.retry_after or 0.0 if isinstance(told, TemporaryError) else 0.0
 
@@ -168,7 +180,7 @@ class DiscordConnector:
         limit = where.get("session_start_limit") or {}
         if limit.get("remaining", 1) < 1:
             wait = float(limit.get("reset_after", 0)) / 1000
-            raise TemporaryError("The bot has used up Discord's connections for today.", wait)
+            raise TemporaryError(_USED_UP, wait)
         url = given or str(where["url"])
         if not url.startswith(("wss://", "ws://")):
             raise TemporaryError(UNREADABLE)  # discord.py would try that address for ever

@@ -13,6 +13,7 @@ import discord
 
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import File
+from bot.domain.said import fault
 from connectors.discord.library import HTTPClient, Route, http_client
 
 # What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
@@ -26,12 +27,14 @@ for _name, _level in {
 }.items():
     logging.getLogger(f"discord{_name}").setLevel(_level)
 
-REFUSED = (
+REFUSED = fault(
     "Discord refused the bot token. Set DISCORD_BOT_TOKEN to the token of this bot (Discord Developer Portal, your"
-    " application, Bot, Reset Token); if channels.discord.api_base is set, check that address too."
+    " application, Bot, Reset Token); if channels.discord.api_base is set, check that address too.",
+    "discord.fault.token",
 )
-UNREADABLE = "What answered in Discord's place could not be understood."
-UNREACHABLE = "Discord could not be reached: {}"
+UNREADABLE = fault("What answered in Discord's place could not be understood.", "discord.fault.unreadable")
+_TOO_FAST = fault("Discord asks to send more slowly.", "discord.fault.too_fast")
+_FILE_REFUSED = fault("Discord takes no file of this size.", "discord.fault.file_refused")
 UNREACHABLE_BY = (OSError, aiohttp.ClientError, TimeoutError, discord.GatewayNotFound)
 """What discord.py raises when nobody answers, or not as Discord does."""
 
@@ -41,22 +44,45 @@ _CHUNK = 64 * 1024
 
 UNKNOWN_MESSAGE = 10008
 _CODES = {
-    10003: "Discord knows no such channel: the customer never wrote to this bot, or their account is gone.",
-    UNKNOWN_MESSAGE: "The message is gone at the customer's.",
-    10013: "The customer's Discord account no longer exists.",
-    50001: "The bot may not see this channel. Invite it to the server and let it view the channel.",
-    50007: (
-        "The customer cannot be written to on Discord: they left the last server that they share with the bot,"
-        " switched off direct messages from its members, or blocked the bot."
+    10003: fault(
+        "Discord knows no such channel: the customer never wrote to this bot, or their account is gone.",
+        "discord.fault.no_channel",
     ),
-    50013: "The bot may not send messages in this channel. Give its role the permission to.",
-    50278: "The customer cannot be written to on Discord: they share no server with the bot any more.",
+    UNKNOWN_MESSAGE: fault("The message is gone at the customer's.", "discord.fault.message_gone"),
+    10013: fault("The customer's Discord account no longer exists.", "discord.fault.deactivated"),
+    50001: fault(
+        "The bot may not see this channel. Invite it to the server and let it view the channel.",
+        "discord.fault.may_not_see",
+    ),
+    50007: fault(
+        "The customer cannot be written to on Discord: they left the last server that they share with the bot,"
+        " switched off direct messages from its members, or blocked the bot.",
+        "discord.fault.closed_to_us",
+    ),
+    50013: fault(
+        "The bot may not send messages in this channel. Give its role the permission to.", "discord.fault.may_not_send"
+    ),
+    50278: fault(
+        "The customer cannot be written to on Discord: they share no server with the bot any more.",
+        "discord.fault.no_shared_server",
+    ),
 }
 """Discord's JSON error codes that no second try changes, in an agent's words."""
 _LATER = {
-    20026: ("Discord has restricted the bot for spam. Appeal in the Developer Portal; messages wait meanwhile.", 600.0),
-    40002: ("Discord wants the bot's owner to verify their account. Messages wait meanwhile.", 600.0),
-    40003: ("Discord lets the bot open no more direct messages for now.", 60.0),
+    20026: (
+        fault(
+            "Discord has restricted the bot for spam. Appeal in the Developer Portal; messages wait meanwhile.",
+            "discord.fault.spam",
+        ),
+        600.0,
+    ),
+    40002: (
+        fault(
+            "Discord wants the bot's owner to verify their account. Messages wait meanwhile.", "discord.fault.verify"
+        ),
+        600.0,
+    ),
+    40003: (fault("Discord lets the bot open no more direct messages for now.", "discord.fault.no_more_chats"), 60.0),
 }
 """Codes after which a try makes sense once somebody acted, or time passed: words, and seconds until then."""
 
@@ -124,7 +150,13 @@ class Api:
             async for chunk in response.content.iter_chunked(_CHUNK):
                 content += chunk
                 if len(content) > limit:
-                    raise PermanentError(f"The file is larger than the {limit // 1024 // 1024} MB that the desk keeps.")
+                    raise PermanentError(
+                        fault(
+                            "The file is larger than the {mb} MB that the desk keeps.",
+                            "discord.fault.file_too_large",
+                            mb=limit // 2**20,
+                        )
+                    )
         return bytes(content)
 
     async def close(self) -> None:
@@ -184,14 +216,16 @@ def explained(error: Exception) -> TemporaryError | PermanentError:
         case TemporaryError() | PermanentError():
             return error
         case discord.RateLimited():
-            return TemporaryError("Discord asks to send more slowly.", error.retry_after)
+            return TemporaryError(_TOO_FAST, error.retry_after)
         case discord.LoginFailure():
             # The words wait until somebody has mended the token.
             return TemporaryError(REFUSED, 60.0)
         case discord.HTTPException():
             return _explained_answer(error)
         case _ if isinstance(error, UNREACHABLE_BY):
-            return TemporaryError(UNREACHABLE.format(_kind(error)))
+            return TemporaryError(
+                fault("Discord could not be reached: {kind}", "discord.fault.unreachable", kind=_kind(error))
+            )
         case _:
             return TemporaryError(UNREADABLE)
 
@@ -204,12 +238,19 @@ def _explained_answer(error: discord.HTTPException) -> TemporaryError | Permanen
     if error.status == 401:
         return TemporaryError(REFUSED, 60.0)
     if error.status == 429:
-        return TemporaryError("Discord asks to send more slowly.", 60.0)
+        return TemporaryError(_TOO_FAST, 60.0)
     if error.status == 413 or error.code == 40005:
-        return PermanentError("Discord takes no file of this size.")
+        return PermanentError(_FILE_REFUSED)
     if error.status >= 500 or (error.status == 404 and not error.code):  # not Discord's own 404
-        return TemporaryError(f"Discord answered {error.status}.")
-    return PermanentError(f"Discord refused it: {error.text[:300] or error.status} (code {error.code}).")
+        return TemporaryError(fault("Discord answered {status}.", "discord.fault.answered", status=str(error.status)))
+    return PermanentError(
+        fault(
+            "Discord refused it: {why} (code {code}).",
+            "discord.fault.refused",
+            why=error.text[:300] or str(error.status),
+            code=str(error.code),
+        )
+    )
 
 
 def _kind(error: Exception) -> str:

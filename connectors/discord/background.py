@@ -11,6 +11,7 @@ import structlog
 
 from bot.background import BackgroundTasks
 from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.said import fault
 from bot.ports import Health, Words
 from connectors.discord import interactions
 from connectors.discord.api import UNREADABLE, Api, explained
@@ -61,9 +62,11 @@ class DiscordTasks(BackgroundTasks):
                 application_id=str(application_id),
             )
         except Exception as error:
-            said = str(explained(error))
-            log.warning("commands not announced", action="discord_announce_commands_failed", error=said)
-            self._health.trouble(f"The slash commands could not be announced: {said}")
+            told = explained(error).fault
+            log.warning("commands not announced", action="discord_announce_commands_failed", error=told.words)
+            self._health.trouble(
+                fault("The slash commands could not be announced: {why}", "discord.fault.commands", why=told)
+            )
 
     async def acknowledge(self, interaction: Interaction, event: Event) -> None:
         """Answers what was done in the chat itself: when it is committed, or before the customer is shown a failure."""

@@ -79,9 +79,9 @@ async def _buttons(api: Api) -> Finding:
 
 def _failed(name: str, error: Exception) -> Finding:
     if isinstance(error, KeyError | TypeError | ValueError | AttributeError):
-        return Finding(name, Level.WRONG, UNREADABLE, _NETWORK)
-    said = str(explained(error))
-    if said == REFUSED:
-        words, _, fix = REFUSED.partition(". ")
+        return Finding(name, Level.WRONG, UNREADABLE.words, _NETWORK)
+    told = explained(error).fault
+    if told == REFUSED:
+        words, _, fix = REFUSED.words.partition(". ")
         return Finding(name, Level.WRONG, words, fix)
-    return Finding(name, Level.WRONG, said, _NETWORK)
+    return Finding(name, Level.WRONG, told.words, _NETWORK)

@@ -10,6 +10,7 @@ from typing import NoReturn
 import structlog
 
 from bot.domain.message import Incoming
+from bot.domain.said import fault
 from bot.ports import Health
 from connectors.discord.background import DiscordTasks
 from connectors.discord.events import (
@@ -30,6 +31,7 @@ CONNECTED_WITHIN = 15.0
 KEEP_EVERY = 1.0
 """Seconds between two writings of where the session can be resumed."""
 KEEP_WITHIN = 3.0
+_NOT_YET = fault("Discord's gateway has not let the bot in yet; the desk keeps trying.", "discord.fault.not_yet")
 
 
 class Connection:
@@ -144,7 +146,7 @@ class Connection:
         while True:
             await asyncio.sleep(CONNECTED_WITHIN)
             if not self._is_connected:
-                self._health.trouble("Discord's gateway has not let the bot in yet; the desk keeps trying.")
+                self._health.trouble(_NOT_YET)
 
     # --- where a restart goes on
 

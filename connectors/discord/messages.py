@@ -12,6 +12,7 @@ import structlog
 
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment
+from bot.domain.said import fault
 from connectors.discord import interactions
 from connectors.discord.api import UNKNOWN_MESSAGE, UNREADABLE, Api, explain
 from connectors.discord.events import author_id, message_id
@@ -24,6 +25,10 @@ _MESSAGES = "/channels/{channel_id}/messages"
 _MESSAGE = "/channels/{channel_id}/messages/{message_id}"
 _SUPPRESS_PREVIEWS = 1 << 2
 _NO_MENTIONS: dict[str, Any] = {"parse": [], "replied_user": False}
+_EMPTY = fault("The message is empty: Discord sends none without text.", "discord.fault.empty")
+_FILE_GONE = fault("The file is gone at Discord.", "discord.fault.file_gone")
+_NO_CHANNEL = fault("This is not a Discord channel.", "discord.fault.not_a_channel")
+_NO_ADDRESS = fault("Discord named no address for the file.", "discord.fault.no_address")
 _STICKERS = "https://media.discordapp.net/stickers/{}.png"
 
 
@@ -91,7 +96,7 @@ async def fetch(api: Api, attachment: Attachment, chat_id: str, external_id: str
         except FileNotFoundError:
             return await api.download(await _fresh_link(api, attachment, chat_id, external_id), limit)
     except FileNotFoundError:
-        raise PermanentError("The file is gone at Discord.") from None
+        raise PermanentError(_FILE_GONE) from None
     except Exception as error:
         explain(error)
 
@@ -101,7 +106,7 @@ async def fetch(api: Api, attachment: Attachment, chat_id: str, external_id: str
 
 async def _call(api: Api, method: str, path: str, chat_id: str, **more: Any) -> Any:
     if not chat_id.isascii() or not chat_id.isdecimal():
-        raise PermanentError("This is not a Discord channel.")
+        raise PermanentError(_NO_CHANNEL)
     return await api.call(method, path, channel_id=chat_id, **more)
 
 
@@ -110,7 +115,7 @@ def _body(message: Outgoing) -> dict[str, Any]:
     if message.file is None:
         body["content"] = render(message.text, message.format)
         if not body["content"].strip():
-            raise PermanentError("The message is empty: Discord sends none without text.")
+            raise PermanentError(_EMPTY)
         body["components"] = interactions.components(message.buttons)
     return body
 
@@ -162,5 +167,5 @@ async def _fresh_link(api: Api, attachment: Attachment, chat_id: str, external_i
 
 def _checked(url: str) -> str:
     if not url.startswith(("https://", "http://")):
-        raise PermanentError("Discord named no address for the file.")
+        raise PermanentError(_NO_ADDRESS)
     return url

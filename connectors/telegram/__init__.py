@@ -27,6 +27,7 @@ from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, Teleg
 from bot.background import BackgroundTasks
 from bot.domain.channel import Capabilities, Outgoing, PermanentError
 from bot.domain.message import Attachment, Command
+from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Words
 from connectors.backoff import Backoff
 from connectors.telegram import messages
@@ -193,7 +194,7 @@ class TelegramConnector:
             "getUpdates", offset=offset, timeout=wait, limit=limit, allowed_updates=_ALLOWED_UPDATES
         )
         if not isinstance(updates, list):
-            raise TelegramError(UNREADABLE)
+            raise TelegramError(UNREADABLE.words)
         return updates
 
     async def _confirm(self, offset: int) -> None:
@@ -214,8 +215,12 @@ class TelegramConnector:
                 "update malformed", action="telegram_update_malformed", update_id=update_id_of(raw), error=str(error)
             )
             self._health.trouble(
-                f"an update was skipped, since it does not have Telegram's form ({error}):"
-                " if customers miss answers, look for a newer version of the desk"
+                fault(
+                    "an update was skipped, since it does not have Telegram's form ({why}):"
+                    " if customers miss answers, look for a newer version of the desk",
+                    "telegram.fault.skipped",
+                    why=str(error),
+                )
             )
             return
         if incoming is None:
@@ -273,7 +278,13 @@ class TelegramConnector:
         except TelegramError as error:
             said = self._api.words(error)
             log.warning("commands not announced", action="telegram_announce_commands_failed", error=said)
-            self._health.trouble(f"Telegram's menu does not show the commands: {said}. A restart tries again.")
+            self._health.trouble(
+                fault(
+                    "Telegram's menu does not show the commands: {why}. A restart tries again.",
+                    "telegram.fault.commands",
+                    why=self._api.answer(error),
+                )
+            )
 
     # --- faults
 
@@ -286,8 +297,12 @@ class TelegramConnector:
             except TelegramError as error:
                 if method == "setWebhook" and isinstance(error, BadRequest):
                     raise PermanentError(
-                        f"Telegram refused the webhook: {self._api.words(error)}. Correct channels.telegram.webhook_url"
-                        " (public, https, port 443, 80, 88 or 8443), or use mode: polling."
+                        fault(
+                            "Telegram refused the webhook: {why}. Correct channels.telegram.webhook_url"
+                            " (public, https, port 443, 80, 88 or 8443), or use mode: polling.",
+                            "telegram.fault.webhook",
+                            why=self._api.words(error),
+                        )
                     ) from None
                 if not (method == "deleteWebhook" and isinstance(error, InvalidToken)):
                     await self._wait_out(method, error, backoff)
@@ -300,16 +315,30 @@ class TelegramConnector:
         if isinstance(error, InvalidToken):
             raise PermanentError(REFUSED) from None
         said, fix = self._api.words(error), self._api.advice(error)
-        log.warning("telegram call failed", action="telegram_call_failed", method=method, error=said, fix=fix)
+        log.warning("telegram call failed", action="telegram_call_failed", method=method, error=said, fix=fix.words)
         self._health.connecting()
-        self._health.trouble(f"{method}: {said}. Fix: {fix}")
+        self._health.trouble(
+            fault(
+                "{method}: {why}. Fix: {fix}",
+                "telegram.fault.call",
+                method=method,
+                why=self._api.answer(error),
+                fix=fix,
+            )
+        )
         await backoff.pause(seconds(error) if isinstance(error, RetryAfter) else 0.0)
 
     def _not_recorded(self, update: object, error: Exception) -> None:
         # Only the kind: the text of a database error quotes what the customer wrote.
         kind = type(error).__name__
         log.error("update not recorded", action="telegram_receive_failed", update_id=update_id_of(update), error=kind)
-        self._health.trouble(f"a message could not be recorded ({kind}); Telegram brings it again. See the log.")
+        self._health.trouble(
+            fault(
+                "a message could not be recorded ({kind}); Telegram brings it again. See the log.",
+                "telegram.fault.not_recorded",
+                kind=kind,
+            )
+        )
 
 
 def _languages(locales: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from telegram.error import NetworkError as NetworkFault
 from telegram.request import BaseRequest
 
 from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.said import Fault, fault
 from connectors.telegram.request import UNREADABLE, Request
 from connectors.telegram.settings import TelegramSettings
 
@@ -29,15 +30,29 @@ TOKEN_PAUSE = 60.0
 _UPLOAD_TIMEOUT = 50.0
 """Seconds without a word from Telegram after an upload: it looks into pictures before it answers."""
 
-REFUSED = (
+REFUSED = fault(
     "Telegram refused the bot token. Set TELEGRAM_BOT_TOKEN to the token that @BotFather shows for this bot"
-    " (digits, a colon, letters); if channels.telegram.base_url is set, check that address too."
+    " (digits, a colon, letters); if channels.telegram.base_url is set, check that address too.",
+    "telegram.fault.token",
 )
-_CONFLICT = (
+_CONFLICT = fault(
     "another program fetches this bot's messages: stop it, or give this desk a bot of its own"
-    " (a new token from @BotFather in TELEGRAM_BOT_TOKEN)"
+    " (a new token from @BotFather in TELEGRAM_BOT_TOKEN)",
+    "telegram.fault.fix.conflict",
 )
-_CHECK_NETWORK = "check this machine's connection, its proxy, and channels.telegram.base_url if it is set"
+_CHECK_NETWORK = fault(
+    "check this machine's connection, its proxy, and channels.telegram.base_url if it is set",
+    "telegram.fault.fix.network",
+)
+_WAIT = fault("nothing to do: the desk waits as long as Telegram asks", "telegram.fault.fix.wait")
+_OLD_SERVER = fault(
+    "check that channels.telegram.base_url leads to a Bot API server that is up to date", "telegram.fault.fix.server"
+)
+_TOO_FAST = fault("Telegram asks to send more slowly.", "telegram.fault.too_fast")
+_BLOCKED = fault("The customer has blocked this bot on Telegram.", "telegram.fault.blocked")
+_DEACTIVATED = fault("The customer's Telegram account no longer exists.", "telegram.fault.deactivated")
+_NO_CHAT = fault("Telegram knows no such chat: this customer never wrote to this bot.", "telegram.fault.no_chat")
+_FILE_REFUSED = fault("Telegram refused the file: it is too large.", "telegram.fault.file_refused")
 
 
 class Api:
@@ -76,8 +91,12 @@ class Api:
             async with self._files.stream("GET", f"{self._bot.base_file_url}/{quote(path)}") as answer:
                 if answer.status_code != 200:
                     raise TemporaryError(
-                        f"Telegram did not give the file (HTTP {answer.status_code});"
-                        " if channels.telegram.base_file_url is set, check it."
+                        fault(
+                            "Telegram did not give the file (HTTP {status});"
+                            " if channels.telegram.base_file_url is set, check it.",
+                            "telegram.fault.download",
+                            status=str(answer.status_code),
+                        )
                     )
                 declared = answer.headers.get("content-length", "")
                 if declared.isdecimal() and int(declared[:20]) > limit:
@@ -87,7 +106,7 @@ class Api:
                     if len(content) > limit:
                         raise too_large(limit)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TemporaryError(f"Telegram could not be reached: {type(error).__name__}") from None
+            raise TemporaryError(_unreachable(type(error).__name__)) from None
         return bytes(content)
 
     async def close(self) -> None:
@@ -101,15 +120,20 @@ class Api:
         """What the error says, without the token that an address in it may hold."""
         return str(error).replace(self._token, "<token>")[:300]
 
-    def advice(self, error: TelegramError) -> str:
+    def answer(self, error: TelegramError) -> Fault | str:
+        """What the error says, for people: Telegram's and the library's words are in English alone."""
+        said = self.words(error)
+        return UNREADABLE if said == UNREADABLE.words else said
+
+    def advice(self, error: TelegramError) -> Fault:
         """What an operator should do about a call that keeps failing."""
         match error:
             case Conflict():
                 return _CONFLICT
             case RetryAfter():
-                return "nothing to do: the desk waits as long as Telegram asks"
+                return _WAIT
             case BadRequest() | Forbidden() | ChatMigrated():
-                return "check that channels.telegram.base_url leads to a Bot API server that is up to date"
+                return _OLD_SERVER
             case _:
                 return _CHECK_NETWORK
 
@@ -119,28 +143,38 @@ class Api:
         # BadRequest is a NetworkError in this library, so the order matters.
         match error:
             case RetryAfter():
-                return TemporaryError("Telegram asks to send more slowly.", seconds(error))
+                return TemporaryError(_TOO_FAST, seconds(error))
             case InvalidToken():
                 # The token is the desk's fault and no message's: they wait until it is mended.
                 return TemporaryError(REFUSED, TOKEN_PAUSE)
             case Forbidden() if "blocked" in said:
-                return PermanentError("The customer has blocked this bot on Telegram.")
+                return PermanentError(_BLOCKED)
             case Forbidden() if "deactivated" in said:
-                return PermanentError("The customer's Telegram account no longer exists.")
+                return PermanentError(_DEACTIVATED)
             case BadRequest() if "chat not found" in said.lower():
-                return PermanentError("Telegram knows no such chat: this customer never wrote to this bot.")
+                return PermanentError(_NO_CHAT)
             case Forbidden() | BadRequest() | ChatMigrated():
-                return PermanentError(f"Telegram refused the message: {said}")
+                return PermanentError(fault("Telegram refused the message: {why}", "telegram.fault.refused", why=said))
             case NetworkFault() if "entity too large" in said.lower():
-                return PermanentError("Telegram refused the file: it is too large.")
+                return PermanentError(_FILE_REFUSED)
             case NetworkFault() | Conflict():
-                return TemporaryError(f"Telegram could not be reached: {said}")
+                return TemporaryError(_unreachable(said))
             case _:
                 return TemporaryError(UNREADABLE)
 
 
 def too_large(limit: int) -> PermanentError:
-    return PermanentError(f"The file is larger than {limit / 2**20:.3g} MB, the most that the desk keeps.")
+    return PermanentError(
+        fault(
+            "The file is larger than {mb:.3g} MB, the most that the desk keeps.",
+            "telegram.fault.file_too_large",
+            mb=limit / 2**20,
+        )
+    )
+
+
+def _unreachable(why: str) -> Fault:
+    return fault("Telegram could not be reached: {why}", "telegram.fault.unreachable", why=why)
 
 
 def seconds(error: RetryAfter) -> float:
@@ -160,4 +194,4 @@ class _Bot(Bot):
         try:
             return await self._post(method, parameters, read_timeout=read_timeout)
         except KeyError:  # an answer 200 that holds no result
-            raise TelegramError(UNREADABLE) from None
+            raise TelegramError(UNREADABLE.words) from None

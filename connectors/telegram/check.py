@@ -55,7 +55,7 @@ async def _account(api: Api, settings: TelegramSettings) -> Finding:
     except TelegramError as error:
         return _failed(CHANNEL, api, "getMe", error)
     if not isinstance(me, dict):
-        return Finding(CHANNEL, Level.WRONG, UNREADABLE, "check channels.telegram.base_url")
+        return Finding(CHANNEL, Level.WRONG, UNREADABLE.words, "check channels.telegram.base_url")
     parts = urlsplit(settings.base_url)
     return Finding(
         CHANNEL,
@@ -75,7 +75,7 @@ async def _delivery(api: Api, settings: TelegramSettings) -> Finding:
     except TelegramError as error:
         return _failed(_WEBHOOK, api, "getWebhookInfo", error)
     if not isinstance(info, dict):
-        return Finding(_WEBHOOK, Level.WRONG, UNREADABLE, "check channels.telegram.base_url")
+        return Finding(_WEBHOOK, Level.WRONG, UNREADABLE.words, "check channels.telegram.base_url")
     url = str(info.get("url") or "")
     if settings.mode == "polling" and url:
         return Finding(
@@ -169,12 +169,12 @@ async def _reached(name: str, url: str, host: str) -> Finding:
 
 
 def _refused() -> Finding:
-    words, _, fix = REFUSED.partition(". ")
+    words, _, fix = REFUSED.words.partition(". ")
     return Finding(CHANNEL, Level.WRONG, words, fix)
 
 
 def _failed(name: str, api: Api, method: str, error: TelegramError) -> Finding:
-    return Finding(name, Level.WRONG, f"{method}: {api.words(error)}", api.advice(error))
+    return Finding(name, Level.WRONG, f"{method}: {api.words(error)}", api.advice(error).words)
 
 
 def _host(url: str) -> str:

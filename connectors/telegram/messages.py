@@ -11,6 +11,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, File, MessageFormat
+from bot.domain.said import fault
 from bot.web.media import picture_type
 from connectors.telegram.api import Api, too_large
 from connectors.telegram.markdown import render_markdown
@@ -19,6 +20,29 @@ from connectors.telegram.updates import integer, storable
 
 MAX_FILE = 25 * 1024 * 1024
 """Bytes of one file to a customer. Telegram takes 50 MB of a bot; the desk keeps no larger files than these."""
+
+_EMPTY = fault("The message is empty: Telegram sends none without text.", "telegram.fault.empty")
+_GONE_THERE = fault(
+    "The message is no longer in the customer's chat: it cannot be changed.", "telegram.fault.message_gone"
+)
+_UNCHANGEABLE = fault(
+    "Telegram does not let this message be changed any more: it keeps its earlier words.",
+    "telegram.fault.unchangeable",
+)
+_STAYS = fault(
+    "Telegram lets a message be taken back for 48 hours only: the customer still has it.", "telegram.fault.stays"
+)
+_TOO_BIG = fault(
+    "Telegram gives bots no files of more than 20 MB. Ask the customer to send it in parts or otherwise.",
+    "telegram.fault.too_big_for_bots",
+)
+_NOT_NOW = fault("Telegram does not have the file at the moment, or no longer.", "telegram.fault.file_not_now")
+_ON_ITS_DISK = fault(
+    "The Bot API server keeps its files on its own disk: run it without --local, or fetch the file there.",
+    "telegram.fault.local_server",
+)
+_NO_CHAT = fault("This is not a Telegram chat.", "telegram.fault.not_a_chat")
+_NO_MESSAGE = fault("This is not a Telegram message.", "telegram.fault.not_a_message")
 
 _WITH_CONTENT = frozenset({"photo", "file", "voice", "audio", "video", "sticker"})
 _GONE = ("message to edit not found", "message to delete not found", "message_id_invalid")
@@ -38,9 +62,18 @@ async def send(api: Api, message: Outgoing) -> str:
 async def _send_file(api: Api, message: Outgoing, file: File) -> str:
     """Pictures as such, which Telegram shows in the chat and makes smaller; all else as it is."""
     if not file.content:
-        raise PermanentError(f"{file.name} is empty: Telegram sends no empty files.")
+        raise PermanentError(
+            fault("{name} is empty: Telegram sends no empty files.", "telegram.fault.file_empty", name=file.name)
+        )
     if len(file.content) > MAX_FILE:
-        raise PermanentError(f"{file.name} is too large: at most {MAX_FILE // 2**20} MB can be sent.")
+        raise PermanentError(
+            fault(
+                "{name} is too large: at most {mb} MB can be sent.",
+                "telegram.fault.file_unsendable",
+                name=file.name,
+                mb=MAX_FILE // 2**20,
+            )
+        )
     to = {"chat_id": _chat(message.chat_id), "reply_parameters": _quote(message)}
     # What it is tells its content; a name or a claimed type may be wrong.
     pictured = picture_type(file.content) in ("image/png", "image/jpeg")
@@ -68,11 +101,9 @@ async def edit(api: Api, message: Outgoing, external_id: str) -> None:
         if isinstance(error, BadRequest) and "message is not modified" in said:
             return
         if isinstance(error, BadRequest) and any(words in said for words in _GONE):
-            raise PermanentError("The message is no longer in the customer's chat: it cannot be changed.") from None
+            raise PermanentError(_GONE_THERE) from None
         if isinstance(error, BadRequest) and "can't be edited" in said:
-            raise PermanentError(
-                "Telegram does not let this message be changed any more: it keeps its earlier words."
-            ) from None
+            raise PermanentError(_UNCHANGEABLE) from None
         raise api.failure(error) from None
 
 
@@ -85,16 +116,16 @@ async def delete(api: Api, chat_id: str, external_id: str) -> None:
         if isinstance(error, BadRequest) and any(words in said for words in _GONE):
             return
         if isinstance(error, BadRequest) and "can't be deleted" in said:
-            raise PermanentError(
-                "Telegram lets a message be taken back for 48 hours only: the customer still has it."
-            ) from None
+            raise PermanentError(_STAYS) from None
         raise api.failure(error) from None
 
 
 async def fetch(api: Api, attachment: Attachment, limit: int) -> bytes:
     """Raises as ``Fetching.fetch`` does."""
     if attachment.kind not in _WITH_CONTENT:
-        raise PermanentError(f"A {attachment.kind} on Telegram has no content to fetch.")
+        raise PermanentError(
+            fault("A {kind} on Telegram has no content to fetch.", "telegram.fault.no_content", kind=attachment.kind)
+        )
     if attachment.size is not None and attachment.size > limit:
         raise too_large(limit)
     try:
@@ -102,20 +133,19 @@ async def fetch(api: Api, attachment: Attachment, limit: int) -> bytes:
     except BadRequest as error:
         said = str(error).lower()
         if "file is too big" in said:
-            raise PermanentError(
-                "Telegram gives bots no files of more than 20 MB. Ask the customer to send it in parts or otherwise."
-            ) from None
+            raise PermanentError(_TOO_BIG) from None
         if "temporarily" in said:  # as it answers for files that are gone as well: it cannot tell
-            raise TemporaryError("Telegram does not have the file at the moment, or no longer.") from None
-        raise PermanentError(f"Telegram did not give the file: {api.words(error)}") from None
+            raise TemporaryError(_NOT_NOW) from None
+        why = api.words(error)
+        raise PermanentError(
+            fault("Telegram did not give the file: {why}", "telegram.fault.file_not_given", why=why)
+        ) from None
     except TelegramError as error:
         raise api.failure(error) from None
     except (KeyError, TypeError):
         raise TemporaryError(UNREADABLE) from None
     if path.startswith("/"):
-        raise PermanentError(
-            "The Bot API server keeps its files on its own disk: run it without --local, or fetch the file there."
-        )
+        raise PermanentError(_ON_ITS_DISK)
     return await api.download(path, limit)
 
 
@@ -129,7 +159,7 @@ def _content(message: Outgoing) -> dict[str, Any]:
     if message.format is MessageFormat.MARKDOWN:
         text, entities = render_markdown(text)
     if not text.strip():
-        raise PermanentError("The message is empty: Telegram sends none without text.")
+        raise PermanentError(_EMPTY)
     return {
         "text": text,
         "entities": entities or None,
@@ -158,14 +188,14 @@ def _chat(chat_id: str) -> int:
     try:
         return int(chat_id)
     except ValueError:
-        raise PermanentError("This is not a Telegram chat.") from None
+        raise PermanentError(_NO_CHAT) from None
 
 
 def _number(external_id: str) -> int:
     try:
         return int(external_id)
     except ValueError:
-        raise PermanentError("This is not a Telegram message.") from None
+        raise PermanentError(_NO_MESSAGE) from None
 
 
 def _id_of(sent: Any) -> str:

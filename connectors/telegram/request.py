@@ -11,7 +11,9 @@ import aiohttp
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
-UNREADABLE = "What answered in Telegram's place could not be understood."
+from bot.domain.said import fault
+
+UNREADABLE = fault("What answered in Telegram's place could not be understood.", "telegram.fault.unreadable")
 
 _DEEPEST = 64
 """Levels of an update that are read."""
@@ -87,7 +89,7 @@ class Request(BaseRequest):
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise TelegramError(UNREADABLE)
+            raise TelegramError(UNREADABLE.words)
         return answer
 
 

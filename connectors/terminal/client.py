@@ -17,7 +17,7 @@ from bot.domain.channel import PermanentError
 from bot.domain.message import Author
 from bot.ports import Words
 from connectors.terminal.screen import Screen, language_of, read_lines, terminal_restored, user
-from connectors.terminal.sockets import socket_path
+from connectors.terminal.sockets import NO_SOCKETS, socket_path
 from connectors.terminal.wire import MAX_LINE, put
 
 _SHOWN_HISTORY = 20
@@ -62,7 +62,7 @@ async def chat(
 
 async def _connect(var: Path, patience: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     if not hasattr(socket, "AF_UNIX"):
-        raise PermanentError("this system has no Unix sockets, which the terminal channel needs")
+        raise PermanentError(NO_SOCKETS)
     deadline = time.monotonic() + patience
     while True:
         try:

@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.message import Incoming, Sender, parse_command
+from bot.domain.said import fault
 from bot.ports import Health, NullHealth, Receive, Transcript, Words
 from connectors.terminal.sockets import listening_at, peer_of
 from connectors.terminal.wire import MAX_LINE, Greeting, Said, first_error, lines_of, put, shown
@@ -35,7 +36,7 @@ class TerminalConnector:
 
     name = "terminal"
     account = "terminal"
-    capabilities = Capabilities(edits=True, idempotent=True, max_length=100_000)
+    capabilities = Capabilities(edits=True, idempotent=True, reaches_absent=False, max_length=100_000)
 
     def __init__(self, transcript: Transcript, var: Path, health: Health | None = None, *, words: Words) -> None:
         self._transcript = transcript
@@ -54,7 +55,13 @@ class TerminalConnector:
                         accepted, _ = await loop.sock_accept(listening)
                     except OSError as error:  # too many open files, or the client has already left
                         log.warning("connection not accepted", action="terminal_accept_failed", error=str(error))
-                        self._health.trouble(f"a terminal could not connect: {error}. It may try again.")
+                        self._health.trouble(
+                            fault(
+                                "a terminal could not connect: {why}. It may try again.",
+                                "terminal.fault.connect",
+                                why=str(error),
+                            )
+                        )
                         await asyncio.sleep(0.5)
                         continue
                     connections.create_task(self._serve(accepted, receive))
@@ -141,6 +148,12 @@ class TerminalConnector:
         except Exception as error:
             kind = type(error).__name__
             log.error("not recorded", action="terminal_receive_failed", error=kind)
-            self._health.trouble(f"a message could not be recorded ({kind}); the terminal tries again. See the log.")
+            self._health.trouble(
+                fault(
+                    "a message could not be recorded ({kind}); the terminal tries again. See the log.",
+                    "terminal.fault.not_recorded",
+                    kind=kind,
+                )
+            )
             return {"refused": said.id, "why": self._words.say("terminal.refused.unavailable", locale), "again": True}
         return {"accepted": said.id}

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bot.domain.channel import PermanentError
+from bot.domain.said import fault
 
+NO_SOCKETS = fault("this system has no Unix sockets, which the terminal channel needs", "terminal.fault.no_sockets")
 _LONGEST_PATH = 100
 """Bytes: Linux allows 107, macOS 103."""
 
@@ -34,11 +36,17 @@ def socket_path(var: Path) -> Path:
 def listening_at(var: Path) -> Iterator[socket.socket]:
     """A listening socket that only this user can reach. One left by a desk that was killed is replaced."""
     if not hasattr(socket, "AF_UNIX"):
-        raise PermanentError("this system has no Unix sockets, which the terminal channel needs")
+        raise PermanentError(NO_SOCKETS)
     var.mkdir(parents=True, exist_ok=True)
     left = socket_path(var)
     if len(os.fsencode(left)) <= _LONGEST_PATH and _answers(left):
-        raise PermanentError(f"another desk listens at {left}: stop it, or set SWITCHBOARD_VAR to another folder")
+        raise PermanentError(
+            fault(
+                "another desk listens at {path}: stop it, or set SWITCHBOARD_VAR to another folder",
+                "terminal.fault.taken",
+                path=str(left),
+            )
+        )
     _remove(left, var)
     path = var / "terminal.sock"
     if len(os.fsencode(path)) > _LONGEST_PATH:
@@ -53,7 +61,9 @@ def listening_at(var: Path) -> Iterator[socket.socket]:
             listening.setblocking(False)
             yield listening
     except OSError as error:
-        raise PermanentError(f"cannot listen at {path}: {error}") from error
+        raise PermanentError(
+            fault("cannot listen at {path}: {why}", "terminal.fault.listen", path=str(path), why=str(error))
+        ) from error
     finally:
         _remove(path, var)
 

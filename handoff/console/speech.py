@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from bot.domain.decision import Turn
 from bot.domain.message import Message, MessageFormat
-from bot.domain.said import Refusal, Said
+from bot.domain.said import Fault, Refusal, Said
 from bot.pipeline.rendering import plain
 from bot.ports import Words
 
@@ -35,7 +35,12 @@ class Speech:
         return self.words.say(key, self.locale, **values)
 
     def tell(self, said: Said) -> str:
-        return self.say(said.key, **said.values)
+        values = {name: self.fault(one) if isinstance(one, Fault) else one for name, one in said.values.items()}
+        return self.say(said.key, **values)
+
+    def fault(self, fault: Fault) -> str:
+        """What went wrong; in its own words where it has no phrase, or one that the desk no longer has."""
+        return self.tell(fault.said) if fault.said and self.words.has(fault.said.key) else fault.words
 
     def html(self, key: str, /, **values: object) -> Markup:
         """A phrase in a template: ``**so**`` is bold in it, and what fills it is markup only where it is marked so."""
@@ -68,6 +73,7 @@ class Speech:
     def filters(self) -> Mapping[str, Callable[..., Any]]:
         return {
             "told": self.tell,
+            "fault": self.fault,
             "label": self.label,
             "line": self.line,
             "preview": self.preview,

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.settings import Settings
-from handoff.policy import NOT_OFFERED
+from handoff.rules import NO_TOPIC
 from intents.datasets import read_dataset
 from intents.evaluate import SHIPPED, Evaluation, Split, cross_validation, distinct, evaluate, find_pipeline, hold_out
 from intents.headline import Cell, headline
@@ -59,7 +59,7 @@ def evaluate_command(
     out = out or settings.var / "evaluation" / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     with _folder(out), bars() as report:
         evaluation: Evaluation | None = run_until_signal(
-            evaluate(paths, pipelines, splits, what, report.step, notes=notes, never_offered=NOT_OFFERED)
+            evaluate(paths, pipelines, splits, what, report.step, notes=notes, never_offered=NO_TOPIC)
         )
         if evaluation is None:
             report.close()

@@ -11,6 +11,7 @@ from playwright.async_api import Browser, Route, expect
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.conversation import ConversationState
+from bot.domain.said import Fault
 from bot.domain.staff import Agent, Role
 from bot.queue import TURN
 from bot.store import Store
@@ -39,7 +40,7 @@ async def test_what_is_given_up_is_seen_and_tried_again_without_a_reload(
     await expect(page.get_by_role("heading", name="No failed messages")).to_be_visible()
     assert await store.dead_letters.count() == 0
     notice = (await store.messages.of(conversation))[-1].id
-    await store.deliveries.fail(await store.deliveries.begin(notice), "the customer blocked the bot")
+    await store.deliveries.fail(await store.deliveries.begin(notice), Fault("the customer blocked the bot"))
     assert await page.evaluate("window.same")
     await page.goto(page.url.replace("/failed", f"/conversations/{conversation}"))
     await page.get_by_role("button", name="Try again").click()
@@ -333,7 +334,8 @@ async def test_the_channels_page_and_its_sign_keep_themselves_up_to_date(
     def status(state: ChannelState, error: str | None = None) -> ChannelStatus:
         now = datetime.now(UTC)
         since = now - timedelta(minutes=1)
-        return ChannelStatus("discord", "Care#1", state, since, now, error=error, error_at=now if error else None)
+        told, at = (Fault(error), now) if error else (None, None)
+        return ChannelStatus("discord", "Care#1", state, since, now, error=told, error_at=at)
 
     await store.channels.record(status(ChannelState.CONNECTED))
     async with served(app) as address:

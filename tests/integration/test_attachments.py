@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import psycopg
@@ -13,8 +13,10 @@ import pytest
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Incoming, Message, Sender
+from bot.domain.said import Fault
 from bot.pipeline import attachments as attachments_module
 from bot.pipeline.attachments import MAX_BYTES, Attachments
+from bot.pipeline.faults import NO_ANSWER, given_up
 from bot.queue import JobLease, Queue, TryAgain
 from bot.store import Store
 
@@ -64,7 +66,7 @@ async def test_what_came_is_fetched_and_kept(store: Store) -> None:
     await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     assert platform.asked == [("cat", "chat-7", "1", MAX_BYTES), ("dog", "chat-7", "1", MAX_BYTES)]
     cat, dog = await stored(store, message_id)
-    assert (cat.sha256, cat.size, cat.problem, cat.name) == (sha256(b"meow").hexdigest(), 4, "", "cat.png")
+    assert (cat.sha256, cat.size, cat.problem, cat.name) == (sha256(b"meow").hexdigest(), 4, None, "cat.png")
     assert [await store.files.get(part.sha256) for part in (cat, dog)] == [b"meow", b"woof"]
     assert await store.files.attached(message_id, 1) == dog
     for index in (-1, 2):
@@ -104,7 +106,7 @@ async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store:
     assert pauses == [5, 10, 20, 40, 600]
     cat, dog = await stored(store, message_id)
     assert cat.sha256
-    assert (dog.sha256, dog.problem) == ("", "")
+    assert (dog.sha256, dog.problem) == ("", None)
     assert [asked[0] for asked in platform.asked].count("cat") == 1
     platform.has["dog"] = b"woof"
     await fetching.fetch(message_id, JobLease(5))
@@ -116,7 +118,7 @@ async def test_what_is_gone_is_said_to_be(store: Store) -> None:
     message_id = await sent(store, photo("cat"), photo("dog"))
     await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     cat, dog = await stored(store, message_id)
-    assert (cat.problem, cat.sha256, dog.problem) == ("the file has more than 25 MB", "", "")
+    assert (cat.problem, cat.sha256, dog.problem) == (Fault("the file has more than 25 MB"), "", None)
     await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
     assert len(platform.asked) == 2
 
@@ -137,7 +139,7 @@ async def test_what_cannot_be_had_for_a_day_is_given_up(
         await connection.execute("UPDATE message SET created_at = now() - interval '21 hours'")
     await Attachments(store.files, {"test": Hangs()}).fetch(message_id, JobLease(9))
     (cat,) = await stored(store, message_id)
-    assert cat.problem == "given up after 20:00:00: the platform did not answer in time"
+    assert cat.problem == given_up(timedelta(hours=20), NO_ANSWER)
 
 
 async def test_a_late_file_that_can_be_had_is_kept(store: Store, database_url: str) -> None:

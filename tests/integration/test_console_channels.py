@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from bot.domain.channel import ChannelState, ChannelStatus
+from bot.domain.said import Fault
 from bot.domain.staff import Agent
 from bot.store import Store
 from tests.support.console import HOSTILE, HTMX, Browser, sign_in
@@ -40,7 +41,7 @@ async def test_a_running_channel_says_since_when_and_what_came_and_went(
         last_received_at=ago,
         lag=0.42,
         last_sent_at=ago,
-        error="the platform did not answer in time",
+        error=Fault("the platform did not answer in time"),
         error_at=ago - timedelta(hours=5),
     )
     words = (await shown(await sign_in(browser())))["discord"]
@@ -54,13 +55,13 @@ async def test_a_running_channel_says_since_when_and_what_came_and_went(
 
 
 async def test_a_channel_that_is_off_says_what_to_do_on_every_page(browser: Browser, store: Store, mei: Agent) -> None:
-    error = "Discord refused the token; set DISCORD_TOKEN"
+    error = Fault("Discord refused the token; set DISCORD_TOKEN")
     client = await sign_in(browser())
     assert 'class="dot"' not in (await client.get("/console/")).text
     await doing(store, "discord", ChannelState.OFF, timedelta(seconds=1), error=error, error_at=datetime.now(UTC))
     words = (await shown(client))["discord"]
     assert words.startswith("[off ailing] discord @discord Off since ")
-    assert error in words
+    assert error.words in words
     assert "before the present connection" not in words
     for path in ("/", "/channels", "/navigation"):
         page = (await client.get(f"/console{path}")).text
@@ -99,7 +100,7 @@ async def test_the_page_keeps_itself_up_to_date(browser: Browser, mei: Agent) ->
 
 
 async def test_what_platforms_say_stays_text(browser: Browser, store: Store, mei: Agent) -> None:
-    await doing(store, "discord", ChannelState.OFF, timedelta(0), error=HOSTILE, error_at=datetime.now(UTC))
+    await doing(store, "discord", ChannelState.OFF, timedelta(0), error=Fault(HOSTILE), error_at=datetime.now(UTC))
     client = await sign_in(browser())
     page = (await client.get("/console/channels")).text
     assert "<script>alert" not in page

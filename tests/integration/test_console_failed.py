@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.conversation import ConversationState
 from bot.domain.message import Author, DeliveryState
+from bot.domain.said import Fault
 from bot.domain.staff import Agent, Role
 from bot.queue import DELIVER, TURN
 from bot.store import Store
@@ -41,7 +42,7 @@ async def undelivered(store: Store, desk: Desk, agent: Agent) -> tuple[int, int]
     reply = await desk.reply(conversation_id, agent, "Hello!")
     begun = await store.deliveries.begin(reply.id)
     assert begun is not None
-    await store.deliveries.fail(begun, "the customer blocked the bot")
+    await store.deliveries.fail(begun, Fault("the customer blocked the bot"))
     return conversation_id, reply.id
 
 
@@ -138,7 +139,7 @@ async def test_a_given_up_delivery_is_offered_in_both_places(
     assert "from the desk" in (await client.get("/console/failed")).text
     address = f"/console/conversations/{conversation_id}"
     page = (await client.get(address)).text
-    assert f"not delivered: given up after 1 tries ({ERROR})" in page
+    assert f"not delivered: given up after 1 try ({ERROR})" in page
     assert (await client.post(f"{address}/messages/{notice.id}/retry", headers=HTMX)).status_code == 200
     assert await store.dead_letters.count() == 0
     assert (await store.conversations.get(conversation_id)).state is ConversationState.ASSIGNED

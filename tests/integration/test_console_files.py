@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from bot.domain.message import Attachment
+from bot.domain.said import Fault
 from bot.domain.staff import Agent
 from bot.store import Store
 from bot.web.media import safe_name
@@ -122,7 +123,7 @@ async def test_what_is_still_to_come_says_so_and_what_never_comes_says_why(
 ) -> None:
     attachments = (
         Attachment("file", "r", "later.zip"),
-        Attachment("video", "r", "long.mp4", problem="larger than 25 MB"),
+        Attachment("video", "r", "long.mp4", problem=Fault("larger than 25 MB")),
         Attachment("location", "48.2,16.3"),
     )
     conversation_id = await said(store, attachments=attachments)

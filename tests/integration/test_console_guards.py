@@ -11,6 +11,7 @@ import pytest
 from bot.domain.conversation import ConversationState
 from bot.domain.decision import Action, Decision
 from bot.domain.message import Attachment, Button, Reply
+from bot.domain.said import Fault
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
@@ -148,7 +149,7 @@ async def test_a_failed_delivery_says_why(browser: Browser, store: Store, desk: 
     reply = await desk.reply(conversation_id, mei, "Hello")
     begun = await store.deliveries.begin(reply.id)
     assert begun is not None
-    await store.deliveries.fail(begun, "the customer blocked the bot")
+    await store.deliveries.fail(begun, Fault("the customer blocked the bot"))
     client = await sign_in(browser())
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert "not delivered: the customer blocked the bot" in page

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from bot.content.words import Words
+from bot.domain.channel import ChannelState, ChannelStatus
+from bot.domain.message import Attachment
+from bot.domain.said import Fault
 from bot.domain.staff import Agent
+from bot.pipeline.faults import NO_ANSWER, channel_off, given_up
 from bot.runtime import http
 from bot.runtime.feed import Feed
 from bot.settings import ROOT
 from bot.store import Store
+from connectors.discord.api import REFUSED
+from connectors.telegram.api import too_large
+from connectors.telegram.request import UNREADABLE
 from handoff.console import console
 from handoff.desk import Desk
 from tests.support.console import CAPABILITIES, HTMX, Browser, queued, sign_in
@@ -89,6 +99,78 @@ async def test_every_agent_reads_the_desks_lines_in_their_own_language(
     assert "已转人工：客户要求人工客服。" in chinese
 
 
+async def ailing(store: Store, desk: Desk, agent: Agent) -> int:
+    """A desk on which things went wrong. The conversation in which they did."""
+    now = datetime.now(UTC)
+    off = ChannelStatus("discord", "42", ChannelState.OFF, now, now, error=REFUSED, error_at=now)
+    await store.channels.record(off)
+    # So it was written before there were phrases, and a connector of somebody else's says it still.
+    foreign = replace(off, channel="web", state=ChannelState.CONNECTED, error=Fault("1006 & out"))
+    await store.channels.record(foreign)
+    files = tuple(Attachment("photo", str(index)) for index in range(3))
+    conversation_id = await queued(store, attachments=files)
+    (asked, *_) = await store.messages.of(conversation_id)
+    problems = (too_large(25 * 2**20).fault, given_up(timedelta(hours=1), NO_ANSWER), Fault("1007 & out"))
+    await store.files.record_fetched(
+        asked.id, [replace(file, problem=problem) for file, problem in zip(files, problems, strict=True)]
+    )
+    await desk.claim(conversation_id, agent)
+    for number, fault in enumerate((UNREADABLE, channel_off("web"))):
+        reply = await desk.reply(conversation_id, agent, "hello")
+        begun = await store.deliveries.begin(reply.id)
+        assert begun is not None
+        if number == 0:
+            await store.deliveries.fail(begun, fault)
+        else:
+            await store.deliveries.postpone(begun, now, fault)
+    return conversation_id
+
+
+async def test_every_agent_reads_what_went_wrong_in_their_own_language(
+    browser: Browser, mei: Agent, store: Store, desk: Desk
+) -> None:
+    client = await sign_in(browser())
+    address = f"/console/conversations/{await ailing(store, desk, mei)}"
+    english, chinese = (await client.get(address)).text, (await client.get(address, headers=CHINESE)).text
+    assert "not delivered: What answered in Telegram&#39;s place could not be understood." in english
+    assert "未送达：对方的回应不像是 Telegram 的，无法理解" in chinese
+    assert "trying again: the channel web is off" in english
+    assert "正在重试：渠道 web 未开启" in chinese
+    assert "<bdi>The file is larger than 25 MB, the most that the desk keeps.</bdi>" in english
+    assert "无法获取：<bdi>文件超过了客服台保存的上限 25 MB。</bdi>" in chinese
+    assert "<bdi>given up after 1 hour: the platform did not answer in time</bdi>" in english
+    assert "<bdi>1 小时后放弃：平台没有及时回应</bdi>" in chinese
+    assert "<bdi>1007 &amp; out</bdi>" in chinese
+    english = (await client.get("/console/channels")).text
+    chinese = (await client.get("/console/channels", headers=CHINESE)).text
+    assert "<bdi>Discord refused the bot token. Set DISCORD_BOT_TOKEN to" in english
+    assert "<bdi>Discord 拒绝了机器人令牌。请把 DISCORD_BOT_TOKEN 设为" in chinese
+    assert "<bdi>1006 &amp; out</bdi>" in chinese
+
+
+async def test_an_error_without_a_phrase_is_not_told_by_the_phrase_of_the_last_one(
+    mei: Agent, store: Store, desk: Desk, database_url: str
+) -> None:
+    conversation_id = await ailing(store, desk, mei)
+    known = {one.channel: one for one in await store.channels.all()}
+    await store.channels.record(replace(known["discord"], error=None, error_at=None))
+    assert (await store.channels.all())[0].error == REFUSED
+    await store.channels.record(replace(known["discord"], error=Fault("1006")))
+    assert (await store.channels.all())[0].error == Fault("1006")
+    waiting = (await store.messages.of(conversation_id))[-1]
+    assert waiting.delivery_error == channel_off("web")
+    begun = await store.deliveries.begin(waiting.id)
+    assert begun is not None
+    await store.deliveries.postpone(begun, datetime.now(UTC), Fault("502"))
+    assert (await store.messages.of(conversation_id))[-1].delivery_error == Fault("502")
+    await store.deliveries.postpone(begun, datetime.now(UTC), NO_ANSWER)
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute("UPDATE delivery SET error = 'by an older replica' WHERE error IS NOT NULL")
+    assert (await store.messages.of(conversation_id))[-1].delivery_error == Fault("by an older replica")
+    await store.deliveries.record_sent(begun, 0, "7")
+    assert (await store.messages.of(conversation_id))[-1].delivery_error is None
+
+
 async def test_a_phrase_is_markup_only_where_it_says_so(browser: Browser, mei: Agent, ada: Agent, store: Store) -> None:
     client = await sign_in(browser())
     address = f"/console/conversations/{await queued(store, name='<i>Ann</i>')}"
@@ -117,18 +199,17 @@ _INLINE = re.compile(r"</?(?:b|bdi|time|a|code)\b[^>]*>")
 """What may stand within a phrase."""
 DATA = re.compile(
     r"Mei from BitPie support.*|You are number 1\.|Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|python-httpx.*"
-    r"|from BitPie support.*|zh|en|tlh|EN English|min\. ago|ago|UTC"
+    r"|100[67] &amp; out|from BitPie support.*|zh|en|tlh|EN English|min\. ago|ago|UTC"
 )
 """What people and platforms call themselves and say, and what was said to a customer."""
 
 
 async def test_a_language_of_nobodys_shows_on_every_page(
-    stranger: httpx.AsyncClient, mei: Agent, ada: Agent, store: Store
+    stranger: httpx.AsyncClient, mei: Agent, ada: Agent, store: Store, desk: Desk
 ) -> None:
-    conversation_id = await queued(store)
+    conversation_id = await ailing(store, desk, mei)
     pages = [(await stranger.get("/console/sign-in")).text]
     await sign_in(stranger)
-    await stranger.post(f"/console/conversations/{conversation_id}/claim")
     paths = ("/", "/?tab=mine", f"/conversations/{conversation_id}", "/agents", f"/agents/{ada.id}", "/failed")
     for path in (*paths, "/channels", "/password", "/public-name", "/conversations/999"):
         pages.append((await stranger.get(f"/console{path}")).text)
@@ -137,6 +218,12 @@ async def test_a_language_of_nobodys_shows_on_every_page(
     said = (await stranger.get(f"{script[0]}words/tlh.js")).text
     assert said.startswith('globalThis.switchboardWords = {"console.script.')
     assert said.count('": "TLH ') > 40
+    # A phrase in a phrase, each in the language.
+    conversation, channels = pages[3], pages[7]
+    assert "TLH not available: <bdi>TLH given up after 1 hour: TLH the platform did not answer" in conversation
+    assert "TLH not delivered: TLH What answered" in conversation
+    assert "TLH trying again: TLH the channel web is off" in conversation
+    assert "<bdi>TLH Discord refused the bot token" in channels
     for page in pages:
         assert '<html lang="tlh" dir="ltr">' in page
         for text in re.findall(r">([^<>]+)<", _INLINE.sub("", page)):

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from bot.domain.message import Attachment, Author, DeliveryState, Incoming, Message, Sender
+from bot.domain.said import Fault
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.console.pages.conversations.views import MAX_FILES
@@ -70,7 +71,7 @@ async def test_a_change_that_the_platform_refused_says_why(
         await client.post(f"{address}/messages/{reply.id}/{act}", data=data)
         begun = await store.deliveries.begin(reply.id)
         assert begun is not None
-        await store.deliveries.fail(begun, "too old")
+        await store.deliveries.fail(begun, Fault("too old"))
         assert words in (await client.get(address)).text
 
 
@@ -308,7 +309,8 @@ async def test_large_uploads_are_taken_here_and_nowhere_else(
 
 async def test_names_of_files_stay_text(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:
     sha256 = await store.files.add(PNG)
-    attachments = (Attachment("photo", "u", HOSTILE, sha256=sha256), Attachment("file", "u", HOSTILE, problem=HOSTILE))
+    lost = Attachment("file", "u", HOSTILE, problem=Fault(HOSTILE))
+    attachments = (Attachment("photo", "u", HOSTILE, sha256=sha256), lost)
     address = await held(store, desk, mei, attachments=attachments)
     client = await sign_in(browser())
     page = (await client.get(address)).text

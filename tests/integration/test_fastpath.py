@@ -17,12 +17,11 @@ from bot.domain.engine import Prediction, Ranked
 from bot.domain.message import Incoming, Receipt, Sender
 from bot.pipeline import turns as turns_module
 from bot.pipeline.outbox import Outbox
-from bot.pipeline.turns import Turns
 from bot.queue import JobLease, Queue
 from bot.queue import worker as worker_module
 from bot.store import Store
 from bot.store.database import conninfo
-from switchboard.wiring import build_policy
+from tests.support.turns import turns_of
 from tests.support.waiting import until
 
 Sql = Callable[..., Awaitable[list[Any]]]
@@ -82,7 +81,7 @@ async def desk(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[De
     """At work."""
     platform, turned = Platform(), []
     outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
-    turns = Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", outbox=outbox)
+    turns = turns_of(store, answers, engine, lambda _text, _hint: "en", outbox=outbox)
 
     async def take(message_id: int, job: JobLease) -> None:
         turned.append(message_id)
@@ -310,10 +309,9 @@ async def test_typing_is_shown_to_who_waits_and_to_nobody_else(
         await asyncio.sleep(0.3 if text == "slow" else 0)
         return await engine(text)
 
-    turns = Turns(
-        store.turns,
+    turns = turns_of(
+        store,
         answers,
-        build_policy(answers),
         slow_engine,
         lambda _text, _hint: "en",
         show_typing=lambda conversation: shown.append(conversation.contact.external_id),

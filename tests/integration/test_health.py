@@ -12,6 +12,7 @@ import pytest
 
 from bot.domain.channel import ChannelState, ChannelStatus
 from bot.domain.message import Incoming, Sender
+from bot.domain.said import Fault
 from bot.ports import Health
 from bot.runtime import channel_status as health_module
 from bot.runtime.channel_status import ChannelHealth, write_health
@@ -50,7 +51,7 @@ async def shown(store: Store, condition: Callable[[ChannelStatus], object]) -> C
 
 
 async def test_what_is_no_news_is_kept(store: Store) -> None:
-    told = replace(STATUS, last_received_at=NOON, lag=0.5, last_sent_at=NOON, error="cut", error_at=NOON)
+    told = replace(STATUS, last_received_at=NOON, lag=0.5, last_sent_at=NOON, error=Fault("cut"), error_at=NOON)
     await store.channels.record(told)
     assert await store.channels.all() == [told]
     later = NOON + timedelta(minutes=1)
@@ -61,16 +62,22 @@ async def test_what_is_no_news_is_kept(store: Store) -> None:
 
 async def test_news_replace_what_was_known_and_times_never_go_back(store: Store) -> None:
     later, earlier = NOON + timedelta(hours=1), NOON - timedelta(hours=1)
-    told = replace(STATUS, last_received_at=NOON, lag=0.5, last_sent_at=NOON, error="cut", error_at=NOON)
+    told = replace(STATUS, last_received_at=NOON, lag=0.5, last_sent_at=NOON, error=Fault("cut"), error_at=NOON)
     await store.channels.record(told)
     await store.channels.record(
         replace(
-            STATUS, account="bot2", last_received_at=earlier, lag=9.0, last_sent_at=later, error="x", error_at=later
+            STATUS,
+            account="bot2",
+            last_received_at=earlier,
+            lag=9.0,
+            last_sent_at=later,
+            error=Fault("x"),
+            error_at=later,
         )
     )
     (now,) = await store.channels.all()
     assert (now.account, now.last_received_at, now.last_sent_at, now.lag) == ("bot2", NOON, later, 9.0)
-    assert (now.error, now.error_at) == ("x", later)
+    assert (now.error, now.error_at) == (Fault("x"), later)
 
 
 async def test_channels_come_by_name(store: Store) -> None:
@@ -116,7 +123,7 @@ def test_a_state_lasts_since_it_began() -> None:
     channel.off("the token is refused: set TEST_TOKEN")
     off = channel.status()
     assert off is not None
-    assert (off.state, off.error) == (ChannelState.OFF, "the token is refused: set TEST_TOKEN")
+    assert (off.state, off.error) == (ChannelState.OFF, Fault("the token is refused: set TEST_TOKEN"))
     assert off.error_at is not None
     channel.connecting()
     assert channel.status().error == off.error  # type: ignore[union-attr]
@@ -125,7 +132,7 @@ def test_a_state_lasts_since_it_began() -> None:
 def test_an_error_is_not_endless() -> None:
     channel = ChannelHealth("test")
     channel.trouble("x" * 10_000)
-    assert channel.error == "x" * health_module.MAX_ERROR
+    assert channel.error == Fault("x" * health_module.MAX_ERROR)
 
 
 def test_the_lag_is_that_of_the_platforms_clock_and_never_negative() -> None:
@@ -155,7 +162,7 @@ async def test_news_are_written(store: Store) -> None:
         channel.sent()
         await shown(store, lambda status: status.last_sent_at)
         channel.trouble("cut")
-        await shown(store, lambda status: status.error == "cut")
+        await shown(store, lambda status: status.error == Fault("cut"))
 
 
 async def test_a_standby_writes_nothing(store: Store) -> None:

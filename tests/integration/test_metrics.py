@@ -29,7 +29,7 @@ from bot.runtime.metrics import Metrics
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from handoff.desk import Desk
-from switchboard.wiring import build_policy
+from tests.support.turns import turns_of
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ def make_scene(store: Store, desk: Desk, answers: Answers, url: str, platform: P
         desk,
         metrics,
         platform,
-        Turns(store.turns, answers, build_policy(answers), engine, lambda _text, _hint: "en", metrics=metrics),
+        turns_of(store, answers, engine, lambda _text, _hint: "en", metrics=metrics),
         Outbox(store.deliveries, store.files, {"test": platform}, {}, metrics),
         Attachments(store.files, {"test": platform}, metrics),
         url,

@@ -14,11 +14,10 @@ from bot.content.answers import Answers
 from bot.domain.engine import Prediction
 from bot.domain.message import Attachment, Author, Incoming, Message, Receipt, Sender
 from bot.domain.staff import Role
-from bot.pipeline.turns import Turns
 from bot.queue import JobLease
 from bot.store import Store
 from handoff.desk import Desk
-from switchboard.wiring import build_policy
+from tests.support.turns import turns_of
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -150,7 +149,7 @@ async def test_a_message_taken_back_before_its_turn_gets_no_answer(store: Store,
 
     receipt = await store.incoming.record(said("fees"))
     await store.incoming.record(taken_back())
-    turns = Turns(store.turns, answers, build_policy(answers), never, lambda _text, hint: hint)
+    turns = turns_of(store, answers, never, lambda _text, hint: hint)
     await turns.take(receipt.message_id, JobLease())
     assert [m.author for m in await store.messages.of(receipt.conversation_id)] == [Author.CUSTOMER]
     assert await store.turns.begin(receipt.message_id) is None

@@ -14,13 +14,13 @@ from bot.domain.channel import Capabilities, Outgoing, PermanentError, Temporary
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, Priority
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
 from bot.domain.message import Attachment, Author, Command, DeliveryState, Incoming, Message, Sender, Visibility
+from bot.domain.said import Fault
 from bot.domain.staff import Role
 from bot.pipeline.outbox import Outbox
-from bot.pipeline.turns import Turns
 from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
-from switchboard.wiring import build_policy
+from tests.support.turns import turns_of
 from tests.support.waiting import until
 
 SURE = {
@@ -102,7 +102,7 @@ async def no_files(_message_id: int, _attempts: int) -> None:
 @pytest.fixture
 async def scene(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Scene]:
     platform = Platform()
-    turns = Turns(store.turns, answers, build_policy(answers), scripted_engine, scripted_language)
+    turns = turns_of(store, answers, scripted_engine, scripted_language)
     queue.serve(
         turn=turns.take, deliver=Outbox(store.deliveries, store.files, {"test": platform}, {}).deliver, fetch=no_files
     )
@@ -286,7 +286,7 @@ async def test_what_will_never_be_delivered_is_shown_to_the_agent(scene: Scene) 
         return (await scene.last()).delivery is DeliveryState.FAILED
 
     await until(failed)
-    assert (await scene.last()).delivery_error == "the customer blocked the bot"
+    assert (await scene.last()).delivery_error == Fault("the customer blocked the bot")
 
 
 async def test_a_long_message_goes_on_behind_the_part_that_failed(scene: Scene, desk: Desk) -> None:

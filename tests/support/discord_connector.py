@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.domain.channel import Outgoing, PermanentError
 from bot.domain.message import Button, Incoming, Receipt
+from bot.domain.said import Fault
 from connectors.discord import DiscordConnector, DiscordSettings
 from tests.peers.discord import DiscordPeer, PeerUser
 from tests.peers.discord.entities import Message
@@ -58,8 +59,8 @@ class Doing:
     def connected(self, account: str) -> None:
         self.said.append(("connected", account))
 
-    def trouble(self, error: str) -> None:
-        self.said.append(("trouble", error))
+    def trouble(self, error: Fault | str) -> None:
+        self.said.append(("trouble", str(error)))
 
     @property
     def troubles(self) -> list[str]:

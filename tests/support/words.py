@@ -15,7 +15,8 @@ WORDS = Words(ROOT / "data", ("en", "zh"), {"brand": "BitPie"})
 
 def made_up(folder: Path, locale: str, mark: str) -> None:
     """Writes a language into the content folder in which every English phrase stands behind ``mark``."""
-    tree = yaml.safe_load((SHIPPED / "en.yml").read_text(encoding="utf-8"))
+    # Every value and key as it stands there: ``off`` is a word, and no truth value.
+    tree = yaml.load((SHIPPED / "en.yml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     path = folder / "phrases" / f"{locale}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(_marked(tree, mark), allow_unicode=True, width=1000), encoding="utf-8")

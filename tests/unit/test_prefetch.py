@@ -33,8 +33,10 @@ async def test_the_answer_is_asked_for_once_and_taken_once() -> None:
     prefetched = Prefetch(engine)
     for _ in range(2):  # as a platform that brings a message again
         prefetched.begin(key("1"), "hello")
-    answer = prefetched.take(key("1"))
-    assert answer is not None
+    taken = prefetched.take(key("1"))
+    assert taken is not None
+    text, answer = taken
+    assert text == "hello"
     assert prefetched.take(key("1")) is None
     engine.answering.set()
     assert (await answer).intent == "greet"
@@ -46,10 +48,10 @@ async def test_a_failure_is_of_who_takes_it() -> None:
     prefetched = Prefetch(engine)
     prefetched.begin(key("1"), "broken")
     engine.answering.set()
-    answer = prefetched.take(key("1"))
-    assert answer is not None
+    taken = prefetched.take(key("1"))
+    assert taken is not None
     with pytest.raises(EngineUnavailable):
-        await answer
+        await taken[1]
 
 
 async def test_a_storm_is_not_asked_about_ahead(monkeypatch: pytest.MonkeyPatch) -> None:

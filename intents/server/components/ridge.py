@@ -34,7 +34,7 @@ class Ridge:
     all much the same. So its likenesses are stretched until the nearest are as near as an example's own neighbours
     are. What it resembles is then told apart as well as for the others; that it lies far off is told by the
     likeness before stretching. Time grows with the cube of the examples, memory with
-    the square: 7,500 take half a gigabyte for seconds.
+    the square: 12,000 take one and a half gigabytes for half a minute.
     """
 
     def __init__(self, weights: Mapping[str, float], spelling: float, gamma: float) -> None:

@@ -11,6 +11,7 @@ from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.conversation import NotFound
 from bot.domain.message import DeliveryState, Message
 from bot.domain.staff import Role
+from bot.pipeline.faults import unchangeable
 from bot.queue import Queue, TryAgain
 from bot.store import Store
 from handoff.desk import Desk
@@ -291,9 +292,9 @@ async def test_changes_on_a_platform_that_cannot_are_failed_with_the_reason(star
         await talk.deliver(reply)
         now = await talk.now(reply)
         assert now.delivery is DeliveryState.FAILED
-        assert now.delivery_error == "what was sent on test cannot be changed any more"
+        assert now.delivery_error == unchangeable("test")
     assert [sent.text for sent in talk.board.sent] == ["one", "two"]
-    assert talk.health.error == "what was sent on test cannot be changed any more"
+    assert talk.health.error == unchangeable("test")
 
 
 async def test_a_failed_reply_can_be_edited_and_goes_out_then(start: Start) -> None:

@@ -15,7 +15,9 @@ import pytest
 
 from bot.domain.channel import ChannelState, TemporaryError
 from bot.domain.message import DeliveryState
+from bot.domain.said import Fault
 from bot.pipeline import outbox as outbox_module
+from bot.pipeline.faults import NO_ANSWER, channel_off, given_up
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.rendering import fit
 from bot.queue import JobLease, JobLeaseLost, Queue, TryAgain
@@ -34,8 +36,8 @@ async def test_what_a_platform_cannot_take_now_is_tried_again_with_growing_pause
         pauses.append(round((again.value.at - datetime.now(UTC)).total_seconds()))
     assert pauses == [1, 2, 4, 77]
     now = await talk.now(reply)
-    assert (now.delivery, now.delivery_error) == (DeliveryState.PENDING, "429")
-    assert talk.health.error == "429"
+    assert (now.delivery, now.delivery_error) == (DeliveryState.PENDING, Fault("429"))
+    assert talk.health.error == Fault("429")
     assert talk.health.last_sent_at is None
     await talk.deliver(reply)
     assert talk.health.last_sent_at is not None
@@ -56,7 +58,7 @@ async def test_a_platform_that_never_answers_is_given_up_on_for_now(
     reply = await talk.reply("hello")
     with pytest.raises(TryAgain):
         await talk.deliver(reply)
-    assert (await talk.now(reply)).delivery_error == "the platform did not answer in time"
+    assert (await talk.now(reply)).delivery_error == NO_ANSWER
     talk.board.after = nothing
     await talk.deliver(reply)
     assert talk.board.texts == ["hello"]
@@ -71,7 +73,7 @@ async def test_what_is_a_day_old_is_given_up(start: Start, database_url: str) ->
     await talk.deliver(reply)
     now = await talk.now(reply)
     assert now.delivery is DeliveryState.FAILED
-    assert now.delivery_error == "given up after 1 day, 0:00:00: 502"
+    assert now.delivery_error == given_up(timedelta(hours=24), Fault("502"))
     # An edit is news: its words are not stale.
     await talk.edit(reply, "hello again")
     with pytest.raises(TryAgain):
@@ -84,13 +86,13 @@ async def test_a_channel_that_is_off_keeps_what_is_for_it(start: Start) -> None:
     with pytest.raises(TryAgain) as again:
         await Outbox(talk.store.deliveries, talk.store.files, {}, {}).deliver(reply.id, JobLease())
     assert again.value.at > datetime.now(UTC) + timedelta(seconds=50)
-    assert (await talk.now(reply)).delivery_error == "the channel test is off"
+    assert (await talk.now(reply)).delivery_error == channel_off("test")
     talk.board.account = "another"
     await talk.deliver(reply)
     now = await talk.now(reply)
     assert now.delivery is DeliveryState.FAILED
     assert now.delivery_error is not None
-    assert "belongs to the test account bot" in now.delivery_error
+    assert "belongs to the test account bot" in now.delivery_error.words
     assert talk.health.state is not ChannelState.CONNECTED
 
 

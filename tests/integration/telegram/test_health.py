@@ -13,6 +13,7 @@ from aiohttp import ClientSession
 
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import Attachment, File
+from bot.domain.said import Fault
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.telegram_connector import Desk, failing, outgoing, png, running
@@ -39,8 +40,8 @@ class Said:
         if self.states[-1:] != [state]:
             self.states.append(state)
 
-    def trouble(self, error: str) -> None:
-        self.troubles.append(error)
+    def trouble(self, error: Fault | str) -> None:
+        self.troubles.append(str(error))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from bot.domain.message import Author, Message
+from bot.domain.said import Fault
 from bot.ports import NullHealth
 from connectors.web.visitors import COOKIE, contact_of
 from tests.support.stand_in_desk import Site, StandInDesk, message
@@ -159,8 +160,8 @@ async def test_it_says_how_it_is_doing(desk: StandInDesk) -> None:
         def connected(self, account: str) -> None:
             said.append(account)
 
-        def trouble(self, error: str) -> None:
-            said.append(error)
+        def trouble(self, error: Fault | str) -> None:
+            said.append(str(error))
 
     async with Site(desk, health=Observed()).serving() as site, site.visitor() as visitor:
         desk.failures = 1

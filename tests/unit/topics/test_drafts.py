@@ -10,7 +10,7 @@ import pytest
 from bot.content import drafts
 from bot.content.answers import Answers, ContentError, read_answer
 from bot.content.check import MIN_EXAMPLES, problems, read_example_file, read_examples
-from handoff.policy import NOT_OFFERED
+from handoff.rules import NO_TOPIC
 from intents.paths import EnginePaths
 from intents.training import content_hash
 from tests.support.topics import FILES, LOCALES, NAME, TITLES, finish, replace
@@ -80,14 +80,14 @@ def test_a_name_that_no_topic_may_have(data: Path, name: str, message: str) -> N
 
 
 def test_what_the_policy_treats_in_its_own_way_is_reserved() -> None:
-    assert NOT_OFFERED <= drafts.RESERVED
+    assert NO_TOPIC <= drafts.RESERVED
 
 
 def test_a_name_is_taken_by_a_single_file_of_any_kind(data: Path) -> None:
     (data / "answers" / "fr").mkdir()
-    (data / "answers" / "fr" / "refund.md").write_text("x")
-    with pytest.raises(drafts.TopicError, match=r"already: .*fr/refund\.md"):
-        drafts.add(data, LOCALES, "refund", TITLES)
+    (data / "answers" / "fr" / "gift_card.md").write_text("x")
+    with pytest.raises(drafts.TopicError, match=r"already: .*fr/gift_card\.md"):
+        drafts.add(data, LOCALES, "gift_card", TITLES)
     drafts.add(data, LOCALES, NAME, TITLES)
     with pytest.raises(drafts.TopicError, match=rf"already: .*drafts/nlu/{NAME}\.yml"):
         drafts.add(data, LOCALES, NAME, TITLES)

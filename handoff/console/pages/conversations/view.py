@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from bot.domain.channel import Capabilities
 from bot.domain.conversation import Conversation, ConversationState, Link
 from bot.domain.decision import Turn
+from bot.domain.details import in_order
+from bot.domain.forms import Detail
 from bot.domain.lines import PHRASES, Kind
 from bot.domain.message import Attachment, Author, Message, Visibility
 from bot.domain.staff import Agent, Permission, may
@@ -96,6 +98,11 @@ class View:
         """The latest turn in which the engine ranked topics."""
         found = (self.turns.get(message.id) for message in reversed(self.messages))
         return next((turn for turn in found if turn is not None and turn.ranking), None)
+
+    @property
+    def details(self) -> list[Detail]:
+        """What the customer told in a form of its own, what identifies the case first."""
+        return in_order(self.conversation.details)
 
     def has(self, message_id: int) -> bool:
         """Whether the message is one of those shown."""

@@ -1,0 +1,215 @@
+"""What to do with one message, before anything is written: shared by turns and ``switchboard predict``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from bot.content.answers import CANCEL, HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
+from bot.domain.conversation import ConversationState, EscalationReason
+from bot.domain.decision import Decision
+from bot.domain.dialogue import DialogueState
+from bot.domain.engine import EngineUnavailable, Prediction
+from bot.domain.heard import Heard
+from bot.domain.message import Command
+from bot.domain.operations import TurnInput
+from bot.domain.procedure import STEP
+from bot.domain.situation import Situation
+from bot.pipeline.listening import Listening, Read
+from bot.ports import LookUp
+
+log = structlog.get_logger(__name__)
+
+Detect = Callable[[str, str | None], str | None]
+"""The language of a text, as a two-letter code; the second argument is the answer where the text cannot tell."""
+Ahead = tuple[str, Awaitable[Prediction]]
+"""What the engine was asked before the turn began, and its answer."""
+Patiently = Callable[[Awaitable[Prediction]], Awaitable[Prediction]]
+
+
+async def _at_once(predicting: Awaitable[Prediction]) -> Prediction:
+    return await predicting
+
+
+class Decide(Protocol):
+    """The policy, as a turn needs it."""
+
+    def on_text(
+        self, state: DialogueState, heard: Heard, situation: Situation, *, queued: bool = False
+    ) -> Decision: ...
+    def on_topic(
+        self, name: str, state: DialogueState, heard: Heard, situation: Situation, *, queued: bool = False
+    ) -> Decision: ...
+    def on_step(
+        self, payload: str, state: DialogueState, heard: Heard, situation: Situation, *, queued: bool = False
+    ) -> Decision: ...
+    def on_found(
+        self,
+        step: tuple[str, str],
+        found: Mapping[str, object] | None,
+        state: DialogueState,
+        heard: Heard,
+        situation: Situation,
+    ) -> Decision: ...
+    def on_helped(self, state: DialogueState, helped: bool, heard: Heard, situation: Situation) -> Decision: ...
+    def on_human_asked(
+        self, situation: Situation, state: DialogueState | None = None, *, queued: bool = False
+    ) -> Decision: ...
+    def on_cancel(self, *, queued: bool) -> Decision: ...
+    def on_command(self, command: Command, situation: Situation, *, queued: bool = False) -> Decision: ...
+    def on_attachment(self, state: DialogueState, situation: Situation, *, queued: bool = False) -> Decision: ...
+    def on_unknown_button(self) -> Decision: ...
+    def on_engine_unavailable(self, heard: Heard, situation: Situation, *, queued: bool = False) -> Decision: ...
+    def on_turn_failed(self, situation: Situation, *, queued: bool = False) -> Decision: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a turn comes to, before it is written."""
+
+    decision: Decision
+    language: str | None
+    prediction: Prediction | None = None
+
+
+class Deciding:
+    def __init__(
+        self,
+        answers: Answers,
+        policy: Decide,
+        listening: Listening,
+        detect: Detect,
+        look_ups: Mapping[str, LookUp] | None = None,
+    ) -> None:
+        """``look_ups`` by what procedures name: ``ticket``."""
+        self._answers = answers
+        self._policy = policy
+        self._listening = listening
+        self._detect = detect
+        self._look_ups = look_ups or {}
+
+    async def decide(
+        self,
+        taken: TurnInput,
+        situation: Situation,
+        *,
+        before: Sequence[str] = (),
+        unread: Sequence[str] = (),
+        ahead: Ahead | None = None,
+        patiently: Patiently = _at_once,
+        gives_up: bool = False,
+    ) -> Decided:
+        """What to do with the message. ``before`` are the words of messages that had no answer of their own, ``unread``
+        those of messages that were not understood. ``ahead`` is what the engine was asked already, ``patiently`` awaits
+        it, and ``gives_up`` says that the turn failed too often."""
+        conversation = taken.conversation
+        state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
+        nothing = Heard("", known=conversation.details)
+        language = self._language(taken)
+        if gives_up:
+            return Decided(self._policy.on_turn_failed(situation, queued=queued), language)
+        if taken.command is not None:
+            return Decided(self._on_command(taken, nothing, situation, queued), language)
+        button = taken.button or _numbered(taken)
+        if button is not None:
+            decision = self._on_button(button, state, nothing, situation, queued)
+            return Decided(await self._looked_up(decision, taken, nothing, situation), language)
+        text = "\n".join(part for part in (*before, taken.message.text) if part.strip())
+        if not text.strip():
+            return Decided(self._policy.on_attachment(state, situation, queued=queued), language)
+        read = self._listening.read(text, state.asked_kinds)
+        language = self._language(taken, read)
+        try:
+            heard = await self._heard(taken, read, ahead, patiently)
+            decision = self._policy.on_text(state, heard, situation, queued=queued)
+            if unread and _is_lost(decision):
+                decision, heard = await self._read_together(taken, (*unread, text), decision, heard, situation)
+        except EngineUnavailable as error:
+            log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
+            heard = Heard(text, details=read.details, known=conversation.details)
+            return Decided(self._policy.on_engine_unavailable(heard, situation, queued=queued), language)
+        return Decided(await self._looked_up(decision, taken, heard, situation), language, heard.prediction)
+
+    async def _read_together(
+        self, taken: TurnInput, texts: Sequence[str], alone: Decision, heard: Heard, situation: Situation
+    ) -> tuple[Decision, Heard]:
+        """A customer who was not understood says it in other words, or says the rest: what they said until now may
+        together be clear. If not, it stays with what the message is by itself."""
+        conversation = taken.conversation
+        read = self._listening.read("\n".join(texts), conversation.dialogue.asked_kinds)
+        together = await self._listening.hear(read, conversation.details)
+        decision = self._policy.on_text(conversation.dialogue, together, situation)
+        return (alone, heard) if _is_lost(decision) else (decision, together)
+
+    async def _heard(self, taken: TurnInput, read: Read, ahead: Ahead | None, patiently: Patiently) -> Heard:
+        predicting = None
+        if read.words:
+            # What was asked for, or an edit since, may have changed what the engine is to be asked.
+            same = ahead is not None and ahead[0] == read.asked
+            predicting = patiently(ahead[1] if ahead is not None and same else self._listening.predict(read.asked))
+        return await self._listening.hear(
+            read, taken.conversation.details, predicting, attachments=len(taken.message.attachments)
+        )
+
+    async def _looked_up(self, decision: Decision, taken: TurnInput, heard: Heard, situation: Situation) -> Decision:
+        """What a look-up brings, where the decision is to ask one. One that fails has found nothing: a person looks."""
+        if decision.looks_up is None or decision.procedure is None:
+            return decision
+        conversation = taken.conversation
+        found: Mapping[str, object] | None = None
+        try:
+            found = await self._look_ups[decision.looks_up].look_up(conversation, heard.known)
+        except Exception as error:
+            log.warning("look-up failed", action="look_up_failed", what=decision.looks_up, kind=type(error).__name__)
+        step = (decision.procedure, decision.steps[-1])
+        state = replace(conversation.dialogue, topic=decision.about)
+        return replace(self._policy.on_found(step, found, state, heard, situation), details=decision.details)
+
+    def _on_command(self, taken: TurnInput, nothing: Heard, situation: Situation, queued: bool) -> Decision:
+        """A deep link (``/start transfer_delay``) may name a topic; anything else in it is for the agents."""
+        assert taken.command is not None
+        if taken.command is Command.START and self._answers.variants(taken.argument):
+            state = taken.conversation.dialogue
+            return self._policy.on_topic(taken.argument, state, nothing, situation, queued=queued)
+        return self._policy.on_command(taken.command, situation, queued=queued)
+
+    def _on_button(
+        self, payload: str, state: DialogueState, nothing: Heard, situation: Situation, queued: bool
+    ) -> Decision:
+        """What a button means is in its payload: a press is never classified. An unknown payload is an old
+        or forged one, and says nothing."""
+        if payload in (HELPED, NOT_HELPED) and not queued:
+            return self._policy.on_helped(state, payload == HELPED, nothing, situation)
+        topic = payload.removeprefix(TOPIC)
+        if payload.startswith(TOPIC) and self._answers.variants(topic):
+            return self._policy.on_topic(topic, state, nothing, situation, queued=queued)
+        if payload.startswith(STEP):
+            return self._policy.on_step(payload, state, nothing, situation, queued=queued)
+        if payload == HUMAN or (payload == NOT_HELPED and queued):
+            return self._policy.on_human_asked(situation, state, queued=queued)
+        if payload == CANCEL:
+            return self._policy.on_cancel(queued=queued)
+        return self._policy.on_unknown_button()
+
+    def _language(self, taken: TurnInput, read: Read | None = None) -> str | None:
+        # Platforms hint with regions and scripts ("zh-hans"); content has languages.
+        hint = (taken.conversation.contact.language or "").replace("_", "-").split("-")[0].lower()
+        known = taken.conversation.language or hint or None
+        # A hash or a mailbox alone is in no language.
+        return known if read is None or not read.words else self._detect(read.words, known)
+
+
+def _is_lost(decision: Decision) -> bool:
+    return not decision.understood or decision.reason is EscalationReason.NOT_UNDERSTOOD
+
+
+def _numbered(taken: TurnInput) -> str | None:
+    """The payload behind "2", if the bot's last message had that many buttons: platforms without buttons
+    show them as numbered lines."""
+    text = taken.message.text.strip()
+    if len(text) == 1 and text.isdecimal() and 1 <= int(text) <= len(taken.last_buttons):
+        return taken.last_buttons[int(text) - 1].payload
+    return None

@@ -1,0 +1,97 @@
+"""A conversation with the bot without a database: what it would do, message by message. For ``switchboard predict``
+and simulated customers; what is decided and said is made by the same parts as a real turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bot import guard
+from bot.domain.conversation import Contact, Conversation, ConversationState, Priority
+from bot.domain.decision import Decision, transition
+from bot.domain.details import merged
+from bot.domain.engine import Prediction
+from bot.domain.message import Attachment, Author, Button, Message, MessageFormat, Reply, Visibility
+from bot.domain.operations import TurnInput
+from bot.domain.situation import Situation
+from bot.pipeline.deciding import Deciding
+from bot.pipeline.speech import Speech
+
+_CONTACT = Contact(0, "rehearsal", "", "", "", "", None)
+FIRST = 1
+"""The place in a queue where nobody else waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the bot did with one message."""
+
+    decision: Decision
+    replies: tuple[Reply, ...]
+    prediction: Prediction | None
+    conversation: Conversation
+    """As it is after it."""
+
+
+@dataclass
+class Rehearsal:
+    """One customer's conversation. Somebody is at the desk, and nobody else waits."""
+
+    deciding: Deciding
+    speech: Speech
+    language: str | None = None
+    conversation: Conversation = field(init=False)
+    _buttons: tuple[Button, ...] = ()
+    _said: int = 0
+    _texts: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        now = datetime.now(UTC)
+        self.conversation = Conversation(
+            0, _CONTACT, ConversationState.BOT, Priority.NORMAL, None, self.language, None, None, now, now
+        )
+
+    async def say(self, text: str = "", *, button: str | None = None, attachment: str | None = None) -> Rehearsed:
+        """The customer writes, presses or sends something."""
+        now = datetime.now(UTC)
+        self._said += 1
+        self._texts[self._said] = text
+        files = () if attachment is None else (Attachment(attachment, "rehearsed"),)
+        message = Message(
+            self._said,
+            0,
+            Author.CUSTOMER,
+            Visibility.PUBLIC,
+            guard.outgoing(text),
+            MessageFormat.TEXT,
+            now,
+            attachments=files,
+        )
+        taken = TurnInput(message, self.conversation, button=button, last_buttons=self._buttons)
+        unread = [self._texts[number] for number in self.conversation.dialogue.unread]
+        decided = await self.deciding.decide(taken, Situation(now), unread=unread)
+        decision = decided.decision
+        replies = tuple(
+            replace(reply, text=guard.fill(reply.text, position=FIRST))
+            for reply in self.speech.replies(decision, self.conversation.dialogue, decided.language)
+        )
+        self._carry_out(decision, decided.language)
+        if replies:
+            self._buttons = tuple(replies[-1].buttons)
+        return Rehearsed(decision, replies, decided.prediction, self.conversation)
+
+    def _carry_out(self, decision: Decision, language: str | None) -> None:
+        before = self.conversation
+        state = before.state
+        if decision.escalates:
+            state = ConversationState.QUEUED
+        elif decision.leaves_queue:
+            state = ConversationState.BOT
+        self.conversation = replace(
+            before,
+            state=state,
+            language=language,
+            topic=decision.subject or before.topic,
+            dialogue=transition(before.dialogue, decision, self._said),
+            details=merged(before.details, decision.details),
+        )

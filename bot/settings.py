@@ -7,13 +7,26 @@ a key that looks like one is refused in the file.
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
+import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +51,8 @@ class Brand(_Section):
     phone: str | None = None
     website: str | None = None
     help_centre: str | None = None
+    crisis: str | dict[str, str] | None = None
+    """Where somebody who may end their life finds help at once, or that by locale."""
 
 
 class Promises(_Section):
@@ -46,7 +61,102 @@ class Promises(_Section):
     response_hours: Annotated[int, Field(gt=0)] = 48
     """Hours within which a ticket or feedback is answered, on working days."""
     hours: str | None = None
-    """When people answer, in words: ``Mon–Fri 9:00–18:00 (UTC+8)``."""
+    """When people answer, in words: ``Mon–Fri 9:00–18:00 (UTC+8)``. Without it they are made from the ``hours`` of the
+    desk, where it has some."""
+
+
+Interval = tuple[int, int]
+"""Minutes since midnight. An end beyond 1440 is on the next day."""
+
+
+def _interval(value: object) -> object:
+    """``09:00-12:30`` as minutes."""
+    found = _HOURS.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('an interval is written "09:00-17:30"')
+    begin, end = (60 * int(found[hour]) + int(found[hour + 1]) for hour in (1, 3))
+    if begin == end or begin >= _DAY or end > _DAY or any(int(found[minute]) > 59 for minute in (2, 4)):
+        raise ValueError('an interval lies between "00:00" and "24:00", and ends at another time than it begins')
+    return begin, end if end > begin else end + _DAY
+
+
+def _apart(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
+    ordered = sorted(intervals)
+    if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(ordered)):
+        raise ValueError("these overlap; the intervals of a day must not")
+    return tuple(ordered)
+
+
+_DAY = 24 * 60
+_HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})", re.ASCII)
+_Intervals = Annotated[tuple[Annotated[Interval, BeforeValidator(_interval)], ...], AfterValidator(_apart)]
+
+
+class Week(_Section):
+    """Several intervals a day; a day that is not named is free."""
+
+    mon: _Intervals = ()
+    tue: _Intervals = ()
+    wed: _Intervals = ()
+    thu: _Intervals = ()
+    fri: _Intervals = ()
+    sat: _Intervals = ()
+    sun: _Intervals = ()
+
+
+def _timezone(value: str) -> str:
+    known = available_timezones()
+    if value not in known:
+        close = difflib.get_close_matches(value, known, n=1)
+        raise ValueError(f"there is no such time zone{f'; did you mean {close[0]}?' if close else ''}")
+    return value
+
+
+def _countries() -> dict[str, list[str]]:
+    """With their parts, by ISO code."""
+    import holidays  # a quarter of a second, which only a desk with holidays spends
+
+    return holidays.list_supported_countries()
+
+
+def _country(value: str) -> str:
+    if value not in _countries():
+        raise ValueError("there is no country with such a code whose holidays are known; China is CN, Germany DE")
+    return value
+
+
+class WorkingHours(_Section):
+    """When people work at the desk; without the section they always may."""
+
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    week: Week
+    holidays: Annotated[str, AfterValidator(_country)] | None = None
+    """The country whose public holidays are free, and whose substitute working days are not: its ISO code."""
+    subdivision: str | None = None
+    """With its part of the country, by the ISO code: ``BY``."""
+    closed: tuple[date, ...] = ()
+    open: dict[date, _Intervals] = {}
+    """Single days, whatever week and holidays say."""
+
+    @model_validator(mode="after")
+    def _knows_subdivision(self) -> WorkingHours:
+        if self.subdivision is not None:
+            allowed = _countries().get(self.holidays or "", ())
+            if self.subdivision not in allowed:
+                of = (
+                    f"of {self.holidays}: {', '.join(allowed) or 'none'}"
+                    if self.holidays
+                    else "those of hours.holidays"
+                )
+                raise ValueError(f"subdivision: {self.subdivision} is none that is known; allowed are {of}")
+        return self
+
+    @model_validator(mode="after")
+    def _says_one_thing_of_a_day(self) -> WorkingHours:
+        twice = set(self.closed) & set(self.open)
+        if twice:
+            raise ValueError(f"{min(twice)} stands in closed and in open; leave it in one of them")
+        return self
 
 
 class Locales(_Section):
@@ -69,6 +179,8 @@ class DeskRules(_Section):
     """So long after it was resolved, a conversation goes on when its customer writes again."""
     agent_gone_minutes: Annotated[float, Field(gt=0)] = 15.0
     """An agent who did nothing at the desk for so long is gone: who waits for them as long goes back to the queue."""
+    visitor_gone_minutes: Annotated[float, Field(gt=0)] = 30.0
+    """Who waits in the queue, and whose page has been closed for so long, is with the bot again."""
 
 
 class Server(_Section):
@@ -87,6 +199,7 @@ class Config(_Section):
     locales: Locales = Locales()
     promises: Promises = Promises()
     engine: Engine = Engine()
+    hours: WorkingHours | None = None
     desk: DeskRules = DeskRules()
     server: Server = Server()
     logs: Logs = Logs()
@@ -135,8 +248,8 @@ class Settings(BaseModel):
         return getattr(self.config.channels, name)
 
     @property
-    def facts(self) -> dict[str, str | None]:
-        """What fills the placeholders of answers."""
+    def facts(self) -> dict[str, str | Mapping[str, str] | None]:
+        """What fills the placeholders of answers; what differs from language to language by locale."""
         brand, promises = self.config.brand, self.config.promises
         return {
             "brand": brand.name,
@@ -144,6 +257,7 @@ class Settings(BaseModel):
             "phone": brand.phone,
             "website": brand.website,
             "help_centre": brand.help_centre,
+            "crisis": brand.crisis,
             "hours": promises.hours,
             "response_hours": str(promises.response_hours),
         }
@@ -226,7 +340,10 @@ def _explain(
     line = next((lines[where[:size]] for size in range(len(where), 0, -1) if where[:size] in lines), 1)
     prefix = f"{path}, line {line}: {'.'.join(where)}: "
     if problem["type"] != "extra_forbidden":
-        return f"{prefix}{problem['msg']}, not {str(problem['input'])[:80]!r}"
+        said = problem["msg"].removeprefix("Value error, ")
+        # A whole section that does not fit together is not repeated.
+        given = "" if isinstance(problem["input"], dict) else f", not {str(problem['input'])[:80]!r}"
+        return f"{prefix}{said}{given}"
     if where[-1] in _SECRETS:
         variable = secret_variables.get(where[1]) if len(where) > 2 else None
         hint = f" ({variable})" if variable else ""
@@ -240,5 +357,5 @@ def _explain(
 def _fields(schema: type[BaseModel], where: tuple[str, ...]) -> list[str]:
     for part in where:
         annotation: Any = schema.model_fields[part].annotation
-        schema = annotation
+        schema = next((one for one in get_args(annotation) if isinstance(one, type)), annotation)
     return list(schema.model_fields)

@@ -3,8 +3,8 @@ it to the customer (who joined, who left) are chosen here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from bot import guard
 from bot.domain.conversation import Conversation
@@ -67,6 +67,12 @@ class Desk:
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
         """Puts back what waits for an agent who is gone (``store.conversations.put_back_abandoned``)."""
         return await self._store.conversations.put_back_abandoned(gone_after, self._told("customer.put_back"))
+
+    async def expire_absent(self, channels: Collection[str], gone_after: timedelta, came_after: datetime) -> int:
+        """Gives back to the bot who closed the page on which they waited (``store.conversations.expire_absent``)."""
+        return await self._store.conversations.expire_absent(
+            channels, gone_after, came_after, self._told("customer.expired")
+        )
 
     async def disable_agent(self, agent: Agent, *, by: int | None = None) -> int:
         """Disables an agent and puts back what they have (``store.agents.disable``)."""

@@ -40,7 +40,8 @@ SHORT = 40
 """Characters: in a longer message a word for a person ("your agents do not answer") is not a wish for one."""
 OF_FORM = {Kind.HASH: "transaction_status", Kind.TICKET: "ticket_status"}
 """What a bare detail is about when nothing else is open."""
-DIRECT = frozenset({"found", "none"})
+ABOUT_PEOPLE = frozenset({"bot_challenge", "verify_agent"})
+"""Questions about people, which are no wish for one: "am I talking to a human?"."""
 
 
 class Policy:
@@ -192,7 +193,9 @@ class Policy:
         return self._on_new(state, heard, situation)
 
     def _asks_for_person(self, heard: Heard, cues: frozenset[Cue], best: str | None) -> bool:
-        return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT)
+        return best == TALK_TO_HUMAN or (
+            Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE
+        )
 
     def _on_new(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """A message that is about nothing open."""

@@ -18,8 +18,9 @@ from bot.background import BackgroundTasks
 from bot.content.answers import Answers
 from bot.content.coins import read_vocabulary
 from bot.content.cues import read_cues
+from bot.content.opening import opening_words
 from bot.content.procedures import read_procedures
-from bot.content.words import SHIPPED, Words, locales_in
+from bot.content.words import SHIPPED, Facts, Words, locales_in
 from bot.domain.channel import PermanentError
 from bot.domain.conversation import Conversation, Reopening
 from bot.domain.cues import Cues
@@ -48,10 +49,13 @@ from bot.settings import ROOT, Settings
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.store.errors import safe_message
+from handoff.absences import EVERY, Absences
 from handoff.console import console
 from handoff.desk import Desk
+from handoff.hours import working_hours
 from handoff.look_ups import TicketStatus
 from handoff.policy import Policy, Topic
+from handoff.situations import Situations
 from intents import language
 from switchboard.plugins import build_connectors, fingerprint, installed
 from switchboard.supervise import background
@@ -66,11 +70,19 @@ DATABASE_WITHIN = 5.0
 
 
 def load_answers(settings: Settings) -> Answers:
-    return Answers(settings.data, locales(settings), settings.facts)
+    return Answers(settings.data, locales(settings), facts(settings))
 
 
 def load_words(settings: Settings) -> Words:
-    return Words(settings.data, locales(settings), settings.facts)
+    return Words(settings.data, locales(settings), facts(settings))
+
+
+def facts(settings: Settings) -> Facts:
+    """What fills the placeholders of answers and phrases; the working hours in words, where none are configured."""
+    known: Facts = settings.facts
+    if settings.config.hours is None or known["hours"] is not None:
+        return known
+    return {**known, "hours": opening_words(settings.config.hours, locales(settings))}
 
 
 def locales(settings: Settings) -> tuple[str, ...]:
@@ -260,17 +272,20 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     feed = Feed(conninfo(url))
     health = {name: ChannelHealth(name) for name in installed()}
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
+    transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
-        StoredTranscript(store.contacts, store.messages, store.files, feed),
+        transcript,
         health,
         streams,
     )
     metrics = Metrics(store.statistics.read, connectors)
     outbox = Outbox(store.deliveries, store.files, connectors, health, metrics)
     typing = partial(_show_typing, connectors, BackgroundTasks())
+    reopening = _reopening(settings, answers)
+    situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     dialogue = build_dialogue(settings, answers)
     listening = dialogue.listening(engine.predict)
     turns = Turns(
@@ -278,6 +293,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}),
         listening,
         dialogue.speech,
+        situations=situations.now,
         show_typing=typing,
         metrics=metrics,
         outbox=outbox,
@@ -287,7 +303,12 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     )
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.words.by_locale)
-    reopening = _reopening(settings, answers)
+    pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
+    absences = Absences(
+        situations.now,
+        partial(desk.expire_absent, pages_alone),
+        timedelta(minutes=settings.config.desk.visitor_gone_minutes),
+    )
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=retry_limit.limited)
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
@@ -314,13 +335,17 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},
         metrics=metrics,
         streams=streams,
-        sweeps=sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+        sweeps=(
+            *sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
+            Sweep(transcript.note_present, every=20),
+            Sweep(absences.sweep, every=EVERY),
+        ),
         pages=pages,
     )
 
 
 def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Awaitable[object]]) -> tuple[Sweep, ...]:
-    """Every sweep of a desk, with its rhythm."""
+    """Every sweep of what the tables alone make due, with its rhythm."""
     return (
         Sweep(queue.rescue_stalled, every=2),
         Sweep(queue.rescue_lost, every=2),

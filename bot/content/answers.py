@@ -18,7 +18,7 @@ from frontmatter.default_handlers import YAMLHandler
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.content.problems import ContentError
-from bot.content.words import PLACEHOLDER, Words
+from bot.content.words import PLACEHOLDER, Facts, Words
 from bot.domain.conversation import Priority
 from bot.domain.costs import Costs, default_costs
 from bot.domain.cues import Cue
@@ -28,7 +28,7 @@ from bot.domain.message import Button
 
 __all__ = ["Answer", "Answers", "ContentError", "read_answer"]
 
-PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "hours", "response_hours"})
+PLACEHOLDERS = frozenset({"brand", "email", "phone", "website", "help_centre", "hours", "response_hours", "crisis"})
 """What an answer may name, and any phrase, too."""
 
 UNWRITTEN = re.compile(r"\{write_\w+_here\}")
@@ -102,7 +102,7 @@ class Answers:
     customers get the answers in the default locale.
     """
 
-    def __init__(self, folder: Path, locales: Sequence[str], facts: Mapping[str, str | None]) -> None:
+    def __init__(self, folder: Path, locales: Sequence[str], facts: Facts) -> None:
         self.words = Words(folder, locales, facts)
         self._answers: dict[str, dict[str, Answer]] = {}
         for locale in self.locales:

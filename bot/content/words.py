@@ -36,6 +36,9 @@ PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's categories. A map with only these, ``other`` among them, is one phrase."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
+Facts = Mapping[str, str | Mapping[str, str] | None]
+"""What a deployment says of itself, by the name of its placeholder: in one text, or by locale."""
+
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """Reads every value as text: ``off`` is a word here, and no truth value."""
@@ -61,7 +64,7 @@ class Words:
         self,
         folder: Path,
         locales: Sequence[str] = (),
-        facts: Mapping[str, str | None] | None = None,
+        facts: Facts | None = None,
         *,
         shipped: Path = SHIPPED,
     ) -> None:
@@ -75,7 +78,7 @@ class Words:
                 raise ContentError(
                     f"{self.folder / f'{locale}.yml'}: there are no phrases in {locale}; write them there"
                 )
-        self._facts = dict(facts or {})
+        self._facts = {locale: self._in_locale(facts or {}, locale) for locale in self.locales}
         self._own = {locale: own.get(locale, {}) for locale in self.locales}
         self._keys = frozenset(key for phrases in self._all() for key in phrases)
         self._found: dict[tuple[str, str], tuple[Phrase, str]] = {}
@@ -149,8 +152,8 @@ class Words:
     def fill(self, template: str, locale: str | None = None, /, **values: object) -> str:
         """The template with its placeholders filled, numbers as the locale writes them; lines that name something this
         deployment does not have are left out."""
-        given: dict[str, object] = {**self._facts, **values}
         spoken = self.locale(locale)
+        given: dict[str, object] = {**self._facts[spoken], **values}
         kept = []
         for line in template.splitlines():
             names = set(PLACEHOLDER.findall(line))
@@ -168,6 +171,13 @@ class Words:
             return self.roughly(value, locale)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return self.number(value, locale) if is_number else str(value)  # type: ignore[arg-type]
+
+    def _in_locale(self, facts: Facts, locale: str) -> dict[str, str | None]:
+        """The facts as they are told in that language: in the default one, where they are not told in it."""
+        return {
+            name: fact if isinstance(fact, str) or fact is None else fact.get(locale, fact.get(self.default))
+            for name, fact in facts.items()
+        }
 
     def _with_facts(self, phrase: Phrase, spoken: str) -> Phrase:
         if isinstance(phrase, str):

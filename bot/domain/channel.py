@@ -35,6 +35,8 @@ class Capabilities:
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
     exclusive: bool = False
     """Only one replica at a time may run the account: its platform serves a single reader."""
+    reaches_absent: bool = True
+    """What is sent reaches a customer who has closed the chat: their platform keeps it for them, and tells them."""
     max_length: int = 4000
     """The longest text of one send, as ``length`` counts."""
     length: Callable[[str, MessageFormat], int] = utf16_length

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     HANDED_BACK = "handed_back"
     RESOLVED = "resolved"
     REOPENED = "reopened"
+    EXPIRED = "expired"
     ESCALATED = "escalated"
 
 
@@ -45,6 +46,7 @@ _WORDS = {
     Kind.HANDED_BACK: "{agent} handed back to the bot",
     Kind.RESOLVED: "{agent} resolved",
     Kind.REOPENED: "{agent} reopened",
+    Kind.EXPIRED: "The customer closed the chat, and was not back for {n} min: with the bot again",
 }
 
 

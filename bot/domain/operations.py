@@ -89,3 +89,22 @@ class LiveEvent:
     contact_id: int
     opened_by: str = ""
     """Whose conversation was opened, as ``contact_key`` has it: for who watches a contact that is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An agent took a conversation out of the queue."""
+
+    queued_at: datetime
+    """When it came into the queue, the last time before that."""
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What waits for an agent now."""
+
+    waiting: int
+    """Conversations."""
+    since: datetime | None = None
+    """When the one that has waited longest came into the queue; None: nobody waits."""

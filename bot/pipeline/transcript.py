@@ -34,13 +34,24 @@ class StoredTranscript:
         self._messages = messages
         self._files = files
         self._feed = feed
+        self._present: set[int] = set()
+        """Contacts who read since they were last noted."""
+
+    async def note_present(self) -> None:
+        """Keeps who has the chat open: a sweep, beside what they read."""
+        present, self._present = self._present, set()
+        if present:
+            await self._contacts.note_present(present)
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
         return await self._contacts.get(channel, account, contact) is not None
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         known = await self._contacts.get(channel, account, contact)
-        return [] if known is None else _public(await self._messages.transcript(known.id, after=after))
+        if known is None:
+            return []
+        self._present.add(known.id)
+        return _public(await self._messages.transcript(known.id, after=after))
 
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
         known = await self._contacts.get(channel, account, contact)
@@ -68,6 +79,7 @@ class StoredTranscript:
                         self._feed.move(watch, contact_id)
                 news: list[Message] = []
                 if contact_id is not None:
+                    self._present.add(contact_id)
                     news = await self._messages.transcript(contact_id, after=after, limit=_AT_ONCE)
                 if news:
                     after = max(message.revision or 0 for message in news)
@@ -77,6 +89,8 @@ class StoredTranscript:
                 silent = 0
                 while silent < _LOOK_AGAIN and not await watch.changed(KEEPALIVE):
                     silent += 1
+                    if contact_id is not None:
+                        self._present.add(contact_id)
                     yield []
                 if heard == {"message"}:
                     await watch.changed(_MOMENT)

@@ -7,7 +7,7 @@ reason; it stands in the thread as a private line that every agent sees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain import lifecycle
-from bot.domain.conversation import Conversation, ConversationState, NotFound
+from bot.domain.conversation import Conversation, ConversationState, NotFound, Priority
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
 from bot.domain.lines import Kind, Line, line
@@ -154,6 +154,37 @@ class ConversationActs(Area):
                 step = lifecycle.requeue(held, at, SYSTEM, why)
                 said = line(Kind.GONE, agent=_name(held)) if left else line(Kind.AWAY, agent=_name(held), n=minutes)
                 await self._put_back(connection, held, step, notice, said)
+            return len(found)
+
+    async def expire_absent(
+        self, channels: Collection[str], gone_after: timedelta, came_after: datetime, notice: Mapping[str, Cleared]
+    ) -> int:
+        """Gives back to the bot who waits in the queue on one of ``channels``, came into it after ``came_after``, and
+        for ``gone_after`` neither had the chat open nor wrote. Whose case is urgent waits on: an agent must see it.
+        Returns how many."""
+        last_there = func.greatest(contact.c.seen_at, conversation.c.queued_at, conversation.c.updated_at)
+        absent = (
+            select(conversation.c.id)
+            .join(contact, contact.c.id == conversation.c.contact_id)
+            .where(
+                conversation.c.state == ConversationState.QUEUED,
+                conversation.c.priority < Priority.URGENT,
+                conversation.c.queued_at > came_after,
+                contact.c.channel.in_(channels),
+                last_there < func.now() - gone_after,
+            )
+            .order_by(*_AS_SERVED)
+            .with_for_update(of=conversation, skip_locked=True)
+        )
+        minutes = max(1, round(gone_after.total_seconds() / 60))
+        async with self._engine.begin() as connection:
+            found = list((await connection.execute(absent)).scalars())
+            for conversation_id in found:
+                waiting, _ = await self._locked(connection, conversation_id)
+                step = lifecycle.leave_queue(waiting, SYSTEM, f"closed the chat, and was not back for {minutes} min")
+                now = await self._apply(connection, waiting, step)
+                await self._note(connection, now, line(Kind.EXPIRED, n=minutes))
+                await self._tell(connection, now, notice)
             return len(found)
 
     async def put_back_all(self, connection: AsyncConnection, agent_id: int, notice: Mapping[str, Cleared]) -> int:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from datetime import timedelta
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.channel import Chat
-from bot.domain.conversation import Contact, Link, NotFound
+from bot.domain.conversation import Contact, ConversationState, Link, NotFound
 from bot.domain.message import Author
 from bot.domain.said import Refusal
 from bot.store import rows
 from bot.store.base import Area
 from bot.store.tables import agent, contact, contact_link, conversation, message
+
+_SEEN_AGAIN = timedelta(minutes=1)
 
 
 class Contacts(Area):
@@ -37,6 +40,24 @@ class Contacts(Area):
         )
         async with self._engine.connect() as connection:
             return [rows.contact_of(row) for row in await connection.execute(query)]
+
+    async def note_present(self, contact_ids: Collection[int]) -> None:
+        """They have the chat open now. Kept of those whom a person talks with or who wait for one, once a minute; of
+        one who is being written to at this moment, the next time."""
+        with_people = select(conversation.c.contact_id).where(
+            conversation.c.contact_id.in_(contact_ids),
+            conversation.c.state.in_([ConversationState.QUEUED.value, ConversationState.ASSIGNED.value]),
+        )
+        stale = (
+            select(contact.c.id)
+            .where(
+                contact.c.id.in_(with_people),
+                or_(contact.c.seen_at.is_(None), contact.c.seen_at < func.now() - _SEEN_AGAIN),
+            )
+            .with_for_update(skip_locked=True)
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(update(contact).where(contact.c.id.in_(stale)).values(seen_at=func.now()))
 
     # --- where a platform's history is read on from ---------------------------------------------
 

@@ -22,6 +22,7 @@ from bot.store.replies import Replies
 from bot.store.statistics import Statistics
 from bot.store.tables import message
 from bot.store.turns import Turns
+from bot.store.waiting import Waiting
 
 
 class Store:
@@ -46,6 +47,7 @@ class Store:
         self.channels = Channels(self._database)
         self.statistics = Statistics(self._database)
         self.rate_limits = RateLimits(engine)
+        self.waiting = Waiting(self._database)
 
     async def close(self) -> None:
         """Gives the connections back."""

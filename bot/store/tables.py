@@ -103,6 +103,11 @@ contact = Table(
     Column("name", Text, nullable=False, server_default=""),
     Column("language", Text),
     Column("mark", Text, comment="How far the platform's history of the chat is recorded."),
+    Column(
+        "seen_at",
+        Moment,
+        comment="When they last had the chat open while a person had it or was asked for; where the desk can see that.",
+    ),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     UniqueConstraint("channel", "account", "external_id"),
 )

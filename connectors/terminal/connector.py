@@ -36,7 +36,7 @@ class TerminalConnector:
 
     name = "terminal"
     account = "terminal"
-    capabilities = Capabilities(edits=True, idempotent=True, max_length=100_000)
+    capabilities = Capabilities(edits=True, idempotent=True, reaches_absent=False, max_length=100_000)
 
     def __init__(self, transcript: Transcript, var: Path, health: Health | None = None, *, words: Words) -> None:
         self._transcript = transcript

@@ -44,6 +44,7 @@ from connectors.web.messages import Said, events, shown
 from connectors.web.page import ASSETS, Page
 from connectors.web.visitors import (
     Known,
+    Signals,
     contact_of,
     mark_of,
     token_for,
@@ -62,6 +63,7 @@ _FULL = 15
 """Seconds after which a page may ask again for an event stream; meanwhile it can read the transcript."""
 _PRIVATE = {"Cache-Control": "no-store"}
 _OPENING = "retry: 2000\n\n"
+_TYPING = "event: typing\ndata: {}\n\n"
 _ALIVE = "event: alive\ndata: {}\n\n"
 """An event rather than a comment: a page cannot hear comments, and tells by it a dead line from a silent desk."""
 
@@ -88,10 +90,12 @@ class WebConnector:
     capabilities = Capabilities(
         buttons=True,
         markdown=True,
+        typing=True,
         edits=True,
         attachments=True,
         immediate=True,
         idempotent=True,
+        reaches_absent=False,
         max_length=1_000_000,
         max_file=10 * 1024 * 1024,
     )
@@ -115,6 +119,7 @@ class WebConnector:
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or NullHealth()
         self._closing = asyncio.Event()
+        self._typing = Signals()
 
     async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
         """Waits to be cancelled: events come by ``routes``. Its end closes the open event streams, which
@@ -130,6 +135,10 @@ class WebConnector:
         """Nothing to do, and so it cannot fail: a page reads the transcript, where the message appears, with
         its cursor, in the moment the outbox records this very delivery. A repeated send shows nothing twice."""
         return uuid4().hex
+
+    async def typing(self, chat_id: str) -> None:
+        """Tells the visitor's open pages, as far as they are connected with this process: a courtesy."""
+        self._typing.give(chat_id)
 
     async def edit(self, message: Outgoing, external_id: str) -> None:
         """Nothing to do, as for ``send``: the transcript brings the message anew in the moment it is edited."""
@@ -279,8 +288,9 @@ class WebConnector:
         yield _OPENING + _ALIVE
         news = self._transcript.follow(self.name, self.account, contact, after)
         try:
-            async for messages in _until(self._closing, news):
-                yield events(messages) or _ALIVE
+            with self._typing.awaited(contact) as typing:
+                async for messages in _until(self._closing, news, typing):
+                    yield _TYPING if messages is None else events(messages) or _ALIVE
         except Exception as error:
             log.warning("event stream ended", action="web_events_ended", error=type(error).__name__)
 
@@ -318,18 +328,26 @@ def _last_event_id(request: Request) -> int:
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
 
 
-async def _until(closing: asyncio.Event, news: AsyncIterator[list[Message]]) -> AsyncIterator[list[Message]]:
-    """What comes until ``closing`` is set."""
+async def _until(
+    closing: asyncio.Event, news: AsyncIterator[list[Message]], typing: asyncio.Event
+) -> AsyncIterator[list[Message] | None]:
+    """What comes until ``closing`` is set; None each time that ``typing`` is."""
     closed = asyncio.ensure_future(closing.wait())
+    typed = asyncio.ensure_future(typing.wait())
     coming: asyncio.Future[list[Message]] | None = None
     try:
         while not closing.is_set():
-            coming = asyncio.ensure_future(anext(news))
-            await asyncio.wait((coming, closed), return_when=asyncio.FIRST_COMPLETED)
+            coming = coming or asyncio.ensure_future(anext(news))
+            await asyncio.wait((coming, closed, typed), return_when=asyncio.FIRST_COMPLETED)
             if coming.done():
-                yield coming.result()
+                found, coming = coming.result(), None
+                yield found
+            elif typed.done():
+                typing.clear()
+                typed = asyncio.ensure_future(typing.wait())
+                yield None
     finally:
-        waiting = [future for future in (closed, coming) if future is not None]
+        waiting = [future for future in (closed, typed, coming) if future is not None]
         for future in waiting:
             future.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)

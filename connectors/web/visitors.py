@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -55,6 +57,30 @@ def welcome(request: Request, response: Response, token: str | None = None) -> N
         httponly=True,
         samesite="lax",
     )
+
+
+class Signals:
+    """Tells the open pages of a visitor something that nobody keeps."""
+
+    def __init__(self) -> None:
+        self._awaited: dict[str, set[asyncio.Event]] = {}
+
+    def give(self, contact: str) -> None:
+        for signal in self._awaited.get(contact, ()):
+            signal.set()
+
+    @contextmanager
+    def awaited(self, contact: str) -> Iterator[asyncio.Event]:
+        """Set by ``give`` while entered; whoever waits clears it."""
+        signal = asyncio.Event()
+        pages = self._awaited.setdefault(contact, set())
+        pages.add(signal)
+        try:
+            yield signal
+        finally:
+            pages.discard(signal)
+            if not pages and self._awaited.get(contact) is pages:
+                del self._awaited[contact]
 
 
 class Known:

@@ -22,6 +22,7 @@ from bot.store.status import DatabaseStatus, read_status
 from switchboard import doctor, engine, plugins, start, wiring
 from switchboard.cli.shared import ConfigOption, cli, load_settings, run_until_signal
 from switchboard.doctor import Check, machine, postgres
+from switchboard.doctor import content as content_checks
 from switchboard.doctor import database as database_checks
 from switchboard.doctor import engine as engine_checks
 
@@ -175,10 +176,12 @@ def _content(settings: Settings) -> list[Finding]:
     ]
     if problems:
         words = f"{len(problems)} problem(s), the first: {problems[0]}"
-        return [Finding("content", Level.WARNING, words, "`switchboard check` lists those of the content; mend them")]
+        fix = "`switchboard check` lists those of the content; mend them"
+        return [Finding("content", Level.WARNING, words, fix), *content_checks.crisis(settings, answers.topics)]
     unfinished = drafts.drafts(settings.data)
     words = f"in order: {len(list(answers.topics))} topics in {', '.join(answers.locales)}"
-    return [Finding("content", Level.OK, words + (f"; drafts: {', '.join(unfinished)}" if unfinished else ""))]
+    words += f"; drafts: {', '.join(unfinished)}" if unfinished else ""
+    return [Finding("content", Level.OK, words), *content_checks.crisis(settings, answers.topics)]
 
 
 def _privacy(settings: Settings) -> list[Finding]:

@@ -200,13 +200,19 @@ async def test_shift_and_enter_begin_a_new_line(page: Page, desk: StandInDesk) -
     assert desk.received[0].text == "one\ntwo"
 
 
-async def test_dots_show_that_the_assistant_writes(page: Page, desk: StandInDesk) -> None:
-    desk.answer = lambda said: []
-    dots = page.get_by_text("The assistant is writing…")
+async def test_dots_show_that_the_assistant_writes_and_nothing_else(page: Page, site: Site) -> None:
+    site.desk.answer = lambda said: []
+    dots = page.locator(".typing")
     await say(page, "hello")
-    await expect(dots).to_be_attached()
-    await desk.deliver(await contact(page), message("done"))
-    await expect(page.locator(".typing")).to_be_hidden()
+    await expect(bubbles(page)).to_have_text(["hello"])
+    await expect(dots).to_be_hidden()
+    await site.connector.typing(await contact(page))
+    await expect(dots).to_be_visible()
+    await site.desk.deliver(await contact(page), message("done"))
+    await expect(dots).to_be_hidden()
+    await say(page, "and?")  # recorded, and nobody writes
+    await expect(bubbles(page)).to_have_text(["hello", "done", "and?"])
+    await expect(dots).to_be_hidden()
 
 
 async def test_nothing_is_lost_or_doubled_over_a_restart(context: BrowserContext, desk: StandInDesk) -> None:

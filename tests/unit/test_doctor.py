@@ -14,13 +14,14 @@ from types import SimpleNamespace
 import pytest
 
 from bot.domain.findings import Finding, Level
+from bot.settings import load
 from bot.store.status import DatabaseStatus, Work
 from connectors.clocks import ahead
 from intents.models import ModelStore
 from intents.paths import EnginePaths
 from intents.training import content_hash
 from switchboard import doctor
-from switchboard.doctor import Check, database, engine, machine
+from switchboard.doctor import Check, content, database, engine, machine
 from switchboard.doctor.machine import MB
 from tests.peers import rasa
 
@@ -286,3 +287,21 @@ def test_the_embedded_rasa(tmp_path: Path) -> None:
 def test_a_desk_open_to_all(host: str, level: Level) -> None:
     found = only(machine.exposure(host))
     assert (found.level, "https" in found.fix) == (level, level is WARNING)
+
+
+# --- content
+
+
+@pytest.mark.parametrize(
+    ("brand", "topics", "found"),
+    [
+        ("{}", ["fee_explained", "person_in_danger"], ["set brand.crisis"]),
+        ("{}", ["fee_explained"], []),
+        ("{crisis: {en: '988', zh: '12356'}}", ["person_in_danger"], []),
+    ],
+)
+def test_who_is_in_danger_is_told_of_help(tmp_path: Path, brand: str, topics: list[str], found: list[str]) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(f"brand: {brand}\n", encoding="utf-8")
+    fixes = [finding.fix[:16] for finding in content.crisis(load({}, {}, path), topics)]
+    assert fixes == found

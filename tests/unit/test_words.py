@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.content.problems import ContentError
-from bot.content.words import Words, read_phrases
+from bot.content.words import Facts, Words, read_phrases
+from bot.settings import load
+from switchboard.wiring import load_words
 from tests.support.words import WORDS
 
 EN = """
@@ -35,10 +37,8 @@ desk:
 """
 
 
-def made(
-    tmp_path: Path, files: Mapping[str, str], *locales: str, facts: Mapping[str, str | None] | None = None
-) -> Words:
-    (tmp_path / "phrases").mkdir()
+def made(tmp_path: Path, files: Mapping[str, str], *locales: str, facts: Facts | None = None) -> Words:
+    (tmp_path / "phrases").mkdir(parents=True)
     for locale, text in files.items():
         (tmp_path / "phrases" / f"{locale}.yml").write_text(text, encoding="utf-8")
     return Words(tmp_path, locales, facts, shipped=tmp_path / "nothing")
@@ -58,6 +58,46 @@ def test_a_word_that_yaml_takes_for_a_truth_value_is_a_word(tmp_path: Path) -> N
 
 def test_a_line_that_names_what_the_deployment_has_not_is_left_out(tmp_path: Path) -> None:
     assert made(tmp_path, {"en": EN}, facts={"phone": None}).say("desk.hours") == "We answer."
+
+
+def test_a_fact_by_locale_is_told_in_each_and_else_in_the_default(tmp_path: Path) -> None:
+    words = made(tmp_path, {"en": EN, "ru": RU}, "en", "ru", facts={"phone": {"en": "988"}})
+    assert words.fill("Call {phone}", "ru") == "Call 988"
+    words = made(tmp_path / "ru", {"en": EN, "ru": RU}, "en", "ru", facts={"phone": {"ru": "112"}})
+    assert (words.fill("Call {phone}", "ru"), words.fill("Call {phone}", "en")) == ("Call 112", "")
+
+
+@pytest.mark.parametrize(
+    ("section", "en", "zh"),
+    [
+        (
+            "{timezone: Asia/Shanghai, week: {"
+            + ", ".join(f'{day}: ["09:00-12:30", "13:30-18:00"]' for day in ("mon", "tue", "wed", "thu", "fri"))
+            + ', sat: ["10:00-24:00"]}}',
+            "Mon–Fri 09:00–12:30, 13:30–18:00; Sat 10:00–24:00 (GMT+8)",
+            "周一–周五 09:00–12:30, 13:30–18:00; 周六 10:00–24:00 (GMT+8)",
+        ),
+        (
+            '{timezone: Europe/Berlin, week: {mon: ["22:00-06:00"], tue: ["22:00-06:00"], sun: ["9:00-10:00"]}}',
+            "Mon, Tue 22:00–06:00; Sun 09:00–10:00 (Berlin)",
+            "周一, 周二 22:00–06:00; 周日 09:00–10:00 (柏林)",
+        ),
+    ],
+)
+def test_working_hours_are_told_in_words(tmp_path: Path, section: str, en: str, zh: str) -> None:
+    path = tmp_path / "config.yml"
+    path.write_text(f"hours: {section}\nlocales: {{available: [en, zh]}}\n", encoding="utf-8")
+    words = load_words(load({}, {}, path))
+    assert (words.fill("{hours}", "en"), words.fill("{hours}", "zh")) == (en, zh)
+    path.write_text(f"hours: {section}\npromises: {{hours: by day}}\n", encoding="utf-8")
+    assert load_words(load({}, {}, path)).fill("{hours}", "zh") == "by day"
+
+
+def test_hours_without_a_sentence_worth_telling_are_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "config.yml"
+    days = ", ".join(f'{day}: ["00:00-24:00"]' for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    path.write_text(f"hours: {{week: {{{days}}}}}\n", encoding="utf-8")
+    assert load_words(load({}, {}, path)).fill("Here\n{hours}", "en") == "Here"
 
 
 @pytest.mark.parametrize(

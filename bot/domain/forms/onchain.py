@@ -19,6 +19,7 @@ _SHORT = re.compile(
 )
 _SHORT_MARKS = ("..", "…", "**", "。。", "··", "---")
 _HEX = re.compile(r"[0-9a-fA-F]+")
+_PREFIX_APART = re.compile(r"(?<![0-9A-Za-z])0[xX][\s\u200b]{1,3}\Z")
 _GAP = re.compile(r"[\s\u200b]{1,4}")
 _LINK = "!#$%&*+-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _LONGEST_LINK = 300
@@ -48,7 +49,9 @@ def find(reading: Reading) -> None:
             glued = plain.lower().find("0x", start, end) if end - start in range(43, 80) else -1
             if glued > start and end - glued in (42, 66):
                 start = glued
-            verdict = judge(plain[start:end])
+            prefix = _PREFIX_APART.search(plain, max(0, start - 5), start) if end - start in (40, 64) else None
+            verdict = judge(f"0x{plain[start:end]}" if prefix else plain[start:end])
+            start = prefix.start() if prefix and verdict else start
             if verdict is not None and (verdict.valid or not _goes_on(plain, end)):
                 _take(reading, start, end, verdict)
                 continue
@@ -106,13 +109,18 @@ def _abbreviated(reading: Reading) -> None:
             if (head + tail).isdigit():
                 continue
             kind = Kind.HASH
-        elif head[0] == "T" and mixed(head + tail):
+        elif head[0] == "T" and _random(head[1:]) and _random(tail):
             chains = ("tron",)
         elif len(head) >= 4 and len(tail) >= 4 and mixed(head) and mixed(tail):
             chains = ("solana",)
         else:
             continue
         reading.take(Detail(kind, f"{head}…{tail}", match.start(), match.end(), chains, valid=False))
+
+
+def _random(word: str) -> bool:
+    """A capital or a digit where words of a language have small letters."""
+    return word.lower() != word or any("0" <= character <= "9" for character in word)
 
 
 def _broken_hex(reading: Reading, parts: list[tuple[int, int]]) -> None:

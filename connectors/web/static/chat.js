@@ -9,7 +9,7 @@ import { BASE, Line, VISITOR } from "./line.js";
 import { Outbox, SEND_TIMEOUT, storage } from "./outbox.js";
 import { formatsOf, wordsOf } from "./words.js";
 
-const TYPING_AT_MOST = 20_000;
+const TYPING_AT_MOST = 8_000;
 const GROUPED_WITHIN = 5 * 60_000;
 
 /** The answer, or null where none comes within some seconds. */
@@ -32,8 +32,6 @@ export function mount(root, options) {
   const formats = formatsOf(locale);
   let revision = 0; // everything up to here has been received
   let last = null; // the latest message shown, for grouping
-  let lastReply = null; // who last wrote to the customer
-  let botAnswers = true; // no dots for a bot that is silent because a person has the conversation
   let typingTimer = null;
   let unread = 0;
   let following = true; // the newest message stays in view
@@ -191,12 +189,10 @@ export function mount(root, options) {
     if (newDay) messages.append(separator(time));
     const element = article(message, grouped);
     if (message.author === "customer") {
-      if (outbox.drop(message.external_id) && botAnswers) showTyping(true);
+      outbox.drop(message.external_id);
     } else {
       messages.querySelectorAll(".choices").forEach(disable);
       if (message.buttons.length) element.append(choices(message.buttons, say("chat.choices"), answerWith));
-      botAnswers = message.author === "bot" || (message.author === "system" && lastReply === "agent");
-      lastReply = message.author;
       showTyping(false);
       if (document.visibilityState === "hidden") count(unread + 1);
     }
@@ -238,10 +234,11 @@ export function mount(root, options) {
     messages.append(element);
   }
 
+  /** Dots while the desk says that the assistant writes, and never for anybody who does not. */
   function showTyping(shown) {
     clearTimeout(typingTimer);
     typing.hidden = !shown;
-    if (shown) typingTimer = setTimeout(() => { botAnswers = false; showTyping(false); }, TYPING_AT_MOST);
+    if (shown) typingTimer = setTimeout(() => showTyping(false), TYPING_AT_MOST);
   }
 
   /** Shows an unsent message as far as it has come. */
@@ -261,7 +258,6 @@ export function mount(root, options) {
     element.dataset.state = item.state;
     const words = h("div", { class: "bubble", dir: "auto" }, item.text ?? item.button.label);
     element.replaceChildren(h("span", { class: "unseen" }, say("chat.you")), words, status(item));
-    if (item.state === "sent" && botAnswers) showTyping(true);
   }
 
   function status(item) {
@@ -370,7 +366,7 @@ export function mount(root, options) {
 
   // --- start ---------------------------------------------------------------------------------------------------
 
-  const line = new Line({ after: () => revision, received: receive, late: (so) => { late = so; showConnection(); }, renew });
+  const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew });
   const outbox = new Outbox({ locale, changed: showUnsent, renew, headers: () => line.headers });
 
   greet();

@@ -12,12 +12,12 @@ export const VISITOR = "Switchboard-Visitor";
 
 /**
  * `after()`: the revision up to which the page has everything. `received(message, read)`: a message, and the revision up
- * to which it has everything now. `late(late)`: whether messages do not come at present. `renew()`: the desk does not know
+ * to which it has everything now. `typing()`: the assistant is writing. `late(late)`: whether messages do not come at present. `renew()`: the desk does not know
  * the visitor any more; resolves to whether the page has another one now.
  */
 export class Line {
-  constructor({ after, received, late, renew }) {
-    Object.assign(this, { after, received, late, renew });
+  constructor({ after, received, typing, late, renew }) {
+    Object.assign(this, { after, received, typing, late, renew });
   }
 
   /** Follows the transcript of `visitor`, and no other. */
@@ -31,7 +31,10 @@ export class Line {
       address: () => `${BASE}/events?after=${this.after()}`,
       headers: this.headers,
       catchUp: (signal) => this.#read(visitor, signal),
-      received: ({ name, data, id }) => name === "message" && this.received(JSON.parse(data), Number(id)),
+      received: ({ name, data, id }) => {
+        if (name === "message") this.received(JSON.parse(data), Number(id));
+        else if (name === "typing") this.typing();
+      },
       late: this.late,
     });
   }

@@ -1,0 +1,90 @@
+"""How it stands with waiting for a person: who is there, who waits, and how fast conversations were claimed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, FromClause, func, select, true
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from bot.domain.conversation import ConversationState
+from bot.domain.history import EventKind
+from bot.domain.operations import Claim, QueueState
+from bot.domain.staff import Permission, roles_with
+from bot.store.base import Area
+from bot.store.tables import agent, conversation, event
+
+CLAIMS = 200
+"""So many of the latest claims are read."""
+_LONGEST = 20
+"""Of so many that are served next it is looked up since when they wait."""
+_INTO_QUEUE = [kind.value for kind in (EventKind.ESCALATED, EventKind.REQUEUED, EventKind.REOPENED)]
+_QUEUED = ConversationState.QUEUED.value
+_ANSWERERS = [role.value for role in roles_with(Permission.ANSWER_CUSTOMERS)]
+
+
+class Waiting(Area):
+    async def on_duty(self, gone_after: timedelta) -> int:
+        """How many who answer customers did something at the desk in that time."""
+        here = select(func.count()).where(
+            agent.c.disabled_at.is_(None), agent.c.role.in_(_ANSWERERS), agent.c.seen_at > func.now() - gone_after
+        )
+        async with self._reader.connect() as connection:
+            return int((await connection.execute(here)).scalar_one())
+
+    async def queue(self) -> QueueState:
+        count = select(func.count()).where(conversation.c.state == _QUEUED).scalar_subquery()
+        first = (
+            select(conversation.c.id)
+            .where(conversation.c.state == _QUEUED)
+            .order_by(conversation.c.queued_at, conversation.c.id)
+            .limit(_LONGEST)
+            .subquery()
+        )
+        came = _came(first, first.c.id)
+        since = select(func.min(came.c.at)).select_from(first.join(came, true())).scalar_subquery()
+        async with self._reader.connect() as connection:
+            row = (await connection.execute(select(count.label("waiting"), since.label("since")))).one()
+        return QueueState(int(row.waiting), row.since)
+
+    async def claims(self, within: timedelta) -> list[Claim]:
+        """The latest claims out of the queue, in order; at most ``CLAIMS``. Who was put back and claimed again waited
+        from then."""
+        claimed = (
+            select(event.c.id, event.c.conversation_id, event.c.at)
+            .where(
+                event.c.kind == EventKind.CLAIMED.value,
+                event.c.at > func.now() - within,
+                event.c.data["was"]["state"].astext == _QUEUED,
+            )
+            .order_by(event.c.at.desc())
+            .limit(CLAIMS)
+            .subquery()
+        )
+        came = _came(claimed, claimed.c.conversation_id, before=claimed.c.id)
+        query = select(came.c.at.label("queued_at"), claimed.c.at.label("claimed_at")).select_from(
+            claimed.join(came, true())
+        )
+        async with self._reader.connect() as connection:
+            found = await connection.execute(query.order_by(claimed.c.at))
+            return [Claim(row.queued_at, row.claimed_at) for row in found]
+
+
+def _came(
+    of: FromClause, conversation_id: ColumnElement[int], before: ColumnElement[int] | None = None
+) -> LateralFromClause:
+    """The event by which a conversation last came into the queue: ``queued_at`` keeps its old place there."""
+    came = event.alias()
+    query = (
+        select(came.c.at)
+        .where(
+            came.c.conversation_id == conversation_id,
+            came.c.kind.in_(_INTO_QUEUE),
+            came.c.data["state"].astext == _QUEUED,
+        )
+        .order_by(came.c.id.desc())
+        .limit(1)
+    )
+    if before is not None:
+        query = query.where(came.c.id < before)
+    return query.correlate(of).lateral()

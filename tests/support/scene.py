@@ -6,14 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from bot.content.answers import Answers
 from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.conversation import Conversation
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
 from bot.domain.message import Author, Incoming, Message, Receipt, Sender, Visibility
+from bot.pipeline import turns as turns_module
 from bot.pipeline.outbox import Outbox
+from bot.pipeline.turns import Turns
 from bot.queue import Queue
 from bot.store import Store
 from tests.support.turns import turns_of
@@ -31,6 +36,7 @@ SURE = {
     "no": "deny",
     "thanks": "thanks",
     "hello": "greet",
+    "I sent coins\non monday\nnothing came": "transfer_delay",
 }
 
 
@@ -74,6 +80,7 @@ class Scene:
 
     store: Store
     platform: Platform
+    turns: Turns
     counter: int = 0
 
     async def says(self, text: str = "", **fields: object) -> int:
@@ -122,16 +129,23 @@ class Scene:
 
 @asynccontextmanager
 async def at_work(
-    store: Store, queue: Queue, answers: Answers, content: dict[str, Any] | None = None
+    store: Store,
+    queue: Queue,
+    answers: Answers,
+    content: dict[str, Any] | None = None,
+    *,
+    gathering: float = 0.0,
 ) -> AsyncIterator[Scene]:
-    """``content`` as ``turns_of`` takes it."""
+    """``content`` as ``turns_of`` takes it; ``gathering``: so many seconds the bot waits for the rest of a message."""
     platform = Platform()
     turns = turns_of(store, answers, scripted_engine, scripted_language, content)
     outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
     queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=no_files)
     working = asyncio.create_task(queue.run())
     try:
-        yield Scene(store, platform)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(turns_module, "GATHERING", timedelta(seconds=gathering))
+            yield Scene(store, platform, turns)
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

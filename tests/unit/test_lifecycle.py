@@ -175,7 +175,7 @@ GOES_ON = {"resolved_at": None, "waiting_since": AT, "dialogue": DialogueState()
 ESCALATED = {"state": "queued", "priority": 1, "reason": "topic", "queued_at": AT, "waiting_since": AT} | NEXT
 
 CHANGES: dict[tuple[str, str], tuple[EventKind, Actor, int | None, dict[str, Any]]] = {
-    ("escalate", "bot"): (EventKind.ESCALATED, BOT, None, ESCALATED | {"dialogue": DialogueState()}),
+    ("escalate", "bot"): (EventKind.ESCALATED, BOT, None, ESCALATED),
     ("claim", "bot"): (EventKind.CLAIMED, by_agent(1), 1, given_to(1)),
     ("claim", "queued"): (EventKind.CLAIMED, by_agent(1), 1, given_to(1)),
     ("take_over", "Mei"): (EventKind.TAKEN_OVER, by_agent(2), 2, given_to(2)),

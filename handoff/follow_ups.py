@@ -41,7 +41,7 @@ def on_open(
         placed = _at_step(rules, procedure, step, state, heard, cues, situation, intent)
         if placed is not None:
             return placed
-    if _gives(state, heard):
+    if gives(state, heard):
         return rules.collected(state, heard, situation)
     if Cue.CLOSES in cues and short and not cues & UNFINISHED:
         return rules.helped(state, heard, situation)
@@ -86,7 +86,7 @@ def _at_step(
     unfinished = bool(cues & UNFINISHED)
     yes = {AFFIRM: True, DENY: False}.get(intent or "")
     to = None if step.ends else chosen(step, heard.text, intent, None if unfinished and yes else yes)
-    if to is None and step.asks and (_gives(state, heard) or _any_words(state, heard, intent)):
+    if to is None and step.asks and (gives(state, heard) or _any_words(state, heard, intent)):
         if step.then is None:
             return rules.collected(state, heard, situation)
         to = step.then
@@ -105,7 +105,8 @@ def _at_step(
     return moved
 
 
-def _gives(state: DialogueState, heard: Heard) -> bool:
+def gives(state: DialogueState, heard: Heard) -> bool:
+    """Whether the message has a detail of a kind that was asked for."""
     wanted = state.asked_kinds
     return any(detail.kind in wanted for detail in heard.details)
 
@@ -132,7 +133,9 @@ def _by_cue(
     if Cue.LACKS in cues and state.asks:
         return rules.not_helped(state, situation)
     asked = next((cue for cue in FOLLOW_UPS if cue in cues), None)
-    if asked is not None and intent in (None, "response_time", "thanks", "affirm", state.topic):
+    # "Where is that?" is about what was just said, whatever it sounds like; "how long" may be about something else.
+    about_it = asked in (Cue.WHERE, Cue.WHAT_NEXT) or intent in (None, "response_time", THANKS, AFFIRM, state.topic)
+    if asked is not None and about_it:
         topic = rules.topics.get(state.topic or "")
         key = f"{state.topic}+{asked.value}"
         if topic is not None and asked in topic.follow_ups and key not in state.told:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.domain.conversation import EscalationReason
+from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.cues import Cue, Cues
 from bot.domain.decision import Action, Decision, Handoff
 from bot.domain.dialogue import DialogueState
@@ -40,7 +40,8 @@ SHORT = 40
 """Characters: in a longer message a word for a person ("your agents do not answer") is not a wish for one."""
 OF_FORM = {Kind.HASH: "transaction_status", Kind.TICKET: "ticket_status"}
 """What a bare detail is about when nothing else is open."""
-DIRECT = frozenset({"found", "none"})
+ABOUT_PEOPLE = frozenset({"bot_challenge", "verify_agent"})
+"""Questions about people, which are no wish for one: "am I talking to a human?"."""
 
 
 class Policy:
@@ -153,7 +154,7 @@ class Policy:
         """A file, a picture, a place without a word: the bot cannot read it, and an agent can."""
         if queued:
             return waiting.attachment(state, situation)
-        if state.asks:
+        if state.asks or state.misses:
             # A picture of what was asked for is an answer that only a person can read.
             return self._rules.collected(state, Heard(""), situation)
         return Decision(
@@ -180,7 +181,8 @@ class Policy:
         weighed = self._rules.weigh(heard.prediction)
         if weighed is not None and weighed.act is Act.ANSWER and weighed.topic is not None:
             topic = self._rules.topics.get(weighed.topic)
-            if topic is not None and topic.handoff is Handoff.ALWAYS:
+            given = follow_ups.gives(state, heard) and topic is not None and topic.priority is not Priority.URGENT
+            if topic is not None and topic.handoff is Handoff.ALWAYS and not given:
                 return self._rules.topic(weighed.topic, state, heard, situation)
         if self._asks_for_person(heard, cues, None if weighed is None else weighed.topic):
             return self._rules.human(situation, state.topic)
@@ -191,7 +193,7 @@ class Policy:
         return self._on_new(state, heard, situation)
 
     def _asks_for_person(self, heard: Heard, cues: frozenset[Cue], best: str | None) -> bool:
-        return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT)
+        return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE)
 
     def _on_new(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """A message that is about nothing open."""
@@ -237,6 +239,7 @@ class Policy:
             says=(Said("customer.what_about", {"details": named(heard.details)}),),
             extra=("human",),
             understood=False,
+            may_wait=True,
         )
 
     def _handed_over(self, topic: str | None, situation: Situation) -> Decision:
@@ -287,6 +290,7 @@ class Policy:
             offers=tuple(nearest[:OFFERS]),
             extra=("human",),
             understood=False,
+            may_wait=True,
         )
 
 

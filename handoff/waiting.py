@@ -92,11 +92,11 @@ def left_queue() -> Decision:
 
 
 def noted(state: DialogueState, situation: Situation) -> Decision:
-    """What the bot does not answer is kept for the agent; said, though not after each of several lines."""
+    """What the bot does not answer is kept for the agent; said in full once in a while, and else in two words."""
     last = datetime.fromisoformat(state.noted) if state.noted else None
     if last is not None and situation.now - last < NOTED_FOR:
-        return Decision(Action.SILENT, keeps_dialogue=True)
-    return _told(situation, "customer.waiting_noted", extra=(CANCEL,))
+        return Decision(Action.ANSWER, says=(Said("customer.waiting_noted_more"),), keeps_dialogue=True, may_wait=True)
+    return replace(_told(situation, "customer.waiting_noted", extra=(CANCEL,)), may_wait=True)
 
 
 def attachment(state: DialogueState, situation: Situation) -> Decision:

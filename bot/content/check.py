@@ -14,6 +14,7 @@ import yaml
 
 from bot.content.answers import UNWRITTEN, Answer, Answers
 from bot.content.asks import undeclared
+from bot.content.coins import read_vocabulary
 from bot.content.phrase_check import phrase_problems
 from bot.content.problems import ContentError
 from bot.content.procedures import procedure_problems, read_procedures
@@ -45,6 +46,10 @@ class Example:
 
 def problems(folder: Path, answers: Answers) -> Iterator[str]:
     """Every mistake found, a line each, with the file where it is mended."""
+    try:
+        read_vocabulary(folder)
+    except ContentError as error:
+        yield str(error)
     try:
         examples = list(read_examples(folder / "nlu"))
     except ContentError as error:

@@ -12,6 +12,9 @@ from bot.domain.engine import Ranked
 from bot.domain.forms import Detail
 from bot.domain.said import Said
 
+UNREAD_AT_MOST = 3
+"""Messages that were not understood and are read again with the next."""
+
 
 class Handoff(StrEnum):
     """Whether an answer leads to a human."""
@@ -76,6 +79,8 @@ class Decision:
     """The waiting customer's ``priority`` is raised."""
     noted: str | None = None
     """When a waiting customer is told how they stand (``DialogueState.noted``)."""
+    may_wait: bool = False
+    """The message could not be answered alone: the bot waits a moment for the rest of it."""
     gathers: bool = False
     """The message waits to be read with the next."""
 
@@ -109,6 +114,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
     state = replace(state, gathered=())
     if decision.action is Action.SILENT:
         return state
+    unread = () if decision.understood else (*state.unread, message_id)[-UNREAD_AT_MOST:]
+    state = replace(state, unread=unread)
     said: tuple[str, ...] = () if decision.topic is None or decision.keeps_dialogue else (decision.topic,)
     if decision.follow_up is not None:
         said += (f"{decision.about}+{decision.follow_up.value}",)
@@ -131,5 +138,6 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         step=decision.steps[-1] if decision.steps else None,
         told=told,
         later=later,
+        unread=unread,
         noted=noted,
     )

@@ -67,6 +67,8 @@ class DialogueState:
     """Other topics that the customer named, to be taken up when the first is done."""
     gathered: tuple[int, ...] = ()
     """Messages that had no answer of their own: they are read together with the next."""
+    unread: tuple[int, ...] = ()
+    """Messages that were not understood: the next is also read together with them."""
     noted: str = ""
     """When the waiting customer was last told how they stand, as ISO 8601."""
 

@@ -78,8 +78,9 @@ class Step:
 
     @property
     def waits(self) -> bool:
-        """Whether the customer is to answer before it goes on."""
-        return bool(self.choices or self.asks)
+        """Whether the customer is to answer before it goes on. A step that ends may ask as well ("if it is still
+        broken, send me …"): what is sent is taken, and nothing waits for it."""
+        return bool(self.choices or self.asks) and self.ends is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from bot.content.answers import CANCEL, HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
-from bot.domain.conversation import ConversationState
+from bot.domain.conversation import ConversationState, EscalationReason
 from bot.domain.decision import Decision
 from bot.domain.dialogue import DialogueState
 from bot.domain.engine import EngineUnavailable, Prediction
@@ -97,13 +97,14 @@ class Deciding:
         situation: Situation,
         *,
         before: Sequence[str] = (),
+        unread: Sequence[str] = (),
         ahead: Ahead | None = None,
         patiently: Patiently = _at_once,
         gives_up: bool = False,
     ) -> Decided:
-        """What to do with the message. ``before`` are the words of messages that had no answer of their own, ``ahead``
-        is what the engine was asked already, ``patiently`` awaits it, and ``gives_up`` says that the turn failed too
-        often."""
+        """What to do with the message. ``before`` are the words of messages that had no answer of their own, ``unread``
+        those of messages that were not understood. ``ahead`` is what the engine was asked already, ``patiently`` awaits
+        it, and ``gives_up`` says that the turn failed too often."""
         conversation = taken.conversation
         state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
         nothing = Heard("", known=conversation.details)
@@ -123,12 +124,25 @@ class Deciding:
         language = self._language(taken, read)
         try:
             heard = await self._heard(taken, read, ahead, patiently)
+            decision = self._policy.on_text(state, heard, situation, queued=queued)
+            if unread and _is_lost(decision):
+                decision, heard = await self._read_together(taken, (*unread, text), decision, heard, situation)
         except EngineUnavailable as error:
             log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
             heard = Heard(text, details=read.details, known=conversation.details)
             return Decided(self._policy.on_engine_unavailable(heard, situation, queued=queued), language)
-        decision = self._policy.on_text(state, heard, situation, queued=queued)
         return Decided(await self._looked_up(decision, taken, heard, situation), language, heard.prediction)
+
+    async def _read_together(
+        self, taken: TurnInput, texts: Sequence[str], alone: Decision, heard: Heard, situation: Situation
+    ) -> tuple[Decision, Heard]:
+        """A customer who was not understood says it in other words, or says the rest: what they said until now may
+        together be clear. If not, it stays with what the message is by itself."""
+        conversation = taken.conversation
+        read = self._listening.read("\n".join(texts), conversation.dialogue.asked_kinds)
+        together = await self._listening.hear(read, conversation.details)
+        decision = self._policy.on_text(conversation.dialogue, together, situation)
+        return (alone, heard) if _is_lost(decision) else (decision, together)
 
     async def _heard(self, taken: TurnInput, read: Read, ahead: Ahead | None, patiently: Patiently) -> Heard:
         predicting = None
@@ -186,6 +200,10 @@ class Deciding:
         known = taken.conversation.language or hint or None
         # A hash or a mailbox alone is in no language.
         return known if read is None or not read.words else self._detect(read.words, known)
+
+
+def _is_lost(decision: Decision) -> bool:
+    return not decision.understood or decision.reason is EscalationReason.NOT_UNDERSTOOD
 
 
 def _numbered(taken: TurnInput) -> str | None:

@@ -64,9 +64,12 @@ class Listening:
 
 
 def _without(text: str, details: Sequence[Detail]) -> str:
-    """The words between the details; empty where nothing but marks is left."""
+    """The words between the details; empty where nothing but marks is left. An error's text is words, too: it says
+    what is wrong."""
     kept, at = [], 0
     for detail in details:
+        if detail.kind is Kind.ERROR:
+            continue
         kept.append(text[at : detail.start])
         at = detail.end
     rest = " ".join((*kept, text[at:])).strip()

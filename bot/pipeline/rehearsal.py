@@ -43,6 +43,7 @@ class Rehearsal:
     conversation: Conversation = field(init=False)
     _buttons: tuple[Button, ...] = ()
     _said: int = 0
+    _texts: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         now = datetime.now(UTC)
@@ -54,6 +55,7 @@ class Rehearsal:
         """The customer writes, presses or sends something."""
         now = datetime.now(UTC)
         self._said += 1
+        self._texts[self._said] = text
         files = () if attachment is None else (Attachment(attachment, "rehearsed"),)
         message = Message(
             self._said,
@@ -66,7 +68,8 @@ class Rehearsal:
             attachments=files,
         )
         taken = TurnInput(message, self.conversation, button=button, last_buttons=self._buttons)
-        decided = await self.deciding.decide(taken, Situation(now))
+        unread = [self._texts[number] for number in self.conversation.dialogue.unread]
+        decided = await self.deciding.decide(taken, Situation(now), unread=unread)
         decision = decided.decision
         replies = tuple(
             replace(reply, text=guard.fill(reply.text, position=FIRST))

@@ -48,7 +48,9 @@ class Speech:
         if decision.resumes:
             waiting = self._waiting(state)
             if waiting is not None:
-                yield self._words.say("customer.back_to", language) + "\n\n" + self._in(waiting.say, language)
+                yield (
+                    self._words.say("customer.back_to", language) + "\n\n" + _question(self._in(waiting.say, language))
+                )
 
     def _buttons(self, decision: Decision, state: DialogueState, language: str | None) -> Iterator[Button | None]:
         """What the customer may answer comes first; other topics stand behind it."""
@@ -95,3 +97,8 @@ class Speech:
         locale = self._words.match(language)
         chosen = next((one for one in (locale or "", self._words.default, *texts) if one in texts), "")
         return self._words.fill(texts.get(chosen, ""), chosen)
+
+
+def _question(text: str) -> str:
+    """What a step asks, without what it explains before: its last paragraph."""
+    return text.rpartition("\n\n")[2]

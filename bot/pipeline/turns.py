@@ -123,7 +123,7 @@ class Turns:
             await self._skip(taken)
             return
         self._with_people.discard(sender)
-        gathered = conversation.dialogue.gathered
+        gathered, unread = conversation.dialogue.gathered, conversation.dialogue.unread
         gives_up = job.failures >= MAX_TRIES
         if gives_up:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
@@ -131,6 +131,7 @@ class Turns:
             taken,
             await self._situations(),
             before=await self._turns.texts(gathered) if gathered else (),
+            unread=await self._turns.texts(unread) if unread else (),
             ahead=prefetched,
             patiently=partial(self._patiently, conversation),
             gives_up=gives_up,
@@ -142,9 +143,7 @@ class Turns:
     async def _waits_for_more(self, taken: TurnInput, decision: Decision) -> bool:
         """Whether the customer goes on writing: several short messages in a row, or a picture and then words, are read
         as one. Only what could not be answered alone waits; what could costs nothing."""
-        if not (decision.action is Action.ASK_BACK and taken.button is None and taken.command is None):
-            return False
-        if taken.conversation.state is not ConversationState.BOT:
+        if not decision.may_wait:
             return False
         left = (taken.message.created_at + GATHERING - datetime.now(UTC)).total_seconds()
         if left > 0 and self._gathering < GATHERING_AT_ONCE:

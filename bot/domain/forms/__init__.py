@@ -9,25 +9,26 @@ from bot.domain.forms import amounts, contacts, machines, onchain, times
 from bot.domain.forms.chains import EVM
 from bot.domain.forms.detail import NUMBER, PLACEHOLDERS, Detail, Kind
 from bot.domain.forms.masking import masked
-from bot.domain.forms.reading import Reading
+from bot.domain.forms.reading import MOST, Reading
 from bot.domain.forms.vocabulary import Term, Vocabulary
 
-__all__ = ["NUMBER", "PLACEHOLDERS", "Detail", "Kind", "Term", "Vocabulary", "masked", "recognise"]
+__all__ = ["MOST", "NUMBER", "PLACEHOLDERS", "Detail", "Kind", "Term", "Vocabulary", "masked", "recognise"]
 
 
 def recognise(text: str, vocabulary: Vocabulary, expecting: Collection[Kind] = ()) -> tuple[Detail, ...]:
     """What the text states, by position, not overlapping.
 
     ``expecting`` is what the customer was asked for: what would be doubtful by itself, such as a bare number where a
-    ticket's was asked for, is then taken. Never raises, and takes time in proportion to the text.
+    ticket's was asked for, is then taken. Never raises, and takes time in proportion to the text. In a text of more
+    than ``MOST`` characters only hashes and addresses are looked for behind them.
     """
     reading = Reading(text, frozenset(expecting))
     onchain.find(reading)
     contacts.find_mailboxes(reading)
-    contacts.find_errors(reading)
     if reading.has_digit:
         contacts.find_tickets(reading)
     machines.find(reading)
+    contacts.find_errors(reading)
     times.find(reading)
     vocabulary.find(reading)
     if reading.has_digit:

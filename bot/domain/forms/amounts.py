@@ -7,16 +7,21 @@ from decimal import Decimal
 
 from bot.domain.forms import numbers
 from bot.domain.forms.detail import Detail, Kind
-from bot.domain.forms.reading import Reading
+from bot.domain.forms.reading import BEGIN, Reading, Scan
 from bot.domain.forms.vocabulary import Vocabulary
 
-_NUMBER = re.compile(
-    rf"(?<![0-9A-Za-z.,/:_#-])(?P<sign>[$€£¥₽₩₺])?\s?"
-    rf"(?:(?P<digits>{numbers.WRITTEN})\s?(?P<scale>(?:k|w|m|mio|mil|тыс)(?![a-zа-я])|[kw](?=\s?u(?![a-z]))|百万|"
-    rf"[千万萬百]|亿)?"
-    rf"|(?<![第另哪某同每几数十百千万])(?P<chinese>{numbers.CHINESE}))",
+_DIGITS = (
+    rf"(?P<digits>{numbers.WRITTEN})"
+    r"\s?(?P<scale>万(?P<rest>\d)千|(?:k|w|m|mio|mil|тыс)(?![a-zа-я])|[kw](?=\s?u(?![a-z]))|百万|[千万萬百]|亿)?"
 )
-_ENGLISH = re.compile(r"(?<![a-z])(half an?|half|one|two|three|four|five|six|ten|a hundred)\s(?=[a-z])")
+_NUMBER = Scan(
+    rf"(?<![.,/:_#-]){BEGIN}(?P<sign>[$€£¥₽₩₺])?\s?"
+    rf"(?:{_DIGITS}|(?<![第另哪某同每几数十百千万])(?P<chinese>{numbers.CHINESE}))",
+    "$€£¥₽₩₺零〇一二两兩三四五六七八九十百千万亿半",
+    words=False,
+)
+_AFTER = re.compile(rf"[\s:：=]{{0,3}}{_DIGITS}")
+_ENGLISH = Scan(r"(?<![a-z])(half an?|half|one|two|three|four|five|six|ten|a hundred)\s(?=[a-z])", numbers=False)
 _CLASSIFIER = re.compile(r"\s?(?:个|個|枚|颗|顆|只|pcs\b|units?\b|of\b|adet\b|多个|多)?\s?")
 _THING = re.compile(r"\s?(?:地址|钱包|账户|帐户|交易|转账|wallet|address|account|transaction|transfer)")
 """One of these is no amount of the coin in front of it."""
@@ -69,49 +74,64 @@ _COUNTED = re.compile(
     r"\s?(?:%|[天日号月年点时分秒次遍人条笔岁]|个(?:月|小时|钟|人|词|单词|字|号|地址|钱包)|小时|分钟|"
     r"st\b|th\b|days?\b|hours?\b|hrs?\b|min|weeks?\b|months?\b)"
 )
-_ALONE = re.compile(rf"\s*(?:about|around|大概|大约|约|就)?\s*(?P<digits>{numbers.WRITTEN})\s?[个個枚颗]?\s*")
+_SHORT_ANSWER = 40
 
 
 def find(reading: Reading, vocabulary: Vocabulary) -> None:
     """Takes every amount. The coins were found before."""
     coins = {detail.start: detail for detail in reading.found if detail.kind is Kind.COIN}
-    behind = {detail.end: detail for detail in reading.found if detail.kind is Kind.COIN}
     lower = reading.lower
-    for match in _NUMBER.finditer(lower):
-        number = _value(match["digits"], match["scale"], match["chinese"])
+    for match in _NUMBER.find(lower):
+        number = _value(match)
         if number is not None:
-            _with_unit(reading, vocabulary, coins, behind, match, number)
-    for match in _ENGLISH.finditer(lower):
+            _with_unit(reading, vocabulary, coins, match, number)
+    for match in _ENGLISH.find(lower):
         word = match[1].split()[-1] if match[1] == "a hundred" else match[1].split()[0]
         coin = coins.get(match.end()) or coins.get(match.end() + _article(lower, match.end()))
         if coin is not None:
             value = numbers.shown(numbers.ENGLISH[word])
             reading.take(Detail(Kind.AMOUNT, f"{value} {coin.value}", match.start(), match.end()))
+    for coin in coins.values():
+        _behind_coin(reading, coin)
     if Kind.AMOUNT in reading.expecting and not any(detail.kind is Kind.AMOUNT for detail in reading.found):
-        alone = _ALONE.fullmatch(lower)
-        if alone is not None:
-            reading.take(
-                Detail(Kind.AMOUNT, numbers.plain(alone["digits"]), alone.start("digits"), alone.end("digits"))
-            )
+        _only_number(reading)
+
+
+def _only_number(reading: Reading) -> None:
+    """The one number in a short answer to "how much?"."""
+    if len(reading.text) > _SHORT_ANSWER:
+        return
+    numbers_there = [
+        match
+        for match in _NUMBER.find(reading.lower)
+        if reading.free(*match.span()) and (match["digits"] or len(match["chinese"]) > 1)
+    ]
+    if len(numbers_there) == 1:
+        match = numbers_there[0]
+        number = _value(match)
+        if number is not None and not _COUNTED.match(reading.lower, match.end()):
+            start, end = match.span("digits") if match["digits"] else match.span("chinese")
+            reading.take(Detail(Kind.AMOUNT, number, start, end))
 
 
 def _article(lower: str, start: int) -> int:
     return next((len(article) for article in ("a ", "an ") if lower.startswith(article, start)), 0)
 
 
-def _value(digits: str | None, scale: str | None, chinese: str | None) -> str | None:
-    if digits is not None:
-        number = numbers.plain(digits)
-        return numbers.times(number, _SCALES[scale]) if scale else number
-    value = numbers.chinese(chinese or "")
-    return None if value is None else numbers.shown(value)
+def _value(match: re.Match[str]) -> str | None:
+    if match["digits"] is None:
+        value = numbers.chinese(match["chinese"])
+        return None if value is None else numbers.shown(value)
+    number = numbers.plain(match["digits"])
+    if match["rest"]:  # 1万2千
+        return numbers.shown(Decimal(number) * 10**4 + int(match["rest"]) * 10**3)
+    return numbers.times(number, _SCALES[match["scale"]]) if match["scale"] else number
 
 
 def _with_unit(
     reading: Reading,
     vocabulary: Vocabulary,
     coins: dict[int, Detail],
-    behind: dict[int, Detail],
     match: re.Match[str],
     number: str,
 ) -> None:
@@ -139,22 +159,14 @@ def _with_unit(
     currency = _CURRENCY.match(lower, unit)
     if currency is not None:
         reading.take(Detail(Kind.AMOUNT, f"{number} {_CURRENCIES[currency[0]]}", start, currency.end()))
-        return
-    _behind_coin(reading, behind, match, number)
 
 
-def _behind_coin(reading: Reading, behind: dict[int, Detail], match: re.Match[str], number: str) -> None:
+def _behind_coin(reading: Reading, coin: Detail) -> None:
     """``USDT 300``, ``btc：0.02``."""
-    if not match["digits"]:
+    match = _AFTER.match(reading.lower, coin.end)
+    if match is None or _COUNTED.match(reading.lower, match.end()) or _letter(reading.lower, match.end()):
         return
-    lower, start, end = reading.lower, match.start("digits"), match.end()
-    before = start
-    while before and lower[before - 1] in " :：=" and start - before < 3:
-        before -= 1
-    coin = behind.get(before)
-    if coin is None or _COUNTED.match(lower, end) or _letter(lower, end):
-        return
-    reading.take(Detail(Kind.AMOUNT, f"{number} {coin.value}", start, end))
+    reading.take(Detail(Kind.AMOUNT, f"{_value(match)} {coin.value}", match.start("digits"), match.end()))
 
 
 def _letter(lower: str, position: int) -> bool:

@@ -66,10 +66,10 @@ SEGWIT = frozenset({"bc", "ltc", "dgb"})
 """Prefixes with a witness version in front, whose checksum is bech32m from version 1 on (BIP 350)."""
 
 EXPLORERS: Mapping[str, str] = {
+    "optimistic.etherscan.io": "optimism",
     "etherscan.io": "ethereum",
     "etherscan.com": "ethereum",
     "ethplorer.io": "ethereum",
-    "optimistic.etherscan.io": "optimism",
     "bscscan.com": "bsc",
     "polygonscan.com": "polygon",
     "arbiscan.io": "arbitrum",

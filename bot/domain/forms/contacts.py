@@ -5,28 +5,34 @@ from __future__ import annotations
 import re
 
 from bot.domain.forms.detail import Detail, Kind
-from bot.domain.forms.reading import Reading
+from bot.domain.forms.reading import BEGIN, Reading, Scan, beginnings
 
 _LOCAL = "abcdefghijklmnopqrstuvwxyz0123456789._%+-"
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}\.){1,6}[a-z]{2,24}(?![a-z0-9])")
-_TICKET = re.compile(
+_TICKET = Scan(
     r"(?:(?<![a-z])(?:ticket|case|request|reference|ref)(?:\s?(?:number|no|nr|id))?|工单(?:号码|编号|号)?|"
     r"工單(?:號)?|单号|單號|编号|編號|тикет|заявк[аеу]|№)"
-    r"[\s.:：#№是]{0,4}(?P<number>\d{3,12})(?![\d.]?\d)(?!\s?(?:usd|个|天))"
+    r"[\s.:：#№是]{0,4}(?P<number>\d{3,12})(?![\d.]?\d)(?!\s?(?:usd|个|天))",
+    "工单單编編№",
+    numbers=False,
 )
-_HASHED = re.compile(r"(?<![\w#/&])#\s?(?P<number>\d{3,12})(?!\w)", re.ASCII)
-_BARE = re.compile(r"(?<![0-9a-z.,:/@$€£¥+-])(?P<number>\d{3,12})(?![0-9a-z%@/:]|[.,]\d)")
-_PHONE = re.compile(
+_HASHED = Scan(r"(?<![0-9a-z_#/&])#\s?(?P<number>\d{3,12})(?![0-9a-z_])", "#", words=False, numbers=False)
+_BARE = Scan(r"(?<![0-9a-z.,:/@$€£¥+-])(?P<number>\d{3,12})(?![0-9a-z%@/:]|[.,]\d)", words=False)
+_PHONE = Scan(
     r"(?<![0-9a-z.+])(?:\+\d{1,3}[\s().-]{0,2}(?:\d[\s().-]{0,2}){6,12}\d|"
-    r"(?:\(?86\)?[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4})(?![0-9a-z]|\.\d)"
+    r"(?:\(?86\)?[\s-]?)?1[3-9]\d[\s-]?\d{4}[\s-]?\d{4})(?![0-9a-z]|\.\d)",
+    "+(",
+    words=False,
 )
-_CODE = re.compile(
-    r"(?:(?<![a-z])(?:http\s)?(?:error|err|code|status|exception|fehler|ошибка)(?:\s?(?:code|no|number|status))?|"
+_CODE = Scan(
+    r"(?:(?<![a-z])(?:http\s)?(?:error|err|status|exception|fehler|ошибка)(?:\s?(?:code|no|number|status))?|"
     r"错误(?:代?码|码|号)?|報錯|报错|錯誤(?:代?碼)?|代码|状态码)"
-    r"[\s.:：#=是为]{0,3}(?P<code>-?\d{3,6}|0x[0-9a-f]{1,8}|[a-z]{1,8}[_-]?\d{2,6})(?![\w.])"
+    r"[\s.:：#=是为]{0,3}(?P<code>-?\d{3,6}|0x[0-9a-f]{1,8}|[a-z]{1,8}[_-]?\d{2,6})(?![\w.])",
+    "错報报錯代状",
+    numbers=False,
 )
-_BEFORE = re.compile(
-    r"(?<![\d.])(?P<code>4\d\d|5\d\d)\s(?:error|错误|bad gateway|forbidden|not found|service unavailable)"
+_BEFORE = Scan(
+    r"(?<![\d.])(?P<code>4\d\d|5\d\d)\s(?:error|错误|bad gateway|forbidden|not found|service unavailable)", words=False
 )
 _SAID = {
     "insufficient funds for gas": "insufficient funds for gas",
@@ -57,7 +63,11 @@ _SAID = {
     "余额不足": "余额不足",
     "矿工费不足": "矿工费不足",
 }
-_PHRASE = re.compile("(?<![a-z])(?:" + "|".join(sorted(map(re.escape, _SAID), key=len, reverse=True)) + ")")
+_PHRASE = Scan(
+    BEGIN + "(?:" + "|".join(sorted(map(re.escape, _SAID), key=len, reverse=True)) + ")",
+    beginnings("|".join(_SAID)),
+    numbers=False,
+)
 
 
 def find_mailboxes(reading: Reading) -> None:
@@ -75,23 +85,25 @@ def find_mailboxes(reading: Reading) -> None:
 
 def find_errors(reading: Reading) -> None:
     lower = reading.lower
-    for match in _PHRASE.finditer(lower):
+    for match in _PHRASE.find(lower):
         reading.take(Detail(Kind.ERROR, _SAID[match[0]], *match.span()))
     if reading.has_digit:
         for pattern in (_CODE, _BEFORE):
-            for match in pattern.finditer(lower):
+            for match in pattern.find(lower):
                 reading.take(Detail(Kind.ERROR, reading.plain[slice(*match.span("code"))], *match.span()))
 
 
 def find_tickets(reading: Reading) -> None:
     """Numbers that say themselves that they are one."""
     for pattern in (_TICKET, _HASHED):
-        for match in pattern.finditer(reading.lower):
-            reading.take(Detail(Kind.TICKET, match["number"], *match.span()))
+        for match in pattern.find(reading.lower):
+            start = match.start("number")
+            start -= reading.lower[start - 1] == "#"
+            reading.take(Detail(Kind.TICKET, match["number"], start, match.end()))
 
 
 def find_phones(reading: Reading) -> None:
-    for match in _PHONE.finditer(reading.lower):
+    for match in _PHONE.find(reading.lower):
         digits = "".join(character for character in match[0] if character in "+0123456789")
         if len(digits.lstrip("+")) <= 15:
             reading.take(Detail(Kind.PHONE, digits, *match.span()))
@@ -100,5 +112,5 @@ def find_phones(reading: Reading) -> None:
 def find_bare_tickets(reading: Reading) -> None:
     """Where a ticket's number was asked for, any number that is nothing else is one."""
     if Kind.TICKET in reading.expecting:
-        for match in _BARE.finditer(reading.lower):
+        for match in _BARE.find(reading.lower):
             reading.take(Detail(Kind.TICKET, match["number"], *match.span()))

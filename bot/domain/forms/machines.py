@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.domain.forms.detail import Detail, Kind
-from bot.domain.forms.reading import Reading
+from bot.domain.forms.reading import BEGIN, Reading, Scan, beginnings
 
 _BRANDS = (
     "iphone|ipad|ipod|macbook|samsung galaxy|samsung|galaxy|google pixel|pixel|xiaomi|redmi|poco|huawei|honor|"
@@ -20,11 +20,13 @@ _LINES = (
     "hot|civi|mix|air|se|fe|tab|pad|z|x|s|k|v|y|f|p|a|m|g|c"
 )
 _TAIL = r"(?:\s?(?:pro\s?max|pro\s?plus|pro\+?|plus|max|ultra|mini|lite|fe|se|fold|flip|5g|air|青春版|至尊版))*"
-_DEVICE = re.compile(
-    rf"(?<![a-z])(?:{_BRANDS})(?:手机)?(?:\s?(?:{_LINES})(?![a-z])){{0,2}}\s?[a-z]{{0,2}}\d{{1,4}}[a-z]{{0,2}}(?![\d.%天个号块元])(?<!gb){_TAIL}(?![a-z0-9])"
+_DEVICE = Scan(
+    rf"{BEGIN}(?:{_BRANDS})(?:手机)?(?:\s?(?:{_LINES})(?![a-z])){{0,2}}\s?[a-z]{{0,2}}\d{{1,4}}[a-z]{{0,2}}(?![\d.%天个号块元])(?<!gb){_TAIL}(?![a-z0-9])"
     rf"|(?<![a-z])(?:iphone|ipad)\s?(?:x[rs]?|se)(?:\s?max)?(?![a-z0-9])",
+    beginnings(_BRANDS),
+    numbers=False,
 )
-_BRAND = re.compile(rf"(?<![a-z])(?:{_BRANDS})(?![a-z])(?:手机)?")
+_BRAND = Scan(rf"{BEGIN}(?:{_BRANDS})(?![a-z])(?:手机)?", beginnings(_BRANDS), numbers=False)
 _SYSTEMS = {
     "ios": "iOS",
     "ipados": "iPadOS",
@@ -54,25 +56,42 @@ _SYSTEMS = {
     "macos": "macOS",
     "ubuntu": "Ubuntu",
     "linux": "Linux",
+    "chrome": "Chrome",
+    "谷歌浏览器": "Chrome",
+    "safari": "Safari",
+    "firefox": "Firefox",
+    "edge": "Edge",
 }
 _NAMES = "|".join(sorted(map(re.escape, _SYSTEMS), key=len, reverse=True))
-_SYSTEM = re.compile(
-    rf"(?<![a-z])(?P<name>{_NAMES})(?:\s?(?:系统|版本|version|v|"
-    rf"os))?[\s:：]?(?P<number>\d{{1,4}}(?:\.\d{{1,5}}){{0,3}})(?![\d天个号次万]|\s?(?:钱包|wallets?\b))"
+_SYSTEM = Scan(
+    rf"{BEGIN}(?P<name>{_NAMES})(?:\s?(?:系统|版本|version|v|"
+    rf"os))?[\s:：]?(?P<number>\d{{1,4}}(?:\.\d{{1,5}}){{0,3}})(?![\d天个号次万]|\s?(?:钱包|wallets?\b))",
+    beginnings(_NAMES),
+    numbers=False,
 )
-_SYSTEM_ALONE = re.compile(rf"(?<![a-z])(?P<name>{_NAMES})(?![a-z])")
-_VERSION = re.compile(
+_SYSTEM_ALONE = Scan(rf"{BEGIN}(?P<name>{_NAMES})(?![a-z])", beginnings(_NAMES), numbers=False)
+_VERSION = Scan(
     r"(?<![a-z0-9.])(?P<word>(?:app|bitpie|比特派|wallet|client)?\s?(?:version|versión|versão|versi|версия|sürüm|"
     r"ver|build|app|版本号?|버전|バージョン|v)"
-    r"[\s.:：是为]{0,3}v?)(?P<said>\d{1,4}(?:\.\d{1,5}){1,4}(?:[-+]?(?:beta|rc|alpha)\.?\d{0,3})?)(?![\d.]?\d)"
+    r"[\s.:：是为]{0,3}v?)(?P<said>\d{1,4}(?:\.\d{1,5}){1,4}(?:[-+]?(?:beta|rc|alpha)\.?\d{0,3})?)(?![\d.]?\d)",
+    "比版버バ",
+    numbers=False,
 )
-_VERSION_BEHIND = re.compile(
-    r"(?<![\d.a-z])(?P<said>\d{1,3}(?:\.\d{1,5}){1,3})\s?(?:版|版本|老版|version|ver)(?![a-z])"
+_VERSION_BEHIND = Scan(
+    r"(?<![\d.a-z])(?P<said>\d{1,3}(?:\.\d{1,5}){1,3})\s?(?:版|版本|老版|version|ver)(?![a-z])", words=False
 )
-_POINTS = re.compile(r"(?<![0-9a-z.,:/@$€-])(?P<said>\d{1,4}(?:\.\d{1,5}){1,4})(?![.,]?\d|[a-z%@/:-]|\.[a-z])")
-_LATEST = re.compile(
-    r"(?<![a-z])(?:latest|newest|最新版本?|最新的?(?=[^一-鿿]|$)|última)(?:\sversion|\sone|\sapp)?(?![a-z])"
+_POINTS = Scan(r"(?<![0-9a-z.,:/@$€-])(?P<said>\d{1,4}(?:\.\d{1,5}){1,4})(?![.,]?\d|[a-z%@/:-]|\.[a-z])", words=False)
+_LATEST = Scan(
+    BEGIN + r"(?:latest|newest|最新版本?|最新的?(?=[^一-鿿]|$)|última)(?:\sversion|\sone|\sapp)?(?![a-z])",
+    "最",
+    numbers=False,
 )
+_WHOLE = Scan(BEGIN + r"(?:version|ver|v|版本号?)\s?(?P<said>\d{1,3})(?![\d.%]|st|nd|rd|th)", "版", numbers=False)
+_MODEL = Scan(
+    rf"{BEGIN}(?:(?:mate|nova|note|find|reno|edge|magic|neo|mi|spark|hot)\s?\d{{1,3}}[a-z]{{0,2}}|[a-z]{{1,2}}\d{{1,3}}[a-z]{{0,2}}){_TAIL}(?![a-z0-9])"
+    r"|(?<![\d.a-z])\d{1,2}\s?(?:pro\s?max|pro|plus|mini|ultra)(?![a-z0-9])"
+)
+"""A model without its maker, which counts only where it was asked for."""
 _YEAR = re.compile(r"(?:19|20)\d{2}")
 
 
@@ -80,27 +99,33 @@ def find(reading: Reading) -> None:
     """Takes devices, systems and versions."""
     lower = reading.lower
     if reading.has_digit or "iphone" in lower or "ipad" in lower:
-        for match in _DEVICE.finditer(lower):
+        for match in _DEVICE.find(lower):
             reading.take(Detail(Kind.DEVICE, reading.words(*match.span()), *match.span()))
     if reading.has_digit:
-        for match in _SYSTEM.finditer(lower):
+        for match in _SYSTEM.find(lower):
             if match["name"] == "win" and match["number"] not in ("7", "8", "10", "11"):
                 continue
             value = f"{_SYSTEMS[match['name']]} {match['number']}"
             reading.take(Detail(Kind.SYSTEM, value, *match.span()))
-        for pattern in (_VERSION, _VERSION_BEHIND):
-            for match in pattern.finditer(lower):
+        for pattern in (_VERSION, _VERSION_BEHIND) if "." in lower else ():
+            for match in pattern.find(lower):
                 reading.take(Detail(Kind.VERSION, match["said"], *match.span()))
-        for match in _POINTS.finditer(lower):
+        for match in _POINTS.find(lower) if "." in lower else ():
             if _is_version(reading, match["said"]):
                 reading.take(Detail(Kind.VERSION, match["said"], *match.span()))
+    if reading.expects((Kind.VERSION,)):
+        for match in _WHOLE.find(lower):
+            reading.take(Detail(Kind.VERSION, match["said"], *match.span()))
     if reading.expects((Kind.DEVICE, Kind.SYSTEM)):
-        for match in _BRAND.finditer(lower):
+        for match in _BRAND.find(lower):
             reading.take(Detail(Kind.DEVICE, reading.words(*match.span()), *match.span()))
-        for match in _SYSTEM_ALONE.finditer(lower):
+        if not any(detail.kind is Kind.DEVICE for detail in reading.found):
+            for match in _MODEL.find(lower):
+                reading.take(Detail(Kind.DEVICE, reading.words(*match.span()), *match.span()))
+        for match in _SYSTEM_ALONE.find(lower):
             reading.take(Detail(Kind.SYSTEM, _SYSTEMS[match["name"]], *match.span()))
     if reading.expects((Kind.VERSION,)):
-        for match in _LATEST.finditer(lower):
+        for match in _LATEST.find(lower):
             reading.take(Detail(Kind.VERSION, "latest", *match.span()))
 
 

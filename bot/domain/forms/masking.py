@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from bot.domain.forms.detail import NUMBER, PLACEHOLDERS, Detail
 
-_LONG_NUMBER = re.compile(r"(?<![\w.,])\+?\d(?:[\d ]?\d){6,40}(?![\w]|[.,]\d)", re.ASCII)
+_LONG_NUMBER = re.compile(r"(?<![\w.,])\+?\d[\d ]{5,40}\d(?!\w|[.,]\d)", re.ASCII)
+_LEAST_DIGITS = 7
 
 
 def masked(text: str, details: Sequence[Detail]) -> str:
@@ -25,4 +26,9 @@ def masked(text: str, details: Sequence[Detail]) -> str:
 
 
 def _without_numbers(text: str) -> str:
-    return _LONG_NUMBER.sub(NUMBER, text)
+    return _LONG_NUMBER.sub(_masked_number, text)
+
+
+def _masked_number(match: re.Match[str]) -> str:
+    digits = sum(character.isdigit() for character in match[0])
+    return NUMBER if digits >= _LEAST_DIGITS else match[0]

@@ -64,6 +64,8 @@ def chinese(written: str) -> Decimal | None:
     last = 1
     for position, character in enumerate(written):
         if character in _DIGITS:
+            if digit:
+                return None  # 两三百 is "two or three hundred"
             digit = _DIGITS[character]
             if position + 1 == len(written) and last >= 100 and position and written[position - 1] not in "零〇":
                 digit *= last // 10  # 三千五 is 3500

@@ -14,14 +14,19 @@ _WORD = re.compile(r"[0-9A-Za-z]+")
 _TON = re.compile(r"(?<![\w-])[EUk0]Q[A-Za-z0-9_-]{46}(?![\w-])", re.ASCII)
 _KASPA = re.compile(r"kaspa:[qp][02-9ac-hj-np-z]{60,63}(?![0-9A-Za-z])")
 _SHORT = re.compile(
-    r"(?<![0-9A-Za-z])([0-9A-Za-z]{3,45})(?:\.{2,6}|…{1,3}|\*{2,12}|。{2,6}|·{2,6}|"
-    r"-{3,6})([0-9A-Za-z]{3,45})?(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])([0-9A-Za-z]{3,45})"
+    r"(?:\.{2,6}|…{1,3}|\*{2,12}|。{2,6}|·{2,6}|-{3,6})"
+    r"([0-9A-Za-z]{3,45})?(?![0-9A-Za-z])"
 )
 _SHORT_MARKS = ("..", "…", "**", "。。", "··", "---")
 _HEX = re.compile(r"[0-9a-fA-F]+")
+_PREFIX_APART = re.compile(r"(?<![0-9A-Za-z])0[xX][\s\u200b]{1,3}\Z")
 _GAP = re.compile(r"[\s\u200b]{1,4}")
 _LINK = "!#$%&*+-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _LONGEST_LINK = 300
+_MOST_JOINED = 200
+"""How often parts of one text are put together to see whether they are an address: 20 to 30 microseconds each."""
+_LONG_PART = 20
 _MOST_PARTS = 24
 """Into how many parts spaces may break one hash."""
 
@@ -48,7 +53,9 @@ def find(reading: Reading) -> None:
             glued = plain.lower().find("0x", start, end) if end - start in range(43, 80) else -1
             if glued > start and end - glued in (42, 66):
                 start = glued
-            verdict = judge(plain[start:end])
+            prefix = _PREFIX_APART.search(plain, max(0, start - 5), start) if end - start in (40, 64) else None
+            verdict = judge(f"0x{plain[start:end]}" if prefix else plain[start:end])
+            start = prefix.start() if prefix and verdict else start
             if verdict is not None and (verdict.valid or not _goes_on(plain, end)):
                 _take(reading, start, end, verdict)
                 continue
@@ -106,13 +113,18 @@ def _abbreviated(reading: Reading) -> None:
             if (head + tail).isdigit():
                 continue
             kind = Kind.HASH
-        elif head[0] == "T" and mixed(head + tail):
+        elif head[0] == "T" and _random(head[1:]) and _random(tail):
             chains = ("tron",)
         elif len(head) >= 4 and len(tail) >= 4 and mixed(head) and mixed(tail):
             chains = ("solana",)
         else:
             continue
         reading.take(Detail(kind, f"{head}…{tail}", match.start(), match.end(), chains, valid=False))
+
+
+def _random(word: str) -> bool:
+    """A capital or a digit where words of a language have small letters."""
+    return word.lower() != word or any("0" <= character <= "9" for character in word)
 
 
 def _broken_hex(reading: Reading, parts: list[tuple[int, int]]) -> None:
@@ -164,11 +176,13 @@ def _hex_in_run(reading: Reading, run: list[tuple[int, int]]) -> None:
 
 def _broken_base58(reading: Reading, parts: list[tuple[int, int]]) -> None:
     """An address or signature over two or three lines, if joined its checksum (or its length) is right."""
-    plain = reading.plain
+    plain, left = reading.plain, _MOST_JOINED
     for index, (start, end) in enumerate(parts):
+        if left <= 0:
+            break
         head = plain[start:end]
         if not (head[0] in "13TLMDXrbla" and len(head) >= 6 and not head.isalpha()) and not (
-            len(head) >= 20 and mixed(head)
+            len(head) >= _LONG_PART and mixed(head)
         ):
             continue
         joined, last = head, end
@@ -178,12 +192,12 @@ def _broken_base58(reading: Reading, parts: list[tuple[int, int]]) -> None:
             joined, last = joined + plain[begin:stop], stop
             if len(joined) < LEAST:
                 continue
+            left -= 1
             verdict = judge(joined)
-            if verdict is not None and verdict.valid and verdict.kind in (Kind.ADDRESS, Kind.HASH):
+            # Solana's have no checksum: only of two long parts.
+            if verdict is not None and verdict.valid and (verdict.chains != ("solana",) or len(head) >= _LONG_PART):
                 _take(reading, start, last, verdict)
                 break
-        else:
-            continue
     for start, end in parts:
         if end - start >= LEAST - 11 and reading.free(start, end):
             verdict = judge(plain[start:end])

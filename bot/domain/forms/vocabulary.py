@@ -13,8 +13,11 @@ from bot.domain.forms.reading import Reading
 _ALONE = re.compile(r"[0-9a-z]+|[\u00aa-\u0e00\u0e80-\u10ff\u1e00-\u1fff]+")
 """Words of scripts that set spaces between them. Others' aliases (Chinese, Japanese, Korean, Thai) count anywhere."""
 _SPLIT = re.compile(r"(\d*)([a-z]+)(\d*)")
-_ON = re.compile(r"(?:\b(?:on|via|over|through|using|from|to|por|через)\s|[走用在从到经经选链网络])\s*\Z")
-_NETWORK_AFTER = re.compile(r"\s*(?:network|chain|mainnet|main net|only|链|鏈|网络|網絡|網路|主网|主網|上|地址)")
+_ON = re.compile(r"(?:\b(?:on|via|over|through|using|por|через)\s|[走用经选链])\s*\Z")
+_PLACE = re.compile(r"(?:\b(?:on|via|over|through|using|from|to|in|at|por|через)\s|[走用在从到经选链])\s*\Z")
+_NETWORK_AFTER = re.compile(
+    r"\s*(?:network|chain|mainnet|main net|only|链|鏈|网络|網絡|網路|主网|主網|上|地址|[这那這]?条|[这那這]?條)"
+)
 _COIN_AFTER = re.compile(r"\s*(?:coins?\b|tokens?\b|币|幣|代币|network\b|chain\b|链|网络)")
 
 
@@ -165,7 +168,7 @@ def _choose(reading: Reading, start: int, end: int, entries: list[_Entry]) -> _E
         places = [entry for entry in entries if entry.kind is not Kind.COIN]
         if capitals or counted or expected or _COIN_AFTER.match(after):
             sure = entries
-        elif on and places:
+        elif places and _PLACE.search(before):
             sure = places
         else:
             return None

@@ -77,7 +77,7 @@ def test_thanks_and_anger_close_nothing() -> None:
 def test_what_the_bot_cannot_answer_is_kept_and_not_repeated_line_by_line() -> None:
     talk = waiting()
     assert keys(talk.says("blah", NOTHING))[0] == "customer.waiting_noted"
-    assert talk.says("and blah", NOTHING).action is Action.SILENT
+    assert keys(talk.says("and blah", NOTHING)) == ["customer.waiting_noted_more"]
     talk.situation = replace(THERE, now=THERE.now + timedelta(minutes=10))
     assert keys(talk.says("and blah", NOTHING))[0] == "customer.waiting_noted"
 

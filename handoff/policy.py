@@ -158,7 +158,11 @@ class Policy:
             # A picture of what was asked for is an answer that only a person can read.
             return self._rules.collected(state, Heard(""), situation)
         return Decision(
-            Action.ASK_BACK, says=(Said("customer.attachment_received"),), extra=("human",), keeps_dialogue=True
+            Action.ASK_BACK,
+            says=(Said("customer.attachment_received"),),
+            extra=("human",),
+            keeps_dialogue=True,
+            may_wait=True,
         )
 
     def on_unknown_button(self) -> Decision:

@@ -158,7 +158,11 @@ class Policy:
             # A picture of what was asked for is an answer that only a person can read.
             return self._rules.collected(state, Heard(""), situation)
         return Decision(
-            Action.ASK_BACK, says=(Said("customer.attachment_received"),), extra=("human",), keeps_dialogue=True
+            Action.ASK_BACK,
+            says=(Said("customer.attachment_received"),),
+            extra=("human",),
+            keeps_dialogue=True,
+            may_wait=True,
         )
 
     def on_unknown_button(self) -> Decision:
@@ -193,9 +197,7 @@ class Policy:
         return self._on_new(state, heard, situation)
 
     def _asks_for_person(self, heard: Heard, cues: frozenset[Cue], best: str | None) -> bool:
-        return best == TALK_TO_HUMAN or (
-            Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE
-        )
+        return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE)
 
     def _on_new(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """A message that is about nothing open."""

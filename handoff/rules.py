@@ -15,7 +15,7 @@ from bot.domain.procedure import End, Procedure
 from bot.domain.said import Said
 from bot.domain.situation import Situation
 from handoff.escalation import escalate, named
-from handoff.procedures import Case, reached
+from handoff.procedures import Case, chosen, reached
 from handoff.weighing import Act, Topic, Weighed, weigh
 
 TALK_TO_HUMAN = "talk_to_human"
@@ -26,6 +26,11 @@ DANGER = "person_in_danger"
 SMALL_TALK = frozenset({"greet", "goodbye", THANKS, "bot_challenge"})
 """Answered, yet no topic: they neither open nor close a "did that help?", and are never offered."""
 NO_TOPIC = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN, OUT_OF_SCOPE, DANGER}
+
+A_STORY = 100
+"""Characters."""
+ASKED_IN_PASSING = 3
+"""Questions of a procedure that one message may answer before they are asked."""
 
 
 class Rules:
@@ -76,13 +81,28 @@ class Rules:
             )
         procedure = self.procedures.get(self.families.get(name, ""))
         if procedure is not None:
-            begun = self.step(procedure, procedure.start, name, state, heard, situation)
+            start = self._answered_already(procedure, name, heard, situation)
+            begun = self.step(procedure, start, name, state, heard, situation)
             return begun or self.not_helped(replace(state, topic=name), situation)
         if name in state.told:
             return self.again(name, topic, state, situation)
         return Decision(
             Action.ANSWER, topic=name, asks=topic.asks, asks_whether_it_helped=topic.handoff is Handoff.OFFER
         )
+
+    def _answered_already(self, procedure: Procedure, topic: str, heard: Heard, situation: Situation) -> str:
+        """Where the procedure begins: behind the questions that the first message answers in passing ("my eth is still
+        pending"), unless it is a story, in which anything may be said of anything."""
+        name = procedure.start
+        if len(heard.text) > A_STORY:
+            return name
+        for _ in range(ASKED_IN_PASSING):
+            last = reached(procedure, name, Case(heard.known, topic, situation))[-1]
+            to = None if last.ends else chosen(last, heard.text, None, None)
+            if to is None:
+                break
+            name = to
+        return name
 
     def again(self, name: str, topic: Topic, state: DialogueState, situation: Situation) -> Decision:
         """The same topic a second time goes on: a person with what is known, or for facts alone the offer of one."""

@@ -14,7 +14,7 @@ from bot.domain.operations import Claim, QueueState
 from bot.domain.situation import Situation
 from bot.store.waiting import Waiting
 from handoff.hours import WorkingHours
-from handoff.routing import LOOK_BACK, expected_wait
+from handoff.routing import LATEST, LOOK_BACK, expected_wait
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +99,6 @@ class Situations:
         began = monotonic.seconds()
         on_duty = await self._waiting.on_duty(self._gone_after)
         queue = await self._waiting.queue()
-        claims = await self._waiting.claims(LOOK_BACK)
+        claims = await self._waiting.claims(LOOK_BACK, LATEST)
         self._known = _Facts(on_duty, queue, claims, began)
         return self._known

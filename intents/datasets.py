@@ -17,7 +17,7 @@ import yaml
 from intents.parsing import FALLBACK
 
 _LABELS = ("label", "intent", "category")
-_OPTIONAL = ("language", "kind")
+_OPTIONAL = ("language", "kind", "also")
 _RASA = (".yml", ".yaml")
 
 # Rasa's own: [text](entity), [text]{"entity": …} and [text][{"entity": …}].
@@ -46,6 +46,8 @@ class Example:
     label: str
     language: str | None = None
     kind: str | None = None
+    also: tuple[str, ...] = ()
+    """Other labels that are as defensible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ def read_dataset(path: Path) -> Dataset:
     """The examples of a file or, of Rasa YAML, a folder.
 
     CSV and TSV begin with a header: ``text`` and ``label`` (or ``intent``, ``category``), and if they like
-    ``language`` and ``kind``. CSV is quoted as usual; in TSV a quotation mark is a character like others.
-    In Rasa YAML language and kind are metadata, and entities are read as the words they mark. Raises ``DatasetError``.
+    ``language``, ``kind`` and ``also`` (other defensible labels, commas between them). CSV is quoted as usual; in TSV
+    a quotation mark is a character like others.
+    In Rasa YAML these are metadata, and entities are read as the words they mark. Raises ``DatasetError``.
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in _RASA)
@@ -179,7 +182,7 @@ def _plain(example: str) -> str:
     return _ENTITY.sub(r"\1", example)
 
 
-def _example(where: str, text: str, label: str, language: str = "", kind: str = "") -> Example:
+def _example(where: str, text: str, label: str, language: str = "", kind: str = "", also: str = "") -> Example:
     text, label = text.strip(), label.strip() if isinstance(label, str) else ""
     if not text:
         raise DatasetError(f"{where}: there is no text.")
@@ -187,7 +190,8 @@ def _example(where: str, text: str, label: str, language: str = "", kind: str = 
         raise DatasetError(f"{where}: there is no label.")
     if "/" in label or label == FALLBACK:
         raise DatasetError(f"{where}: {label} cannot be a label: to Rasa it means something else.")
-    return Example(text, label, language or None, kind or None)
+    others = tuple(other.strip() for other in also.split(",") if other.strip())
+    return Example(text, label, language or None, kind or None, others)
 
 
 # --- folds --------------------------------------------------------------------------------------

@@ -36,6 +36,11 @@ class EnginePaths:
         return self.data / "regression.tsv"
 
     @property
+    def real_words(self) -> Path:
+        """Messages in real customers' words, on which every new model is measured for information."""
+        return self.data / "real_words.tsv"
+
+    @property
     def log(self) -> Path:
         return self.var / "log" / "rasa.log"
 

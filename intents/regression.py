@@ -14,6 +14,7 @@ from intents.models import Guess, Measured, ModelStore
 from intents.offline import parse_all
 from intents.paths import EnginePaths
 from intents.process import Progress
+from intents.real_words import RealWords, real_words
 from intents.training import code_hash
 
 # What a new model may lose and still go live, in hundredths of what is counted. Not zero: of a thousand messages some
@@ -101,6 +102,18 @@ class Comparison:
     """Rows of the file whose label the content does not have."""
     old_guesses: Mapping[str, Guess]
     new_guesses: Mapping[str, Guess]
+    real: tuple[Example, ...] = ()
+    """Messages in real customers' words, which decide nothing; the guesses have them too."""
+    urgent: frozenset[str] = frozenset()
+    """The topics that are urgent."""
+
+    @property
+    def old_real(self) -> RealWords:
+        return real_words(self.real, self.old_guesses, self.urgent)
+
+    @property
+    def new_real(self) -> RealWords:
+        return real_words(self.real, self.new_guesses, self.urgent)
 
     @property
     def old_figures(self) -> Figures:

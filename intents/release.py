@@ -12,6 +12,7 @@ from intents.datasets import Example
 from intents.models import Guess, Live, ModelError, ModelStore
 from intents.offline import ParsingFailed, parse_all
 from intents.paths import EnginePaths
+from intents.real_words import read_real_words, urgent_topics
 from intents.regression import Comparison, known, measure, read_rows
 from intents.training import content_hash, ensure_model
 
@@ -80,9 +81,10 @@ async def compare(paths: EnginePaths, step: Step, old: str, new: str) -> Compari
     rows, skipped = read_rows(paths)
     if not rows:
         raise ModelError(f"{paths.regression} has no messages to compare models on.")
-    old_guesses = await measured(paths, step, old, rows)
-    new_guesses = await measured(paths, step, new, rows)
-    return Comparison(old, new, rows, skipped, old_guesses, new_guesses)
+    real = read_real_words(paths)
+    old_guesses = await measured(paths, step, old, rows + real)
+    new_guesses = await measured(paths, step, new, rows + real)
+    return Comparison(old, new, rows, skipped, old_guesses, new_guesses, real, urgent_topics(paths))
 
 
 async def measured(paths: EnginePaths, step: Step, model: str, rows: Sequence[Example]) -> Mapping[str, Guess]:
@@ -127,14 +129,16 @@ async def _judge(paths: EnginePaths, step: Step, old: str, new: str) -> tuple[Co
     if not rows:
         return None, f"not measured: {paths.regression} has no messages for this content"
     # First the new one: if it cannot be loaded, it is no use to know that the other can.
-    new_guesses = await measured(paths, step, new, rows)
+    real = read_real_words(paths)
+    new_guesses = await measured(paths, step, new, rows + real)
     try:
-        old_guesses = await measured(paths, step, old, rows)
+        old_guesses = await measured(paths, step, old, rows + real)
     except ParsingFailed as error:
         # It was trained with other components than there are now, and could not serve either.
         log.warning("the live model cannot be loaded any more", action="model_unusable", model=old, error=str(error))
         return None, f"{old}, live before, cannot be loaded any more"
-    return Comparison(old, new, rows, skipped, old_guesses, new_guesses), f"measured, not worse than {old}"
+    comparison = Comparison(old, new, rows, skipped, old_guesses, new_guesses, real, urgent_topics(paths))
+    return comparison, f"measured, not worse than {old}"
 
 
 async def _ensure(paths: EnginePaths, step: Step, store: ModelStore, content: str) -> None:

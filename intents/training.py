@@ -45,7 +45,7 @@ def _ingredients(paths: EnginePaths) -> Iterator[tuple[str, bytes]]:
         yield f"nlu/{path.name}", path.read_bytes()
     answers = paths.data / "answers"
     for path in sorted(answers.rglob("*.md")):
-        yield f"answers/{path.relative_to(answers).as_posix()}", _front_matter(path.read_bytes())
+        yield f"answers/{path.relative_to(answers).as_posix()}", front_matter(path.read_bytes())
     yield "pipeline.yml", (paths.server / "pipeline.yml").read_bytes()
     yield from _code(paths)
 
@@ -58,7 +58,7 @@ def _code(paths: EnginePaths) -> Iterator[tuple[str, bytes]]:
                 yield f"{folder}/{path.name}", path.read_bytes()
 
 
-def _front_matter(content: bytes) -> bytes:
+def front_matter(content: bytes) -> bytes:
     """What stands between the first two ``---`` lines; nothing if the file does not begin with one."""
     lines = content.splitlines()
     if not lines or lines[0].rstrip() != b"---":

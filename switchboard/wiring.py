@@ -32,7 +32,7 @@ from bot.pipeline.attachments import Attachments
 from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.deciding import Deciding
 from bot.pipeline.intake import Intake
-from bot.pipeline.listening import Listening, Predict
+from bot.pipeline.listening import Listening, Predict, measured
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
 from bot.pipeline.speech import Speech
@@ -287,7 +287,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     dialogue = build_dialogue(settings, answers)
-    listening = dialogue.listening(engine.predict)
+    listening = dialogue.listening(measured(engine.predict, metrics))
     turns = Turns(
         store.turns,
         dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}),

@@ -51,6 +51,8 @@ class Tally:
     recorded_twice: int = 0
     turned: int = 0
     silent: int = 0
+    gathered: int = 0
+    """Turns without a word of their own: the message was read with the customer's next."""
     outrun: int = 0
     """Turns that ended without a word since a human took over meanwhile."""
     answers: int = 0
@@ -110,26 +112,33 @@ async def audit(
     return account
 
 
-_GOES_ON = ("with the same person as before", "由之前的客服继续")
-"""In the notice that a conversation goes on with its agent (``reopened`` in ``data/phrases``)."""
+_HAS_IT = ("has joined the chat", "已加入聊天", "with the same person as before", "由之前的客服继续")
+"""In the notices that an agent has the conversation (``agent_joined`` and ``reopened`` in ``data/phrases``)."""
 
 
 class _States:
-    """Who had a conversation when, from what was written in it: its notices and escalations."""
+    """Who had a conversation when, from the notices in it. Who waits in the queue has the bot."""
 
     def __init__(self, rows: Sequence[Any]) -> None:
         self._changes: dict[int, list[_Change]] = defaultdict(list)
-        escalated = {row.id for row in rows if row.action == "escalate"}
+        self._customers: dict[int, list[Any]] = defaultdict(list)
         for row in rows:
             if row.author == "system":
-                # Only who joins is named, and a place in the queue; who goes on after a resolve is neither.
-                held = "**" in row.text or any(words in row.text for words in _GOES_ON)
+                held = any(words in row.text for words in _HAS_IT)
                 self._changes[row.conversation_id].append(_Change(row.id, row.created_at, held))
-            elif row.author == "bot" and row.reply_to in escalated:
-                self._changes[row.conversation_id].append(_Change(row.id, row.created_at, True))
+            elif row.author == "customer":
+                self._customers[row.conversation_id].append(row)
+
+    def read_with_next(self, row: Any) -> bool:
+        """Whether the customer had written on when the message's turn ended. What became of the next is judged there,
+        so that the last of several has an answer."""
+        return any(
+            other.id > row.id and other.created_at <= row.done_at + MET
+            for other in self._customers[row.conversation_id]
+        )
 
     def with_human(self, row: Any) -> bool:
-        """Whether a human had, or was waited for in, the conversation at some time between the message and its turn."""
+        """Whether a human had the conversation at some time between the message and its turn."""
         held = False
         for change in self._changes[row.conversation_id]:
             if change.id < row.id and change.at < row.created_at - MET:
@@ -221,6 +230,12 @@ class _Ledger:
                 self._tally.silent += 1
                 if found or not self._states.with_human(row):
                     self._fault(f"turn {row.id} was silent without a human, with {found} answers")
+            elif row.action == "silent":
+                self._tally.gathered += 1
+                if found or not self._states.read_with_next(row):
+                    self._fault(
+                        f"turn {row.id} left its message for a next one that is not there, with {found} answers"
+                    )
             elif not found and self._states.changed(row):
                 self._tally.outrun += 1
             elif found != 1:

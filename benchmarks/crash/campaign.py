@@ -20,7 +20,9 @@ from benchmarks.crash.outcome import Outcome, Plan
 from benchmarks.crash.people import (
     HUMAN,
     HUMAN_SHARE,
+    QUESTION_SHARE,
     QUESTIONS,
+    SMALL_TALK,
     Agent,
     Customer,
     DiscordCustomer,
@@ -62,6 +64,8 @@ class Campaign:
         self._random = Random(f"people {plan.seed}")
         self._customers: list[Customer] = []
         self._present: list[Customer] = []
+        self._asked: dict[int, set[str]] = {}
+        """What each customer has asked about."""
         self._agents: list[Agent] = []
         self._began = 0.0
         self.outcome = Outcome(plan, folder=folder)
@@ -106,13 +110,21 @@ class Campaign:
                 await asyncio.sleep(pause)
             customer = self._next_customer(written)
             count = written[id(customer)] = written.get(id(customer), 0) + 1
-            if self._random.random() < HUMAN_SHARE:
-                text, topic = HUMAN, None
-            else:
-                text, topic = self._random.choice(list(QUESTIONS.items()))
+            text, topic = self._words(customer)
             customer.says(count, f"{text} (#{count})", topic)
             if number % 200 == 199:
                 self._tell(f"{number + 1} messages, {len(self.outcome.struck)} faults")
+
+    def _words(self, customer: Customer) -> tuple[str, str | None]:
+        if self._random.random() < HUMAN_SHARE:
+            return HUMAN, None
+        asked = self._asked.setdefault(id(customer), set())
+        new = [text for text, topic in QUESTIONS.items() if topic not in asked]
+        if not new or self._random.random() >= QUESTION_SHARE:
+            return self._random.choice(list(SMALL_TALK.items()))
+        text = self._random.choice(new)
+        asked.add(QUESTIONS[text])
+        return text, QUESTIONS[text]
 
     def _next_customer(self, written: dict[int, int]) -> Customer:
         self._present = [one for one in self._present if written.get(id(one), 0) < LIFE]

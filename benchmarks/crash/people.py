@@ -29,7 +29,18 @@ QUESTIONS = {
     "手续费多少": "fee_explained",
     "i forgot my password, how can i reset it": "password_reset",
 }
-"""What customers ask, and the topic that the engine is sure of, with any number behind it."""
+"""What customers ask, and the topic that the engine is sure of, with any number below 100 behind it. Each topic once in
+a customer's life: a second time it goes to a person."""
+SMALL_TALK = {
+    "hello there": "greet",
+    "good morning": "greet",
+    "thank you very much": "thanks",
+    "谢谢你": "thanks",
+    "are you a robot": "bot_challenge",
+    "你是机器人吗": "bot_challenge",
+}
+"""The same of what is answered however often it is said."""
+QUESTION_SHARE = 0.3
 HUMAN = "let me talk to a human"
 HUMAN_SHARE = 0.03
 

@@ -24,6 +24,7 @@ _ROWS: tuple[tuple[str, Callable[[Tally], int]], ...] = (
     ("**recorded twice**", lambda t: t.recorded_twice),
     ("Turns taken, one a message", lambda t: t.turned),
     ("of them silent: a human had the chat", lambda t: t.silent),
+    ("of them without a word: read with the customer's next message", lambda t: t.gathered),
     ("of them without a word: a human took over meanwhile", lambda t: t.outrun),
     ("Messages to customers", lambda t: t.answers + t.replies + t.notices),
     ("answers of the bot", lambda t: t.answers),

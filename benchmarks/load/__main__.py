@@ -83,7 +83,7 @@ def _folder() -> Iterator[Path]:
 
 async def _model(folder: Path) -> Path:
     """Trained once; the shipped pipeline, with Rasa's rules beside it."""
-    model = OUT / "model.tar.gz"
+    model = OUT / "assistant.tar.gz"
     if not model.exists():
         # Not by a rename: the two may be on different disks.
         shutil.move(await systems.train(PATHS, texts.answered_by_the_bot(), folder), model)
@@ -91,7 +91,7 @@ async def _model(folder: Path) -> Path:
 
 
 async def _questions() -> Iterator[str]:
-    return texts.endless(await texts.questions(PATHS, await ensure_model(PATHS), OUT / "questions.json"))
+    return texts.endless(await texts.questions(PATHS, await ensure_model(PATHS), OUT / "small_talk.json"))
 
 
 async def _replies(rates: list[float], seconds: float, at_once: list[int], only: list[str]) -> None:

@@ -29,6 +29,7 @@ ANSWERED_WITHIN = 3600.0
 ASKS = "/human"
 BETWEEN_REPLIES = 2.0
 _UNDONE = "SELECT (SELECT count(*) FROM turn WHERE NOT done) + (SELECT count(*) FROM delivery WHERE state <> 'sent')"
+_GATHERED = "SELECT count(*) FROM turn WHERE action = 'silent'"
 _SILENT = "SELECT count(*) FROM turn WHERE done AND action IS NULL"
 _WAITING = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
 
@@ -53,8 +54,10 @@ class Outcome:
     replies: list[float] = field(default_factory=list)
     """Seconds until an agent's words were with their customer."""
     unanswered: int = 0
+    gathered: int = 0
+    """Messages that had no answer of their own, since the bot read them with the customer's next."""
     silent: int = 0
-    """Turns in which the bot had no say, since the customer was queued for a person by then."""
+    """Turns in which the bot had no say, since an agent had the conversation. None of these customers has one."""
     doubled: int = 0
     out_of_order: int = 0
     over: float = 0.0
@@ -64,7 +67,10 @@ class Outcome:
         most = {name: max(sample.memory[name] for sample in self.samples) for name in self.samples[0].memory}
         rows = [
             ("messages", f"{self.said:,} {self.how}"),
-            ("without an answer; of them with a person", f"{self.unanswered}, {self.silent}"),
+            (
+                "without an answer; of them read with the next, with a person",
+                f"{self.unanswered}, {self.gathered}, {self.silent}",
+            ),
             ("doubled, out of order", f"{self.doubled}, {self.out_of_order}"),
             ("all answered after", f"{self.over:.0f} s, {self.said / self.over:.0f} a second"),
             ("most that waited at Telegram", f"{max(s.at_telegram for s in self.samples):,}"),
@@ -201,6 +207,7 @@ class Crowd:
             outcome.unanswered += len(self.said[person.id].keys() - set(answered))
             outcome.doubled += len(answered) - len(set(answered))
             outcome.out_of_order += sum(later < earlier for earlier, later in pairwise(answered))
+        outcome.gathered = await _count(desk, _GATHERED)
         outcome.silent = await _count(desk, _SILENT)
 
 

@@ -1,4 +1,5 @@
-"""What customers say in the benchmark: messages that the bot answers by itself, no two alike."""
+"""What customers say in the benchmark: small talk, no two alike. It is answered however often it is said, while a topic
+that comes a second time goes to a person."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ from itertools import zip_longest
 from pathlib import Path
 
 from bot.domain.decision import Handoff
-from handoff.policy import NOT_OFFERED
+from handoff.rules import SMALL_TALK
 from intents.datasets import read_dataset
 from intents.offline import parse_all
 from intents.paths import EnginePaths
 from switchboard.plugins import load_settings
 from switchboard.wiring import load_answers
+
+NUMBERS = ("", " 2", " 17", " 99", " 142", " 250", " 333")
+"""What may stand behind a text (``endless``) and must not make the model doubt."""
 
 
 def answered_by_the_bot() -> dict[str, str]:
@@ -23,21 +27,27 @@ def answered_by_the_bot() -> dict[str, str]:
     return {
         topic: answers.words.fill(answer.body, answer.locale)
         for topic, answer in found.items()
-        if answer is not None and answer.handoff is not Handoff.ALWAYS and topic not in NOT_OFFERED
+        if answer is not None and answer.handoff is not Handoff.ALWAYS
     }
 
 
 async def questions(paths: EnginePaths, model: Path, keep: Path) -> list[str]:
-    """Training examples that ``model`` is sure of, topics mixed; found once, and kept in the file ``keep``."""
+    """Training examples of small talk that ``model`` is sure of, also with a number behind them, intents mixed; found
+    once, and kept in the file ``keep``."""
     if keep.exists():
         return list(json.loads(keep.read_text(encoding="utf-8")))
-    topics = answered_by_the_bot()
-    examples = [example for example in read_dataset(paths.data / "nlu").examples if example.label in topics]
-    parses = await parse_all(paths, model, [example.text for example in examples])
+    examples = [example for example in read_dataset(paths.data / "nlu").examples if example.label in SMALL_TALK]
+    asked = [(example, f"{example.text}{number}") for example in examples for number in NUMBERS]
+    parses = await parse_all(paths, model, [text for _, text in asked])
+    doubtful = {
+        example.text
+        for (example, _), parse in zip(asked, parses.rows, strict=True)
+        if not (parse.prediction.sure and parse.prediction.intent == example.label)
+    }
     sure: dict[str, list[str]] = {}
-    for example, parse in zip(examples, parses.rows, strict=True):
-        if parse.prediction.sure and parse.prediction.intent in topics and not example.text.startswith("/"):
-            sure.setdefault(parse.prediction.intent, []).append(example.text)
+    for example in examples:
+        if example.text not in doubtful and not example.text.startswith("/"):
+            sure.setdefault(example.label, []).append(example.text)
     rounds = zip_longest(*sure.values())
     chosen = [text for round_ in rounds for text in round_ if text is not None]
     keep.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ DRAFTS = "drafts"
 
 RESERVED = frozenset(
     # What the policy treats in its own way …
-    {OUT_OF_SCOPE, "affirm", "bot_challenge", "deny", "goodbye", "greet", "talk_to_human", "thanks"}
+    {OUT_OF_SCOPE, "affirm", "bot_challenge", "deny", "goodbye", "greet", "person_in_danger", "talk_to_human", "thanks"}
     # … and what means something to Rasa.
     | {"back", "nlu_fallback", "restart", "session_start"}
 )

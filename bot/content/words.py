@@ -18,10 +18,11 @@ from pathlib import Path
 
 import yaml
 from babel import Locale, UnknownLocaleError, negotiate_locale
-from babel.dates import format_skeleton, format_timedelta, get_timezone_gmt
+from babel.dates import format_skeleton, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
+from bot.content.opening import distance_from_greenwich
 from bot.content.problems import ContentError
 from bot.domain.said import Size
 from bot.ports import Phrase
@@ -229,7 +230,7 @@ class Words:
         (GMT+8)."""
         formats = self._formats(locale)
         day, time = (str(format_skeleton(skeleton, at, locale=formats)) for skeleton in ("MMMEd", "Hm"))
-        return f"{day} {time} ({get_timezone_gmt(at, width='short', locale=formats, return_z=False)})"
+        return f"{day} {time} ({distance_from_greenwich(at, formats)})"
 
     def roughly(self, wait: timedelta, locale: str | None = None) -> str:
         """A wait as one may promise it: whole minutes, from ten on by fives, from an hour on in hours."""

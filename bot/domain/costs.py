@@ -13,7 +13,7 @@ from bot.domain.decision import Handoff
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    wrong: float = 4.0
+    wrong: float = 3.0
     """The answer is given to somebody who asked something else."""
     needless: float = 1.0
     """A person is asked for where the answer would have done."""

@@ -9,15 +9,33 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from bot import monotonic
 from bot.domain.details import merged
 from bot.domain.engine import Prediction
 from bot.domain.forms import Detail, Kind, Vocabulary, masked, recognise
 from bot.domain.heard import Heard
+from bot.runtime.metrics import NullMetrics
 
 Predict = Callable[[str], Awaitable[Prediction]]
 
 PARTS = 3
 """So many problems of one message are classified each by itself."""
+
+
+def measured(predict: Predict, metrics: NullMetrics) -> Predict:
+    """The same, counted."""
+
+    async def parse(text: str) -> Prediction:
+        asked = monotonic.seconds()
+        try:
+            prediction = await predict(text)
+        except Exception:
+            metrics.parse_failed()
+            raise
+        metrics.parsed(monotonic.seconds() - asked)
+        return prediction
+
+    return parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +82,12 @@ class Listening:
 
 
 def _without(text: str, details: Sequence[Detail]) -> str:
-    """The words between the details; empty where nothing but marks is left."""
+    """The words between the details; empty where nothing but marks is left. An error's text is words, too: it says
+    what is wrong."""
     kept, at = [], 0
     for detail in details:
+        if detail.kind is Kind.ERROR:
+            continue
         kept.append(text[at : detail.start])
         at = detail.end
     rest = " ".join((*kept, text[at:])).strip()

@@ -86,7 +86,7 @@ class Turns:
         self._show_typing = show_typing
         self._metrics = metrics or NullMetrics()
         self._outbox = outbox
-        self._prefetched = Prefetch(self._parse)
+        self._prefetched = Prefetch(listening.predict)
         self._with_people = Recent(WITH_PEOPLE_KNOWN)
         self._gathering = 0
 
@@ -109,24 +109,30 @@ class Turns:
         """Takes the turn of one message, once, however often it is called."""
         known = job.known if isinstance(job.known, TurnInput) else None
         taken = known or await self._turns.begin(message_id)
-        if taken is None:
-            return
+        while taken is not None:
+            taken = await self._take(taken, job)
+
+    async def _take(self, taken: TurnInput, job: JobLease) -> TurnInput | None:
+        """None when the turn is over; where the customer corrected the message while the bot waited for more, the
+        message as it is now."""
         conversation = taken.conversation
         if taken.message.deleted_at is not None:
             await self._skip(taken)  # who takes a question back wants no answer
-            return
+            return None
         contact = conversation.contact
         prefetched = self._prefetched.take((contact.channel, contact.account, taken.message.external_id or ""))
         sender = contact_key(contact.channel, contact.account, contact.external_id)
         if conversation.state not in (ConversationState.BOT, ConversationState.QUEUED):
             self._with_people.add(sender)
             await self._skip(taken)
-            return
+            return None
         self._with_people.discard(sender)
-        gathered, unread = conversation.dialogue.gathered, conversation.dialogue.unread
+        gathered = conversation.dialogue.gathered
+        # A message that is asked about anew was not understood itself.
+        unread = [number for number in conversation.dialogue.unread if number != taken.message.id]
         gives_up = job.failures >= MAX_TRIES
         if gives_up:
-            log.error("turn failed too often; handed to a human", action="turn_failed", message=message_id)
+            log.error("turn failed too often; handed to a human", action="turn_failed", message=taken.message.id)
         decided = await self._deciding.decide(
             taken,
             await self._situations(),
@@ -136,15 +142,19 @@ class Turns:
             patiently=partial(self._patiently, conversation),
             gives_up=gives_up,
         )
-        if await self._waits_for_more(taken, decided.decision):
-            decided = replace(decided, decision=Decision(Action.SILENT, gathers=True))
+        if decided.decision.may_wait:
+            if await self._waits_for_more(taken):
+                decided = replace(decided, decision=Decision(Action.SILENT, gathers=True))
+            else:
+                now = await self._turns.begin(taken.message.id)
+                if now is None or _is_changed(now, taken):
+                    return now
         await self._finish(taken, decided, job)
+        return None
 
-    async def _waits_for_more(self, taken: TurnInput, decision: Decision) -> bool:
+    async def _waits_for_more(self, taken: TurnInput) -> bool:
         """Whether the customer goes on writing: several short messages in a row, or a picture and then words, are read
         as one. Only what could not be answered alone waits; what could costs nothing."""
-        if not decision.may_wait:
-            return False
         left = (taken.message.created_at + GATHERING - datetime.now(UTC)).total_seconds()
         if left > 0 and self._gathering < GATHERING_AT_ONCE:
             self._gathering += 1
@@ -199,12 +209,7 @@ class Turns:
             self._show_typing(conversation)
         return await waiting
 
-    async def _parse(self, text: str) -> Prediction:
-        asked = monotonic.seconds()
-        try:
-            prediction = await self._listening.predict(text)
-        except Exception:
-            self._metrics.parse_failed()
-            raise
-        self._metrics.parsed(monotonic.seconds() - asked)
-        return prediction
+
+def _is_changed(now: TurnInput, before: TurnInput) -> bool:
+    """The customer wrote it anew, or took it back."""
+    return now.message.text != before.message.text or now.message.deleted_at is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from datetime import timedelta
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, and_, any_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,7 +45,7 @@ class Contacts(Area):
         """They have the chat open now. Kept of those whom a person talks with or who wait for one, once a minute; of
         one who is being written to at this moment, the next time."""
         with_people = select(conversation.c.contact_id).where(
-            conversation.c.contact_id.in_(contact_ids),
+            conversation.c.contact_id == any_(cast(list(contact_ids), ARRAY(BigInteger))),
             conversation.c.state.in_([ConversationState.QUEUED.value, ConversationState.ASSIGNED.value]),
         )
         stale = (

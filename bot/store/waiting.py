@@ -14,8 +14,6 @@ from bot.domain.staff import Permission, roles_with
 from bot.store.base import Area
 from bot.store.tables import agent, conversation, event
 
-CLAIMS = 200
-"""So many of the latest claims are read."""
 _LONGEST = 20
 """Of so many that are served next it is looked up since when they wait."""
 _INTO_QUEUE = [kind.value for kind in (EventKind.ESCALATED, EventKind.REQUEUED, EventKind.REOPENED)]
@@ -47,9 +45,9 @@ class Waiting(Area):
             row = (await connection.execute(select(count.label("waiting"), since.label("since")))).one()
         return QueueState(int(row.waiting), row.since)
 
-    async def claims(self, within: timedelta) -> list[Claim]:
-        """The latest claims out of the queue, in order; at most ``CLAIMS``. Who was put back and claimed again waited
-        from then."""
+    async def claims(self, within: timedelta, most: int) -> list[Claim]:
+        """The latest claims out of the queue, in order; at most so many. Who was put back and claimed again waited from
+        then."""
         claimed = (
             select(event.c.id, event.c.conversation_id, event.c.at)
             .where(
@@ -58,7 +56,7 @@ class Waiting(Area):
                 event.c.data["was"]["state"].astext == _QUEUED,
             )
             .order_by(event.c.at.desc())
-            .limit(CLAIMS)
+            .limit(most)
             .subquery()
         )
         came = _came(claimed, claimed.c.conversation_id, before=claimed.c.id)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from lifeline import end_with_parent
-from startup import Report, be_quiet, parse_with_one_thread, progress_on_stdout
+from startup import Report, be_quiet, parse_with_one_thread, progress_on_stdout, use_vector_instructions
 
 _LOADED = 0.1
 """The share of the run after which the model is loaded; a guess."""
@@ -75,5 +75,6 @@ if __name__ == "__main__":
     end_with_parent()
     report = progress_on_stdout()
     be_quiet()
+    use_vector_instructions()
     parse_with_one_thread()
     asyncio.run(parse(*(Path(argument) for argument in sys.argv[1:4]), report))

@@ -10,7 +10,7 @@ import os
 import sys
 
 from lifeline import end_with_parent
-from startup import be_quiet, parse_with_one_thread
+from startup import be_quiet, parse_with_one_thread, use_vector_instructions
 
 
 def serve(model: str, port: int, token: str) -> None:
@@ -25,5 +25,6 @@ def serve(model: str, port: int, token: str) -> None:
 if __name__ == "__main__":
     end_with_parent()
     be_quiet()
+    use_vector_instructions()
     parse_with_one_thread()
     serve(sys.argv[1], int(sys.argv[2]), os.environ.pop("RASA_TOKEN"))

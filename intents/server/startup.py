@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +22,20 @@ def be_quiet() -> None:
     warnings.showwarning = lambda *_args, **_named: None
     # Rasa logs what customers write at debug level, which is structlog's own default.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
+def use_vector_instructions() -> None:
+    """Says to OpenBLAS what the processor can do, before numpy loads it.
+
+    That of numpy and scipy for Python 3.10 is of 2021: of any newer processor it thinks that it has no vector
+    instructions, and takes four times as long (measured on Intel's of 2023).
+    """
+    try:
+        processors = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    if {"avx2", "fma"} <= set(processors.split()):
+        os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 
 
 def parse_with_one_thread() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lifeline import end_with_parent
-from startup import Report, be_quiet, progress_on_stdout
+from startup import Report, be_quiet, progress_on_stdout, use_vector_instructions
 
 _STARTED = 0.15
 _EMBEDDED = 0.6
@@ -59,6 +59,7 @@ if __name__ == "__main__":
     end_with_parent()
     report = progress_on_stdout()
     be_quiet()
+    use_vector_instructions()
     with TemporaryDirectory() as cache:
         # Rasa's own cache would sit in the working directory and knows nothing of our components.
         os.environ.update(RASA_CACHE_DIRECTORY=cache, RASA_MAX_CACHE_SIZE="0")

@@ -20,6 +20,7 @@ from intents.datasets import DatasetError, Example
 from intents.metrics import Share
 from intents.models import Guess, Live, ModelStore
 from intents.paths import EnginePaths
+from intents.real_words import read_real_words, real_words, urgent_topics
 from intents.regression import Change, Comparison, figures, known, read_rows
 from intents.training import content_hash
 from switchboard import engine
@@ -75,16 +76,27 @@ def list_models(
     settings = load_settings(config)
     paths = engine.engine_paths(settings)
     store = ModelStore(paths.models)
-    rows, skipped = _rows(paths)
+    rows, real, skipped = _rows(paths)
     if measure and rows:
         with bars() as report:
             for model in store.models():
-                _finished(run_until_signal(releases.measured(paths, report.step, model, rows)))
+                _finished(run_until_signal(releases.measured(paths, report.step, model, (*rows, *real))))
     live = store.live()
     content = content_hash(paths)
-    table = _table("model", "trained", "took", "examples", "intents", "top-1", "answered rightly", "wrong answers", "")
+    table = _table(
+        "model",
+        "trained",
+        "took",
+        "examples",
+        "intents",
+        "top-1",
+        "answered rightly",
+        "wrong answers",
+        "real words",
+        "",
+    )
     for model in store.models():
-        table.add_row(*_line(paths, store, model, rows), _marks(model, live, content))
+        table.add_row(*_line(paths, store, model, rows, real), _marks(model, live, content))
     _show(table, Console(highlight=False))
     for line in _below(paths, store, rows, skipped, live, content):
         err.print(line, soft_wrap=True)
@@ -164,16 +176,19 @@ def _mention_remote(settings: Settings) -> None:
 # --- the list -----------------------------------------------------------------------------------
 
 
-def _rows(paths: EnginePaths) -> tuple[Sequence[Example], int]:
+def _rows(paths: EnginePaths) -> tuple[Sequence[Example], Sequence[Example], int]:
     try:
-        return read_rows(paths)
+        rows, skipped = read_rows(paths)
+        return rows, read_real_words(paths), skipped
     except DatasetError as error:
         # The list is what one looks at when something is broken.
         err.print(f"[yellow]No figures: {escape(str(error))}[/]", soft_wrap=True)
-        return (), 0
+        return (), (), 0
 
 
-def _line(paths: EnginePaths, store: ModelStore, model: str, rows: Sequence[Example]) -> Iterable[str]:
+def _line(
+    paths: EnginePaths, store: ModelStore, model: str, rows: Sequence[Example], real: Sequence[Example]
+) -> Iterable[str]:
     info = store.info(model)
     yield model
     yield _time(info.trained)
@@ -185,6 +200,8 @@ def _line(paths: EnginePaths, store: ModelStore, model: str, rows: Sequence[Exam
         yield from (_percent(share) for share in (found.top_1, found.served, found.wrong))
     else:
         yield from ("–", "–", "–")
+    there = real and all(row.text in guesses for row in real)
+    yield str(real_words(real, guesses, urgent_topics(paths))) if there else "–"
 
 
 def _marks(model: str, live: Live | None, content: str) -> str:
@@ -264,9 +281,20 @@ def _show_figures(comparison: Comparison, console: Console) -> None:
         ("in scope, answered rightly", old.served, new.served),
         ("wrong answers", old.wrong, new.wrong),
     ):
-        points = f"{(after.count - before.count) * 100 / after.of:+.1f}" if after.of else ""
-        table.add_row(what, _percent(before), _percent(after), points, str(after.of))
+        table.add_row(what, _percent(before), _percent(after), _points(before, after), str(after.of))
+    if comparison.real:
+        then, today = comparison.old_real, comparison.new_real
+        for what, was, now in (
+            ("real words: acted on", then.acted, today.acted),
+            ("real words: right of that", then.right, today.right),
+            ("real words: urgent reached", then.urgent, today.urgent),
+        ):
+            table.add_row(what, _percent(was), _percent(now), _points(was, now), str(now.of))
     _show(table, console)
+
+
+def _points(was: Share, now: Share) -> str:
+    return "" if was.value is None or now.value is None else f"{(now.value - was.value) * 100:+.1f}"
 
 
 def _show_intents(comparison: Comparison, console: Console) -> None:

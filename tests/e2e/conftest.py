@@ -81,7 +81,8 @@ async def desk_process(model: Path, folders: Path) -> AsyncIterator[DeskProcess]
     folder = folders / "shared"
     desk = DeskProcess(with_trained_model(folder / "var", model), config_file(folder / "config.yml"))
     try:
-        yield await desk.start()
+        await desk.start()
+        yield await desk.staffed()
     finally:
         await desk.end()
 

@@ -19,7 +19,7 @@ NewDesk = Callable[..., DeskProcess]
 
 
 async def test_a_killed_rasa_means_a_human_and_it_comes_back(new_desk: NewDesk) -> None:
-    desk = await new_desk().start()
+    desk = await (await new_desk().start()).staffed()
     desk.child("serve.py").kill()
     async with WebCustomer(desk.url) as customer:
         reply = words(await customer.asks("how do i reset my password"))

@@ -45,6 +45,7 @@ async def desk(
     desk = DeskProcess(folder / "var", config_file(folder / "config.yml", config), {**tokens, **rasa})
     try:
         await desk.start()
+        await desk.staffed()
         # Whoever the bot has never met and writes before it is there is not heard.
         await discord.connected(60)
         yield desk

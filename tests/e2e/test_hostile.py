@@ -67,7 +67,8 @@ async def desk(rasa: RasaPeer, folders: Path) -> AsyncIterator[DeskProcess]:
     (folder / "var").mkdir(parents=True)
     desk = DeskProcess(folder / "var", config_file(folder / "config.yml"), rasa.environment, WITH_FEW_HANDLES)
     try:
-        yield await desk.start()
+        await desk.start()
+        yield await desk.staffed()
     finally:
         await end(desk)
 

@@ -106,6 +106,10 @@ ANSWERED = "(SELECT min(id) FROM message WHERE author = 'bot')"
         (_sql(f"UPDATE message SET text = 'other' WHERE id = {FIRST}"), "other words"),
         (_sql(f"UPDATE turn SET done = false WHERE message_id = {FIRST}"), "is not done"),
         (_sql(f"UPDATE turn SET action = NULL WHERE message_id = {FIRST}"), "silent without a human"),
+        (
+            _sql(f"UPDATE turn SET action = 'silent' WHERE message_id = {FIRST}"),
+            "for a next one that is not there, with 1",
+        ),
         (_sql(f"UPDATE turn SET topic = 'fee_reduce' WHERE message_id = {FIRST}"), "was answered about fee_reduce"),
         (_sql(f"UPDATE message SET reply_to = NULL WHERE id = {ANSWERED}"), "has 0 answers"),
         (_sql(f"UPDATE delivery SET state = 'pending' WHERE message_id = {ANSWERED}"), "is pending"),
@@ -165,3 +169,37 @@ async def test_with_a_human_the_bot_may_be_silent_and_an_agents_words_count_once
     assert any("is recorded 2 times" in violation for violation in (await desk.account()).violations)
     desk.written[0] = replace(desk.written[0], text="Mei writes reply 2 here.")
     assert any("was refused is there" in violation for violation in (await desk.account()).violations)
+
+
+async def test_who_waits_for_a_person_is_answered(desk: Desk) -> None:
+    """An agent who has it may let the bot be silent; the queue may not."""
+    desk.rows("UPDATE conversation SET state = 'queued', queued_at = now() WHERE contact_id = 1 RETURNING 1")
+    telegram = desk.people["telegram"]
+    receipt = await desk.store.incoming.record(
+        Incoming("telegram", "1", "m3", Sender("7", "Ann", "en"), chat_id="7", text="hello?")
+    )
+    telegram.said.append(Said(3, "hello?", None, "m3", 0.0))
+    await desk.store.turns.skip(await desk.store.turns.begin(receipt.message_id))
+    await desk.delivers(telegram)
+    assert any("silent without a human" in violation for violation in (await desk.account()).violations)
+
+
+async def test_a_message_may_be_read_with_the_next_and_the_last_has_an_answer(desk: Desk) -> None:
+    telegram = desk.people["telegram"]
+    gathers = Decision(Action.SILENT, gathers=True)
+    receipts = []
+    for number in (3, 4):
+        said = Said(number, f"word {number}", None, f"m{number}", 0.0)
+        sender = Sender("7", "Ann", "en")
+        receipts.append(
+            await desk.store.incoming.record(Incoming("telegram", "1", f"m{number}", sender, "7", text=said.text))
+        )
+        telegram.said.append(said)
+    for receipt, decision, replies in zip(receipts, (gathers, ANSWER), ([], [Reply("To both.")]), strict=True):
+        taken = await desk.store.turns.begin(receipt.message_id)
+        await desk.store.turns.finish(taken, decision, replies, language="en")
+    await desk.delivers(telegram)
+    account = await desk.account()
+    assert (account.violations, account.channels["telegram"].gathered) == ([], 1)
+    desk.rows(f"UPDATE turn SET action = 'silent' WHERE message_id = {receipts[1].message_id} RETURNING 1")
+    assert any("for a next one that is not there" in violation for violation in (await desk.account()).violations)

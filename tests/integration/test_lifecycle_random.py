@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -85,6 +85,7 @@ class Crowd:
     async def sweep(self) -> None:
         await self.store.deliveries.release_held()
         await self.desk.put_back_abandoned(timedelta(milliseconds=1))
+        await self.desk.expire_absent(["web"], timedelta(milliseconds=1), datetime.min.replace(tzinfo=UTC))
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])

@@ -136,6 +136,7 @@ async def test_turns_are_counted_by_what_the_bot_did(scene: Scene) -> None:
     await scene.says("what are the fees", "1")
     await scene.brings("what are the fees", "1")
     await scene.says("a person please", "2")
+    await scene.desk.claim(1, await scene.store.agents.add("Mei", Role.AGENT, None))
     await scene.says("are you there", "3")
     await scene.says("down", "4", customer="8")
     samples, _ = await scrape(scene.metrics)
@@ -167,7 +168,7 @@ async def test_an_escalation_that_a_human_forestalled_is_none(scene: Scene, monk
         await scene.desk.claim(receipt.conversation_id, agent)
         return await engine(text)
 
-    monkeypatch.setattr(scene.turns, "_predict", claimed_meanwhile)
+    monkeypatch.setattr(scene.turns._listening, "predict", claimed_meanwhile)
     await scene.turns.take(receipt.message_id, JobLease())
     assert await scene.value("escalations_total", channel="test", reason="asked") == 0
 

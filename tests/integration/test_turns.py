@@ -5,120 +5,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
 
 from bot.content.answers import Answers
 from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
-from bot.domain.conversation import Conversation, ConversationState, EscalationReason, Priority
-from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
-from bot.domain.message import Attachment, Author, Command, DeliveryState, Incoming, Message, Sender, Visibility
+from bot.domain.conversation import ConversationState, EscalationReason, Priority
+from bot.domain.message import Attachment, Author, Command, DeliveryState, Incoming, Sender, Visibility
 from bot.domain.said import Fault
 from bot.domain.staff import Role
-from bot.pipeline.outbox import Outbox
 from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
-from tests.support.turns import turns_of
+from tests.support.scene import Scene, at_work
 from tests.support.waiting import until
-
-SURE = {
-    "fees": "fee_explained",
-    "费用": "fee_explained",
-    "stolen": "funds_stolen",
-    "human": "talk_to_human",
-    "no": "deny",
-    "thanks": "thanks",
-}
-
-
-async def scripted_engine(text: str) -> Prediction:
-    if text == "down":
-        raise EngineUnavailable("scripted")
-    if text == "broken":
-        raise RuntimeError("a bug")
-    intent = SURE.get(text, OUT_OF_SCOPE)
-    ranking = (Ranked(intent, 0.9), Ranked("fee_reduce", 0.05), Ranked("greet", 0.02))
-    return Prediction(text, intent, 0.9, ranking, sure=intent != OUT_OF_SCOPE)
-
-
-def scripted_language(text: str, hint: str | None) -> str | None:
-    return "zh" if any("\u4e00" <= character <= "\u9fff" for character in text) else "en" if text.isascii() else hint
-
-
-@dataclass
-class Platform:
-    """A connector whose far end is a list."""
-
-    account: str = "bot"
-    capabilities: Capabilities = field(default_factory=lambda: Capabilities(buttons=True, markdown=True))
-    sent: list[Outgoing] = field(default_factory=list)
-    faults: list[Exception] = field(default_factory=list)
-
-    async def send(self, message: Outgoing) -> str:
-        if self.faults:
-            raise self.faults.pop(0)
-        self.sent.append(message)
-        return f"sent-{len(self.sent)}"
-
-
-@dataclass
-class Scene:
-    store: Store
-    platform: Platform
-    counter: int = 0
-
-    async def says(self, text: str = "", **fields: object) -> int:
-        """The customer sends something and its turn is over; returns the conversation's id."""
-        self.counter += 1
-        sender = fields.pop("sender", Sender("7", "Ann"))
-        incoming = Incoming("test", "bot", str(self.counter), sender, "7", text, **fields)
-        receipt = await self.store.incoming.record(incoming)
-        await until(lambda: self._turned(receipt.message_id))
-        return receipt.conversation_id
-
-    async def _turned(self, message_id: int) -> bool:
-        return await self.store.turns.begin(message_id) is None
-
-    async def conversation(self) -> Conversation:
-        return await self.store.conversations.get(await self._open())
-
-    async def _open(self) -> int:
-        contact = await self.store.contacts.get("test", "bot", "7")
-        return (await self.store.messages.transcript(contact.id))[-1].conversation_id
-
-    async def messages(self) -> list[Message]:
-        return await self.store.messages.of(await self._open())
-
-    async def last(self) -> Message:
-        return [m for m in await self.messages() if m.visibility is Visibility.PUBLIC][-1]
-
-
-async def no_files(_message_id: int, _attempts: int) -> None:
-    """Its own tests have it."""
 
 
 @pytest.fixture
 async def scene(store: Store, queue: Queue, answers: Answers) -> AsyncIterator[Scene]:
-    platform = Platform()
-    turns = turns_of(store, answers, scripted_engine, scripted_language)
-    queue.serve(
-        turn=turns.take, deliver=Outbox(store.deliveries, store.files, {"test": platform}, {}).deliver, fetch=no_files
-    )
-    working = asyncio.create_task(queue.run())
-    yield Scene(store, platform)
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    async with at_work(store, queue, answers) as scene:
+        yield scene
 
 
 async def test_a_sure_topic_is_answered_in_the_customers_language(scene: Scene, answers: Answers) -> None:
     await scene.says("费用")
     reply = await scene.last()
     assert reply.text.startswith(answers.render("fee_explained", "zh"))
-    assert [b.payload for b in reply.buttons][-2:] == ["helped:yes", "helped:no"]
-    await scene.says("fees")
-    assert (await scene.last()).text.startswith(answers.render("fee_explained", "en"))
+    assert [b.payload for b in reply.buttons][:2] == ["helped:yes", "helped:no"]
+    await scene.says("cheaper")
+    assert (await scene.last()).text.startswith(answers.render("fee_reduce", "en"))
 
 
 async def test_a_platforms_hint_counts_until_the_customer_has_written(scene: Scene, answers: Answers) -> None:
@@ -149,7 +64,8 @@ async def test_first_aid_comes_with_the_place_in_the_queue(scene: Scene, answers
     await scene.says("stolen")
     told = (await scene.last()).text
     assert told.startswith(answers.render("funds_stolen", "en"))
-    assert told.endswith(answers.words.say("customer.queued_urgent", "en", position=1))
+    assert answers.words.say("customer.queued_urgent", "en") in told
+    assert told.endswith(answers.words.say("customer.expect_place", "en", position=1))
 
 
 @pytest.mark.parametrize(
@@ -206,11 +122,20 @@ async def test_the_bot_is_silent_while_a_human_has_it_and_answers_after(scene: S
 
 async def test_who_asks_again_while_queued_is_told_where_they_stand(scene: Scene, answers: Answers) -> None:
     await scene.says("human")
-    count = len(await scene.messages())
-    await scene.says("fees")
-    assert len(await scene.messages()) == count + 1
     await scene.says("/human", command=Command.HUMAN)
-    assert (await scene.last()).text == answers.words.say("customer.already_queued", "en", position=1)
+    told = (await scene.last()).text
+    assert told.startswith(answers.words.say("customer.already_queued", "en"))
+    assert told.endswith(answers.words.say("customer.expect_place", "en", position=1))
+    assert (await scene.conversation()).state is ConversationState.QUEUED
+
+
+async def test_who_waits_is_still_answered_and_keeps_their_place(scene: Scene, answers: Answers) -> None:
+    await scene.says("human")
+    await scene.says("fees")
+    told = (await scene.last()).text
+    assert told.startswith(answers.render("fee_explained", "en"))
+    assert told.endswith(answers.words.say("customer.still_waiting", "en", position=1))
+    assert (await scene.conversation()).state is ConversationState.QUEUED
 
 
 async def test_a_button_is_never_classified(scene: Scene, answers: Answers) -> None:
@@ -248,7 +173,7 @@ async def test_a_picture_without_words_is_not_guessed_at(scene: Scene, answers: 
 
 
 async def test_a_burst_is_answered_in_order_each_once(scene: Scene) -> None:
-    incoming = [Incoming("test", "bot", f"b{n}", Sender("7"), "7", "fees") for n in range(12)]
+    incoming = [Incoming("test", "bot", f"b{n}", Sender("7"), "7", "hello") for n in range(12)]
     receipts = [await scene.store.incoming.record(one) for one in incoming]
 
     async def all_sent() -> bool:

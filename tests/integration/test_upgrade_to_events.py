@@ -154,7 +154,7 @@ async def test_conversations_are_what_they_were(old_desk: Store) -> None:
         **dict.fromkeys((RESOLVED, NEVER_HELD), "resolved"),
     }
     assert {(one.thread, one.subject, one.snoozed_until) for one in now.values()} == {("", None, None)}
-    assert now[IN_BOT].dialogue == DialogueState(1, "fee", ("fee_reduce", "fee"))
+    assert now[IN_BOT].dialogue == DialogueState(1, "fee", ("fee_reduce", "fee"), told=("fee",))
     urgent = now[QUEUED]
     assert (urgent.priority, urgent.reason, urgent.queued_at, urgent.waiting_since) == (
         Priority.URGENT,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from bot.settings import ROOT
 from bot.store.embedded import address
@@ -61,6 +62,14 @@ class DeskProcess:
                 if not line:
                     break
                 self.output += line.decode()
+        return self
+
+    async def staffed(self) -> DeskProcess:
+        """With an agent who is at the desk, whatever time passes: customers are told their place, and not that nobody
+        is there."""
+        add = "INSERT INTO agent (name, role, seen_at) VALUES ('On duty', 'agent', now() + interval '1 day')"
+        async with await psycopg.AsyncConnection.connect(self.database, autocommit=True) as connection:
+            await connection.execute(add)
         return self
 
     @property

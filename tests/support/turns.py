@@ -6,8 +6,9 @@ from typing import Any
 
 from bot.content.answers import Answers
 from bot.pipeline.deciding import Deciding, Detect
-from bot.pipeline.listening import Predict
+from bot.pipeline.listening import Predict, measured
 from bot.pipeline.turns import Turns
+from bot.runtime.metrics import NullMetrics
 from bot.store import Store
 from switchboard.wiring import dialogue_of
 
@@ -22,6 +23,6 @@ def turns_of(
 ) -> Turns:
     """``content``: the procedures, cues and vocabulary, as ``dialogue_of`` takes them; none by default."""
     dialogue = dialogue_of(answers, **(content or {}))
-    listening = dialogue.listening(predict)
+    listening = dialogue.listening(measured(predict, others.get("metrics") or NullMetrics()))
     deciding = Deciding(answers, dialogue.policy, listening, detect)
     return Turns(store.turns, deciding, listening, dialogue.speech, **others)

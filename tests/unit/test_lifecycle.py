@@ -85,6 +85,9 @@ WAS_RESOLVED = HistoryEvent(
 Act = Callable[[Conversation], Step | None]
 ACTS: dict[str, Act] = {
     "escalate": lambda now: lifecycle.escalate(now, AT, EscalationReason.TOPIC, Priority.HIGH, "funds_stolen"),
+    "leave_queue": lambda now: lifecycle.leave_queue(now),
+    "leave_queue by the desk": lambda now: lifecycle.leave_queue(now, SYSTEM, "closed the chat"),
+    "urge": lambda now: lifecycle.urge(now, Priority.URGENT),
     "claim": lambda now: lifecycle.claim(now, 1),
     "take_over": lambda now: lifecycle.take_over(now, 2, 1, "lunch"),
     "take_over of one's own": lambda now: lifecycle.take_over(now, 1, 1, "lunch"),
@@ -121,6 +124,9 @@ REFUSED_WHERE_ASSIGNED = {
 REFUSED_WHERE_OPEN = {"bot": IS_BOT, "queued": IS_QUEUED} | REFUSED_WHERE_ASSIGNED
 REFUSALS: dict[str, dict[str, str]] = {
     "escalate": {"queued": IS_QUEUED, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
+    "leave_queue": {"bot": IS_BOT, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
+    "leave_queue by the desk": {"bot": IS_BOT, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
+    "urge": {"bot": IS_BOT, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
     "claim": {"resolved": IS_RESOLVED, "Ada": ADA_HAS_IT},
     "take_over": REFUSED_WHERE_NOT_MEIS,
     "take_over of one's own": REFUSED_WHERE_NOT_MEIS,
@@ -142,6 +148,7 @@ REFUSALS: dict[str, dict[str, str]] = {
 }
 MEIS = ("Mei", "Mei, never queued", "Mei, snoozed")
 NOTHING_TO_DO: dict[str, tuple[str, ...]] = {
+    "urge": ("queued",),
     "claim": MEIS,
     "take_over of one's own": MEIS,
     "transfer to oneself": MEIS,
@@ -175,7 +182,9 @@ GOES_ON = {"resolved_at": None, "waiting_since": AT, "dialogue": DialogueState()
 ESCALATED = {"state": "queued", "priority": 1, "reason": "topic", "queued_at": AT, "waiting_since": AT} | NEXT
 
 CHANGES: dict[tuple[str, str], tuple[EventKind, Actor, int | None, dict[str, Any]]] = {
-    ("escalate", "bot"): (EventKind.ESCALATED, BOT, None, ESCALATED | {"dialogue": DialogueState()}),
+    ("escalate", "bot"): (EventKind.ESCALATED, BOT, None, ESCALATED),
+    ("leave_queue", "queued"): (EventKind.LEFT, CUSTOMER, None, BACK),
+    ("leave_queue by the desk", "queued"): (EventKind.LEFT, SYSTEM, None, BACK),
     ("claim", "bot"): (EventKind.CLAIMED, by_agent(1), 1, given_to(1)),
     ("claim", "queued"): (EventKind.CLAIMED, by_agent(1), 1, given_to(1)),
     ("take_over", "Mei"): (EventKind.TAKEN_OVER, by_agent(2), 2, given_to(2)),
@@ -311,6 +320,15 @@ def test_a_resolve_that_the_history_does_not_know_is_undone_without_its_times() 
     for resolved in (None, HistoryEvent(EventKind.RESOLVED, by_agent(1), 7, 1, {"backfilled": True})):
         changes = lifecycle.undo_resolve(RESOLVED, 1, resolved).changes
         assert (changes["queued_at"], changes["waiting_since"]) == (None, None)
+
+
+def test_who_goes_forward_keeps_everything_else() -> None:
+    step = lifecycle.urge(replace(IN_QUEUE, priority=Priority.NORMAL), Priority.HIGH)
+    assert step is not None
+    assert step.changes == {"priority": Priority.HIGH}
+    assert (step.event.kind, step.event.actor) == (EventKind.URGED, BOT)
+    assert step.event.data == {"state": "queued", "was": {"priority": "normal"}, "priority": "high"}
+    assert lifecycle.urge(IN_QUEUE, Priority.HIGH) is None
 
 
 def test_a_snooze_ends_in_the_future() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -98,6 +99,14 @@ def test_hours_without_a_sentence_worth_telling_are_not_told(tmp_path: Path) -> 
     days = ", ".join(f'{day}: ["00:00-24:00"]' for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
     path.write_text(f"hours: {{week: {{{days}}}}}\n", encoding="utf-8")
     assert load_words(load({}, {}, path)).fill("Here\n{hours}", "en") == "Here"
+
+
+def test_a_time_to_come_says_its_zone() -> None:
+    at = datetime(2026, 11, 30, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
+    assert WORDS.when(at, "en") == "Mon, Nov 30 09:00 (GMT+8)"
+    assert WORDS.when(at, "zh") == "11月30日周一 09:00 (GMT+8)"
+    assert WORDS.when(at.astimezone(ZoneInfo("America/St_Johns")), "en") == "Sun, Nov 29 21:30 (GMT-3:30)"
+    assert WORDS.when(at.astimezone(UTC), "en") == "Mon, Nov 30 01:00 (GMT)"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,9 @@ def find(reading: Reading) -> None:
         for match in _POINTS.find(lower) if "." in lower else ():
             if _is_version(reading, match["said"]):
                 reading.take(Detail(Kind.VERSION, match["said"], *match.span()))
+    if reading.expects((Kind.VERSION,)):
+        for match in _WHOLE.find(lower):
+            reading.take(Detail(Kind.VERSION, match["said"], *match.span()))
     if reading.expects((Kind.DEVICE, Kind.SYSTEM)):
         for match in _BRAND.find(lower):
             reading.take(Detail(Kind.DEVICE, reading.words(*match.span()), *match.span()))
@@ -122,8 +125,6 @@ def find(reading: Reading) -> None:
         for match in _SYSTEM_ALONE.find(lower):
             reading.take(Detail(Kind.SYSTEM, _SYSTEMS[match["name"]], *match.span()))
     if reading.expects((Kind.VERSION,)):
-        for match in _WHOLE.find(lower):
-            reading.take(Detail(Kind.VERSION, match["said"], *match.span()))
         for match in _LATEST.find(lower):
             reading.take(Detail(Kind.VERSION, "latest", *match.span()))
 

@@ -14,8 +14,9 @@ _WORD = re.compile(r"[0-9A-Za-z]+")
 _TON = re.compile(r"(?<![\w-])[EUk0]Q[A-Za-z0-9_-]{46}(?![\w-])", re.ASCII)
 _KASPA = re.compile(r"kaspa:[qp][02-9ac-hj-np-z]{60,63}(?![0-9A-Za-z])")
 _SHORT = re.compile(
-    r"(?<![0-9A-Za-z])([0-9A-Za-z]{3,45})(?:\.{2,6}|…{1,3}|\*{2,12}|。{2,6}|·{2,6}|"
-    r"-{3,6})([0-9A-Za-z]{3,45})?(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])([0-9A-Za-z]{3,45})"
+    r"(?:\.{2,6}|…{1,3}|\*{2,12}|。{2,6}|·{2,6}|-{3,6})"
+    r"([0-9A-Za-z]{3,45})?(?![0-9A-Za-z])"
 )
 _SHORT_MARKS = ("..", "…", "**", "。。", "··", "---")
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -23,6 +24,9 @@ _PREFIX_APART = re.compile(r"(?<![0-9A-Za-z])0[xX][\s\u200b]{1,3}\Z")
 _GAP = re.compile(r"[\s\u200b]{1,4}")
 _LINK = "!#$%&*+-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
 _LONGEST_LINK = 300
+_MOST_JOINED = 200
+"""How often parts of one text are put together to see whether they are an address: 20 to 30 microseconds each."""
+_LONG_PART = 20
 _MOST_PARTS = 24
 """Into how many parts spaces may break one hash."""
 
@@ -172,11 +176,13 @@ def _hex_in_run(reading: Reading, run: list[tuple[int, int]]) -> None:
 
 def _broken_base58(reading: Reading, parts: list[tuple[int, int]]) -> None:
     """An address or signature over two or three lines, if joined its checksum (or its length) is right."""
-    plain = reading.plain
+    plain, left = reading.plain, _MOST_JOINED
     for index, (start, end) in enumerate(parts):
+        if left <= 0:
+            break
         head = plain[start:end]
         if not (head[0] in "13TLMDXrbla" and len(head) >= 6 and not head.isalpha()) and not (
-            len(head) >= 20 and mixed(head)
+            len(head) >= _LONG_PART and mixed(head)
         ):
             continue
         joined, last = head, end
@@ -186,12 +192,12 @@ def _broken_base58(reading: Reading, parts: list[tuple[int, int]]) -> None:
             joined, last = joined + plain[begin:stop], stop
             if len(joined) < LEAST:
                 continue
+            left -= 1
             verdict = judge(joined)
-            if verdict is not None and verdict.valid and verdict.kind in (Kind.ADDRESS, Kind.HASH):
+            # Solana's have no checksum: only of two long parts.
+            if verdict is not None and verdict.valid and (verdict.chains != ("solana",) or len(head) >= _LONG_PART):
                 _take(reading, start, last, verdict)
                 break
-        else:
-            continue
     for start, end in parts:
         if end - start >= LEAST - 11 and reading.free(start, end):
             verdict = judge(plain[start:end])

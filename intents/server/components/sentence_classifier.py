@@ -26,6 +26,8 @@ _FILE = "sentence_classifier.npz"
 _OUT_OF_SCOPE = "out_of_scope"
 _FEW = 0.05
 """A share of the examples too small to train for."""
+_ENOUGH = 25
+"""Examples of an intent that make those in other languages superfluous."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -119,11 +121,13 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         wanted = np.eye(len(intents))[targets]
         scores, nearest = np.zeros(wanted.shape), np.zeros((len(wanted), NEIGHBOURS))
         for kind, ridge in self._ridges.items():
-            left_out, neighbours = self._fit(ridge, dense, sparse, wanted)
             judged = special == kind if len(self._ridges) > 1 else np.full(len(special), True)
-            self._temperatures[kind] = _fit_temperature(left_out[judged], targets[judged])
-            scores[judged] = left_out[judged] / self._temperatures[kind]
-            nearest[judged, : neighbours.shape[1]] = neighbours[judged]
+            learnt = judged if kind and _enough(targets[judged], len(intents)) else np.full(len(special), True)
+            left_out, neighbours = self._fit(ridge, _of(dense, learnt), sparse[learnt], wanted[learnt])
+            own = judged[learnt]
+            self._temperatures[kind] = _fit_temperature(left_out[own], targets[judged])
+            scores[judged] = left_out[own] / self._temperatures[kind]
+            nearest[judged, : neighbours.shape[1]] = neighbours[own]
         evidence, best = self._evidence(scores, nearest)
         self._verdict = _fit_verdict(evidence, best == targets, self._in_scope(best))
         self._persist()
@@ -138,7 +142,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         for kind, ridge in self._ridges.items():
             judged = np.flatnonzero(special == kind) if len(self._ridges) > 1 else np.arange(len(messages))
             if len(judged):
-                found, neighbours = ridge.scores({alias: rows[judged] for alias, rows in dense.items()}, sparse[judged])
+                found, neighbours = ridge.scores(_of(dense, judged), sparse[judged])
                 scores[judged] = found / self._temperatures[kind]
                 nearest[judged, : neighbours.shape[1]] = neighbours
         evidence, best = self._evidence(scores, nearest)
@@ -247,6 +251,15 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
                 self._temperatures[kind] = float(parts["temperature"])
                 self._ridges[kind] = self._ridge(kind)
                 self._ridges[kind].restore(parts)
+
+
+def _of(dense: Dense, rows: np.ndarray) -> Dense:
+    return {alias: vectors[rows] for alias, vectors in dense.items()}
+
+
+def _enough(targets: np.ndarray, intents: int) -> bool:
+    """Whether each intent has examples enough of its own to be told from all others by them alone."""
+    return bool((np.bincount(targets, minlength=intents) >= _ENOUGH).all())
 
 
 def _part(special: bool) -> str:

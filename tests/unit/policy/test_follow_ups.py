@@ -136,6 +136,12 @@ def test_what_is_known_is_not_asked_for() -> None:
     assert (decision.escalates, decision.steps) == (True, ("look",))
 
 
+def test_what_the_first_message_answers_is_not_asked() -> None:
+    assert Talk().says("my money is not there, it says pending", "transfer_delay").steps == ("pending",)
+    story = "my money is not there, it says pending, " + "and then this and that happened " * 4
+    assert Talk().says(story, "transfer_delay").steps == ("record",)
+
+
 def test_who_has_not_got_it_goes_on_without() -> None:
     assert begun().says("i don't have one", NOTHING).steps == ("no_hash",)
 

@@ -85,9 +85,9 @@ def test_what_the_policy_treats_in_its_own_way_is_reserved() -> None:
 
 def test_a_name_is_taken_by_a_single_file_of_any_kind(data: Path) -> None:
     (data / "answers" / "fr").mkdir()
-    (data / "answers" / "fr" / "refund.md").write_text("x")
-    with pytest.raises(drafts.TopicError, match=r"already: .*fr/refund\.md"):
-        drafts.add(data, LOCALES, "refund", TITLES)
+    (data / "answers" / "fr" / "gift_card.md").write_text("x")
+    with pytest.raises(drafts.TopicError, match=r"already: .*fr/gift_card\.md"):
+        drafts.add(data, LOCALES, "gift_card", TITLES)
     drafts.add(data, LOCALES, NAME, TITLES)
     with pytest.raises(drafts.TopicError, match=rf"already: .*drafts/nlu/{NAME}\.yml"):
         drafts.add(data, LOCALES, NAME, TITLES)

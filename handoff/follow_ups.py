@@ -53,7 +53,8 @@ def on_open(
         placed = _by_cue(rules, state, heard, cues, situation, intent)
         if placed is not None:
             return placed
-    if step is None and _any_words(state, heard, intent):
+    elsewhere = intent is not None and not rules.same(intent, state.topic)
+    if step is None and not elsewhere and _any_words(state, heard, intent):
         return rules.collected(state, heard, situation)
     if intent == AFFIRM:
         return rules.helped(state, heard, situation)

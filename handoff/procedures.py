@@ -97,6 +97,12 @@ def chosen(step: Step, text: str, intent: str | None, yes: bool | None) -> str |
     return next((choice.to for choice in step.choices if intent is not None and intent in choice.topics), None)
 
 
+def mentioned(step: Step, text: str) -> set[str]:
+    """Where all the choices lead of which the text has a word."""
+    folded = fold(text)
+    return {choice.to for choice in step.choices if any(_has(folded, word) for word in choice.words)}
+
+
 def _has(folded: str, word: str) -> bool:
     """The word stands in the text, Latin words as whole ones."""
     at = folded.find(word)

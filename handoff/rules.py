@@ -15,7 +15,7 @@ from bot.domain.procedure import End, Procedure
 from bot.domain.said import Said
 from bot.domain.situation import Situation
 from handoff.escalation import escalate, named
-from handoff.procedures import Case, chosen, reached
+from handoff.procedures import Case, mentioned, reached
 from handoff.weighing import Act, Topic, Weighed, weigh
 
 TALK_TO_HUMAN = "talk_to_human"
@@ -29,8 +29,6 @@ NO_TOPIC = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN, OUT_OF_SCOPE, DANGER}
 
 A_STORY = 100
 """Characters."""
-ASKED_IN_PASSING = 3
-"""Questions of a procedure that one message may answer before they are asked."""
 
 
 class Rules:
@@ -91,18 +89,13 @@ class Rules:
         )
 
     def _answered_already(self, procedure: Procedure, topic: str, heard: Heard, situation: Situation) -> str:
-        """Where the procedure begins: behind the questions that the first message answers in passing ("my eth is still
-        pending"), unless it is a story, in which anything may be said of anything."""
-        name = procedure.start
+        """Where the procedure begins: behind the first question, where the message answers it in passing ("my eth is
+        still pending") and hints at one choice alone. In a story anything may be said of anything."""
         if len(heard.text) > A_STORY:
-            return name
-        for _ in range(ASKED_IN_PASSING):
-            last = reached(procedure, name, Case(heard.known, topic, situation))[-1]
-            to = None if last.ends else chosen(last, heard.text, None, None)
-            if to is None:
-                break
-            name = to
-        return name
+            return procedure.start
+        asking = reached(procedure, procedure.start, Case(heard.known, topic, situation))[-1]
+        meant = set() if asking.ends else mentioned(asking, heard.text)
+        return meant.pop() if len(meant) == 1 else procedure.start
 
     def again(self, name: str, topic: Topic, state: DialogueState, situation: Situation) -> Decision:
         """The same topic a second time goes on: a person with what is known, or for facts alone the offer of one."""

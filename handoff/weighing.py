@@ -25,7 +25,7 @@ DELAY = 0.5
 """The share of a missed handover that a question back costs: the person comes a message later."""
 NAMED = 0.15
 """A handover for a topic that may be meant is named after it from this probability on."""
-UNKNOWN = Costs(wrong=6.0, needless=0.6)
+UNKNOWN = Costs(wrong=6.0, needless=1.0)
 """Of what is no topic: a person is what it gets in the end."""
 
 

@@ -10,6 +10,7 @@ from intents.datasets import DatasetError, Example, read_dataset
 from intents.metrics import Share
 from intents.models import Guess
 from intents.paths import EnginePaths
+from intents.real_words import RealWords, read_real_words, real_words, urgent_topics
 from intents.regression import Comparison, Figures, Outcome, figures, losses, outcome, read_rows
 
 IN, OUT = Example("in", "greet"), Example("out", OUT_OF_SCOPE)
@@ -137,6 +138,37 @@ def test_a_broken_row_is_named(paths: EnginePaths) -> None:
         read_rows(paths)
 
 
+def test_real_words() -> None:
+    rows = (
+        Example("a", "stolen"),
+        Example("b", "stolen"),
+        Example("c", "late", also=("failed", "stolen")),
+        Example("d", "late"),
+        Example("e", OUT_OF_SCOPE),
+    )
+    said = {
+        "a": guess("stolen", sure=False),
+        "b": guess("late"),
+        "c": guess("failed"),
+        "d": guess("late"),
+        "e": guess("late"),
+    }
+    found = real_words(rows, said, {"stolen"})
+    assert found == RealWords(acted=Share(3, 4), right=Share(2, 4), urgent=Share(1, 2))
+    assert str(found) == "75.0 % acted on, 50.0 % of that right, 1 of 2 urgent ones reached"
+
+
+def test_the_shipped_real_words_fit_the_shipped_content() -> None:
+    paths = EnginePaths(ROOT / "data", ROOT / "var")
+    rows = read_real_words(paths)
+    assert len(rows) == len(read_dataset(paths.real_words).examples) > 100
+    examples = read_dataset(paths.data / "nlu").examples
+    labels = {example.label for example in examples}
+    assert {label for row in rows for label in (row.label, *row.also)} <= labels
+    assert not {row.text for row in rows} & {example.text for example in examples}
+    assert {"funds_stolen", "person_in_danger"} <= urgent_topics(paths)
+
+
 def test_the_shipped_file_fits_the_shipped_content() -> None:
     paths = EnginePaths(ROOT / "data", ROOT / "var")
     rows, skipped = read_rows(paths)
@@ -150,4 +182,5 @@ def test_the_shipped_file_fits_the_shipped_content() -> None:
     learnt = {example.text for example in examples}
     assert sum(row.text in learnt for row in rows) < len(rows) / 10
     trained = {example.language for example in examples}
-    assert len({row.language for row in rows} - trained) > 5
+    # Some languages stay without examples, so that it is measured what the engine makes of those.
+    assert {row.language for row in rows} - trained == {"ar", "de", "fr"}

@@ -88,6 +88,7 @@ def test_train_without_a_usable_content(paths: EnginePaths, store: ModelStore, s
 def test_models_lists_compares_and_rolls_back(paths: EnginePaths, store: ModelStore, switchboard: Commands) -> None:
     assert switchboard("models") == 0
     assert "None is live yet" in switchboard.err
+    paths.real_words.write_text("text\tlabel\talso\nhello\tgreet\t\nhi\trefund\tgreet\n", encoding="utf-8")
     assert switchboard("train") == 0
     first = content_hash(paths)
     write(paths, SWAPPED)
@@ -98,16 +99,21 @@ def test_models_lists_compares_and_rolls_back(paths: EnginePaths, store: ModelSt
         return next(line.split() for line in switchboard.out.splitlines() if line.strip().startswith(model))
 
     assert switchboard("models") == 0
-    assert line(first)[-4:] == ["–", "–", "–", "previous"]
-    assert line(second)[-5:] == ["–", "–", "–", "live,", "content"]
+    assert line(first)[-5:] == ["–", "–", "–", "–", "previous"]
+    assert line(second)[-6:] == ["–", "–", "–", "–", "live,", "content"]
     assert "--measure" in switchboard.err
     assert switchboard("models", "--measure") == 0
-    assert line(first)[-9:] == ["3", "2", "100.0", "%", "100.0", "%", "0.0", "%", "previous"]
-    assert line(second)[-8:-2] == ["0.0", "%", "0.0", "%", "75.0", "%"]
+    figures = "3 2 100.0 % 100.0 % 0.0 % 100.0 % acted on, 100.0 % of that right, 0 of 0 urgent ones reached previous"
+    assert " ".join(line(first)).endswith(figures)
+    assert " ".join(line(second)).endswith(
+        "100.0 % acted on, 0.0 % of that right, 0 of 0 urgent ones reached live, content"
+    )
+    assert line(second)[7:13] == ["0.0", "%", "0.0", "%", "75.0", "%"]
     assert "--measure" not in switchboard.err
 
     assert switchboard("models", "compare", "previous", second[:6]) == 0
     assert "3 worse" in switchboard.out
+    assert line("real words: right")[-5:] == ["%", "0.0", "%", "-100.0", "1"]
     assert "better" not in switchboard.out
     assert any(line.split() == ["greet", "2", "2", "0", "-2"] for line in switchboard.out.splitlines())
     assert switchboard("models", "compare", second, "previous") == 0

@@ -112,7 +112,7 @@ async def test_a_rasa_that_takes_a_minute_costs_the_first_customers_seconds_and_
         began = time.monotonic()
         for reply in await asyncio.gather(*(customer.asks(f"{QUESTION}, please") for customer in first)):
             assert HONEST in words(reply)
-            assert WORDS.say("customer.expect_later", "en") in words(reply), "no agent has been here yet"
+            assert "place in the queue is" in words(reply)
         assert time.monotonic() - began < MINUTE / 3
         assert len(well.asked) == len(first)
 

@@ -27,7 +27,6 @@ def test_the_shipped_phrases_are_in_order() -> None:
     [
         ("console.message.verdict", Action),
         ("console.reason", EscalationReason),
-        ("console.state", ConversationState),
         ("console.history", ConversationState),
         ("console.detail", Kind),
     ],

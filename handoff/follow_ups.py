@@ -36,6 +36,8 @@ def on_open(
     short = len(heard.text) <= SHORT
     procedure = rules.procedures.get(state.procedure or "")
     step = None if procedure is None else procedure.steps.get(state.step or "")
+    if state.offered and intent in (AFFIRM, DENY):
+        return None  # to the topics offered
     asking = step is not None and step.waits and step.ends is None
     if procedure is not None and step is not None:
         placed = _at_step(rules, procedure, step, state, heard, cues, situation, intent)

@@ -65,6 +65,8 @@ class Policy:
             decision = self._in_danger(state, heard, situation, queued=queued)
         elif queued:
             decision = waiting.on_words(self._rules, state, heard, cues, situation)
+            if state.topic == DANGER:
+                decision = replace(decision, extra=(), asks_whether_it_helped=False)  # never a menu
         else:
             decision = self._with_bot(state, heard, cues, situation)
         return replace(decision, details=heard.details)

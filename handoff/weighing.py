@@ -23,6 +23,8 @@ FIRST_QUESTION = 0.75
 """The share of a wrong answer that the beginning of a wrong procedure costs: it asks before it tells."""
 DELAY = 0.5
 """The share of a missed handover that a question back costs: the person comes a message later."""
+NAMED = 0.15
+"""A handover for a topic that may be meant is named after it from this probability on."""
 UNKNOWN = Costs(wrong=6.0, needless=0.6)
 """Of what is no topic: a person is what it gets in the end."""
 
@@ -85,6 +87,8 @@ def _handed_over(likely: Mapping[str, float], rest: float, topics: Mapping[str, 
     needless = sum(p * topics.get(name, _UNKNOWN_TOPIC).costs.needless for name, p in likely.items())
     always = {name: p for name, p in likely.items() if name in topics and topics[name].handoff is Handoff.ALWAYS}
     best = max(always, key=lambda name: always[name], default=None)
+    if best is not None and always[best] < NAMED:
+        best = None
     return Weighed(Act.HAND_OVER, best, needless + rest * UNKNOWN.needless)
 
 

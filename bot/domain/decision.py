@@ -127,6 +127,10 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
     if decision.escalates or decision.leaves_queue:
         about = decision.subject or state.topic
         return DialogueState(topic=about if decision.escalates else None, asks=decision.asks, told=told, later=later)
+    asks_what_is_meant = decision.action is Action.ASK_BACK and not decision.understood and decision.about is None
+    if asks_what_is_meant and not decision.keeps_dialogue:
+        # What is open stays open: the question back is about this message alone.
+        return replace(state, misses=misses, offered=decision.offers, told=told, later=later, noted=noted)
     if decision.keeps_dialogue or decision.resumes:
         return replace(state, misses=misses, told=told, later=later, noted=noted)
     return DialogueState(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from bot.content.procedures import LOOK_UPS
+from bot.domain.conversation import Conversation
+from bot.domain.forms import Detail
 from bot.domain.message import Reply
 from bot.pipeline.rehearsal import Rehearsal, Rehearsed
 from switchboard import engine, wiring
@@ -49,9 +52,18 @@ def predict(
         run_until_signal(answer())
 
 
+class _NoRecords:
+    """A desk without a database has nothing to look up."""
+
+    async def look_up(self, conversation: Conversation, known: Sequence[Detail]) -> None:  # noqa: ARG002
+        return None
+
+
 class _Rehearse:
     def __init__(self, dialogue: wiring.Dialogue, running: engine.Running) -> None:
-        self._deciding = dialogue.deciding(dialogue.listening(running.engine.predict), {})
+        self._deciding = dialogue.deciding(
+            dialogue.listening(running.engine.predict), dict.fromkeys(LOOK_UPS, _NoRecords())
+        )
         self._speech = dialogue.speech
         self._language = dialogue.answers.default_locale
 

@@ -40,7 +40,7 @@ TOLD = ("fee_explained", "transfer_delay")
                 later=("complaint",),
             ),
         ),
-        (ASK_BACK, DialogueState(2, None, ASK_BACK.offers, told=OPEN.told, later=OPEN.later, unread=(7,))),
+        (ASK_BACK, replace(OPEN, misses=2, offered=ASK_BACK.offers, unread=(7,))),
         (replace(ASK_BACK, keeps_dialogue=True), replace(OPEN, misses=2, unread=(7,))),
         (Decision(Action.SILENT), OPEN),
         (Decision(Action.SILENT, gathers=True), replace(OPEN, gathered=(7,))),

@@ -134,7 +134,8 @@ class WholeDesk:
             browser.cookies.set(SESSION_COOKIE, await self.signed_in(0))
             for number in self._conversations():
                 page = await browser.get(f"/console/conversations/{number}")
-                assert page.status_code == 200, f"conversation {number} was answered with {page.status_code}"
+                why = [line[-3_000:] for line in self.logs if "Traceback" in line][-1:]
+                assert page.status_code == 200, f"conversation {number} was answered with {page.status_code}: {why}"
                 assert "<script>alert(" not in page.text
             assert (await browser.get("/console/")).status_code == 200
             assert (await browser.get("/readyz")).status_code == 200

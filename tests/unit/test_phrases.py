@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from bot.content.phrase_check import phrase_problems
 from bot.content.usage import Usage, usage
 from bot.content.words import SHIPPED, Words
+from bot.domain.conversation import ConversationState, EscalationReason
+from bot.domain.decision import Action
+from bot.domain.forms import Kind
 from bot.settings import ROOT
 
 
@@ -16,6 +20,21 @@ def test_the_shipped_phrases_are_in_order() -> None:
     words = Words(ROOT / "data")
     assert {"en", "zh"} <= set(words.locales)
     assert list(phrase_problems(words)) == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "values"),
+    [
+        ("console.message.verdict", Action),
+        ("console.reason", EscalationReason),
+        ("console.history", ConversationState),
+        ("console.detail", Kind),
+    ],
+)
+def test_what_is_said_by_a_value_is_there_for_each_value(prefix: str, values: type[StrEnum]) -> None:
+    """No source names these phrases, so that nothing else misses one."""
+    words = Words(ROOT / "data")
+    assert [value for value in values if not words.has(f"{prefix}.{value}")] == []
 
 
 def folder(tmp_path: Path, **files: str) -> Words:

@@ -12,9 +12,6 @@ DIALOGUES: dict[str, list[tuple[str, str]]] = {
         ("忘记密码了怎么办", "忘记密码"),
         ("谢谢", ""),
     ],
-    "delay, in English": [
-        ("my usdt is stuck for 3 hours", "congest"),
-    ],
     "out of scope, then again": [
         ("今天天气怎么样", "转人工|人工"),
         ("给我讲个笑话吧", "排队|队列|位"),
@@ -64,6 +61,14 @@ async def test_no_guess_and_topics_to_pick(desk_process: DeskProcess) -> None:
         await customer.presses(reply["buttons"][0])
         answered = await customer.hears()
         assert "helped:yes" in [button["payload"] for button in answered["buttons"]] or answered["buttons"] == []
+
+
+async def test_money_that_has_not_arrived_is_asked_about_step_by_step(desk_process: DeskProcess) -> None:
+    async with WebCustomer(desk_process.url) as customer:
+        asked = await customer.asks("my usdt is stuck for 3 hours")
+        [first, *_] = [button for button in asked["buttons"] if button["payload"].startswith("step:money")]
+        await customer.presses(first)
+        assert words(await customer.hears()) != words(asked)
 
 
 async def test_the_place_in_the_queue_is_said_and_counts_up(desk_process: DeskProcess) -> None:

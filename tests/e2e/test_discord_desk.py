@@ -13,6 +13,7 @@ from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 from tests.support.agents import signed_in
 from tests.support.desk_process import DeskProcess, config_file
+from tests.support.shipped import headline
 
 NewDesk = Callable[..., DeskProcess]
 BURST = 200
@@ -66,7 +67,7 @@ async def test_a_question_in_chinese_gets_the_answer_that_telegram_gets(
     bert.writes("忘记密码了怎么办")
     (answer,) = await ann.wait_sees(1, timeout=30)
     (other,) = await telegram.wait_sent(bert.id, 1, timeout=30)
-    assert "注册时用的邮箱或手机号" in answer["content"]
+    assert headline("password_reset", "zh") in plain(answer["content"])
     assert [line.lstrip("- ") for line in plain(answer["content"]).splitlines()] == [
         line.lstrip("• ") for line in other["text"].strip().splitlines()
     ]
@@ -163,7 +164,7 @@ async def test_the_channels_page_tells_of_everything(desk: DeskProcess, discord:
 async def burst(user, meanwhile: Callable[[int], None]) -> list[int]:
     asked = []
     for number in range(BURST):
-        asked.append(user.writes("how do i reset my password"))
+        asked.append(user.writes("hello"))  # answered however often it is said
         meanwhile(number)
         await asyncio.sleep(0.005)
     return asked

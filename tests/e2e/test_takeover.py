@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.support.agents import PASSWORD, switchboard
 from tests.support.desk_process import DeskProcess
+from tests.support.shipped import headline
 
 PICTURES = os.environ.get("SWITCHBOARD_PICTURES")
 """A folder: the pictures of the README are taken there on the way."""
@@ -67,10 +68,10 @@ async def test_a_customer_is_answered_taken_over_and_handed_back(desk_process: D
     last = customer.locator(".message").last
 
     await says(customer, "忘记密码了怎么办")
-    await expect(last).to_contain_text("注册时用的邮箱或手机号")
+    await expect(last).to_contain_text(headline("password_reset", "zh"))
     await picture(customer, "chat.png")
-    await says(customer, "my usdt is stuck for 3 hours")
-    await expect(last).to_contain_text("congest")
+    await says(customer, "which coins do you support")
+    await expect(last).to_contain_text(headline("supported_assets", "en"))
     await says(customer, "今天天气怎么样")
     await expect(customer.get_by_role("button", name="找人工客服").last).to_be_visible()
     await says(customer, "麻烦转人工，我有急事")

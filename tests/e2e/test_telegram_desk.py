@@ -13,6 +13,7 @@ import pytest
 from tests.peers.telegram import PeerUser, TelegramPeer
 from tests.support.agents import PASSWORD, switchboard
 from tests.support.desk_process import DeskProcess, config_file
+from tests.support.shipped import headline
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,8 @@ async def desk(telegram: TelegramPeer, rasa: dict[str, str], folders: Path) -> A
     (folder / "var").mkdir(parents=True)
     desk = DeskProcess(folder / "var", config_file(folder / "config.yml", config), environment)
     try:
-        yield await desk.start()
+        await desk.start()
+        yield await desk.staffed()
     finally:
         await desk.end()
 
@@ -53,7 +55,7 @@ async def test_dialogue_with_buttons(desk: DeskProcess, telegram: TelegramPeer, 
     ann.writes("/start")
     assert "BitPie" in await answer(telegram, ann, 1)
     ann.writes("忘记密码了怎么办")
-    assert "注册时用的邮箱或手机号" in await answer(telegram, ann, 2)
+    assert headline("password_reset", "zh") in await answer(telegram, ann, 2)
     sent = telegram.sent(ann.id)[1]
     assert {entity["type"] for entity in sent["entities"]} == {"bold"}
     query = ann.presses(sent["message_id"], "没有，找人工客服")

@@ -52,6 +52,11 @@ class Policy:
     ) -> None:
         self._rules = Rules(topics, procedures, cues)
 
+    @property
+    def families(self) -> Mapping[str, str]:
+        """The procedure that a topic begins, by topic."""
+        return self._rules.families
+
     def parts(self, text: str) -> list[str]:
         """The text cut where another problem begins ("also …"); one part for most messages."""
         return self._rules.cues.split(text)

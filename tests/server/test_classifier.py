@@ -163,6 +163,23 @@ class Classifier(ComponentCase):
         self.assertEqual(len(asked), 50)
         self.assertEqual(*rankings)
 
+    def test_a_specialist_learns_from_what_it_knows_where_that_is_enough(self) -> None:
+        corpus = Corpus(self.INTENTS, noise=2.0)
+        examples = corpus.training_data(45).training_examples
+        theirs = [message for message in examples if dense([message], "minilm").any()]
+        asked = [message for message in self.mixed(corpus, 30) if dense([message], "minilm").any()]
+        classifier, alone, few = (self.make(SentenceClassifier) for _ in range(3))
+        classifier.train(TrainingData(examples))
+        alone.train(TrainingData(theirs))
+        found = [[message.get(INTENT_RANKING_KEY) for message in each.process(asked)] for each in (classifier, alone)]
+        names = [[[entry["name"] for entry in ranking] for ranking in rankings] for rankings in found]
+        self.assertEqual(*names)
+        # One intent short of enough, and all examples count again.
+        short = [*examples[:24], *examples[45:]]
+        few.train(TrainingData(short))
+        self.assertEqual(len(few._ridges[True].arrays()["answers"]), len(short))
+        self.assertEqual(len(classifier._ridges[True].arrays()["answers"]), len(theirs))
+
     def test_a_ranking_names_every_intent_in_order(self) -> None:
         corpus = Corpus((*self.INTENTS, "out_of_scope"), noise=2.0)
         # Some are believed so little that the others have to be held below them.

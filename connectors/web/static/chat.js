@@ -108,7 +108,11 @@ export function mount(root, options) {
 
   function choices(buttons, label, press) {
     const group = h("div", { class: "choices", role: "group", "aria-label": label });
-    for (const button of buttons) {
+    // An answer to what was asked stands apart from other topics.
+    const answers = buttons.filter((button) => !button.payload.startsWith("topic:"));
+    const topics = buttons.filter((button) => button.payload.startsWith("topic:"));
+    for (const button of [...answers, ...topics]) {
+      if (answers.length && button === topics[0]) group.append(h("span", { class: "apart" }, say("chat.other_topics")));
       group.append(h("button", { class: "choice", type: "button", dir: "auto", onclick: (event) => {
         event.currentTarget.setAttribute("aria-pressed", "true");
         press(group, button);

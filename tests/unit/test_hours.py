@@ -104,7 +104,9 @@ def test_agrees_with_a_clock_that_is_read_every_minute(
     first = next((moment for moment, is_open in looked if is_open), None)
     found = hours.next_opening(begin)
     if first is not None:
-        assert found == first
+        # By the instant: Python holds a time that a clock shows twice for unlike every other zone's.
+        assert found is not None
+        assert found.astimezone(UTC) == first
         work = sum(is_open for _, is_open in looked) // 2 * MINUTE
         reached = hours.after(begin, work)
         assert reached is not None

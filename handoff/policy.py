@@ -219,6 +219,8 @@ class Policy:
             return replace(taken, says=(*taken.says, Said("customer.later")), offers=tuple(rest), later=tuple(rest))
         weighed = self._rules.weigh(heard.prediction, may_ask_back=state.misses + 1 < MISSES_BEFORE_HANDOFF)
         assert weighed is not None
+        if topics and weighed.act is not Act.ANSWER:
+            return self._rules.topic(topics[0], state, heard, situation)
         if weighed.act is Act.HAND_OVER:
             return self._handed_over(weighed.topic, situation)
         if weighed.act is Act.ASK_BACK or weighed.topic is None:

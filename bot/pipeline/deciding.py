@@ -124,6 +124,8 @@ class Deciding:
         language = self._language(taken, read)
         try:
             heard = await self._heard(taken, read, ahead, patiently)
+            if before:
+                heard = await self._with_last(taken, heard, ahead)
             decision = self._policy.on_text(state, heard, situation, queued=queued)
             if unread and _is_lost(decision):
                 decision, heard = await self._read_together(taken, (*unread, text), decision, heard, situation)
@@ -143,6 +145,16 @@ class Deciding:
         together = await self._listening.hear(read, conversation.details)
         decision = self._policy.on_text(conversation.dialogue, together, situation)
         return (alone, heard) if _is_lost(decision) else (decision, together)
+
+    async def _with_last(self, taken: TurnInput, heard: Heard, ahead: Ahead | None) -> Heard:
+        """The last of several messages may be another question than those before it: it is also read by itself, and of
+        two topics none is dropped."""
+        read = self._listening.read(taken.message.text, taken.conversation.dialogue.asked_kinds)
+        if not read.words or heard.prediction is None:
+            return heard
+        same = ahead is not None and ahead[0] == read.asked
+        alone = await (ahead[1] if ahead is not None and same else self._listening.predict(read.asked))
+        return replace(heard, parts=(alone, heard.prediction))
 
     async def _heard(self, taken: TurnInput, read: Read, ahead: Ahead | None, patiently: Patiently) -> Heard:
         predicting = None

@@ -144,7 +144,9 @@ class Turns:
         )
         if decided.decision.may_wait:
             if await self._waits_for_more(taken):
-                decided = replace(decided, decision=Decision(Action.SILENT, gathers=True))
+                decided = replace(
+                    decided, decision=Decision(Action.SILENT, gathers=True, details=decided.decision.details)
+                )
             else:
                 now = await self._turns.begin(taken.message.id)
                 if now is None or _is_changed(now, taken):

@@ -151,6 +151,12 @@ def test_of_several_problems_the_gravest_comes_first_and_none_is_dropped() -> No
     )
 
 
+def test_of_several_parts_the_one_that_is_clear_is_answered() -> None:
+    unclear = unsure(fee_reduce=0.3, identity_verification=0.2)
+    message = replace(heard("…", unclear), parts=(predicted("fee_explained"), unclear))
+    assert POLICY.on_text(NEW, message, THERE).topic == "fee_explained"
+
+
 def test_a_bare_hash_begins_what_it_is_sent_for() -> None:
     decision = Talk().says(HASH.value, None, HASH)
     assert (decision.action, decision.about, decision.details) == (ESCALATE, "transaction_status", (HASH,))

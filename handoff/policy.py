@@ -81,7 +81,7 @@ class Policy:
     ) -> Decision:
         """A topic picked by its button or a deep link."""
         if queued:
-            if name == TALK_TO_HUMAN:
+            if name == TALK_TO_HUMAN or name in state.told:
                 return waiting.status(situation)
             topic = self._rules.topics[name]
             if topic.handoff is Handoff.ALWAYS:
@@ -160,7 +160,7 @@ class Policy:
     def on_attachment(self, state: DialogueState, situation: Situation, *, queued: bool = False) -> Decision:
         """A file, a picture, a place without a word: the bot cannot read it, and an agent can."""
         if queued:
-            return waiting.attachment(state, situation)
+            return waiting.noted(state, situation)  # the agent will look at it
         if state.asks or state.misses:
             # A picture of what was asked for is an answer that only a person can read.
             return self._rules.collected(state, Heard(""), situation)

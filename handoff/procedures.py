@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.cues import fold
+from bot.domain.cues import fold, has
 from bot.domain.forms import Detail, Kind
 from bot.domain.procedure import Condition, Procedure, Step
 from bot.domain.situation import Situation
@@ -83,7 +83,7 @@ def chosen(step: Step, text: str, intent: str | None, yes: bool | None) -> str |
     best, length = None, 0
     for choice in step.choices:
         for word in choice.words:
-            if len(word) > length and _has(folded, word):
+            if len(word) > length and has(folded, word):
                 best, length = choice.to, len(word)
         label = next((len(fold(label)) for label in choice.label.values() if fold(label) == folded), 0)
         if label > length:
@@ -100,20 +100,4 @@ def chosen(step: Step, text: str, intent: str | None, yes: bool | None) -> str |
 def mentioned(step: Step, text: str) -> set[str]:
     """Where all the choices lead of which the text has a word."""
     folded = fold(text)
-    return {choice.to for choice in step.choices if any(_has(folded, word) for word in choice.words)}
-
-
-def _has(folded: str, word: str) -> bool:
-    """The word stands in the text, Latin words as whole ones."""
-    at = folded.find(word)
-    while at >= 0:
-        before, after = folded[at - 1 : at], folded[at + len(word) : at + len(word) + 1]
-        joined = (_is_latin(before) and _is_latin(word[0])) or (_is_latin(after) and _is_latin(word[-1]))
-        if not joined:
-            return True
-        at = folded.find(word, at + 1)
-    return False
-
-
-def _is_latin(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+    return {choice.to for choice in step.choices if any(has(folded, word) for word in choice.words)}

@@ -29,6 +29,8 @@ class _Facts:
     on_duty: int
     queue: QueueState
     claims: list[Claim]
+    wait: timedelta | None
+    """Of who would join the queue."""
     read_at: float
     """By the monotonic clock."""
 
@@ -53,8 +55,9 @@ class Situations:
         self._known: _Facts | None = None
         self._reading: asyncio.Task[_Facts] | None = None
 
-    async def now(self) -> Situation:
-        """Not older than ``USABLE``; the hours are those of this moment. Raises what the database does."""
+    async def now(self, place: int | None = None) -> Situation:
+        """Not older than ``USABLE``; the hours are those of this moment. The wait is that of who has ``place`` (from 1)
+        in the queue, or would join it. Raises what the database does."""
         facts = await self._facts()
         now = self._clock()
         opens = now if self._hours is None else self._hours.next_opening(now)
@@ -65,15 +68,9 @@ class Situations:
             is_open,
             facts.on_duty,
             back_at=None if is_open else opens,
-            wait=self._expected(facts, facts.queue.waiting + 1, now) if people else None,
+            wait=None if not people else facts.wait if place is None else self._expected(facts, place, now),
             waiting=facts.queue.waiting,
         )
-
-    async def expected(self, place: int) -> timedelta | None:
-        """How long it may take until place ``place`` (from 1) of the queue is claimed; None: not known, say no
-        figure."""
-        situation, facts = await self.now(), await self._facts()
-        return self._expected(facts, place, situation.now) if situation.people else None
 
     def _expected(self, facts: _Facts, place: int, now: datetime) -> timedelta | None:
         return expected_wait(place, facts.claims, facts.queue.since, now, self._hours)
@@ -100,5 +97,7 @@ class Situations:
         on_duty = await self._waiting.on_duty(self._gone_after)
         queue = await self._waiting.queue()
         claims = await self._waiting.claims(LOOK_BACK, LATEST)
-        self._known = _Facts(on_duty, queue, claims, began)
+        # Once for all turns until the next reading: only who waits needs another place's.
+        wait = expected_wait(queue.waiting + 1, claims, queue.since, self._clock(), self._hours)
+        self._known = _Facts(on_duty, queue, claims, wait, began)
         return self._known

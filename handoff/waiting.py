@@ -99,11 +99,6 @@ def noted(state: DialogueState, situation: Situation) -> Decision:
     return replace(_told(situation, "customer.waiting_noted", extra=(CANCEL,)), may_wait=True)
 
 
-def attachment(state: DialogueState, situation: Situation) -> Decision:
-    """A file or picture: the agent will look at it."""
-    return noted(state, situation)
-
-
 def _told(
     situation: Situation, phrase: str, values: dict[str, object] | None = None, extra: Sequence[str] = ()
 ) -> Decision:

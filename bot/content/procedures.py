@@ -191,6 +191,8 @@ def _refuse_dead_ends(path: Path, procedure: Procedure) -> None:
         where = f"{path}: {step.name}"
         if step.ends is End.LOOK_UP and not (step.look_up and step.found and step.none):
             raise ContentError(f"{where}: ends with a look-up: it needs look_up, found and none")
+        if any(to and procedure.steps[to].ends is End.LOOK_UP for to in (step.found, step.none)):
+            raise ContentError(f"{where}: a look-up must not lead to another look-up")
         if not (step.waits or step.ends or step.then):
             raise ContentError(f"{where}: leads nowhere; give it choices, asks, then or ends")
         if not step.say and step.ends is not End.LOOK_UP and not step.when:

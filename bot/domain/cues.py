@@ -73,12 +73,8 @@ class Phrases(Generic[Name]):
         for found in self._by_start.values():
             found.sort(key=lambda known: -len(known[0]))
 
-    def found(self, text: str) -> tuple[tuple[Name, int], ...]:
-        """(name, length of the match), by position."""
-        return tuple((name, end - start) for name, start, end in self.spans(fold(text)))
-
     def spans(self, folded: str) -> Iterator[tuple[Name, int, int]]:
-        """The same of a text that is folded, with where each begins and ends."""
+        """What a folded text has, by position: its name, and where it begins and ends."""
         at = 0
         while at < len(folded) - 1:
             match = self._at(folded, at)
@@ -101,7 +97,7 @@ class Cues:
         self._phrases = Phrases(phrases or {})
 
     def of(self, text: str) -> frozenset[Cue]:
-        return frozenset(name for name, _ in self._phrases.found(text))
+        return frozenset(name for name, _, _ in self._phrases.spans(fold(text)))
 
     def split(self, text: str) -> list[str]:
         """The text in parts, each new one begun by a cue of ``ALSO``."""
@@ -109,6 +105,14 @@ class Cues:
         starts = [start for name, start, _ in self._phrases.spans(folded) if name is Cue.ALSO and start > 0]
         cuts = [0, *starts, len(folded)]
         return [part for a, b in pairwise(cuts) if (part := folded[a:b].strip())]
+
+
+def has(folded: str, phrase: str) -> bool:
+    """Whether a folded text has a folded phrase, as whole words where its script puts gaps between words."""
+    at = folded.find(phrase)
+    while at >= 0 and not _is_whole(folded, at, at + len(phrase)):
+        at = folded.find(phrase, at + 1)
+    return at >= 0
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:

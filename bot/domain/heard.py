@@ -20,4 +20,3 @@ class Heard:
     """Recognised in this message."""
     known: tuple[Detail, ...] = ()
     """Of the whole conversation, those of this message among them."""
-    attachments: int = 0

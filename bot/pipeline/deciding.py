@@ -162,9 +162,7 @@ class Deciding:
             # What was asked for, or an edit since, may have changed what the engine is to be asked.
             same = ahead is not None and ahead[0] == read.asked
             predicting = patiently(ahead[1] if ahead is not None and same else self._listening.predict(read.asked))
-        return await self._listening.hear(
-            read, taken.conversation.details, predicting, attachments=len(taken.message.attachments)
-        )
+        return await self._listening.hear(read, taken.conversation.details, predicting)
 
     async def _looked_up(self, decision: Decision, taken: TurnInput, heard: Heard, situation: Situation) -> Decision:
         """What a look-up brings, where the decision is to ask one. One that fails has found nothing: a person looks."""

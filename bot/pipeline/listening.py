@@ -62,9 +62,7 @@ class Listening:
         details = recognise(text, self._vocabulary, expecting)
         return Read(text, details, masked(text, details), _without(text, details))
 
-    async def hear(
-        self, read: Read, known: Sequence[Detail], predicting: Awaitable[Prediction] | None = None, attachments: int = 0
-    ) -> Heard:
+    async def hear(self, read: Read, known: Sequence[Detail], predicting: Awaitable[Prediction] | None = None) -> Heard:
         """Classifies what was read. ``predicting`` is the engine's answer where it was asked already. Raises
         ``EngineUnavailable``."""
         prediction: Prediction | None = None
@@ -72,7 +70,7 @@ class Listening:
         if read.words:
             prediction = await (predicting or self.predict(read.asked))
             parts = await self._of_parts(read)
-        return Heard(read.text, prediction, parts, read.details, merged(known, read.details), attachments)
+        return Heard(read.text, prediction, parts, read.details, merged(known, read.details))
 
     async def _of_parts(self, read: Read) -> tuple[Prediction, ...]:
         parts = self._parts(read.asked)

@@ -40,12 +40,14 @@ WITH_PEOPLE_KNOWN = 10_000
 """Contacts remembered whom a person talks with, and whose words the engine is not asked about beforehand."""
 GATHERING = timedelta(seconds=1.5)
 """So long after a message that could not be answered alone the bot waits for the rest of it."""
+GATHERED_AT_MOST = 4
+"""Messages that are read with the next; the one after them has its answer, whatever comes behind it."""
 GATHERING_AT_ONCE = 4
 """Turns that wait so at the same time: they hold workers, which others need."""
 
 ShowTyping = Callable[[Conversation], None]
-Situations = Callable[[], Awaitable[Situation]]
-"""How the desk stands now."""
+Situations = Callable[[int | None], Awaitable[Situation]]
+"""How the desk stands now towards who has that place in the queue, or (None) would join it."""
 
 
 class Placing(Protocol):
@@ -60,7 +62,7 @@ class Placing(Protocol):
         ...
 
 
-async def always_there() -> Situation:
+async def always_there(_place: int | None) -> Situation:
     """Of a desk without working hours, where somebody is."""
     return Situation(datetime.now(UTC))
 
@@ -130,19 +132,21 @@ class Turns:
         gathered = conversation.dialogue.gathered
         # A message that is asked about anew was not understood itself.
         unread = [number for number in conversation.dialogue.unread if number != taken.message.id]
+        queued = conversation.state is ConversationState.QUEUED
+        place = await self._turns.place(conversation.id) if queued else None
         gives_up = job.failures >= MAX_TRIES
         if gives_up:
             log.error("turn failed too often; handed to a human", action="turn_failed", message=taken.message.id)
         decided = await self._deciding.decide(
             taken,
-            await self._situations(),
+            await self._situations(place),
             before=await self._turns.texts(gathered) if gathered else (),
             unread=await self._turns.texts(unread) if unread else (),
             ahead=prefetched,
             patiently=partial(self._patiently, conversation),
             gives_up=gives_up,
         )
-        if decided.decision.may_wait:
+        if decided.decision.may_wait and len(gathered) < GATHERED_AT_MOST:
             if await self._waits_for_more(taken):
                 decided = replace(
                     decided, decision=Decision(Action.SILENT, gathers=True, details=decided.decision.details)

@@ -88,6 +88,11 @@ class Turns(FastPath):
         async with self._reader.connect() as connection:
             return list((await connection.execute(query.order_by(message.c.id))).scalars())
 
+    async def place(self, conversation_id: int) -> int:
+        """In the queue, from 1, of a conversation that waits in it."""
+        async with self._reader.connect() as connection:
+            return await self._position(connection, conversation_id)
+
     async def has_next(self, of: Message) -> bool:
         """Whether the customer wrote on: a later message of theirs waits for its turn."""
         later = select(turn.c.message_id).where(

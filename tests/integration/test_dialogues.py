@@ -19,6 +19,7 @@ from bot.domain.history import BOT, CUSTOMER, EventKind
 from bot.domain.message import Attachment, Author
 from bot.domain.procedure import Choice, End, Procedure, Step
 from bot.domain.staff import Agent, Role
+from bot.pipeline.turns import GATHERED_AT_MOST
 from bot.queue import Queue
 from bot.store import Store
 from handoff.desk import Desk
@@ -201,6 +202,17 @@ async def test_three_short_messages_have_one_answer(opens: Opens) -> None:
         assert reply.text == "What does the record say?"
         assert await actions(scene) == [Action.SILENT, Action.SILENT, Action.ANSWER]
         assert (await scene.conversation()).dialogue.gathered == ()
+
+
+async def test_who_never_stops_writing_is_answered_all_the_same(opens: Opens) -> None:
+    """What is read together is bounded, however many lines come before each other's turn."""
+    async with opens(gathering=1.0) as scene:
+        for number in range(GATHERED_AT_MOST + 2):
+            await scene.writes(f"hm {number}")
+        await scene.says("hm at last")
+        silent = (await actions(scene))[:GATHERED_AT_MOST]
+        assert silent == [Action.SILENT] * GATHERED_AT_MOST
+        assert (await actions(scene))[GATHERED_AT_MOST] is not Action.SILENT
 
 
 async def test_what_is_answered_alone_waits_for_nothing(opens: Opens) -> None:

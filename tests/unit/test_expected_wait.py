@@ -120,10 +120,10 @@ async def test_how_it_stands(clock: list[float]) -> None:
     found = situations(Desk(2, A_QUEUE))
     wait = 3 * minutes(12.5)
     assert await found.now() == Situation(NOON, True, 2, None, wait, 2)
-    assert await found.expected(1) == minutes(12.5)
+    assert (await found.now(1)).wait == minutes(12.5)
     closed = situations(Desk(2, A_QUEUE), now=at(600))
     assert await closed.now() == Situation(at(600), False, 2, datetime(2026, 11, 30, 9, tzinfo=UTC), None, 2)
-    assert await closed.expected(1) is None
+    assert (await closed.now(1)).wait is None
     away = await situations(Desk(0, A_QUEUE), hours=None).now()
     assert (away.open, away.people, away.wait, away.back_at) == (True, False, None, None)
 

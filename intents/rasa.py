@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,24 @@ from intents.parsing import Parsed, as_sent, to_prediction
 
 MAX_ANSWER = 4 * 1024 * 1024
 """Bytes. An answer that ranks a thousand intents has a fortieth of it."""
+
+
+class Trouble(Enum):
+    """Why a Rasa server gave no prediction, for advice on it."""
+
+    TOKEN = "the token is refused"  # noqa: S105 - not a token
+    NO_MODEL = "no model is loaded"
+    NOT_RASA = "what answers there is no Rasa server, or one without its API"
+    SLOW = "no answer in time"
+    OTHER = "not reachable, or failed"
+
+
+class RasaUnavailable(EngineUnavailable):
+    """A request to Rasa that brought no answer: the message says why in words, ``trouble`` of which kind it is."""
+
+    def __init__(self, words: str, trouble: Trouble = Trouble.OTHER) -> None:
+        super().__init__(words)
+        self.trouble = trouble
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +112,7 @@ class RasaEngine:
         except ValidationError as error:
             fields = ", ".join(sorted({".".join(map(str, e["loc"])) or "body" for e in error.errors()}))
             # Without the error itself: it quotes what it was given.
-            raise EngineUnavailable(f"Rasa's answer is not a prediction: {fields}.") from None
+            raise RasaUnavailable(f"Rasa's answer is not a prediction: {fields}.", Trouble.NOT_RASA) from None
         return to_prediction(text, parsed)
 
     async def healthy(self) -> bool:
@@ -112,25 +131,26 @@ class RasaEngine:
                 async with asyncio.timeout(self._timeout):
                     status, content = await self._answer(method, url, endpoint.token, body)
         except TimeoutError:
-            raise EngineUnavailable(f"Rasa did not answer within {self._timeout:g} seconds.") from None
+            raise RasaUnavailable(f"Rasa did not answer within {self._timeout:g} seconds.", Trouble.SLOW) from None
         except aiohttp.ClientConnectorError as error:
-            raise EngineUnavailable(f"Rasa is not reachable: {error}") from None
+            raise RasaUnavailable(f"Rasa is not reachable: {error}") from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise EngineUnavailable(f"The request to Rasa failed: {error!r}") from None
+            raise RasaUnavailable(f"The request to Rasa failed: {error!r}") from None
         match status:
             case 200:
                 pass
             case 401 | 403:
-                raise EngineUnavailable("Rasa refused the token.")
+                raise RasaUnavailable("Rasa refused the token.", Trouble.TOKEN)
             case 409:
-                raise EngineUnavailable("Rasa has no model loaded yet.")
+                raise RasaUnavailable("Rasa has no model loaded yet.", Trouble.NO_MODEL)
             case _:
-                raise EngineUnavailable(f"Rasa answered with status {status}.")
+                trouble = Trouble.NOT_RASA if status == 404 else Trouble.OTHER
+                raise RasaUnavailable(f"Rasa answered with status {status}.", trouble)
         try:
             return json.loads(content)
         # The latter for brackets in brackets in brackets.
         except (ValueError, RecursionError):
-            raise EngineUnavailable("Rasa's answer is not JSON.") from None
+            raise RasaUnavailable("Rasa's answer is not JSON.", Trouble.NOT_RASA) from None
 
     async def _answer(self, method: str, url: str, token: str, body: object) -> tuple[int, bytes]:
         """Status and content, read as far as it may be long: what answers there may not be Rasa at all."""
@@ -141,5 +161,5 @@ class RasaEngine:
                 if len(content) > MAX_ANSWER:
                     # Or the rest would be read, so that the connection can be used again.
                     response.close()
-                    raise EngineUnavailable(f"Rasa's answer is longer than {MAX_ANSWER // 1024 // 1024} MB.")
+                    raise RasaUnavailable(f"Rasa's answer is longer than {MAX_ANSWER // 1024 // 1024} MB.")
             return response.status, bytes(content)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bot.domain.engine import EngineUnavailable
 from bot.domain.findings import Finding, Level
 from intents.models import ModelError, ModelStore
 from intents.paths import EngineNotInstalled, EnginePaths
-from intents.rasa import Endpoint, RasaEngine
+from intents.rasa import Endpoint, RasaEngine, RasaUnavailable, Trouble
 from intents.training import content_hash
 
 
@@ -16,21 +15,18 @@ async def remote_rasa(url: str, token: str, timeout: float) -> list[Finding]:
     async with RasaEngine(lambda: endpoint, timeout) as engine:
         try:
             found = await engine.predict("hello")
-        except EngineUnavailable as error:
-            return [Finding("rasa", Level.WRONG, str(error), _rasa_fix(str(error)))]
+        except RasaUnavailable as error:
+            return [Finding("rasa", Level.WRONG, str(error), _FIXES[error.trouble])]
     return [Finding("rasa", Level.OK, f"RASA_URL answers; a model is loaded ({len(found.ranking)} intents ranked)")]
 
 
-def _rasa_fix(said: str) -> str:
-    if "token" in said:
-        return "set RASA_TOKEN to the server's own (rasa run --auth-token …)"
-    if "no model" in said or "409" in said:
-        return "load a model into that server (rasa run --model …)"
-    if "not a prediction" in said or "not JSON" in said or "404" in said:
-        return "check that RASA_URL leads to a Rasa server with --enable-api, and to nothing in front of it"
-    if "did not answer" in said:
-        return "look at that server's load and log, or raise engine.timeout in config.yml"
-    return "check RASA_URL, and that the server runs and lets this machine in"
+_FIXES = {
+    Trouble.TOKEN: "set RASA_TOKEN to the server's own (rasa run --auth-token …)",
+    Trouble.NO_MODEL: "load a model into that server (rasa run --model …)",
+    Trouble.NOT_RASA: "check that RASA_URL leads to a Rasa server with --enable-api, and to nothing in front of it",
+    Trouble.SLOW: "look at that server's load and log, or raise engine.timeout in config.yml",
+    Trouble.OTHER: "check RASA_URL, and that the server runs and lets this machine in",
+}
 
 
 def embedded_rasa(paths: EnginePaths) -> list[Finding]:

@@ -83,6 +83,12 @@ async def test_a_remote_rasa(port: int) -> None:
     assert (found.level, "check RASA_URL" in found.fix) == (WRONG, True)
 
 
+async def test_digits_in_an_address_are_no_status() -> None:
+    """A port such as 40961 has 409 in it, which is Rasa's status for "no model"."""
+    (found,) = await engine.remote_rasa("http://409.invalid", "good-token", 5)
+    assert (found.level, "409" in found.words, "check RASA_URL" in found.fix) == (WRONG, True, True)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "seconds", "fix"),
     [

@@ -82,7 +82,7 @@ def asking_steps() -> Iterator[tuple[str, str, Ask]]:
                     yield procedure.name, step.name, ask
 
 
-@pytest.mark.parametrize(("topic", "ask"), asking_answers())
+@pytest.mark.parametrize(("topic", "ask"), list(asking_answers()))
 def test_what_an_answer_asks_for_is_taken(topic: str, ask: Ask) -> None:
     answer = next(iter(dialogue().answers.variants(topic).values()))
     said = Decision(Action.ANSWER, topic=topic, asks=answer.asks)
@@ -90,7 +90,7 @@ def test_what_an_answer_asks_for_is_taken(topic: str, ask: Ask) -> None:
         is_taken(transition(DialogueState(), said), text, ask)
 
 
-@pytest.mark.parametrize(("procedure", "step", "ask"), asking_steps())
+@pytest.mark.parametrize(("procedure", "step", "ask"), list(asking_steps()))
 def test_what_a_step_asks_for_is_taken(procedure: str, step: str, ask: Ask) -> None:
     found = PROCEDURES[procedure]
     said = Decision(

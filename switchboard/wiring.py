@@ -277,6 +277,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
+        store.files,
         transcript,
         health,
         streams,
@@ -355,6 +356,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(store.conversations.wake_due, every=5),
         Sweep(store.deliveries.defer_forgotten, every=15),
         Sweep(store.agents.forget_expired, every=60),
+        Sweep(store.files.forget_unnamed, every=3600),
     )
 
 

@@ -246,6 +246,8 @@ class ConnectorContext:
     streams: Streams
     suggestions: Mapping[str, Sequence[Button]]
     """By locale: topics that a page may offer before the first word."""
+    egress: Sequence[str] = ()
+    """What may be reached at the word of others though it is not public: for ``bot.web.egress``."""
 
 
 @dataclass(frozen=True, slots=True)

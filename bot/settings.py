@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
@@ -188,6 +189,25 @@ class Server(_Section):
     """HTTP connections at once, if the system gives handles for so many."""
 
 
+def _destination(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        if not _HOST.fullmatch(value) or value.replace(".", "").isdigit():
+            raise ValueError("must be a host name, an address or a network such as 10.0.0.0/8") from None
+    return value
+
+
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+
+
+class Egress(_Section):
+    """Where the desk may connect to at the word of others: links of files, webhooks."""
+
+    allow: tuple[Annotated[str, AfterValidator(_destination)], ...] = ()
+    """Besides the public network: host names, addresses, networks."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -202,6 +222,7 @@ class Config(_Section):
     hours: WorkingHours | None = None
     desk: DeskRules = DeskRules()
     server: Server = Server()
+    egress: Egress = Egress()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""

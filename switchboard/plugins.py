@@ -57,6 +57,7 @@ def build_connectors(
                 health=health[name],
                 streams=streams,
                 suggestions=_suggestions(settings, answers),
+                egress=settings.config.egress.allow,
             ),
         )
     return built

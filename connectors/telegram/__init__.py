@@ -71,14 +71,22 @@ class TelegramConnector:
         max_file=messages.MAX_FILE,
     )
 
-    def __init__(self, settings: TelegramSettings, token: str, health: Health | None = None, *, words: Words) -> None:
+    def __init__(
+        self,
+        settings: TelegramSettings,
+        token: str,
+        health: Health | None = None,
+        *,
+        words: Words,
+        egress: Sequence[str] = (),
+    ) -> None:
         """Makes no call. A token that cannot be one is refused by ``run``."""
         self.settings = settings
         self._token = token.strip()
         self.account = self._token.partition(":")[0]
         self._health = health or NullHealth()
         self._words = words
-        self._api = Api(settings, self._token)
+        self._api = Api(settings, self._token, egress)
         self._tasks = BackgroundTasks()
 
     async def run(self, receive: Receive) -> None:
@@ -353,7 +361,7 @@ def _languages(locales: Sequence[str]) -> dict[str, str]:
 
 
 def _build(settings: TelegramSettings, context: ConnectorContext) -> TelegramConnector:
-    return TelegramConnector(settings, context.secret, context.health, words=context.words)
+    return TelegramConnector(settings, context.secret, context.health, words=context.words, egress=context.egress)
 
 
 plugin = Plugin(

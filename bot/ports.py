@@ -20,6 +20,7 @@ from bot.domain.engine import Prediction
 from bot.domain.findings import Finding
 from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
+from bot.domain.notice import Notice, NoticeReceipt
 from bot.domain.said import Fault
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
@@ -27,9 +28,21 @@ Receive = Callable[[Incoming], Awaitable[Receipt]]
 platform; when it raises, it is not, and the platform must be left to bring it again."""
 
 
-LoadChannel = Callable[[Path | None], "tuple[Any, str, Words]"]
-"""Reads the channel's settings, its secret and the desk's words, from the configuration file named on the command line
-or the usual one. Ends the command with a clear message where they are wrong."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a channel may use besides its settings, in the desk and beside it."""
+
+    secret: str
+    """The value of the plugin's ``secret_variable``, or an empty string where it has none."""
+    secrets: Mapping[str, str]
+    """The values of the plugin's ``secret_variables``; one that is not set is missing."""
+    egress: Sequence[str] = ()
+    """What may be reached at the word of others though it is not public: for ``bot.web.egress``."""
+
+
+LoadChannel = Callable[[Path | None], "tuple[Any, Access, Words]"]
+"""Reads the channel's settings, what it may use and the desk's words, from the configuration file named on the command
+line or the usual one. Ends the command with a clear message where they are wrong."""
 
 
 class LookUp(Protocol):
@@ -60,6 +73,14 @@ class Connector(Protocol):
         Raises ``TemporaryError`` (try again) or ``PermanentError`` (never again), nothing else.
         Writes nothing itself: what became of it is recorded by the outbox."""
         ...
+
+
+@runtime_checkable
+class ManyAccounts(Protocol):
+    """Optional: the connector serves several accounts of its platform; ``account`` is one of them. A chat's id tells
+    which it belongs to."""
+
+    accounts: frozenset[str]
 
 
 @runtime_checkable
@@ -119,6 +140,25 @@ class Files(Protocol):
     async def add(self, content: bytes) -> str:
         """Keeps the content, once however often it is given, and returns the SHA-256 that names it: an ``Attachment``
         with that ``sha256`` is not fetched any more. Content that no message names is forgotten after some days."""
+        ...
+
+
+class Notices(Protocol):
+    """What another system of the deployment has the desk say to a customer, on whatever channel."""
+
+    async def give(self, notice: Notice) -> NoticeReceipt:
+        """Records the notice and sees to its delivery. When it returns, it is committed; given again, it is said once.
+
+        Raises ``NoticeRefused`` for what cannot be said, ``NotNow`` for what can be in a moment."""
+        ...
+
+
+class Bounces(Protocol):
+    """Where a connector tells what became of a message later."""
+
+    async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
+        """The platform had taken the message ``external_id`` and tells now that it did not reach its contact. Whether
+        there is such a message; told again, there is not."""
         ...
 
 
@@ -233,8 +273,7 @@ class NullHealth:
 class ConnectorContext:
     """What the desk gives a connector when it is built, besides its own section of ``config.yml``."""
 
-    secret: str
-    """The value of the plugin's ``secret_variable``, or an empty string where it has none."""
+    access: Access
     var: Path
     """The folder for state of this machine."""
     brand: str
@@ -242,12 +281,12 @@ class ConnectorContext:
     transcript: Transcript
     records: Records
     files: Files
+    notices: Notices
+    bounces: Bounces
     health: Health
     streams: Streams
     suggestions: Mapping[str, Sequence[Button]]
     """By locale: topics that a page may offer before the first word."""
-    egress: Sequence[str] = ()
-    """What may be reached at the word of others though it is not public: for ``bot.web.egress``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +301,12 @@ class Plugin:
     """The environment variable with the platform's token; the channel is off without it."""
     commands: Callable[[LoadChannel], Typer] | None = None
     """Makes the platform's own commands, ``switchboard <name> …``."""
-    check: Callable[[Any, str], Awaitable[list[Finding]]] | None = None
-    """Looks, with the settings and the secret, whether the platform would work with this desk: changes nothing there,
-    and raises nothing for what is wrong. May run beside a desk with the same account."""
+    secret_variables: Callable[[Any], Iterable[str]] | None = None
+    """In place of ``secret_variable`` where the settings say how many secrets there are: the variables that may be set.
+    The channel is off as long as none is."""
+    check: Callable[[Any, Access], Awaitable[list[Finding]]] | None = None
+    """Looks, with the settings and what it may use, whether the platform would work with this desk: changes nothing
+    there, and raises nothing for what is wrong. May run beside a desk with the same account."""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from bot.store.events import Events
 from bot.store.files import Files
 from bot.store.incoming import IncomingMessages
 from bot.store.messages import Messages
+from bot.store.notices import Notices
 from bot.store.rate_limits import RateLimits
 from bot.store.replies import Replies
 from bot.store.statistics import Statistics
@@ -40,6 +41,7 @@ class Store:
         self.conversations = Conversations(self._database)
         self.messages = Messages(self._database)
         self.replies = Replies(self._database)
+        self.notices = Notices(self._database)
         self.contacts = Contacts(self._database)
         self.agents = Agents(self._database, self.conversations)
         self.events = Events(self._database)

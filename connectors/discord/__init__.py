@@ -202,7 +202,12 @@ class DiscordConnector:
 
 def _build(settings: DiscordSettings, context: ConnectorContext) -> DiscordConnector:
     return DiscordConnector(
-        settings, context.secret, context.records, context.health, words=context.words, egress=context.egress
+        settings,
+        context.access.secret,
+        context.records,
+        context.health,
+        words=context.words,
+        egress=context.access.egress,
     )
 
 
@@ -211,5 +216,5 @@ plugin = Plugin(
     build=_build,
     secret_variable="DISCORD_BOT_TOKEN",  # noqa: S106
     commands=commands,
-    check=examine,
+    check=lambda settings, access: examine(settings, access.secret),
 )

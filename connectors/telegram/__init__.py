@@ -361,12 +361,13 @@ def _languages(locales: Sequence[str]) -> dict[str, str]:
 
 
 def _build(settings: TelegramSettings, context: ConnectorContext) -> TelegramConnector:
-    return TelegramConnector(settings, context.secret, context.health, words=context.words, egress=context.egress)
+    access = context.access
+    return TelegramConnector(settings, access.secret, context.health, words=context.words, egress=access.egress)
 
 
 plugin = Plugin(
     settings=TelegramSettings,
     build=_build,
     secret_variable="TELEGRAM_BOT_TOKEN",  # noqa: S106
-    check=examine,
+    check=lambda settings, access: examine(settings, access.secret),
 )

@@ -13,7 +13,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 from uuid import uuid4
 
 import httpx
@@ -21,12 +21,14 @@ import httpx
 from bot.domain.message import Incoming
 from bot.ports import Connector, Routes
 from bot.runtime import http
+from connectors.api import ApiConnector
 from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
 from connectors.web import WebConnector, WebSettings
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.api_channel import api_connector, sample_client
 from tests.support.records import MemoryRecords
 from tests.support.stand_in_desk import StandInDesk
 from tests.support.words import WORDS
@@ -209,6 +211,36 @@ async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
     ):
         assert (await page.get("/chat")).status_code == 200
         yield WebStage(connector, page)
+
+
+class ApiStage:
+    """The far end is the client that docs/channel-api gives to readers, as it stands there."""
+
+    def __init__(self, connector: ApiConnector, client: Any) -> None:
+        self.connector = connector
+        self._client = client
+
+    async def customer_says(self, text: str) -> None:
+        self._client.says("ann", text, name="Ann", language="en")
+
+    def customer_has(self) -> list[str]:
+        return [sent["text"] for sent in self._client.screen("ann")]
+
+    def customer_sees_quoted(self) -> list[str | None]:
+        said = {known["id"]: known["text"] for known in self._client.screen("ann", "customer")}
+        return [said.get(sent["reply_to"]) for sent in self._client.screen("ann")]
+
+
+@staged("api")
+@asynccontextmanager
+async def api(desk: StandInDesk, var: Path) -> AsyncIterator[Stage]:
+    var.mkdir()
+    listening = http.bind("127.0.0.1", 0)
+    with sample_client(var / "chat.db", url_of(listening)) as (client, webhook):
+        connector = api_connector(webhook)
+        async with served(connector, desk, listening), running(connector, desk):
+            yield ApiStage(connector, client)
+        await connector.close()
 
 
 class TerminalStage:

@@ -120,6 +120,13 @@ def test_every_setting_is_documented() -> None:
         if isinstance(one, type) and issubclass(one, BaseModel)
     }
     sections |= {f"channels.{name}": plugin.settings for name, plugin in installed().items()}
+    sections |= {
+        f"{name}.{key}.<name>": one
+        for name, section in list(sections.items())
+        for key, field in section.model_fields.items()
+        for one in get_args(field.annotation)[1:]
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    }
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
     keys |= {name for name in Config.model_fields if name not in sections and name != "channels"}
     keys |= {name.upper() for name in Environment.model_fields}

@@ -109,6 +109,16 @@ class Policy:
         moved = self._rules.step(procedure, found[2], topic, state, heard, situation)
         return moved or self._rules.not_helped(replace(state, topic=topic), heard, situation)
 
+    def on_read_together(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision | None:
+        """A message that says nothing by itself, read together with the one that the open topic began with: another
+        topic than that one, if the two together surely mean it. None if not."""
+        name = self._rules.surely(heard.prediction)
+        if name is None or name in NO_TOPIC or name in state.told or self._rules.same(name, state.topic):
+            return None
+        if name not in self._rules.topics:
+            return None
+        return self._rules.topic(name, state, heard, situation)
+
     def on_found(
         self,
         step: tuple[str, str],
@@ -217,7 +227,7 @@ class Policy:
             first, *rest = topics
             taken = self._rules.topic(first, state, heard, situation)
             if taken.escalates:
-                return replace(taken, later=tuple(rest))
+                return replace(taken, later=tuple(rest), names=tuple(rest))
             return replace(taken, says=(*taken.says, Said("customer.later")), offers=tuple(rest), later=tuple(rest))
         weighed = self._rules.weigh(heard.prediction, may_ask_back=state.misses + 1 < MISSES_BEFORE_HANDOFF)
         assert weighed is not None

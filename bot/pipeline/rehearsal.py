@@ -3,6 +3,7 @@ and simulated customers; what is decided and said is made by the same parts as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -68,8 +69,7 @@ class Rehearsal:
             attachments=files,
         )
         taken = TurnInput(message, self.conversation, button=button, last_buttons=self._buttons)
-        unread = [self._texts[number] for number in self.conversation.dialogue.unread]
-        decided = await self.deciding.decide(taken, Situation(now), unread=unread)
+        decided = await self.deciding.decide(taken, Situation(now), recall=self._recall)
         decision = decided.decision
         replies = tuple(
             replace(reply, text=guard.fill(reply.text, position=FIRST))
@@ -79,6 +79,9 @@ class Rehearsal:
         if replies:
             self._buttons = tuple(replies[-1].buttons)
         return Rehearsed(decision, replies, decided.prediction, self.conversation)
+
+    async def _recall(self, numbers: Sequence[int]) -> list[str]:
+        return [self._texts[number] for number in sorted(numbers)]
 
     def _carry_out(self, decision: Decision, language: str | None) -> None:
         before = self.conversation

@@ -84,6 +84,8 @@ class Turns(FastPath):
 
     async def texts(self, message_ids: Sequence[int]) -> list[str]:
         """The words of these messages as they are now, in the order written; not of those taken back."""
+        if not message_ids:
+            return []
         query = select(message.c.text).where(message.c.id.in_(message_ids), message.c.deleted_at.is_(None))
         async with self._reader.connect() as connection:
             return list((await connection.execute(query.order_by(message.c.id))).scalars())

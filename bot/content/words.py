@@ -114,8 +114,8 @@ class Words:
         return self.negotiate(_languages(header))
 
     def locale(self, asked: str | None) -> str:
-        """``asked``, if it is a locale of this desk, else the default."""
-        return asked if asked in self.locales else self.default
+        """The locale of this desk that is nearest to ``asked``, such as ``pt-BR`` for ``pt``; else the default."""
+        return asked if asked in self.locales else self.match(asked) or self.default
 
     def name(self, locale: str) -> str:
         """What the language calls itself."""
@@ -134,8 +134,11 @@ class Words:
         return self.fill(phrase if isinstance(phrase, str) else self._form(phrase, spoken, values), spoken, **values)
 
     def by_locale(self, key: str, /, **values: object) -> Mapping[str, str]:
-        """The phrase in every locale, the default also under ``""``."""
+        """The phrase in every locale, the default also under ``""``; that of ``pt-BR`` also under ``pt``, where that
+        is no locale: what customers write tells their language, and no region."""
         texts = {locale: self.say(key, locale, **values) for locale in self.locales}
+        for locale in self.locales:
+            texts.setdefault(locale.partition("-")[0], texts[locale])
         return {**texts, "": texts[self.default]}
 
     def section(self, prefix: str, locale: str) -> Mapping[str, Phrase]:

@@ -135,8 +135,8 @@ def test_a_partial_language_is_told_in_one_line(tmp_path: Path) -> None:
 def test_who_may_not_read_the_answer_still_finds_the_way_to_a_person(tmp_path: Path) -> None:
     write(tmp_path)
     french = "{did_it_help: Utile ?, button_helped: Oui, button_not_helped: 'Non, une personne'}"
-    (tmp_path / "phrases" / "fr.yml").write_text(f"customer: {french}\n")
-    speech = Speech(Answers(tmp_path, ("en", "zh", "fr"), {}))
+    (tmp_path / "phrases" / "fr-CA.yml").write_text(f"customer: {french}\n")
+    speech = Speech(Answers(tmp_path, ("en", "zh", "fr-CA"), {}))
     decision = Decision(Action.ANSWER, topic="fees", asks_whether_it_helped=True)
     (reply,) = speech.replies(decision, DialogueState(), "fr")
     assert reply.text == "words\n\nUtile ?"

@@ -68,7 +68,7 @@ def _locale_problems(words: Words, locale: str, wanted: Collection[str]) -> Iter
 def _missing(path: Path, keys: list[str], is_default: bool) -> Iterator[str]:
     for key in keys[:MOST_NAMED]:
         yield f"{path}: missing phrase {key}"
-    why = "the default language has every phrase" if is_default else f"the file says `{COMPLETE}: true`"
+    why = "the default language must have every one" if is_default else f"the file says `{COMPLETE}: true`"
     if len(keys) > MOST_NAMED:
         yield f"{path}: {len(keys) - MOST_NAMED} more phrases are missing; {why}"
 

@@ -9,7 +9,7 @@ from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.cues import Cue
 from bot.domain.dialogue import TOLD_AT_MOST, Ask, DialogueState
 from bot.domain.engine import Ranked
-from bot.domain.forms import Detail
+from bot.domain.forms import Detail, Kind
 from bot.domain.said import Said
 from bot.domain.situation import Expectation
 
@@ -66,6 +66,8 @@ class Decision:
     asks_whether_it_helped: bool = False
     details: tuple[Detail, ...] = ()
     """What the message told in a form of its own: for the conversation's details."""
+    lacks: tuple[Kind, ...] = ()
+    """What the customer is asked to add while they wait for a person."""
     later: tuple[str, ...] | None = None
     """The other topics to be taken up; None leaves them as they are."""
     follow_up: Cue | None = None

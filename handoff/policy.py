@@ -43,6 +43,9 @@ OF_FORM = {Kind.HASH: "transaction_status", Kind.TICKET: "ticket_status"}
 ABOUT_PEOPLE = frozenset({"bot_challenge", "verify_agent"})
 """Questions about people, which are no wish for one: "am I talking to a human?"."""
 
+IS_IT_YOU = "verify_agent"
+"""What forwards are most often about: is this message really from support?"""
+
 
 class Policy:
     """Decides from the topics that have an answer, the procedures and the cues. Holds no state of its own."""
@@ -179,6 +182,24 @@ class Policy:
         return Decision(
             Action.ASK_BACK,
             says=(Said("customer.attachment_received"),),
+            extra=("human",),
+            keeps_dialogue=True,
+            may_wait=True,
+        )
+
+    def on_forward(
+        self, state: DialogueState, situation: Situation, *, spoke_before: bool, queued: bool = False
+    ) -> Decision:
+        """Somebody else's words, with none of the customer's own: nothing in them is done, taken or believed. Where the
+        customer's own came just before (``spoke_before``), they said what about it."""
+        if spoke_before:
+            return Decision(Action.SILENT)
+        if queued:
+            return waiting.noted(state, situation)  # for the agent
+        return Decision(
+            Action.ASK_BACK,
+            says=(Said("customer.forward_received"),),
+            offers=(IS_IT_YOU,) if IS_IT_YOU in self._rules.topics else (),
             extra=("human",),
             keeps_dialogue=True,
             may_wait=True,

@@ -9,12 +9,13 @@ from typing import Protocol
 import structlog
 
 from bot.content.answers import CANCEL, HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
+from bot.domain.characters import shows
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason
-from bot.domain.decision import Decision
+from bot.domain.decision import Action, Decision
 from bot.domain.dialogue import DialogueState
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction
 from bot.domain.heard import Heard
-from bot.domain.message import Command
+from bot.domain.message import REACTION, Command
 from bot.domain.operations import TurnInput
 from bot.domain.procedure import STEP
 from bot.domain.situation import Situation
@@ -69,6 +70,9 @@ class Decide(Protocol):
     def on_cancel(self, *, queued: bool) -> Decision: ...
     def on_command(self, command: Command, situation: Situation, *, queued: bool = False) -> Decision: ...
     def on_attachment(self, state: DialogueState, situation: Situation, *, queued: bool = False) -> Decision: ...
+    def on_forward(
+        self, state: DialogueState, situation: Situation, *, spoke_before: bool, queued: bool = False
+    ) -> Decision: ...
     def on_unknown_button(self) -> Decision: ...
     def on_engine_unavailable(self, heard: Heard, situation: Situation, *, queued: bool = False) -> Decision: ...
     def on_turn_failed(self, situation: Situation, *, queued: bool = False) -> Decision: ...
@@ -106,33 +110,37 @@ class Deciding:
         *,
         before: Sequence[str] = (),
         recall: Recall = _nothing,
+        spoke_before: bool = False,
         ahead: Ahead | None = None,
         patiently: Patiently = _at_once,
         gives_up: bool = False,
     ) -> Decided:
         """What to do with the message. ``before`` are the words of messages that had no answer of their own,
-        ``recall`` brings those of others that this one may have to be read together with. ``ahead`` is what the engine
-        was asked already, ``patiently`` awaits it, and ``gives_up`` says that the turn failed too often."""
+        ``recall`` brings those of others that this one may have to be read together with. ``spoke_before``: the
+        customer's own words came just before a forward, and had their answer. ``ahead`` is what the engine was asked
+        already, ``patiently`` awaits it, and ``gives_up`` says that the turn failed too often."""
         conversation = taken.conversation
         state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
         nothing = Heard("", known=conversation.details)
         language = self._language(taken)
         if gives_up:
             return Decided(self._policy.on_turn_failed(situation, queued=queued), language)
-        if taken.command is not None:
+        is_forward = taken.message.context.forward is not None
+        if taken.command is not None and not is_forward:
             return Decided(self._on_command(taken, nothing, situation, queued), language)
-        button = taken.button or _numbered(taken)
+        button = None if is_forward else taken.button or _numbered(taken)
         if button is not None:
             decision = self._on_button(button, state, nothing, situation, queued)
             return Decided(await self._looked_up(decision, taken, nothing, situation), language)
-        text = "\n".join(part for part in (*before, taken.message.text) if part.strip())
-        if not text.strip():
-            return Decided(self._policy.on_attachment(state, situation, queued=queued), language)
+        own = "" if is_forward else taken.message.text
+        text = "\n".join(part for part in (*before, own) if shows(part))
+        if not text:
+            return Decided(self._on_no_words(taken, situation, spoke_before), language)
         read = self._listening.read(text, state.asked_kinds)
         language = self._language(taken, read)
         try:
             heard = await self._heard(taken, read, ahead, patiently)
-            if before:
+            if before and not is_forward:
                 heard = await self._with_last(taken, heard, ahead)
             decision = self._policy.on_text(state, heard, situation, queued=queued)
             if _is_lost(decision) and not queued:
@@ -142,6 +150,16 @@ class Deciding:
             heard = Heard(text, details=read.details, known=conversation.details)
             return Decided(self._policy.on_engine_unavailable(heard, situation, queued=queued), language)
         return Decided(await self._looked_up(decision, taken, heard, situation), language, heard.prediction)
+
+    def _on_no_words(self, taken: TurnInput, situation: Situation, spoke_before: bool) -> Decision:
+        """The message has no words of the customer's own."""
+        conversation = taken.conversation
+        state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
+        if taken.message.context.forward is not None:
+            return self._policy.on_forward(state, situation, spoke_before=spoke_before, queued=queued)
+        if all(one.kind == REACTION for one in taken.message.attachments):
+            return Decision(Action.SILENT)  # nothing to be seen, or no more than a thumb
+        return self._policy.on_attachment(state, situation, queued=queued)
 
     async def _in_context(
         self, taken: TurnInput, text: str, recall: Recall, alone: Decision, heard: Heard, situation: Situation

@@ -19,6 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from bot.domain.context import Context, Forward, ForwardKind
 from bot.domain.conversation import Priority
 from bot.domain.message import Attachment, Incoming, Sender, parse_command
 from bot.domain.notice import Notice, NoticeRefused, NotNow
@@ -36,6 +37,7 @@ from connectors.api.wire import (
     BounceEvent,
     DeleteEvent,
     EditEvent,
+    Forwarded,
     MessageEvent,
     NoticeBody,
     NoticeTaken,
@@ -229,8 +231,15 @@ def chat_of(app: str, contact: str) -> str:
 def _said(app: App, event: MessageEvent | EditEvent | DeleteEvent | PressEvent) -> dict[str, Any]:
     match event:
         case EditEvent():
-            _refuse_blank(event.text)
-            return {"edits": event.message, "text": event.text, "edited_at": event.sent_at}
+            if event.files is None:
+                _refuse_blank(event.text)
+            return {
+                "edits": event.message,
+                "text": event.text,
+                "edited_at": event.sent_at,
+                "attachments": tuple(_attachment(app, file) for file in event.files or ()),
+                "replaces_attachments": event.files is not None,
+            }
         case DeleteEvent():
             return {"deletes": event.message}
         case PressEvent():
@@ -245,10 +254,15 @@ def _said(app: App, event: MessageEvent | EditEvent | DeleteEvent | PressEvent) 
         "command": command and command[0],
         "argument": command[1] if command else "",
         "attachments": tuple(_attachment(app, file) for file in event.files),
+        "context": Context(_forward(event.forwarded), event.quote),
         "replies_to": event.reply_to,
         "thread": event.thread,
         "subject": event.subject,
     }
+
+
+def _forward(told: Forwarded | None) -> Forward | None:
+    return None if told is None else Forward(told.name, ForwardKind(told.kind), told.at)
 
 
 def _attachment(app: App, file: AppFile) -> Attachment:

@@ -45,6 +45,16 @@ class _Event(_Body):
     """When it happened, with its time zone. Left out: when it arrives."""
 
 
+class Forwarded(_Body):
+    """Whose words a message passes on. They are never the customer's own: no command in them is one."""
+
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
+    """As your platform gives it; empty where it gives none."""
+    kind: Literal["user", "channel", "unknown"] = "unknown"
+    at: AwareDatetime | None = None
+    """When they were written."""
+
+
 class MessageEvent(_Event):
     """The customer wrote. The ``webhook-id`` is the id of the message from then on."""
 
@@ -54,6 +64,10 @@ class MessageEvent(_Event):
     files: Annotated[list[AppFile], Field(max_length=MOST_FILES)] = []
     reply_to: Id | None = None
     """The id of the message that it answers: one of the desk's or of the customer's own."""
+    quote: Annotated[str, StringConstraints(max_length=4_000)] = ""
+    """The part of that message that it quotes, where your platform tells."""
+    forwarded: Forwarded | None = None
+    """The text and the files are somebody else's words, which the customer passes on."""
     thread: Annotated[str, StringConstraints(max_length=128)] = ""
     """Which of several conversations with the customer it belongs to; empty where the app has one for each."""
     subject: Annotated[str, StringConstraints(max_length=200)] | None = None
@@ -67,6 +81,8 @@ class EditEvent(_Event):
     message: Id
     """The message's id."""
     text: Text
+    files: Annotated[list[AppFile], Field(max_length=MOST_FILES)] | None = None
+    """All files that it has now, and may be none; left out, they stay as they are."""
 
 
 class DeleteEvent(_Event):

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from bot import guard
+from bot.domain.context import Forward, ForwardKind
 from bot.domain.message import Command
 from bot.domain.notice import NoticeRefused, NotNow
 from connectors.api import signing
@@ -82,6 +84,24 @@ async def test_each_thing_that_a_customer_does(app: Caller, desk: StandInDesk, m
     ((channel, account, contact, message, why),) = memory.bounced
     assert (channel, account, contact, message) == ("api", "sample", "ann", "msg_1")
     assert "blocked" in why
+
+
+async def test_what_a_customer_passes_on_is_told_from_their_own_words(app: Caller, desk: StandInDesk) -> None:
+    passed = {"name": "Support", "kind": "channel", "at": "2026-11-28T08:00:00Z"}
+    assert (await app.event("f", type="message", text="/human", forwarded=passed, quote="the part")).status_code == 200
+    context = guard.incoming(desk.received[0]).context
+    assert context.forward == Forward("Support", ForwardKind.CHANNEL, datetime(2026, 11, 28, 8, tzinfo=UTC))
+    assert context.quote == "the part"
+    assert guard.incoming(desk.received[0]).command is None
+
+
+async def test_an_edit_leaves_files_or_says_which_there_are(app: Caller, desk: StandInDesk) -> None:
+    token = (await app.post("/files", {"content": base64.b64encode(b"x").decode()})).json()["file"]
+    for number, files in enumerate((None, [], [{"file": token}])):
+        event = {"type": "edit", "message": "m1", "text": "new" if files is None else ""}
+        assert (await app.event(f"e{number}", **event, files=files)).status_code == 200
+    said = [(event.replaces_attachments, len(event.attachments)) for event in desk.received]
+    assert said == [(False, 0), (True, 0), (True, 1)]
 
 
 async def test_what_comes_again_is_recorded_once_and_what_failed_may_come_again(app: Caller, desk: StandInDesk) -> None:

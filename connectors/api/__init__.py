@@ -104,10 +104,10 @@ class ApiConnector:
         app, contact = self._to(chat_id)
         await self._sending.delete(app, contact, external_id)
 
-    async def typing(self, chat_id: str) -> None:
+    async def typing(self, chat_id: str, thread: str = "") -> None:
         try:
             app, contact = self._to(chat_id)
-            await self._sending.typing(app, contact)
+            await self._sending.typing(app, contact, thread)
         except (TemporaryError, PermanentError) as error:
             log.debug("typing not shown", action="api_typing_failed", error=str(error))
 

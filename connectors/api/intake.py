@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
 from fastapi import APIRouter
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from bot.domain.context import Context, Forward, ForwardKind
+from bot.domain.context import MAX_RAW, Context, Forward, ForwardKind
 from bot.domain.conversation import Priority
 from bot.domain.message import Attachment, Incoming, Sender, parse_command
 from bot.domain.notice import Notice, NoticeRefused, NotNow
@@ -254,7 +255,7 @@ def _said(app: App, event: MessageEvent | EditEvent | DeleteEvent | PressEvent) 
         "command": command and command[0],
         "argument": command[1] if command else "",
         "attachments": tuple(_attachment(app, file) for file in event.files),
-        "context": Context(_forward(event.forwarded), event.quote),
+        "context": Context(_forward(event.forwarded), event.quote, raw=_raw(event.other)),
         "replies_to": event.reply_to,
         "thread": event.thread,
         "subject": event.subject,
@@ -263,6 +264,15 @@ def _said(app: App, event: MessageEvent | EditEvent | DeleteEvent | PressEvent) 
 
 def _forward(told: Forwarded | None) -> Forward | None:
     return None if told is None else Forward(told.name, ForwardKind(told.kind), told.at)
+
+
+def _raw(other: dict[str, JsonValue] | None) -> str:
+    if not other:
+        return ""
+    raw = json.dumps(other, ensure_ascii=False)
+    if len(raw) > MAX_RAW:
+        raise Refused(422, "malformed", f"other: at most {MAX_RAW} characters")
+    return raw
 
 
 def _attachment(app: App, file: AppFile) -> Attachment:

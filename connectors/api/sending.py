@@ -106,8 +106,8 @@ class Sending:
     async def delete(self, app: App, contact: str, external_id: str) -> None:
         await self._post(app, _once("del"), OutDelete(contact=OutContact(id=contact), at=_now(), message=external_id))
 
-    async def typing(self, app: App, contact: str) -> None:
-        await self._post(app, _once("typ"), OutTyping(contact=OutContact(id=contact), at=_now()))
+    async def typing(self, app: App, contact: str, thread: str) -> None:
+        await self._post(app, _once("typ"), OutTyping(contact=OutContact(id=contact), at=_now(), thread=thread))
 
     async def ping(self, app: App) -> None:
         await self._post(app, _once("ping"), OutPing(at=_now()))

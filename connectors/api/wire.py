@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter
 
 MOST_TEXT = 20_000
 MOST_FILES = 10
@@ -68,6 +68,8 @@ class MessageEvent(_Event):
     """The part of that message that it quotes, where your platform tells."""
     forwarded: Forwarded | None = None
     """The text and the files are somebody else's words, which the customer passes on."""
+    other: dict[str, JsonValue] | None = None
+    """What your platform tells and this contract has no field for: agents see it, at most 20 000 characters."""
     thread: Annotated[str, StringConstraints(max_length=128)] = ""
     """Which of several conversations with the customer it belongs to; empty where the app has one for each."""
     subject: Annotated[str, StringConstraints(max_length=200)] | None = None
@@ -267,6 +269,7 @@ class OutTyping(_Out):
     """An answer is being made. A courtesy: never repeated, and may be lost."""
 
     type: Literal["typing"] = "typing"
+    thread: str = ""
 
 
 class OutPing(_Said):

@@ -71,7 +71,7 @@ class Client:
 
     # --- what customers do ------------------------------------------------------------------------
 
-    def says(self, contact, text, *, name="", language=None, files=(), reply_to=None, thread="", id=None):
+    def says(self, contact, text, *, name="", language=None, files=(), reply_to=None, thread="", id=None, **more):
         """A customer writes; the id of the message. When this returns it is safe, and will arrive."""
         event = {
             "type": "message",
@@ -80,6 +80,7 @@ class Client:
             "files": list(files),
             "reply_to": reply_to,
             "thread": thread,
+            **more,  # quote, forwarded, other
         }
         return self._keep(contact, event, id, text)
 

@@ -223,6 +223,16 @@ class ApiStage:
     async def customer_says(self, text: str) -> None:
         self._client.says("ann", text, name="Ann", language="en")
 
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        file = await asyncio.to_thread(self._client.upload, content)
+        self._client.says("ann", "", files=[{"file": file, "name": name}])
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        self._client.says("ann", text, forwarded={"name": origin})
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        self._client.says("ann", text, other={"hologram": {"depth": [{"layers": 3}]}})
+
     def customer_has(self) -> list[str]:
         return [sent["text"] for sent in self._client.screen("ann")]
 

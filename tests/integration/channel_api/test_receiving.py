@@ -95,6 +95,13 @@ async def test_what_a_customer_passes_on_is_told_from_their_own_words(app: Calle
     assert guard.incoming(desk.received[0]).command is None
 
 
+async def test_what_the_contract_has_no_field_for_is_kept_for_agents(app: Caller, desk: StandInDesk) -> None:
+    assert (await app.event("1", type="message", text="here", other={"place": [52.5, 13.4]})).status_code == 200
+    assert desk.received[0].context.raw == '{"place": [52.5, 13.4]}'
+    answer = await app.event("2", type="message", text="here", other={"x": "y" * 20_000})
+    assert (answer.status_code, "other" in answer.json()["message"]) == (422, True)
+
+
 async def test_an_edit_leaves_files_or_says_which_there_are(app: Caller, desk: StandInDesk) -> None:
     token = (await app.post("/files", {"content": base64.b64encode(b"x").decode()})).json()["file"]
     for number, files in enumerate((None, [], [{"file": token}])):

@@ -156,20 +156,21 @@ async def test_what_an_answer_means(
 async def test_an_app_that_hangs_holds_up_nobody_else(
     hook: Hook, connector: ApiConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "WITHIN", 0.3)
+    monkeypatch.setattr(sending, "WITHIN", 0.5)
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 2.0)
     hook.hangs = True
-    started = asyncio.get_running_loop().time()
     tries = await asyncio.gather(
         *(connector.send(outgoing("hi", str(number))) for number in range(30)), return_exceptions=True
     )
     assert all(isinstance(error, TemporaryError) for error in tries)
     # Those that were not even sent say so by a time.
-    assert sum(error.retry_after is None for error in tries) == len(hook.got) == sending.AT_ONCE
-    assert asyncio.get_running_loop().time() - started < 2
+    assert sum(error.retry_after is None for error in tries) == sending.AT_ONCE
+    arrived = len(hook.got)
+    assert 0 < arrived <= sending.AT_ONCE
     with pytest.raises(TemporaryError, match="lately") as paused:
         await connector.send(outgoing("hi"))
     assert paused.value.retry_after
-    assert len(hook.got) == sending.AT_ONCE
+    assert len(hook.got) == arrived
     hook.hangs = False
 
     async def sent() -> bool:

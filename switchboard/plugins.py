@@ -89,6 +89,11 @@ def variables(settings: Settings, name: str, plugin: Plugin) -> list[str]:
     return [] if plugin.secret_variables is None else list(plugin.secret_variables(settings.channel(name)))
 
 
+def unset(settings: Settings, name: str, plugin: Plugin) -> list[str]:
+    """The variables of which one would switch the channel on; none if it is on, or nothing could."""
+    return [] if has_secret(settings, name, plugin) else variables(settings, name, plugin)
+
+
 def has_secret(settings: Settings, name: str, plugin: Plugin) -> bool:
     """Whether the channel has what it is on with; one that needs nothing has it."""
     if plugin.secret_variables is not None:

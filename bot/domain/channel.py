@@ -33,6 +33,8 @@ class Capabilities:
     """What is recorded for a customer is with them: there is nothing to send."""
     idempotent: bool = False
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
+    named_accounts: bool = False
+    """An account's name says which platform it is: agents read it in place of the channel's."""
     exclusive: bool = False
     """Only one replica at a time may run the account: its platform serves a single reader."""
     reaches_absent: bool = True

@@ -20,7 +20,7 @@ from bot.web.egress import Egress
 from connectors.api.check import examine
 from connectors.api.commands import commands
 from connectors.api.intake import MOST_FILE, Intake
-from connectors.api.sending import App, Sending
+from connectors.api.sending import AT_ONCE, App, Sending
 from connectors.api.settings import CHANNEL, ApiSettings, AppSettings, variable, variables
 from connectors.api.signing import BadSecret, Keys
 
@@ -59,10 +59,11 @@ class ApiConnector:
             attachments=True,
             quotes=True,
             idempotent=True,
+            named_accounts=True,
             max_length=settings.max_length,
             max_file=MOST_FILE,
         )
-        self._egress = Egress(egress)
+        self._egress = Egress(egress, connections=AT_ONCE * max(1, len(self._apps)))
         self._sending = Sending(self._egress)
         self._intake = Intake(self._apps, files, notices, bounces, self._health)
 

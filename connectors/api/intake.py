@@ -57,6 +57,7 @@ MOST_FILE = 10 * 1024 * 1024
 MOST_UPLOAD = MOST_FILE * 4 // 3 + 1024
 """Bytes of a body: base64 has four for three."""
 _NO_STORE = {"Cache-Control": "no-store"}
+_STATUS = {"unknown_contact": 404, "no_topic": 404, "ambiguous_contact": 409, "id_taken": 409}
 _AGAIN = 2
 """Seconds after which what could not be recorded is brought again."""
 
@@ -211,8 +212,7 @@ class Intake:
         try:
             receipt = await self._notices.give(given)
         except NoticeRefused as error:
-            status = 404 if error.code in ("unknown_contact", "no_topic") else 409 if error.code == "id_taken" else 422
-            raise Refused(status, error.code, str(error)) from None
+            raise Refused(_STATUS.get(error.code, 422), error.code, str(error)) from None
         except NotNow as error:
             raise Refused(503, "busy", str(error), retry_after=1) from None
         return 200, NoticeTaken(

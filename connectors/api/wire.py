@@ -12,6 +12,10 @@ MOST_FILES = 10
 
 Id = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_UNSEEN = r"^[^\x00-\x1f\x7f]*$"
+"""Without control characters, which no database keeps and nobody reads."""
+Thread = Annotated[str, StringConstraints(max_length=128, pattern=_UNSEEN)]
+Language = Annotated[str, StringConstraints(max_length=35, pattern=_UNSEEN)]
 Text = Annotated[str, StringConstraints(max_length=MOST_TEXT)]
 
 
@@ -26,7 +30,7 @@ class AppContact(_Body):
     """The app's id of the customer, always the same."""
     name: Annotated[str, StringConstraints(max_length=200)] = ""
     """What agents call them. Empty: what was said before stays."""
-    language: Annotated[str, StringConstraints(max_length=35)] | None = None
+    language: Language | None = None
     """A language tag (``zh-CN``): a hint for words too few to tell."""
 
 
@@ -70,7 +74,7 @@ class MessageEvent(_Event):
     """The text and the files are somebody else's words, which the customer passes on."""
     other: dict[str, JsonValue] | None = None
     """What your platform tells and this contract has no field for: agents see it, at most 20 000 characters."""
-    thread: Annotated[str, StringConstraints(max_length=128)] = ""
+    thread: Thread = ""
     """Which of several conversations with the customer it belongs to; empty where the app has one for each."""
     subject: Annotated[str, StringConstraints(max_length=200)] | None = None
     """What a conversation that begins with it is called."""
@@ -103,7 +107,7 @@ class PressEvent(_Event):
     """The button's, as the desk sent it."""
     label: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     """What the button says: agents read it as the customer's words."""
-    thread: Annotated[str, StringConstraints(max_length=128)] = ""
+    thread: Thread = ""
 
 
 class BounceEvent(_Event):
@@ -112,7 +116,7 @@ class BounceEvent(_Event):
     type: Literal["bounce"]
     message: Id
     """The id of the desk's message."""
-    error: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    error: Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=_UNSEEN)]
     """Why, for agents."""
 
 
@@ -136,7 +140,7 @@ class To(_Body):
     contact: Name
     """Their id there: of an app the app's own, on Telegram and Discord the user's number."""
     channel: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")] = "api"
-    account: Annotated[str, StringConstraints(max_length=200)] | None = None
+    account: Annotated[str, StringConstraints(max_length=200, pattern=_UNSEEN)] | None = None
     """Which account of the channel, where the contact is known on several. Of ``api`` it is an app: this one, unless
     given."""
 
@@ -145,19 +149,16 @@ class NoticeBody(_Body):
     """What the desk is to say to a customer. The ``webhook-id`` is the notice's id."""
 
     to: To
-    text: (
-        Text
-        | Annotated[dict[Annotated[str, StringConstraints(max_length=35)], Text], Field(min_length=1, max_length=50)]
-    )
+    text: Text | Annotated[dict[Language, Text], Field(min_length=1, max_length=50)]
     """Plain text; or by language (``{"en": "…", "zh": "…"}``), of which the customer's is said."""
-    locale: Annotated[str, StringConstraints(max_length=35)] | None = None
+    locale: Language | None = None
     """In which language to speak; left out: as the desk speaks with this customer."""
-    topic: Annotated[str, StringConstraints(max_length=64)] | None = None
+    topic: Annotated[str, StringConstraints(max_length=64, pattern=_UNSEEN)] | None = None
     """What it is about, one of the desk's topics (``suspicious_login``): the customer's answer is read with it, and
     where the topic has a question for that, it stands under the text."""
     priority: Literal["normal", "high", "urgent"] = "normal"
     """With which it reaches a person at least, should it."""
-    thread: Annotated[str, StringConstraints(max_length=128)] = ""
+    thread: Thread = ""
 
 
 NOTICE = TypeAdapter(NoticeBody)

@@ -21,6 +21,7 @@ HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>" hx-get="/con
 CAPABILITIES = {
     "web": Capabilities(),
     "discord": Capabilities(edits=True, attachments=True, quotes=True, max_file=100_000),
+    "apps": Capabilities(named_accounts=True),
 }
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 

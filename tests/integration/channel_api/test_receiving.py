@@ -235,6 +235,8 @@ async def test_an_app_without_a_secret_is_off_and_says_so(desk: StandInDesk, sec
         ({"type": "press", "payload": "ü" * 33, "label": "x"}, "malformed", "payload"),
         ({"type": "delete"}, "malformed", "delete.message"),
         ({"type": "bounce", "message": "x", "error": ""}, "malformed", "bounce.error"),
+        ({"type": "bounce", "message": "x", "error": "a\0"}, "malformed", "bounce.error"),
+        ({"type": "message", "text": "x", "thread": "a\0"}, "malformed", "message.thread"),
     ],
 )
 async def test_bad_input_is_refused_with_the_place(
@@ -320,6 +322,7 @@ async def test_an_app_writes_to_its_own_customers_alone_unless_it_may(app: Calle
     [
         (NoticeRefused("unknown_contact", "nobody"), 404, "unknown_contact"),
         (NoticeRefused("id_taken", "taken"), 409, "id_taken"),
+        (NoticeRefused("ambiguous_contact", "two"), 409, "ambiguous_contact"),
         (NoticeRefused("empty", "empty"), 422, "empty"),
         (NotNow("busy"), 503, "busy"),
     ],
@@ -331,3 +334,25 @@ async def test_why_a_notice_is_not_said(
     answer = await app.post("/notices", {"to": {"contact": "ann"}, "text": "x"})
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert ("retry-after" in answer.headers) is (status == 503)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"to": {"contact": "a\0"}},
+        {"to": {"contact": "a", "account": "\0"}},
+        {"to": {"contact": "a", "channel": "Telegram"}},
+        {"topic": "\0"},
+        {"thread": "\0"},
+        {"locale": "\0"},
+        {"text": {}},
+        {"text": {"\0": "x"}},
+        {"text": "x" * 20_001},
+        {"priority": "now"},
+        {"texts": "x"},
+    ],
+)
+async def test_what_is_no_notice_is_refused(app: Caller, memory: Memory, wrong: dict[str, Any]) -> None:
+    answer = await app.post("/notices", {"to": {"contact": "ann"}, "text": "x"} | wrong)
+    assert (answer.status_code, answer.json()["error"]) == (422, "malformed")
+    assert memory.notices == []

@@ -33,6 +33,8 @@ MOST_REDIRECTS = 5
 LONGEST_ADDRESS = 8192
 """Characters."""
 CONNECT_WITHIN = 10.0
+KEPT_OPEN = 2.0
+"""Seconds for the next call to the same server; less than servers wait, or a call would meet a line that is closing."""
 SILENT_AT_MOST = 20.0
 """Seconds without a byte."""
 WITHIN = 60.0
@@ -160,6 +162,7 @@ class Egress:
             self._sessions[way] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections,
+                    keepalive_timeout=KEPT_OPEN,
                     resolver=self._resolver or aiohttp.ThreadedResolver(),
                     socket_factory=self._socket if way is _Way.GUARDED else None,
                 ),

@@ -167,7 +167,8 @@ def _refused(app: App, answer: Answer) -> TemporaryError | PermanentError:
     if answer.status in _NEVER:
         return PermanentError(told)
     if answer.status in _LATER or answer.status >= 500:
-        wait = answer.retry_after
+        # Who says when to come again has not taken it; of another failure nobody knows, whatever it says.
+        wait = answer.retry_after if answer.status in (429, 503) else None
         return TemporaryError(told, None if wait is None else min(wait, LONGEST_WAIT))
     # Its address or its secret is wrong: the words wait until that is mended.
     return TemporaryError(told, 30.0)

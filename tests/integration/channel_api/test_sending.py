@@ -131,6 +131,7 @@ async def test_without_an_id_in_the_answer_the_message_is_known_by_the_webhook_i
         (web.json_response({"error": "blocked by Ann"}, status=422), PermanentError, None),
         (web.Response(status=410), PermanentError, None),
         (web.Response(status=500), TemporaryError, None),
+        (web.Response(status=502, headers={"Retry-After": "7"}), TemporaryError, None),
         (web.Response(status=503, headers={"Retry-After": "7"}), TemporaryError, 7.0),
         (web.Response(status=429, headers={"Retry-After": "9999999"}), TemporaryError, 3600.0),
         (web.Response(status=429, headers={"Retry-After": "soon"}), TemporaryError, None),

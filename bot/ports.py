@@ -270,7 +270,8 @@ class Closing(Protocol):
 
 
 class Transcript(Protocol):
-    """What a customer may see of their own conversation, for channels that have no memory of their own."""
+    """What a customer may see of their own conversation, and do with it as a whole, for channels that have no memory of
+    their own."""
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
         """Whether the contact with that external id has ever written."""
@@ -290,6 +291,16 @@ class Transcript(Protocol):
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
         """What the contact's message with that cursor has attached, from 0. Raises ``NotFound``, also for messages of
         others, and for those taken back."""
+        ...
+
+    async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
+        """The contact wants to go on in that language: so the desk does, from its next word. Nothing for one never
+        seen."""
+        ...
+
+    async def end(self, channel: str, account: str, contact: str) -> None:
+        """The contact leaves for good. From now on nobody reads by that external id what was said: who comes with it is
+        somebody never seen. The conversation stays with the desk, which is told. Nothing for one never seen."""
         ...
 
 

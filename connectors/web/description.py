@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from connectors.web.messages import Said
+from connectors.web.messages import Said, Spoken
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -56,6 +56,8 @@ class ShownMessage(BaseModel):
 
 class Shown(BaseModel):
     messages: list[ShownMessage]
+    typing: bool = False
+    """The assistant is writing; only of a poll that waited."""
 
 
 class EventStream(StreamingResponse):
@@ -74,11 +76,16 @@ def _whole(schema: Any, definitions: dict[str, Any]) -> Any:
     return schema
 
 
-_SAID = Said.model_json_schema()
-SAID: dict[str, Any] = {
-    "required": True,
-    "content": {"application/json": {"schema": _whole(_SAID, _SAID.get("$defs", {}))}},
-}
+def _body_of(kind: type[BaseModel]) -> dict[str, Any]:
+    schema = kind.model_json_schema()
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": _whole(schema, schema.get("$defs", {}))}},
+    }
+
+
+SAID = _body_of(Said)
+SPOKEN = _body_of(Spoken)
 
 _REFUSED = {
     400: "The body is not complete.",
@@ -86,7 +93,7 @@ _REFUSED = {
     403: "The request comes from another site's page.",
     404: "There is no such file in this conversation.",
     413: "The body is too large.",
-    422: "The body is no message.",
+    422: "The body says nothing that can be taken.",
     429: "Too many messages; Retry-After says when to come again.",
     503: "There is no room, or it could not be recorded; Retry-After says when to come again.",
 }

@@ -44,6 +44,13 @@ class Said(BaseModel):
     button: Pressed | None = None
 
 
+class Spoken(BaseModel):
+    """The body of ``POST /chat/language``."""
+
+    language: Annotated[str, Field(min_length=1, max_length=35)]
+    """As ``lang`` of the page's address."""
+
+
 # --- out -----------------------------------------------------------------------------------------
 
 

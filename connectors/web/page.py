@@ -37,8 +37,13 @@ class Page:
 
     def locale(self, request: Request) -> str:
         """The locale asked for by ``?lang=``, else the browser's favourite among ours, else the default."""
-        asked = self._words.match(request.query_params.get("lang"))
-        return asked or self._words.accepted(request.headers.get("accept-language", ""))
+        return self.known(request.query_params.get("lang")) or self._words.accepted(
+            request.headers.get("accept-language", "")
+        )
+
+    def known(self, language: str | None) -> str | None:
+        """The locale for a language that somebody asks for; None if the desk does not speak it."""
+        return self._words.match(language)
 
     def refusal(self, error: str, locale: str) -> str:
         """What a visitor is told of a request that was not taken."""

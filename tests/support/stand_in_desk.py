@@ -48,6 +48,9 @@ class StandInDesk:
     """How many calls of ``receive`` fail from now on."""
     keepalive: float = 4.0
     received: list[Incoming] = field(default_factory=list)
+    spoken: dict[str, str] = field(default_factory=dict)
+    """In which language a contact wants to go on."""
+    ended: list[str] = field(default_factory=list)
     followers: int = 0
     """Open ``follow`` calls."""
     _seen: dict[str, list[Message]] = field(default_factory=dict)
@@ -117,6 +120,14 @@ class StandInDesk:
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
         return contact in self._seen
+
+    async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
+        self.spoken[contact] = language
+
+    async def end(self, channel: str, account: str, contact: str) -> None:
+        async with self._changed:
+            self._seen.pop(contact, None)
+            self.ended.append(contact)
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         self.followers += 1

@@ -30,6 +30,7 @@ export class Line {
       name: `switchboard chat ${visitor}`,
       address: () => `${BASE}/events?after=${this.after()}`,
       headers: this.headers,
+      poll: `${BASE}/messages`,
       catchUp: (signal) => this.#read(visitor, signal),
       received: ({ name, data, id }) => {
         if (name === "message") this.received(JSON.parse(data), Number(id));

@@ -113,6 +113,15 @@ class Records(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Where a connector puts the content of files that customers bring with their message, before it is received."""
+
+    async def add(self, content: bytes) -> str:
+        """Keeps the content, once however often it is given, and returns the SHA-256 that names it: an ``Attachment``
+        with that ``sha256`` is not fetched any more. Content that no message names is forgotten after some days."""
+        ...
+
+
 class Health(Protocol):
     """Where a connector says how it is doing; agents and operators read it. Never raises, never waits."""
 
@@ -232,6 +241,7 @@ class ConnectorContext:
     words: Words
     transcript: Transcript
     records: Records
+    files: Files
     health: Health
     streams: Streams
     suggestions: Mapping[str, Sequence[Button]]

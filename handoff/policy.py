@@ -107,7 +107,7 @@ class Policy:
         if state.procedure == procedure.name and state.step == found[2]:
             return Decision(Action.SILENT)
         moved = self._rules.step(procedure, found[2], topic, state, heard, situation)
-        return moved or self._rules.not_helped(replace(state, topic=topic), situation)
+        return moved or self._rules.not_helped(replace(state, topic=topic), heard, situation)
 
     def on_found(
         self,
@@ -123,7 +123,7 @@ class Policy:
         to = asked.none if found is None else asked.found
         assert to is not None, "content is checked: a look-up leads somewhere either way"
         moved = self._rules.step(procedure, to, state.topic or procedure.topics[0], state, heard, situation)
-        moved = moved or self._rules.not_helped(state, situation)
+        moved = moved or self._rules.not_helped(state, heard, situation)
         if found is None:
             return moved
         return replace(moved, opening=(Said(str(found["say"]), dict(found)), *moved.opening))
@@ -132,7 +132,9 @@ class Policy:
         """The answer to "did that help?"."""
         if not state.is_open:
             return Decision(Action.SILENT)  # pressed a second time
-        return self._rules.helped(state, heard, situation) if helped else self._rules.not_helped(state, situation)
+        return (
+            self._rules.helped(state, heard, situation) if helped else self._rules.not_helped(state, heard, situation)
+        )
 
     def on_human_asked(
         self, situation: Situation, state: DialogueState | None = None, *, queued: bool = False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.content.answers import Answers
 from bot.domain.message import Button
-from bot.ports import Connector, ConnectorContext, Health, Plugin, Records, Streams, Transcript
+from bot.ports import Connector, ConnectorContext, Files, Health, Plugin, Records, Streams, Transcript
 from bot.settings import Settings, load
 
 
@@ -32,6 +32,7 @@ def build_connectors(
     settings: Settings,
     answers: Answers,
     records: Records,
+    files: Files,
     transcript: Transcript,
     health: Mapping[str, Health],
     streams: Streams,
@@ -52,6 +53,7 @@ def build_connectors(
                 words=answers.words,
                 transcript=transcript,
                 records=records,
+                files=files,
                 health=health[name],
                 streams=streams,
                 suggestions=_suggestions(settings, answers),

@@ -19,6 +19,7 @@ from pathlib import Path
 import yaml
 from babel import Locale, UnknownLocaleError, negotiate_locale
 from babel.dates import format_skeleton, format_timedelta
+from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
@@ -248,6 +249,10 @@ class Words:
         return str(
             format_timedelta(-passed, threshold=2, add_direction=True, format="short", locale=self._formats(locale))
         )
+
+    def listed(self, items: Sequence[str], locale: str | None = None) -> str:
+        """As the language writes a list: "a, b and c"."""
+        return format_list(items, locale=self._formats(locale))
 
     def duration(self, seconds: float, locale: str | None = None) -> str:
         """A delay as operators speak of it: 0.4 s, 12 s, 5 min."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from bot.domain.conversation import Contact, NotFound
@@ -14,14 +15,44 @@ from bot.store import rows
 from bot.store.base import Area
 from bot.store.tables import contact, file, message
 
+UNNAMED_KEPT = timedelta(days=2)
+FORGOTTEN_AT_ONCE = 500
+
 
 class Files(Area):
     async def add(self, content: bytes) -> str:
-        """Keeps the content, once however often it is given; returns the SHA-256 that names it."""
+        """Keeps the content, once however often it is given; returns the SHA-256 that names it. It is kept for
+        ``UNNAMED_KEPT`` at least, and as long as a message names it."""
         sha256 = hashlib.sha256(content).hexdigest()
+        # Given again, it is new again: or it would be forgotten before the message that will name it is written.
+        added = upsert(file).values(sha256=sha256, content=content)
         async with self._engine.begin() as connection:
-            await connection.execute(upsert(file).values(sha256=sha256, content=content).on_conflict_do_nothing())
+            await connection.execute(
+                added.on_conflict_do_update(index_elements=["sha256"], set_={"created_at": func.now()})
+            )
         return sha256
+
+    async def forget_unnamed(self) -> int:
+        """Deletes content that was added more than ``UNNAMED_KEPT`` ago and that no message names: an upload whose
+        message was never sent. How much there was."""
+        unnamed = (
+            select(file.c.sha256)
+            .where(
+                file.c.created_at < func.now() - UNNAMED_KEPT,
+                ~exists().where(
+                    message.c.attachments != text("'[]'"),
+                    message.c.attachments.contains(
+                        func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
+                    ),
+                ),
+            )
+            # A file that is added again in this moment is left.
+            .with_for_update(skip_locked=True, of=file)
+            .limit(FORGOTTEN_AT_ONCE)
+        )
+        async with self._engine.begin() as connection:
+            gone = await connection.execute(delete(file).where(file.c.sha256.in_(unnamed)))
+        return gone.rowcount
 
     async def get(self, sha256: str) -> bytes:
         """The content. Raises ``NotFound``."""

@@ -97,7 +97,7 @@ class IncomingMessages(FastPath):
         made = await self._queue.within(connection, RECEIVE, values)
         if reopened and reopening is not None:
             await self._tell_reopened(connection, conversation_id, reopening, told=reopened[1])
-        if incoming.attachments:
+        if any(not part.sha256 for part in incoming.attachments):
             await self._queue.defer_fetch(connection, made.id)
         if reopened:
             await self._notify(connection, "state", conversation_id, contact_id)

@@ -19,6 +19,7 @@ from bot.pipeline.attachments import MAX_BYTES, Attachments
 from bot.pipeline.faults import NO_ANSWER, given_up
 from bot.queue import JobLease, Queue, TryAgain
 from bot.store import Store
+from tests.support.lifecycle import Sql
 
 
 class Platform:
@@ -202,3 +203,22 @@ async def test_the_queue_fetches_until_it_has_it(store: Store, queue: Queue, mon
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_content_that_no_message_names_is_forgotten_after_two_days(store: Store, sql: Sql) -> None:
+    named, upload, again, new = [await store.files.add(f"content {number}".encode()) for number in range(4)]
+    await sent(store, Attachment("file", "upload", sha256=named))
+    assert await store.files.forget_unnamed() == 0
+    sql("UPDATE file SET created_at = created_at - interval '49 hours' WHERE sha256 <> %s", new)
+    await store.files.add(b"content 2")
+    assert await store.files.forget_unnamed() == 1
+    assert [await store.files.get(kept) for kept in (named, again, new)] == [b"content 0", b"content 2", b"content 3"]
+    with pytest.raises(NotFound):
+        await store.files.get(upload)
+
+
+async def test_content_that_came_with_the_message_is_not_fetched(store: Store, queue: Queue, sql: Sql) -> None:
+    content = await store.files.add(b"a picture")
+    message_id = await sent(store, Attachment("photo", "upload", sha256=content))
+    assert (await stored(store, message_id))[0].sha256 == content
+    assert sql("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'fetch'") == [(0,)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +21,8 @@ _HERE = Path(__file__).parent
 _OWN = {path.name: path for path in (_HERE / "static").iterdir() if path.suffix in TYPES}
 ASSETS = Assets(_OWN | dict(SHARED))
 _HEADERS = page_headers()
+_SCRIPTS = [name for name in ASSETS.names if name.endswith(".js") and name != "chat.js"]
+"""What the first script imports, directly or not: asked for at once, not one after the other."""
 
 
 class Page:
@@ -55,6 +58,8 @@ class Page:
         options = {
             "brand": self._brand,
             "locale": locale,
+            # Visitors' clocks may be wrong.
+            "now": datetime.now(UTC).isoformat(),
             "visitor": visitor,
             "languages": {other: words.name(other) for other in words.locales},
             "phrases": words.section("chat", locale),
@@ -66,6 +71,7 @@ class Page:
         html = self._template.render(
             locale=locale,
             direction=words.direction(locale),
+            scripts=_SCRIPTS,
             say=lambda key: words.say(key, locale),
             asset=lambda name: f"/chat/{ASSETS.address(name)}",
             options=json.dumps(options, ensure_ascii=False),

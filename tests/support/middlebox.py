@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 
 _HOST = re.compile(rb"(?im)^host:[^\r\n]*")
 _CONNECTION = re.compile(rb"(?im)^connection:[^\r\n]*\r\n")
+_FETCH = re.compile(rb"(?im)^sec-fetch-[^\r\n]*\r\n")
+_COOKIE = re.compile(rb"(?im)^set-cookie:[^\r\n]*\r\n")
 _LENGTH = re.compile(rb"(?im)^content-length:\s*(\d+)")
 
 
@@ -26,6 +28,10 @@ class Middlebox:
         """Seconds after which an answer that is not complete is broken off."""
         self.host: str | None = None
         """What it writes in the place of ``Host``."""
+        self.plain = False
+        """What browsers say over TLS and to their own machine alone is left out, as if this were neither."""
+        self.cookies = True
+        """Whether the browser gets any."""
         self.asked: list[str] = []
         """The request lines."""
 
@@ -65,6 +71,8 @@ class Middlebox:
         head = _CONNECTION.sub(b"", head).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
         if self.host is not None:
             head = _HOST.sub(b"Host: " + self.host.encode(), head)
+        if self.plain:
+            head = _FETCH.sub(b"", head)
         there, back = await asyncio.open_connection("127.0.0.1", self._to)
         answering = asyncio.ensure_future(self._answer(there, writer))
         leaving = asyncio.ensure_future(reader.read())
@@ -81,8 +89,9 @@ class Middlebox:
 
     async def _answer(self, source: asyncio.StreamReader, to: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(self.cuts_after):
-            if self.holds:
-                to.write(await source.read())
+            if self.holds or not self.cookies:
+                answer = await source.read()
+                to.write(answer if self.cookies else _COOKIE.sub(b"", answer))
             else:
                 while data := await source.read(65536):
                     to.write(data)

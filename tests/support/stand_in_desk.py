@@ -166,8 +166,12 @@ class Site:
         self._port = HeldPort()
 
     @property
+    def port(self) -> int:
+        return self._port.number
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port.number}"
+        return f"http://127.0.0.1:{self.port}"
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Site]:

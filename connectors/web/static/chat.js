@@ -1,26 +1,22 @@
 // The customer's side of the web chat, mounted into one element. Talks to /chat/messages and /chat/events.
 //
-// What is typed or unsent lives in localStorage until the desk has answered for it, and every message keeps the
-// id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
+// What is typed or unsent lives in localStorage until the desk has answered for it (draft.js, outbox.js), and every message
+// keeps the id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
+import { Clock } from "./clock.js";
+import { Draft } from "./draft.js";
 import { h, icon } from "./elements.js";
-import { BASE, Line, VISITOR } from "./line.js";
-import { Outbox, SEND_TIMEOUT, storage } from "./outbox.js";
+import { ending } from "./ending.js";
+import { BASE, Line } from "./line.js";
+import { Outbox } from "./outbox.js";
+import { Tabs } from "./tabs.js";
+import { View } from "./view.js";
+import { Visit } from "./visit.js";
 import { formatsOf, wordsOf } from "./words.js";
 
 const TYPING_AT_MOST = 8_000;
 const GROUPED_WITHIN = 5 * 60_000;
-
-/** The answer, or null where none comes within some seconds. */
-async function ask(address, headers = {}) {
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), SEND_TIMEOUT);
-  return fetch(address, { headers, cache: "no-store", signal: giveUp.signal }).catch(() => null).finally(() => clearTimeout(timer));
-}
-
-/** Does it in one tab after the other, where the browser can: or each would get a cookie of its own. */
-const inTurn = (work) => (navigator.locks ? navigator.locks.request("switchboard chat renewal", work) : work());
 
 /** Characters as the desk counts them. */
 const lengthOf = (text) => Array.from(text).length;
@@ -34,14 +30,14 @@ export function mount(root, options) {
   let last = null; // the latest message shown, for grouping
   let typingTimer = null;
   let unread = 0;
-  let following = true; // the newest message stays in view
-  let scrollTop = 0;
-  let renewing = null;
   let late = false; // messages do not come at present
   let cookiesRefused = false;
   const entries = new Map(); // {message, element} by cursor
   const sending = new Map(); // unsent messages' elements by id
   const title = document.title;
+  const tabs = new Tabs();
+  const time = new Clock(options.now);
+  const draft = new Draft(tabs);
   const clock = new Intl.DateTimeFormat(formats, { hour: "2-digit", minute: "2-digit", hour12: false });
   const calendar = new Intl.DateTimeFormat(formats, { month: "long", day: "numeric", weekday: "long" });
   const today = new Intl.RelativeTimeFormat(formats, { numeric: "auto" });
@@ -63,13 +59,14 @@ export function mount(root, options) {
     column,
   );
   const banner = h("div", { class: "banner", role: "status", hidden: true });
-  const news = h("button", { class: "news", type: "button", hidden: true, onclick: toEnd }, icon("down"), say("chat.new_messages"));
+  const news = h("button", { class: "news", type: "button", hidden: true, onclick: () => view.toEnd() }, icon("down"), say("chat.new_messages"));
   const hint = h("p", { class: "hint", id: "chat-hint", role: "status", hidden: true });
   const field = h("textarea", {
     id: "chat-field", rows: "1", dir: "auto", placeholder: say("chat.placeholder"), "aria-label": say("chat.field"),
     "aria-describedby": "chat-hint chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
   });
   const send = h("button", { class: "send", type: "submit", "aria-label": say("chat.send"), title: say("chat.send") }, icon("send"));
+  const leaving = ending({ say, end: () => visit.end() });
   const languages = Object.entries(options.languages).filter(([code]) => code !== locale);
 
   root.replaceChildren(
@@ -77,7 +74,8 @@ export function mount(root, options) {
       h("div", { class: "column" },
         h("span", { class: "mark", "aria-hidden": "true" }, Array.from(options.brand)[0] ?? ""),
         h("div", { class: "who" }, h("h1", {}, say("chat.title")), h("p", {}, say("chat.subtitle"))),
-        ...languages.map(([code, name]) => h("a", { class: "language", href: `?lang=${code}`, hreflang: code, lang: code }, name)))),
+        ...languages.map(([code, name]) => h("a", { class: "language", href: `?lang=${code}`, hreflang: code, lang: code }, name)),
+        leaving.open)),
     banner,
     h("main", { class: "middle" }, scroller, news),
     h("form", { class: "composer", onsubmit: submit },
@@ -85,7 +83,9 @@ export function mount(root, options) {
         hint,
         h("div", { class: "box" }, field, send),
         h("p", { class: "safety", id: "chat-safety" }, icon("shield"), say("chat.safety")))),
+    leaving.dialog,
   );
+  const view = new View({ scroller, column, news });
 
   // --- messages ------------------------------------------------------------------------------------------------
 
@@ -166,44 +166,47 @@ export function mount(root, options) {
 
   const disable = (group) => group.querySelectorAll("button").forEach((button) => { button.disabled = true; });
 
-  function separator(time) {
-    const midnight = (moment) => new Date(moment.getFullYear(), moment.getMonth(), moment.getDate());
-    const days = Math.round((midnight(time) - midnight(new Date())) / 86_400_000);
-    const said = days >= -1 ? today.format(days, "day") : calendar.format(time);
+  function separator(moment) {
+    const midnight = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate());
+    const days = Math.round((midnight(moment) - midnight(time.now)) / 86_400_000);
+    const said = days === 0 || days === -1 ? today.format(days, "day") : calendar.format(moment);
     return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(formats) + said.slice(1)));
   }
 
   /** One message of the transcript: a new one, or a known one as it is now. `read` is how far we are with it. */
   function receive(message, read) {
+    const isHistory = revision === 0 && !outbox.born.size;
     revision = Math.max(revision, read);
     const before = entries.get(message.cursor);
     if (before) {
       if (message.revision > before.message.revision) revise(before, message);
-    } else if (!last || message.cursor > last.cursor) add(message);
+    } else if (!last || message.cursor > last.cursor) add(message, isHistory);
     else insert(message);
   }
 
-  function add(message) {
-    messages.querySelector(".greeting")?.remove();
-    const time = new Date(message.time);
-    const lastTime = last && new Date(last.time);
-    const newDay = !last || time.toDateString() !== lastTime.toDateString();
+  function add(message, isHistory) {
+    messages.querySelectorAll(".greeting, .ended").forEach((element) => element.remove());
+    const moment = new Date(message.time);
+    const lastMoment = last && new Date(last.time);
+    const newDay = !last || moment.toDateString() !== lastMoment.toDateString();
     const grouped = !newDay && last.author === message.author && last.agent_name === message.agent_name
-      && time - lastTime < GROUPED_WITHIN;
-    if (newDay) messages.append(separator(time));
+      && moment - lastMoment < GROUPED_WITHIN;
+    if (newDay) messages.append(separator(moment));
     const element = article(message, grouped);
     if (message.author === "customer") {
       outbox.drop(message.external_id);
+      if (isHistory) view.begin(null);
     } else {
       messages.querySelectorAll(".choices").forEach(disable);
       if (message.buttons.length) element.append(choices(message.buttons, say("chat.choices"), answerWith));
       showTyping(false);
       if (document.visibilityState === "hidden") count(unread + 1);
+      if (isHistory) view.begin(element);
+      else view.show(element);
     }
     messages.append(element);
     entries.set(message.cursor, { message, element });
     last = message;
-    if (!following && message.author !== "customer") news.hidden = false;
   }
 
   /** A message that was edited before this page got it comes late; one older than all that is shown stays away. */
@@ -228,7 +231,7 @@ export function mount(root, options) {
   function answerWith(group, button) {
     disable(group);
     outbox.add({ button: { payload: button.payload, label: button.label } });
-    toEnd();
+    view.toEnd();
   }
 
   function greet() {
@@ -288,7 +291,7 @@ export function mount(root, options) {
   // --- writing -------------------------------------------------------------------------------------------------
 
   function typed() {
-    storage.set("draft", field.value);
+    draft.keep(field.value);
     fit();
     const left = maxLength - lengthOf(field.value);
     hint.hidden = left > maxLength / 10;
@@ -316,25 +319,11 @@ export function mount(root, options) {
     field.value = "";
     outbox.add({ text });
     typed();
-    toEnd();
+    view.toEnd();
     field.focus();
   }
 
   // --- the view ------------------------------------------------------------------------------------------------
-
-  function toEnd() {
-    following = true;
-    scroller.scrollTop = scroller.scrollHeight;
-    news.hidden = true;
-  }
-
-  /** Only a customer who scrolls up stops following; that words arrive or a keyboard opens moves nobody away. */
-  function scrolled() {
-    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
-    if (atEnd) news.hidden = true;
-    following = atEnd || (following && scroller.scrollTop >= scrollTop);
-    scrollTop = scroller.scrollTop;
-  }
 
   function count(number) {
     unread = number;
@@ -347,44 +336,51 @@ export function mount(root, options) {
     banner.hidden = !said;
   }
 
-  /** The desk does not know this visitor (any more). Fetching the page brings a new cookie, and an empty history. */
-  function renew() {
-    renewing ??= inTurn(async () => {
-      const opened = await ask(BASE);
-      if (!opened?.ok) return false;
-      const visitor = opened.headers.get(VISITOR);
-      const known = await ask(`${BASE}/messages`, { [VISITOR]: visitor });
-      cookiesRefused = known?.status === 401;
-      showConnection();
-      if (!known?.ok) return false;
-      messages.replaceChildren();
-      entries.clear();
-      revision = 0;
-      last = null;
-      greet();
-      line.open(visitor);
-      return true;
-    }).finally(() => { renewing = null; });
-    return renewing;
+  function begin() {
+    messages.replaceChildren();
+    entries.clear();
+    revision = 0;
+    last = null;
+    greet();
+  }
+
+  function forget() {
+    draft.forget();
+    outbox.forget();
+    field.value = "";
+    typed();
+    count(0);
+    root.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   }
 
   // --- start ---------------------------------------------------------------------------------------------------
 
-  const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew });
-  const outbox = new Outbox({ locale, changed: showUnsent, renew, headers: () => line.headers });
+  const renew = () => visit.renew();
+  const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew, clock: time });
+  const visit = new Visit({
+    line, locale, tabs, begin, forget,
+    ended: () => messages.prepend(h("p", { class: "ended", role: "status" }, say("chat.end.ended"))),
+    refused: (so) => { cookiesRefused = so; showConnection(); },
+  });
+  const outbox = new Outbox({
+    locale, changed: showUnsent, renew, headers: () => line.headers, tabs, clock: time,
+    shown: (id) => [...entries.values()].some(({ message }) => message.external_id === id),
+  });
 
   greet();
-  field.value = storage.get("draft") ?? "";
+  field.value = draft.text;
   typed();
+  draft.adopt().then((text) => {
+    if (!text || field.value) return;
+    field.value = text;
+    typed();
+  });
   outbox.items.forEach(showUnsent);
   line.open(options.visitor);
   outbox.flush();
+  visit.tellLanguage();
   setTimeout(() => scroller.removeAttribute("aria-busy"), 1500); // the history is not news to be read out
 
-  scroller.addEventListener("scroll", scrolled, { passive: true });
-  const sizes = new ResizeObserver(() => { if (following) toEnd(); });
-  sizes.observe(scroller);
-  sizes.observe(column);
   addEventListener("resize", fit);
   addEventListener("online", () => { showConnection(); outbox.flush(); });
   addEventListener("offline", showConnection);

@@ -359,7 +359,11 @@ export function mount(root, options) {
   const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew, clock: time });
   const visit = new Visit({
     line, locale, tabs, begin, forget,
-    ended: () => messages.prepend(h("p", { class: "ended", role: "status" }, say("chat.end.ended"))),
+    ended: () => {
+      const note = h("p", { class: "ended", role: "status" }, say("chat.end.ended"));
+      messages.prepend(note);
+      view.begin(note);
+    },
     refused: (so) => { cookiesRefused = so; showConnection(); },
   });
   const outbox = new Outbox({

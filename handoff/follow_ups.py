@@ -28,6 +28,8 @@ FEW_WORDS = 4
 """Characters of words that are worth taking where words were asked for."""
 SURELY_OUTSIDE = 0.9
 """The confidence from which a message has nothing to do with what was asked."""
+LIKELY = 0.6
+"""The confidence from which a message is likely to be about another topic, though not surely."""
 BY_THE_WAY = frozenset({Kind.TIME, Kind.DURATION, Kind.AMOUNT})
 UNFINISHED = frozenset({Cue.GOES_ON, Cue.DONE_ALL, Cue.STILL_NOT, Cue.WHAT_NEXT})
 """A yes or thanks with one of these is none."""
@@ -59,7 +61,7 @@ def on_open(
         if placed is not None:
             return placed
     elsewhere = intent is not None and not rules.same(intent, state.topic)
-    if step is None and not elsewhere and _any_words(state, heard, intent):
+    if step is None and not elsewhere and _any_words(rules, state, heard, intent):
         return rules.collected(state, heard, situation)
     if intent == AFFIRM:
         return rules.helped(state, heard, situation)
@@ -93,8 +95,12 @@ def _at_step(
     """An answer to the step's question."""
     unfinished = bool(cues & UNFINISHED)
     yes = {AFFIRM: True, DENY: False}.get(intent or "")
-    to = None if step.ends else chosen(step, heard.text, intent, None if unfinished and yes else yes)
-    if to is None and step.asks and (gives(state, heard) or _any_words(state, heard, intent)):
+    to = (
+        None
+        if step.ends
+        else chosen(step, rules.cues.without_fine(heard.text), intent, None if unfinished and yes else yes)
+    )
+    if to is None and step.asks and (gives(state, heard) or _any_words(rules, state, heard, intent)):
         if step.then is None:
             return rules.collected(state, heard, situation)
         to = step.then
@@ -126,10 +132,17 @@ def _only_by_the_way(heard: Heard) -> bool:
     return outside and all(detail.kind in BY_THE_WAY for detail in heard.details)
 
 
-def _any_words(state: DialogueState, heard: Heard, intent: str | None) -> bool:
-    """Words were asked for, and these are some: no greeting, thanks, yes or no."""
-    asked = Ask.WORDS in state.asks
+def _any_words(rules: Rules, state: DialogueState, heard: Heard, intent: str | None) -> bool:
+    """Words were asked for, and these are some: no greeting, thanks, yes or no, and not likely about another topic."""
+    asked = Ask.WORDS in state.asks and not _likely_elsewhere(rules, state, heard)
     return asked and len(heard.text.strip()) >= FEW_WORDS and (intent is None or intent not in NO_TOPIC)
+
+
+def _likely_elsewhere(rules: Rules, state: DialogueState, heard: Heard) -> bool:
+    found = heard.prediction
+    if found is None or found.confidence < LIKELY or found.intent not in rules.topics or found.intent in NO_TOPIC:
+        return False
+    return not rules.same(found.intent, state.topic)
 
 
 def _by_cue(
@@ -155,6 +168,9 @@ def _by_cue(
         key = f"{state.topic}+{asked.value}"
         if topic is not None and asked in topic.follow_ups and key not in state.told:
             return Decision(Action.ANSWER, about=state.topic, follow_up=asked, resumes=True)
+    if Cue.DO_IT in cues and intent in (None, state.topic):
+        handed = rules.not_helped(state, heard, situation)
+        return replace(handed, opening=(Said("customer.cannot_do"),))
     if cues & {Cue.DONE_ALL, Cue.STILL_NOT}:
         return rules.not_helped(state, heard, situation)
     if Cue.WHAT_NEXT in cues or (Cue.GOES_ON in cues and intent is None):

@@ -70,6 +70,8 @@ class Decision:
     """What the customer is asked to add while they wait for a person."""
     later: tuple[str, ...] | None = None
     """The other topics to be taken up; None leaves them as they are."""
+    names: tuple[str, ...] = ()
+    """Topics that are named to the customer as kept for the person."""
     follow_up: Cue | None = None
     """A question about the topic in ``about``, for which its answer has a sentence."""
     resumes: bool = False
@@ -141,7 +143,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         return replace(state, misses=misses, told=told, later=later, noted=noted)
     return DialogueState(
         misses=misses,
-        topic=decision.about or decision.topic,
+        topic=(topic := decision.about or decision.topic),
+        opened_by=state.opened_by if topic == state.topic else message_id,
         offered=decision.offers if decision.action is Action.ASK_BACK else (),
         asks=decision.asks,
         procedure=decision.procedure,

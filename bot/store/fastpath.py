@@ -22,7 +22,7 @@ class FastPath(Area):
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
         if not self._database.at_once:
             return None
-        if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to:
+        if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to or incoming.group:
             return None
         values = received(incoming)
         with self._queue.slot() as slot:
@@ -42,7 +42,13 @@ class FastPath(Area):
             row = await self._queue.at_once((ANSWER, values))
             job.ended(others_wait=row.others_wait)
             if row.job_id is not None:
-                known = rows.delivery(row, rows.message(row), rows.contact(row), answered=taken.message.external_id)
+                known = rows.delivery(
+                    row,
+                    rows.message(row),
+                    rows.contact(row),
+                    answered=taken.message.external_id,
+                    thread=taken.conversation.thread,
+                )
                 slot.begin(row.job_id, DELIVER, row.id, known)
             return None if row.id is None else bool(row.shown)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain import lines
+from bot.domain.characters import shows
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
 from bot.domain.details import merged
@@ -27,6 +29,8 @@ from bot.store.lifecycle import apply
 from bot.store.statements import END_TURN
 from bot.store.tables import conversation, message, turn
 from bot.store.values import said, turned
+
+_IS_FORWARD = func.coalesce(message.c.context.has_key("forward"), False)
 
 
 class Turns(FastPath):
@@ -51,7 +55,7 @@ class Turns(FastPath):
         async with self._reader.connect() as connection:
             row = (
                 await connection.execute(
-                    MESSAGE.add_columns(turn.c.done)
+                    MESSAGE.add_columns(turn.c.done, turn.c.version.label("turn_version"))
                     .join(turn, turn.c.message_id == message.c.id)
                     .where(message.c.id == message_id)
                 )
@@ -64,6 +68,7 @@ class Turns(FastPath):
                 row,
                 await self._conversation(connection, row.conversation_id),
                 await self._last_buttons(connection, row),
+                version=row.turn_version,
             )
 
     async def _last_buttons(self, connection: AsyncConnection, of: Row[Any]) -> tuple[Button, ...]:
@@ -83,10 +88,29 @@ class Turns(FastPath):
         return rows.buttons(last.scalar_one_or_none() or [])
 
     async def texts(self, message_ids: Sequence[int]) -> list[str]:
-        """The words of these messages as they are now, in the order written; not of those taken back."""
-        query = select(message.c.text).where(message.c.id.in_(message_ids), message.c.deleted_at.is_(None))
+        """The customer's own words in these messages as they are now, in the order written; not of those taken back,
+        and none that they only pass on."""
+        if not message_ids:
+            return []
+        query = select(message.c.text).where(
+            message.c.id.in_(message_ids), message.c.deleted_at.is_(None), ~_IS_FORWARD
+        )
         async with self._reader.connect() as connection:
             return list((await connection.execute(query.order_by(message.c.id))).scalars())
+
+    async def spoke_before(self, of: Message, within: timedelta) -> bool:
+        """Whether the customer's own words came so shortly before this message that both belong together."""
+        before = select(message.c.text).where(
+            message.c.conversation_id == of.conversation_id,
+            message.c.author == Author.CUSTOMER,
+            message.c.id < of.id,
+            message.c.created_at > of.created_at - within,
+            message.c.deleted_at.is_(None),
+            ~_IS_FORWARD,
+        )
+        async with self._reader.connect() as connection:
+            found = await connection.execute(before.order_by(message.c.id.desc()).limit(10))
+            return any(shows(text) for text in found.scalars())
 
     async def place(self, conversation_id: int) -> int:
         """In the queue, from 1, of a conversation that waits in it."""

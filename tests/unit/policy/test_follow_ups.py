@@ -10,10 +10,24 @@ from bot.domain.conversation import EscalationReason
 from bot.domain.cues import Cue
 from bot.domain.decision import Action, Decision
 from bot.domain.dialogue import Ask
+from bot.domain.engine import Prediction
 from bot.domain.forms import Detail, Kind
 from bot.domain.said import Said
 from handoff.policy import Policy
-from tests.support.policy import AMOUNT, CUES, HASH, MONEY, TICKET, TOPICS, Talk, predicted, unsure
+from tests.support.policy import (
+    AMOUNT,
+    CUES,
+    HASH,
+    MONEY,
+    POLICY,
+    THERE,
+    TICKET,
+    TOPICS,
+    Talk,
+    heard,
+    predicted,
+    unsure,
+)
 
 NOT_HELPED, COLLECTED = EscalationReason.NOT_HELPED, EscalationReason.COLLECTED
 NOTHING = unsure(fee_explained=0.2, out_of_scope=0.4)
@@ -200,6 +214,33 @@ def test_a_word_for_a_time_gives_nothing_in_a_message_about_something_else() -> 
     asked = talk.says("今天天气怎么样", unsure(out_of_scope=0.98), today)
     assert asked.action is Action.ASK_BACK
     assert talk.says("今天早上", NOTHING, today).reason is EscalationReason.COLLECTED
+
+
+def test_the_bot_says_that_it_cannot_do_it_and_a_person_looks() -> None:
+    decision = answered("fee_reduce").says("then do it for me", NOTHING)
+    assert (decision.reason, decision.opening) == (NOT_HELPED, (Said("customer.cannot_do"),))
+
+
+def test_what_is_fine_is_no_answer_to_a_step() -> None:
+    decision = begun().says("the pending one works fine, there is no record of the other", NOTHING)
+    assert decision.steps == ("no_hash",)
+
+
+@pytest.mark.parametrize(
+    ("together", "topic"),
+    [
+        ("fee_reduce", "fee_reduce"),
+        ("password_reset", None),  # what is open
+        ("greet", None),
+        (unsure(fee_reduce=0.3, fee_explained=0.3), None),
+    ],
+)
+def test_what_says_nothing_alone_is_read_with_what_the_topic_began_with(
+    together: str | Prediction, topic: str | None
+) -> None:
+    talk = answered("password_reset")
+    decision = POLICY.on_read_together(talk.state, heard("…", together), THERE)
+    assert (decision and decision.topic) == topic
 
 
 def test_nothing_of_a_procedure_is_said_twice() -> None:

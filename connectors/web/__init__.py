@@ -1,7 +1,8 @@
 """Web chat: a page at ``/chat``, and the few routes it talks to.
 
     GET  /chat            the page; gives the visitor a cookie
-    POST /chat/messages   {id, text} or {id, button: {payload, label}}, answered when it is recorded
+    POST /chat/messages   {id, text, files} or {id, button: {payload, label}}, answered when it is recorded
+    POST /chat/uploads/…  a file for a message to come: /its id (``connectors.web.uploads``)
     GET  /chat/messages   the transcript behind ?after=, once
     GET  /chat/events     the same as server-sent events, as it grows
     GET  /chat/files/…    a file of a message: /its cursor/its place, from 0
@@ -25,7 +26,7 @@ from uuid import uuid4
 import structlog
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from structlog.typing import FilteringBoundLogger
 
@@ -34,14 +35,18 @@ from bot.domain.conversation import NotFound
 from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
 from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
+from bot.ports import Uploads as KeptUploads
 from bot.web.files import ANSWERS as FILE
 from bot.web.files import file_answer, unchanged
 from bot.web.media import PICTURES
 from bot.web.requests import is_same_origin
 from bot.web.throttle import Throttle
+from connectors.web.bounds import MB, FileBounds
 from connectors.web.description import SAID, EventStream, Shown, Taken, refusals
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import ASSETS, Page
+from connectors.web.refused import PRIVATE, Refused, body_of, refusal
+from connectors.web.uploads import Uploads
 from connectors.web.visitors import (
     Known,
     Signals,
@@ -54,14 +59,11 @@ from connectors.web.visitors import (
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
-_MAX_BODY = 64 * 1024
-"""Bytes of one POST."""
 _BURST = 20
 _WINDOW = 10.0
 """A visitor may send ``_BURST`` messages in ``_WINDOW`` seconds."""
 _FULL = 15
 """Seconds after which a page may ask again for an event stream; meanwhile it can read the transcript."""
-_PRIVATE = {"Cache-Control": "no-store"}
 _OPENING = "retry: 2000\n\n"
 _TYPING = "event: typing\ndata: {}\n\n"
 _ALIVE = "event: alive\ndata: {}\n\n"
@@ -79,7 +81,23 @@ class WebSettings(BaseModel):
 
     enabled: bool = True
     max_length: int = Field(default=10_000, ge=1, le=10_000)
-    """Characters that a visitor may send at once. More would not fit into ``_MAX_BODY`` in every script."""
+    """Characters that a visitor may send at once. More would not fit into ``MAX_BODY`` in every script."""
+    max_files: int = Field(default=10, ge=0, le=10)
+    """Files that a visitor may send with a message; with 0 none."""
+    max_file_mb: int = Field(default=10, ge=1, le=25)
+    """Megabytes of one file."""
+    visitor_files_a_day_mb: int = Field(default=100, ge=1, le=10_000)
+    """Megabytes that one visitor may send in files within 24 hours."""
+    files_a_day_mb: int = Field(default=2_000, ge=1, le=1_000_000)
+    """Megabytes that all visitors together may send in files within 24 hours; those who have not written yet, a quarter
+    of it."""
+
+    @property
+    def files(self) -> FileBounds:
+        """The same in bytes."""
+        return FileBounds(
+            self.max_files, self.max_file_mb * MB, self.visitor_files_a_day_mb * MB, self.files_a_day_mb * MB
+        )
 
 
 class WebConnector:
@@ -106,6 +124,7 @@ class WebConnector:
         transcript: Transcript,
         brand: str,
         *,
+        uploads: KeptUploads,
         streams: Streams,
         words: Words,
         suggestions: Mapping[str, Sequence[Button]] | None = None,
@@ -115,11 +134,20 @@ class WebConnector:
         self._transcript = transcript
         self._streams = streams
         self._known = Known(partial(transcript.knows, self.name, self.account))
-        self._page = Page(brand, words, suggestions or {}, settings.max_length)
+        self._page = Page(brand, words, suggestions or {}, settings.max_length, settings.files)
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or NullHealth()
         self._closing = asyncio.Event()
         self._typing = Signals()
+        self._uploads = Uploads(
+            uploads,
+            settings.files,
+            self._page,
+            channel=(self.name, self.account),
+            author=self._author,
+            known=self._known.has,
+            health=self._health,
+        )
 
     async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
         """Waits to be cancelled: events come by ``routes``. Its end closes the open event streams, which
@@ -157,6 +185,7 @@ class WebConnector:
             return response
 
         router.include_router(ASSETS.router())
+        router.include_router(self._uploads.router())
 
         @router.post(
             "/messages",
@@ -168,23 +197,23 @@ class WebConnector:
         async def say(request: Request) -> Response:
             try:
                 receipt = await self._take(request, receive)
-            except _Refused as refused:
-                return self._refusal(request, refused)
-            return JSONResponse({"message_id": receipt.message_id}, 202, _PRIVATE)
+            except Refused as refused:
+                return refusal(self._page, request, refused)
+            return JSONResponse({"message_id": receipt.message_id}, 202, PRIVATE)
 
         @router.get("/messages", response_model=Shown, responses=refusals(401))
         async def messages(request: Request, after: After = 0) -> Response:
             token = token_of(request)
             if token is None:
-                return self._refusal(request, _Refused(401, "no_visitor"))
+                return refusal(self._page, request, Refused(401, "no_visitor"))
             found = await self._transcript.read(self.name, self.account, contact_of(token), after)
-            return JSONResponse({"messages": [shown(message) for message in found]}, headers=_PRIVATE)
+            return JSONResponse({"messages": [shown(message) for message in found]}, headers=PRIVATE)
 
         @router.get("/events", response_class=EventStream, responses=refusals(401, 503))
         async def stream(request: Request, after: After = 0) -> Response:
             token = token_of(request)
             if token is None:
-                return self._refusal(request, _Refused(401, "no_visitor"))
+                return refusal(self._page, request, Refused(401, "no_visitor"))
             contact = contact_of(token)
             return self._streams.to_visitor(
                 contact,
@@ -194,18 +223,18 @@ class WebConnector:
                     headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
                     media_type="text/event-stream",
                 ),
-                refusal=self._refusal(request, _Refused(503, "too_many_open", retry_after=_FULL)),
+                refusal=refusal(self._page, request, Refused(503, "too_many_open", retry_after=_FULL)),
             )
 
         @router.get("/files/{cursor}/{index}", response_class=Response, responses=FILE | refusals(401, 404))
         async def file(request: Request, cursor: Cursor, index: Index) -> Response:
             token = token_of(request)
             if token is None:
-                return self._refusal(request, _Refused(401, "no_visitor"))
+                return refusal(self._page, request, Refused(401, "no_visitor"))
             try:
                 found = await self._transcript.file(self.name, self.account, contact_of(token), cursor, index)
             except NotFound as error:
-                return self._refusal(request, _Refused(404, "no_file", str(error)))
+                return refusal(self._page, request, Refused(404, "no_file", str(error)))
             sha256 = hashlib.sha256(found.content).hexdigest()
             return unchanged(request, sha256) or file_answer(
                 request, found.content, sha256=sha256, name=found.name or "file", shown=PICTURES
@@ -215,17 +244,22 @@ class WebConnector:
 
     # --- in --------------------------------------------------------------------------------------
 
-    async def _take(self, request: Request, receive: Receive) -> Receipt:
-        """Records what a POST says. When this returns, it is committed; when it raises, it is not."""
+    async def _author(self, request: Request) -> str:
+        """The contact who asks for a change, and has not asked for too many."""
         if not is_same_origin(request):
-            raise _Refused(403, "foreign_page", "messages are taken from the desk's own page only")
+            raise Refused(403, "foreign_page", "messages are taken from the desk's own page only")
         token = token_of(request)
         if token is None:
-            raise _Refused(401, "no_visitor")
+            raise Refused(401, "no_visitor")
         contact = contact_of(token)
         if wait := self._throttle.wait(contact):
-            raise _Refused(429, "too_fast", retry_after=math.ceil(wait))
-        incoming = self._incoming(await _body(request), contact, self._page.locale(request))
+            raise Refused(429, "too_fast", retry_after=math.ceil(wait))
+        return contact
+
+    async def _take(self, request: Request, receive: Receive) -> Receipt:
+        """Records what a POST says. When this returns, it is committed; when it raises, it is not."""
+        contact = await self._author(request)
+        incoming = await self._incoming(await body_of(request), contact, self._page.locale(request))
         try:
             receipt = await receive(incoming)
         except Exception as error:
@@ -239,25 +273,25 @@ class WebConnector:
                     kind=kind,
                 )
             )
-            raise _Refused(503, "unavailable", retry_after=2) from error
+            raise Refused(503, "unavailable", retry_after=2) from error
         self._known.add(contact)
         self._streams.wrote(contact)
         return receipt
 
-    def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
+    async def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
         try:
             said = Said.model_validate(json.loads(body))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise _Refused(422, "malformed", f"{where}: {first['msg']}".removeprefix(": ")) from None
+            raise Refused(422, "malformed", f"{where}: {first['msg']}".removeprefix(": ")) from None
         except (ValueError, RecursionError):
-            raise _Refused(422, "malformed", "the body is not JSON") from None
+            raise Refused(422, "malformed", "the body is not JSON") from None
         text = said.button.label if said.button else said.text
-        if not text:
-            raise _Refused(422, "empty")
+        if not text and not said.files:
+            raise Refused(422, "empty")
         if len(text) > self._max_length:
-            raise _Refused(422, "too_long")
+            raise Refused(422, "too_long")
         command = parse_command(text) if said.button is None else None
         return Incoming(
             channel=self.name,
@@ -269,17 +303,8 @@ class WebConnector:
             command=command and command[0],
             argument=command[1] if command else "",
             button=said.button.payload if said.button else None,
+            attachments=await self._uploads.attached(contact, [str(file) for file in said.files]),
         )
-
-    def _refusal(self, request: Request, refused: _Refused) -> Response:
-        """The refusal in the visitor's language, as far as it concerns a visitor."""
-        said = refused.detail or self._page.refusal(refused.error, self._page.locale(request))
-        headers = dict(_PRIVATE)
-        if refused.retry_after is not None:
-            headers["Retry-After"] = str(refused.retry_after)
-        if refused.error == "too_many_open":
-            headers["Connection"] = "close"
-        return JSONResponse({"error": refused.error, "message": said}, refused.status, headers)
 
     # --- out -------------------------------------------------------------------------------------
 
@@ -293,33 +318,6 @@ class WebConnector:
                     yield _TYPING if messages is None else events(messages) or _ALIVE
         except Exception as error:
             log.warning("event stream ended", action="web_events_ended", error=type(error).__name__)
-
-
-class _Refused(Exception):
-    """A request that is not taken. Without a ``detail``, ``error`` names the phrase that tells the visitor."""
-
-    def __init__(self, status: int, error: str, detail: str = "", *, retry_after: int | None = None) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
-        self.detail = detail
-        self.retry_after = retry_after
-
-
-async def _body(request: Request) -> bytes:
-    """The body, of which never more than ``_MAX_BODY`` is held."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > _MAX_BODY:
-        raise _Refused(413, "too_large")
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_BODY:
-                raise _Refused(413, "too_large")
-    except ClientDisconnect:
-        raise _Refused(400, "malformed", "the body is not complete") from None
-    return bytes(body)
 
 
 def _last_event_id(request: Request) -> int:
@@ -358,6 +356,7 @@ def _build(settings: WebSettings, context: ConnectorContext) -> WebConnector:
         settings,
         context.transcript,
         context.brand,
+        uploads=context.uploads,
         streams=context.streams,
         words=context.words,
         suggestions=context.suggestions,

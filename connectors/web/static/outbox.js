@@ -6,7 +6,7 @@ export const SEND_TIMEOUT = 15_000;
 const LONGEST_PAUSE = 30_000;
 
 /** A UUID; `crypto.randomUUID` is missing on pages served without TLS. */
-function newId() {
+export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
@@ -52,7 +52,7 @@ export class Outbox {
     this.wake = () => {};
   }
 
-  /** `said` is {text} or {button}. */
+  /** `said` is {text, files}, of which either may be empty, or {button}. */
   add(said) {
     const last = this.items[this.items.length - 1];
     const item = { id: newId(), at: Math.max(Date.now(), last ? last.at + 1 : 0), ...said };
@@ -97,11 +97,11 @@ export class Outbox {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), SEND_TIMEOUT);
     try {
-      const { id, text, button } = item;
+      const { id, text, button, files } = item;
       const response = await fetch(`${BASE}/messages`, {
         method: "POST",
         headers: { "Content-Type": "application/json", "Accept-Language": this.locale, ...this.headers() },
-        body: JSON.stringify({ id, text, button }),
+        body: JSON.stringify({ id, text, button, files: files?.map((file) => file.id) }),
         signal: timeout.signal,
       });
       if (response.ok) {
@@ -116,6 +116,7 @@ export class Outbox {
       }
       const said = await response.json().catch(() => ({}));
       item.why = said.message ?? "";
+      item.error = said.error;
       this.#become(item, "refused");
       this.#keep(item);
       return null;

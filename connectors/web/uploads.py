@@ -21,6 +21,7 @@ from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from bot import monotonic
 from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment
 from bot.domain.said import fault
@@ -47,6 +48,9 @@ keep no customer from sending a file."""
 _LATER = 3600
 """Seconds after which to ask again whether there is room: what was brought counts for a day."""
 
+_TELL = 60.0
+"""Seconds between two lines of the log about it."""
+
 
 class Uploads:
     """The route, and what messages name of it."""
@@ -72,6 +76,7 @@ class Uploads:
         self._health = health
         self._coming: Counter[str] = Counter()
         """Uploads that come in now, by contact."""
+        self._told = -_TELL
         self._writing = asyncio.Semaphore(_WRITTEN_AT_ONCE)
 
     def router(self) -> APIRouter:
@@ -153,7 +158,9 @@ class Uploads:
     def _full(self, full: UploadsFull) -> Refused:
         if not full.by_all:
             return Refused(429, "too_much_today", retry_after=_LATER)
-        log.warning("visitors' files of a day have used up their room", action="web_uploads_full")
+        if monotonic.seconds() - self._told >= _TELL:
+            self._told = monotonic.seconds()
+            log.warning("visitors' files of a day have used up their room", action="web_uploads_full")
         self._health.trouble(
             fault(
                 "customers can send no files for now: those of the last 24 hours have used up their room. If customers"

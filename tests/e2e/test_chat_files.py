@@ -96,17 +96,17 @@ async def names(desk: StandInDesk) -> list[list[str]]:
 
 
 async def test_files_are_chosen_pasted_dropped_looked_at_and_sent(opened: Open, desk: StandInDesk) -> None:
-    async with opened() as page:
-        await expect(page.get_by_text("Up to 10 files in a message, 10 MB each.")).to_be_visible()
-        button = page.get_by_role("button", name="Add files: at most 10 at once, 10 MB each")
+    async with opened(WebSettings(max_file_mb=1)) as page:
+        await expect(page.get_by_text("Up to 10 files in a message, 1 MB each.")).to_be_visible()
+        button = page.get_by_role("button", name="Add files: at most 10 at once, 1 MB each")
         async with page.expect_file_chooser() as choosing:
             await button.press("Enter")
         assert (await choosing.value).is_multiple()
         send = page.get_by_role("button", name="Send")
         await expect(send).to_be_disabled()
-        await choose(page, upload("<b>one.png"), upload("large.mov", bytes(10_000_001)), upload("none.txt", b""))
+        await choose(page, upload("<b>one.png"), upload("large.mov", bytes(1_100_000)), upload("none.txt", b""))
         await expect(page.get_by_role("alert")).to_have_text(
-            "large.mov has 10 MB: at most 10 MB can be sent. none.txt is empty."
+            "large.mov has 1.1 MB: at most 1 MB can be sent. none.txt is empty."
         )
         await expect(chips(page)).to_have_count(1)
         assert await page.get_by_role("img", name="Preview of <b>one.png").evaluate("one => one.width") == 300
@@ -163,7 +163,9 @@ async def test_a_message_waits_for_its_files_and_a_cut_line_costs_nothing(opened
         await page.get_by_role("textbox").press("Enter")
         await expect(page.get_by_text("Your message goes out as soon as the files are uploaded.")).to_be_visible()
         await expect(page.get_by_text("Connection lost. Trying again…")).to_be_visible()
-        await page.evaluate("dispatchEvent(new Event('online'))")  # which hurries a pause
+        while len(brought) < 3:
+            await page.evaluate("dispatchEvent(new Event('online'))")  # which hurries a pause
+            await asyncio.sleep(0.05)
         await expect(page.get_by_text("thank you")).to_be_visible()
         assert (len(brought), len(set(brought)), len(desk.uploads)) == (3, 1, 1)
         assert [(incoming.text, len(incoming.attachments)) for incoming in desk.received] == [("look", 1)]
@@ -178,14 +180,14 @@ async def test_an_upload_shows_how_far_it_is_is_cancelled_and_tried_again(opened
             conditions = {"offline": False, "latency": 0, "downloadThroughput": -1}
             await line.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": bytes_a_second})
 
-        await as_fast_as(300_000)
-        await choose(page, upload("film.mp4", bytes(3_000_000)), upload("two.png"))
+        await as_fast_as(100_000)
+        await choose(page, upload("film.mp4", bytes(1_000_000)), upload("two.png"))
         bar = page.get_by_role("progressbar", name="Upload of film.mp4")
         await expect(bar).to_be_visible()
         async with asyncio.timeout(20):
             while not 1 < float(await bar.evaluate("bar => bar.value")) < 99:
                 await asyncio.sleep(0.05)
-        await expect(chips(page).first).to_contain_text(re.compile(r"3 MB · [1-9]\d?%"))
+        await expect(chips(page).first).to_contain_text(re.compile(r"1 MB · [1-9]\d?%"))
         await expect(chips(page).last).to_contain_text("Waiting…")
         await page.get_by_role("button", name="Remove film.mp4").click()
         await as_fast_as(-1)

@@ -21,6 +21,7 @@ from bot.domain.findings import Finding
 from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
 from bot.domain.said import Fault
+from bot.domain.uploads import DailyBounds, Upload
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
 """Records one event durably. When it returns, the event is committed and may be acknowledged to the
@@ -119,6 +120,29 @@ class Files(Protocol):
     async def add(self, content: bytes) -> str:
         """Keeps the content, once however often it is given, and returns the SHA-256 that names it: an ``Attachment``
         with that ``sha256`` is not fetched any more. Content that no message names is forgotten after some days."""
+        ...
+
+
+class Uploads(Protocol):
+    """Files that a customer brings before the message that names them, for channels whose pages are the desk's own. An
+    upload is of one contact, named by its external id: nobody else can put it into a message. It waits for its message
+    for a day."""
+
+    async def admit(self, channel: str, account: str, contact: str, size: int, bounds: DailyBounds) -> None:
+        """Raises ``UploadsFull`` where a file of so many bytes would be refused: before it is read."""
+        ...
+
+    async def add(
+        self, channel: str, account: str, contact: str, brought: Upload, content: bytes, bounds: DailyBounds
+    ) -> Attachment:
+        """Keeps it, once however often it comes under its id; what it is as part of a message. Raises ``UploadsFull``,
+        and ``OtherContent`` where the id is another file's. However many come at once, on however many replicas,
+        ``bounds`` hold."""
+        ...
+
+    async def named(self, channel: str, account: str, contact: str, ids: Sequence[str]) -> tuple[Attachment, ...]:
+        """The uploads with these ids, in their order. Raises ``NotFound`` if the contact has not brought one of them
+        within the last day."""
         ...
 
 
@@ -243,6 +267,7 @@ class ConnectorContext:
     transcript: Transcript
     records: Records
     files: Files
+    uploads: Uploads
     health: Health
     streams: Streams
     suggestions: Mapping[str, Sequence[Button]]

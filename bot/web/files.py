@@ -1,7 +1,8 @@
 """Files of a conversation, as answers to a browser.
 
 Strangers choose these bytes. So nothing is ever shown as what it claims to be: a picture, a sound or a film by its
-first bytes, and everything else is a download; and none of it may run, load or frame anything.
+first bytes, and everything else is a download; and none of it may run, load or frame anything. A picture that would
+have a browser stand still (``bot.web.pictures``) is a download, too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.web.headers import FILE_HEADERS
-from bot.web.media import EXTENSIONS, HEAD, playable
+from bot.web.media import EXTENSIONS, HEAD, PICTURES, playable
+from bot.web.pictures import is_shown
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
@@ -45,7 +47,7 @@ def file_answer(
     """The file, or the one part of it that was asked for. ``shown`` are the media types that the page shows; what has
     none of them by its content is a download. ``name`` is what it is saved as (``bot.web.media.named``)."""
     found = playable(content[:HEAD])
-    media_type = found if found in shown else None
+    media_type = found if found in shown and (found not in PICTURES or is_shown(content)) else None
     headers = _headers(sha256)
     placed = "inline" if media_type else "attachment"
     headers["Content-Disposition"] = f"{placed}; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,7 +1,8 @@
 """Web chat: a page at ``/chat``, and the few routes it talks to.
 
     GET  /chat            the page; gives the visitor a cookie
-    POST /chat/messages   {id, text} or {id, button: {payload, label}}, answered when it is recorded
+    POST /chat/messages   {id, text, files} or {id, button: {payload, label}}, answered when it is recorded
+    POST /chat/uploads/…  a file for a message to come: /its id (``connectors.web.uploads``)
     GET  /chat/messages   the transcript behind ?after=, once; with ?wait= the answer waits so long for news
     GET  /chat/events     the same as server-sent events, as it grows
     GET  /chat/files/…    a file of a message: /its cursor/its place, from 0
@@ -36,16 +37,19 @@ from bot.domain.conversation import NotFound
 from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
 from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
+from bot.ports import Uploads as KeptUploads
 from bot.web.files import ANSWERS as FILE
 from bot.web.files import file_answer, unchanged
 from bot.web.media import PICTURES
 from bot.web.throttle import Throttle
+from connectors.web.bounds import MB, FileBounds
 from connectors.web.description import SAID, SPOKEN, EventStream, Shown, Taken, refusals
 from connectors.web.door import Door
 from connectors.web.messages import Said, Spoken, shown
 from connectors.web.news import LONGEST_WAIT, poll, stream
 from connectors.web.page import ASSETS, Page
 from connectors.web.refused import PRIVATE, Refused, body_of, refusal
+from connectors.web.uploads import Uploads
 from connectors.web.visitors import Known, Signals, farewell, mark_of, new_token, welcome
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
@@ -71,6 +75,22 @@ class WebSettings(BaseModel):
     enabled: bool = True
     max_length: int = Field(default=10_000, ge=1, le=10_000)
     """Characters that a visitor may send at once. More would not fit into ``MAX_BODY`` in every script."""
+    max_files: int = Field(default=10, ge=0, le=10)
+    """Files that a visitor may send with a message; with 0 none."""
+    max_file_mb: int = Field(default=10, ge=1, le=25)
+    """Megabytes of one file."""
+    visitor_files_a_day_mb: int = Field(default=100, ge=1, le=10_000)
+    """Megabytes that one visitor may send in files within 24 hours."""
+    files_a_day_mb: int = Field(default=2_000, ge=1, le=1_000_000)
+    """Megabytes that all visitors together may send in files within 24 hours; those who have not written yet, a quarter
+    of it."""
+
+    @property
+    def files(self) -> FileBounds:
+        """The same in bytes."""
+        return FileBounds(
+            self.max_files, self.max_file_mb * MB, self.visitor_files_a_day_mb * MB, self.files_a_day_mb * MB
+        )
 
 
 class WebConnector:
@@ -97,6 +117,7 @@ class WebConnector:
         transcript: Transcript,
         brand: str,
         *,
+        uploads: KeptUploads,
         streams: Streams,
         words: Words,
         suggestions: Mapping[str, Sequence[Button]] | None = None,
@@ -106,12 +127,21 @@ class WebConnector:
         self._transcript = transcript
         self._streams = streams
         self._known = Known(partial(transcript.knows, self.name, self.account))
-        self._page = Page(brand, words, suggestions or {}, settings.max_length)
+        self._page = Page(brand, words, suggestions or {}, settings.max_length, settings.files)
         self._door = Door(self._page, partial(transcript.knows, self.name, self.account))
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or NullHealth()
         self._closing = asyncio.Event()
         self._typing = Signals()
+        self._uploads = Uploads(
+            uploads,
+            settings.files,
+            self._page,
+            channel=(self.name, self.account),
+            author=self._author,
+            known=self._known.has,
+            health=self._health,
+        )
 
     async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
         """Waits to be cancelled: events come by ``routes``. Its end closes the open event streams, which
@@ -150,6 +180,7 @@ class WebConnector:
             return response
 
         router.include_router(ASSETS.router())
+        router.include_router(self._uploads.router())
 
         @router.post(
             "/messages",
@@ -240,7 +271,7 @@ class WebConnector:
     async def _take(self, request: Request, receive: Receive) -> Receipt:
         """Records what a POST says. When this returns, it is committed; when it raises, it is not."""
         contact = await self._author(request)
-        incoming = self._incoming(await body_of(request), contact, self._page.locale(request))
+        incoming = await self._incoming(await body_of(request), contact, self._page.locale(request))
         receipt = await self._written(receive(incoming))
         self._known.add(contact)
         self._streams.wrote(contact)
@@ -263,10 +294,10 @@ class WebConnector:
             )
             raise Refused(503, "unavailable", retry_after=2) from error
 
-    def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
+    async def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
         said = _said(Said, body)
         text = said.button.label if said.button else said.text
-        if not text:
+        if not text and not said.files:
             raise Refused(422, "empty")
         if len(text) > self._max_length:
             raise Refused(422, "too_long")
@@ -281,6 +312,7 @@ class WebConnector:
             command=command and command[0],
             argument=command[1] if command else "",
             button=said.button.payload if said.button else None,
+            attachments=await self._uploads.attached(contact, [str(file) for file in said.files]),
         )
 
     # --- out -------------------------------------------------------------------------------------
@@ -324,6 +356,7 @@ def _build(settings: WebSettings, context: ConnectorContext) -> WebConnector:
         settings,
         context.transcript,
         context.brand,
+        uploads=context.uploads,
         streams=context.streams,
         words=context.words,
         suggestions=context.suggestions,

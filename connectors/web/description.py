@@ -18,6 +18,15 @@ class Taken(BaseModel):
     message_id: int
 
 
+class Uploaded(BaseModel):
+    """A file is kept, for a message that names it within a day."""
+
+    id: str
+    name: str
+    size: int
+    picture: bool
+
+
 class Refusal(BaseModel):
     error: str
     """Its name, for the page."""
@@ -87,11 +96,18 @@ def _body_of(kind: type[BaseModel]) -> dict[str, Any]:
 SAID = _body_of(Said)
 SPOKEN = _body_of(Spoken)
 
+UPLOADED: dict[str, Any] = {
+    "required": True,
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+
 _REFUSED = {
     400: "The body is not complete.",
     401: "No visitor: the page at /chat gives the cookie.",
     403: "The request comes from another site's page.",
     404: "There is no such file in this conversation.",
+    409: "Another file was brought under this id.",
+    411: "The size of the file is not announced.",
     413: "The body is too large.",
     422: "The body says nothing that can be taken.",
     429: "Too many messages; Retry-After says when to come again.",

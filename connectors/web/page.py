@@ -16,11 +16,13 @@ from bot.ports import Words
 from bot.web import SHARED
 from bot.web.assets import TYPES, Assets
 from bot.web.headers import page_headers
+from connectors.web.bounds import FileBounds
 
 _HERE = Path(__file__).parent
 _OWN = {path.name: path for path in (_HERE / "static").iterdir() if path.suffix in TYPES}
 ASSETS = Assets(_OWN | dict(SHARED))
-_HEADERS = page_headers()
+# By "blob:" the page looks at a picture that is not sent yet.
+_HEADERS = page_headers(img_src="'self' blob:")
 _SCRIPTS = [name for name in ASSETS.names if name.endswith(".js") and name != "chat.js"]
 """What the first script imports, directly or not: asked for at once, not one after the other."""
 
@@ -28,11 +30,19 @@ _SCRIPTS = [name for name in ASSETS.names if name.endswith(".js") and name != "c
 class Page:
     """What a visitor's browser loads, in any of the desk's languages."""
 
-    def __init__(self, brand: str, words: Words, suggestions: Mapping[str, Sequence[Button]], max_length: int) -> None:
+    def __init__(
+        self,
+        brand: str,
+        words: Words,
+        suggestions: Mapping[str, Sequence[Button]],
+        max_length: int,
+        files: FileBounds,
+    ) -> None:
         self._words = words
         self._brand = brand
         self._suggestions = suggestions
         self._max_length = max_length
+        self._files = files
         templates = Environment(
             loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined
         )
@@ -50,7 +60,8 @@ class Page:
 
     def refusal(self, error: str, locale: str) -> str:
         """What a visitor is told of a request that was not taken."""
-        return self._words.say(f"chat.error.{error}", locale, limit=self._max_length)
+        size = self._words.size(self._files.size, locale)
+        return self._words.say(f"chat.error.{error}", locale, limit=self._max_length, n=self._files.most, size=size)
 
     def render(self, locale: str, visitor: str) -> Response:
         """The page, which shows the transcript of ``visitor``."""
@@ -67,6 +78,7 @@ class Page:
                 {"label": button.label, "payload": button.payload} for button in self._suggestions.get(locale, ())
             ],
             "maxLength": self._max_length,
+            "files": {"most": self._files.most, "size": self._files.size},
         }
         html = self._template.render(
             locale=locale,

@@ -4,11 +4,13 @@
 // keeps the id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
+import { Tray } from "./attach.js";
 import { Clock } from "./clock.js";
 import { Draft } from "./draft.js";
 import { h, icon } from "./elements.js";
 import { ending } from "./ending.js";
-import { BASE, Line } from "./line.js";
+import { attachment, sizesOf, unsentFile } from "./files.js";
+import { Line } from "./line.js";
 import { Outbox } from "./outbox.js";
 import { Tabs } from "./tabs.js";
 import { View } from "./view.js";
@@ -26,6 +28,7 @@ export function mount(root, options) {
   const { locale, maxLength } = options;
   const say = wordsOf(locale, options.phrases);
   const formats = formatsOf(locale);
+  const words = { say, sizes: sizesOf(formats) };
   let revision = 0; // everything up to here has been received
   let last = null; // the latest message shown, for grouping
   let typingTimer = null;
@@ -63,8 +66,10 @@ export function mount(root, options) {
   const hint = h("p", { class: "hint", id: "chat-hint", role: "status", hidden: true });
   const field = h("textarea", {
     id: "chat-field", rows: "1", dir: "auto", placeholder: say("chat.placeholder"), "aria-label": say("chat.field"),
-    "aria-describedby": "chat-hint chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
+    "aria-describedby": "chat-hint chat-limits chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
   });
+  const { most, size: maxSize } = options.files;
+  const tray = most ? new Tray({ say, locale, formats, most, maxSize, renew, changed: typed, visitor: () => line.visitor, headers: () => line.headers }) : null;
   const send = h("button", { class: "send", type: "submit", "aria-label": say("chat.send"), title: say("chat.send") }, icon("send"));
   const leaving = ending({ say, end: () => visit.end() });
   const languages = Object.entries(options.languages).filter(([code]) => code !== locale);
@@ -81,7 +86,9 @@ export function mount(root, options) {
     h("form", { class: "composer", onsubmit: submit },
       h("div", { class: "column" },
         hint,
-        h("div", { class: "box" }, field, send),
+        tray?.place,
+        h("div", { class: "box" }, ...(tray?.buttons ?? []), field, send),
+        tray?.limits,
         h("p", { class: "safety", id: "chat-safety" }, icon("shield"), say("chat.safety")))),
     leaving.dialog,
   );
@@ -121,22 +128,6 @@ export function mount(root, options) {
     return group;
   }
 
-  function fileSize(bytes) {
-    const [unit, size] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
-    return new Intl.NumberFormat(formats, { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 }).format(size);
-  }
-
-  function attachment(message, file) {
-    const href = `${BASE}/files/${message.cursor}/${file.index}`;
-    const name = file.name || say("chat.file");
-    const link = () => h("a", { class: "file", href, download: true },
-      icon("file"), h("bdi", {}, name), file.size == null ? null : h("span", { class: "size" }, fileSize(file.size)));
-    if (!file.picture) return link();
-    const shown = h("a", { class: "picture", href, target: "_blank", rel: "noopener" });
-    shown.append(h("img", { src: href, alt: name, onerror: () => shown.replaceWith(link()) }));
-    return shown;
-  }
-
   /** What a message says: its words and files, or that it was taken back. */
   function content(message) {
     const element = h("div", { class: "content" });
@@ -145,7 +136,7 @@ export function mount(root, options) {
       return element;
     }
     if (message.html ?? message.text) element.append(bubble(message));
-    element.append(...message.files.map((file) => attachment(message, file)));
+    element.append(...message.files.map((file) => attachment(message, file, words)));
     return element;
   }
 
@@ -173,7 +164,7 @@ export function mount(root, options) {
     return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(formats) + said.slice(1)));
   }
 
-  /** One message of the transcript: a new one, or a known one as it is now. `read` is how far we are with it. */
+  /** A new message of the transcript, or a known one as it is now. `read` is how far we are with it. */
   function receive(message, read) {
     const isHistory = revision === 0 && !outbox.born.size;
     revision = Math.max(revision, read);
@@ -251,6 +242,7 @@ export function mount(root, options) {
   /** Shows an unsent message as far as it has come. */
   function showUnsent(item) {
     if (item.state === "gone") {
+      tray?.forget(item.files ?? []);
       sending.get(item.id)?.remove();
       sending.delete(item.id);
       return;
@@ -263,8 +255,10 @@ export function mount(root, options) {
       unsent.append(element);
     }
     element.dataset.state = item.state;
-    const words = h("div", { class: "bubble", dir: "auto" }, item.text ?? item.button.label);
-    element.replaceChildren(h("span", { class: "unseen" }, say("chat.you")), words, status(item));
+    const text = item.text ?? item.button.label;
+    const said = h("div", { class: "content" }, text ? h("div", { class: "bubble", dir: "auto" }, text) : null);
+    said.append(...(item.files ?? []).map((file) => unsentFile(file, tray?.thumbnail(file.id), words)));
+    element.replaceChildren(h("span", { class: "unseen" }, say("chat.you")), said, status(item));
   }
 
   function status(item) {
@@ -283,6 +277,8 @@ export function mount(root, options) {
 
   function takeBack(item) {
     field.value = [item.text, field.value].filter(Boolean).join("\n");
+    // What the desk does not have any more cannot be sent again.
+    if (item.error !== "no_upload") tray?.giveBack(item.files ?? []);
     outbox.drop(item.id);
     typed();
     field.focus();
@@ -297,7 +293,7 @@ export function mount(root, options) {
     hint.hidden = left > maxLength / 10;
     hint.classList.toggle("wrong", left < 0);
     if (!hint.hidden) hint.textContent = say(left < 0 ? "chat.over" : "chat.left", { n: Math.abs(left) });
-    send.disabled = left < 0 || !field.value.trim();
+    send.disabled = left < 0 || Boolean(tray?.failed) || !(field.value.trim() || tray?.count);
   }
 
   function fit() {
@@ -315,9 +311,10 @@ export function mount(root, options) {
   function submit(event) {
     event?.preventDefault();
     if (send.disabled) return;
+    if (tray?.busy) return tray.whenReady(submit);
     const text = field.value.trim();
     field.value = "";
-    outbox.add({ text });
+    outbox.add({ text, files: tray?.take() });
     typed();
     view.toEnd();
     field.focus();
@@ -347,6 +344,7 @@ export function mount(root, options) {
   function forget() {
     draft.forget();
     outbox.forget();
+    tray?.clear();
     field.value = "";
     typed();
     count(0);
@@ -358,7 +356,7 @@ export function mount(root, options) {
   const renew = () => visit.renew();
   const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew, clock: time });
   const visit = new Visit({
-    line, locale, tabs, begin, forget,
+    line, locale, tabs, begin, forget, renewed: () => tray?.renewed(),
     ended: () => {
       const note = h("p", { class: "ended", role: "status" }, say("chat.end.ended"));
       messages.prepend(note);
@@ -381,6 +379,7 @@ export function mount(root, options) {
   });
   outbox.items.forEach(showUnsent);
   line.open(options.visitor);
+  tray?.restore();
   outbox.flush();
   visit.tellLanguage();
   setTimeout(() => scroller.removeAttribute("aria-busy"), 1500); // the history is not news to be read out

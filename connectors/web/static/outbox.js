@@ -8,7 +8,7 @@ export const SEND_TIMEOUT = 15_000;
 const LONGEST_PAUSE = 30_000;
 
 /** A UUID; `crypto.randomUUID` is missing on pages served without TLS. */
-function newId() {
+export function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;
@@ -59,7 +59,7 @@ export class Outbox {
     setInterval(() => this.#takeOver(), LOOK); // for tabs that went without a word
   }
 
-  /** `said` is {text} or {button}. */
+  /** `said` is {text, files}, of which either may be empty, or {button}. */
   add(said) {
     const number = 1 + Math.max(0, ...this.items.map((item) => item.number ?? 0));
     const item = { id: newId(), number, at: this.clock.now.getTime(), tab: this.tabs.name, ...said };
@@ -115,7 +115,7 @@ export class Outbox {
       this.changed(added);
     } else if (item && theirs) {
       item.tab = theirs.tab;
-      if (theirs.why != null) item.why = theirs.why;
+      Object.assign(item, { why: theirs.why, error: theirs.error });
       this.#become(item, theirs.state ?? "sending");
     } else if (item?.state === "refused") {
       this.#remove(item);
@@ -183,11 +183,11 @@ export class Outbox {
     const timeout = this.posting = new AbortController();
     const timer = setTimeout(() => timeout.abort(), SEND_TIMEOUT);
     try {
-      const { id, text, button } = item;
+      const { id, text, button, files } = item;
       const response = await fetch(`${BASE}/messages`, {
         method: "POST",
         headers: { "Content-Type": "application/json", "Accept-Language": this.locale, ...this.headers() },
-        body: JSON.stringify({ id, text, button }),
+        body: JSON.stringify({ id, text, button, files: files?.map((file) => file.id) }),
         signal: timeout.signal,
       });
       this.clock.heard(response);
@@ -203,6 +203,7 @@ export class Outbox {
       }
       const said = await response.json().catch(() => ({}));
       item.why = said.message ?? "";
+      item.error = said.error;
       this.#become(item, "refused");
       this.#keep(item);
       return null;

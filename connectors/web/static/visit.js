@@ -14,12 +14,12 @@ async function ask(address, headers = {}, more = {}) {
 }
 
 /**
- * `begin()`: the page shows an empty conversation; `forget()`: it forgets what was written and not sent; `ended()`: it says
- * that the chat was ended; `refused(so)`: whether the browser keeps no cookies.
+ * `begin()`: the page shows an empty conversation; `forget()`: it forgets what was written and not sent; `renewed()`:
+ * the visitor is another one; `ended()`: it says that the chat was ended; `refused(so)`: whether the browser keeps no cookies.
  */
 export class Visit {
-  constructor({ line, locale, tabs, begin, forget, ended, refused }) {
-    Object.assign(this, { line, locale, tabs, begin, forget, ended, refused });
+  constructor({ line, locale, tabs, begin, forget, renewed, ended, refused }) {
+    Object.assign(this, { line, locale, tabs, begin, forget, renewed, ended, refused });
     this.renewing = null;
     tabs.on("ended", (visitor) => this.#leave(visitor));
   }
@@ -38,6 +38,7 @@ export class Visit {
       if (storage.get("ended") === this.line.visitor) this.forget();
       this.begin();
       this.line.open(visitor);
+      this.renewed();
       return true;
     }).finally(() => { this.renewing = null; });
     return this.renewing;

@@ -68,6 +68,7 @@ export function mount(root, options) {
     id: "chat-field", rows: "1", dir: "auto", placeholder: say("chat.placeholder"), "aria-label": say("chat.field"),
     "aria-describedby": "chat-hint chat-limits chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
   });
+  const renew = () => visit.renew();
   const { most, size: maxSize } = options.files;
   const tray = most ? new Tray({ say, locale, formats, most, maxSize, renew, changed: typed, visitor: () => line.visitor, headers: () => line.headers }) : null;
   const send = h("button", { class: "send", type: "submit", "aria-label": say("chat.send"), title: say("chat.send") }, icon("send"));
@@ -353,7 +354,6 @@ export function mount(root, options) {
 
   // --- start ---------------------------------------------------------------------------------------------------
 
-  const renew = () => visit.renew();
   const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew, clock: time });
   const visit = new Visit({
     line, locale, tabs, begin, forget, renewed: () => tray?.renewed(),

@@ -8,7 +8,7 @@ export class Clock {
 
   /** An answer of the desk says what time it is there. */
   heard(response) {
-    const date = response?.headers.get("Date");
+    const date = response?.headers.get("date");
     if (date) this.#set(date);
   }
 

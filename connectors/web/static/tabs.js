@@ -30,7 +30,7 @@ export class Tabs {
     this.there = null;
     this.heard = {};
     if (typeof BroadcastChannel !== "undefined") {
-      this.channel = new BroadcastChannel("switchboard chat tabs");
+      this.channel = new BroadcastChannel("switchboard-chat-tabs");
       this.channel.onmessage = ({ data }) => this.#hear(data);
     }
     addEventListener("pagehide", () => this.tell("left", this.name));

@@ -9,7 +9,7 @@ from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.cues import Cue
 from bot.domain.dialogue import TOLD_AT_MOST, Ask, DialogueState
 from bot.domain.engine import Ranked
-from bot.domain.forms import Detail
+from bot.domain.forms import Detail, Kind
 from bot.domain.said import Said
 from bot.domain.situation import Expectation
 
@@ -66,8 +66,12 @@ class Decision:
     asks_whether_it_helped: bool = False
     details: tuple[Detail, ...] = ()
     """What the message told in a form of its own: for the conversation's details."""
+    lacks: tuple[Kind, ...] = ()
+    """What the customer is asked to add while they wait for a person."""
     later: tuple[str, ...] | None = None
     """The other topics to be taken up; None leaves them as they are."""
+    names: tuple[str, ...] = ()
+    """Topics that are named to the customer as kept for the person."""
     follow_up: Cue | None = None
     """A question about the topic in ``about``, for which its answer has a sentence."""
     resumes: bool = False
@@ -139,7 +143,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         return replace(state, misses=misses, told=told, later=later, noted=noted)
     return DialogueState(
         misses=misses,
-        topic=decision.about or decision.topic,
+        topic=(topic := decision.about or decision.topic),
+        opened_by=state.opened_by if topic == state.topic else message_id,
         offered=decision.offers if decision.action is Action.ASK_BACK else (),
         asks=decision.asks,
         procedure=decision.procedure,

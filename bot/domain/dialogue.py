@@ -71,6 +71,8 @@ class DialogueState:
     """Messages that had no answer of their own: they are read together with the next."""
     unread: tuple[int, ...] = ()
     """Messages that were not understood: the next is also read together with them."""
+    opened_by: int | None = None
+    """The customer's message that the open topic began with: what is not understood is also read together with it."""
     noted: str = ""
     """When the waiting customer was last told that what they wrote is kept, as ISO 8601."""
     told_at: str = ""

@@ -22,6 +22,8 @@ class TurnInput:
     last_buttons: tuple[Button, ...] = ()
     """The buttons of the last message the customer was sent, for channels where they are numbered text; where this
     message may be such a number."""
+    version: int = 0
+    """Grows when the message gets its first words by a later part: what was decided before does not end the turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class DeliveryInput:
     reply_to: str | None = None
     """The ``external_id`` of the customer's message that it answers."""
     after: str | None = None
+    """See ``Outgoing``."""
+    thread: str = ""
     """See ``Outgoing``."""
     retried_at: datetime | None = None
     """When an agent last had it tried again."""

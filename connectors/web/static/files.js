@@ -30,7 +30,8 @@ export function attachment(message, file, { say, sizes }) {
   if (!file.picture) return link();
   const shown = h("a", { class: "picture", href, target: "_blank", rel: "noopener" });
   const alt = file.name || say("chat.file");
-  shown.append(h("img", { src: href, alt, loading: "lazy", decoding: "async", onerror: () => shown.replaceWith(link()) }));
+  // Only what can be shown without harm comes as a picture.
+  shown.append(h("img", { src: `${href}?as=picture`, alt, loading: "lazy", decoding: "async", onerror: () => shown.replaceWith(link()) }));
   return shown;
 }
 

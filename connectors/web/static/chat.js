@@ -358,7 +358,7 @@ export function mount(root, options) {
   const visit = new Visit({
     line, locale, tabs, begin, forget, renewed: () => tray?.renewed(),
     ended: () => {
-      const note = h("p", { class: "ended", role: "status" }, say("chat.end.ended"));
+      const note = h("p", { class: "ended" }, say("chat.end.ended"));
       messages.prepend(note);
       view.begin(note);
     },

@@ -27,7 +27,7 @@ from uuid import uuid4
 
 import structlog
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from structlog.typing import FilteringBoundLogger
@@ -84,6 +84,14 @@ class WebSettings(BaseModel):
     files_a_day_mb: int = Field(default=2_000, ge=1, le=1_000_000)
     """Megabytes that all visitors together may send in files within 24 hours; those who have not written yet, a quarter
     of it."""
+
+    @model_validator(mode="after")
+    def _one_fits(self) -> WebSettings:
+        if self.visitor_files_a_day_mb < self.max_file_mb:
+            raise ValueError("visitor_files_a_day_mb is less than max_file_mb: nobody could send the largest file")
+        if self.files_a_day_mb < 4 * self.max_file_mb:
+            raise ValueError("files_a_day_mb is less than four times max_file_mb: nobody could begin with a file")
+        return self
 
     @property
     def files(self) -> FileBounds:

@@ -230,6 +230,19 @@ async def test_what_the_desk_has_forgotten_is_asked_for_again(opened: Open, desk
         await expect(chips(page)).to_have_count(0)
 
 
+async def test_who_becomes_another_visitor_brings_the_files_anew(opened: Open, desk: StandInDesk) -> None:
+    async with opened() as page:
+        await choose(page, upload("one.png"))
+        await expect(chips(page)).to_contain_text("Ready to send")
+        await page.context.clear_cookies()
+        await choose(page, upload("two.png"))
+        await expect(chips(page).get_by_text("Ready to send")).to_have_count(2)
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.get_by_text("thank you")).to_be_visible()
+        assert await names(desk) == [["one.png", "two.png"]]
+        assert len({contact for contact, _ in desk.uploads}) == 2
+
+
 async def test_a_phone_photographs_in_chinese(opened: Open, desk: StandInDesk) -> None:
     phone = {"locale": "zh-CN", "has_touch": True, "is_mobile": True, "viewport": {"width": 360, "height": 640}}
     async with opened(WebSettings(max_files=1, max_file_mb=1), **phone) as page:

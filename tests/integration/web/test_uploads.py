@@ -183,6 +183,12 @@ async def test_what_is_too_large_is_refused_before_it_is_sent(site: Open) -> Non
         assert refused(await say(ann, str(uuid4()))) == (422, "too_many_files")
 
 
+def test_bounds_leave_room_for_one_file() -> None:
+    for settings in ({"visitor_files_a_day_mb": 9}, {"files_a_day_mb": 39}):
+        with pytest.raises(ValueError, match=next(iter(settings))):
+            WebSettings(**settings)
+
+
 async def test_a_visitor_brings_three_files_at_once(site: Open) -> None:
     async with site() as url, visitor(url) as ann, visitor(url) as ben:
         lines = [await half_an_upload(ann, url, str(uuid4()), bytes(100_000)) for _ in range(3)]

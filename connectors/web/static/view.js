@@ -32,9 +32,10 @@ export class View {
     this.news.hidden = true;
   }
 
-  /** The history ends, as far as it is there, with the desk's message `element`, or with another. */
+  /** The conversation is shown from its last message: the desk's `element`, or another. */
   begin(element) {
-    this.coming = element ? [element] : [];
+    Object.assign(this, { following: true, reading: false, coming: element ? [element] : [] });
+    this.news.hidden = true;
   }
 
   /** The desk's message `element` is shown. */

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.domain.characters import shows
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
 
 MAX_CHARACTERS = 1000
@@ -38,7 +39,7 @@ class Parsed(BaseModel):
 
 def as_sent(text: str) -> str:
     """``text`` as Rasa gets it. Raises ``ValueError`` if there is no visible character in it."""
-    if not text.strip():
+    if not shows(text):
         raise ValueError("there is no text to classify")
     # Half an emoji is a Python string, but not UTF-8.
     return _COMMAND.sub("\uff0f", text)[:MAX_CHARACTERS].encode(errors="replace").decode()

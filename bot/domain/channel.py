@@ -59,6 +59,8 @@ class Outgoing:
     """Sent instead of a text, which is then empty."""
     reply_to: str | None = None
     """The ``external_id`` of the customer's message that this answers. A courtesy: ignored where it is gone."""
+    thread: str = ""
+    """Which of several conversations of the chat it goes to, as ``Incoming.thread`` named it; empty for the chat."""
     key: str = ""
     """Unique and stable over retries: the platform's idempotency key where it has one."""
     after: str | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from bot.domain.context import NO_CONTEXT, Context
 from bot.domain.said import Fault, Said
 
 Cleared = NewType("Cleared", str)
@@ -51,7 +52,7 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class Attachment:
     kind: str
-    """photo, file, voice, audio, video, sticker, location, contact, or ``unsupported``: ``reference`` is then
+    """photo, file, voice, audio, video, sticker; one of ``WITHOUT_CONTENT``; or ``unsupported``: ``reference`` is then
     the platform's word for what it is."""
     reference: str
     """How the platform names the content (Telegram: ``file_id``; a location: ``lat,lon``)."""
@@ -65,6 +66,17 @@ class Attachment:
     """Why the content could not be had, where that is certain."""
 
 
+WITHOUT_CONTENT = frozenset(
+    {
+        *("location", "contact", "poll", "checklist", "dice", "game", "story", "gift", "reaction", "invoice"),
+        *("giveaway", "unsupported"),
+    }
+)
+"""Kinds of attachments that are all said by ``reference`` and ``name``: nothing of them is fetched."""
+REACTION = "reaction"
+"""``reference`` is what was put under another message."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """Content with what is said about it; ``media_type`` is a claim of whoever sent it."""
@@ -76,8 +88,14 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class MessageVersion:
+    """A message as it was before an edit."""
+
     text: str
     replaced_at: datetime
+    attachments: tuple[Attachment, ...] | None = None
+    """None where it was recorded before versions had them, and for what agents edit."""
+    context: Context = NO_CONTEXT
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +118,7 @@ class Message:
     deleted_at: datetime | None = None
     """When its author took it back. The text is kept for the desk, and never shown to the customer again."""
     versions: tuple[MessageVersion, ...] = ()
-    """Earlier texts, oldest first; empty unless the message was edited."""
+    """What it was earlier, oldest first; empty unless the message was edited."""
     reply_to: int | None = None
     """The message that this one answers, where its author said so."""
     delivery: DeliveryState | None = None
@@ -116,6 +134,8 @@ class Message:
     """Held back until then: nothing of it reaches the customer before, and it may still be withdrawn."""
     said: Said | None = None
     """Of a line of the desk's: the phrase that it is. ``text`` has it in words, for the record."""
+    context: Context = NO_CONTEXT
+    """For agents: the customer does not read it in their transcript."""
 
 
 class Command(StrEnum):
@@ -147,7 +167,7 @@ class Incoming:
     text: str = ""
     thread: str = ""
     """Which of several conversations with the sender it belongs to, in the platform's words; empty for a chat, which
-    has one."""
+    has one. What is sent to that conversation has it (``Outgoing.thread``)."""
     subject: str | None = None
     """What a conversation that begins with it is called."""
     command: Command | None = None
@@ -156,10 +176,18 @@ class Incoming:
     button: str | None = None
     """The payload of a pressed button; ``text`` then holds its label."""
     attachments: tuple[Attachment, ...] = ()
+    context: Context = NO_CONTEXT
+    """What it forwards, quotes and links to. A forward has no ``command`` and no ``button``: the guard drops them."""
+    group: str = ""
+    """The platform's id of the album of which this is a part. Its parts are one message, each with an ``external_id``
+    of its own, by which it is known, edited and taken back."""
     edits: str | None = None
-    """The ``external_id`` of the message whose text this replaces."""
+    """The ``external_id`` of the message, or part, whose text this replaces."""
+    replaces_attachments: bool = False
+    """Of an edit: ``attachments`` are all that the message has now, and may be none. False where the platform does not
+    tell: it keeps those that it has."""
     deletes: str | None = None
-    """The ``external_id`` of the message that the customer took back."""
+    """The ``external_id`` of the message, or part, that the customer took back."""
     replies_to: str | None = None
     """The platform's id of the message that this one answers, the desk's or the customer's own."""
     mark: str | None = None

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.domain.conversation import Contact, Conversation
 from bot.domain.message import Author, Button, Command, Message
+from bot.domain.situation import Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class TurnInput:
     last_buttons: tuple[Button, ...] = ()
     """The buttons of the last message the customer was sent, for channels where they are numbered text; where this
     message may be such a number."""
+    version: int = 0
+    """Grows when the message gets its first words by a later part: what was decided before does not end the turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class DeliveryInput:
     reply_to: str | None = None
     """The ``external_id`` of the customer's message that it answers."""
     after: str | None = None
+    """See ``Outgoing``."""
+    thread: str = ""
     """See ``Outgoing``."""
     retried_at: datetime | None = None
     """When an agent last had it tried again."""
@@ -98,6 +103,17 @@ class Claim:
     queued_at: datetime
     """When it came into the queue, the last time before that."""
     claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Expecting:
+    """A customer in the queue who was told how long it takes."""
+
+    conversation_id: int
+    place: int
+    """From 1."""
+    language: str | None
+    told: Expectation
 
 
 @dataclass(frozen=True, slots=True)

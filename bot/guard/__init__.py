@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
 from bot.domain.message import Cleared, ClearedIncoming, Incoming
 
 MAX_TEXT = 100_000
@@ -19,6 +20,10 @@ MAX_TEXT = 100_000
 
 MAX_ID = 255
 """Characters of an id: an index holds no endless ones."""
+
+MAX_ATTACHMENTS = 100
+"""Of one event."""
+MAX_URL = 4_000
 
 _FIRST_YEAR = 2000
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
@@ -37,8 +42,9 @@ def incoming(message: Incoming) -> ClearedIncoming:
         replace(
             part, reference=clean(part.reference), name=clean(part.name)[:200], media_type=clean(part.media_type)[:200]
         )
-        for part in message.attachments
+        for part in message.attachments[:MAX_ATTACHMENTS]
     )
+    own = message.context.forward is None
     cleared = replace(
         message,
         external_id=identifier(message.external_id),
@@ -52,12 +58,26 @@ def incoming(message: Incoming) -> ClearedIncoming:
         sent_at=believable(message.sent_at),
         edited_at=believable(message.edited_at),
         text=clean(message.text),
-        argument=clean(message.argument)[:1_000],
-        button=None if message.button is None else clean(message.button)[:64],
+        group=message.group and identifier(message.group),
+        context=_context(message.context),
+        # Somebody else's words ask for nothing in the customer's name.
+        command=message.command if own else None,
+        argument=clean(message.argument)[:1_000] if own else "",
+        button=clean(message.button)[:64] if own and message.button is not None else None,
         attachments=attachments,
         sender=sender,
     )
     return ClearedIncoming(cleared)
+
+
+def _context(context: Context) -> Context:
+    if not context:
+        return context
+    forward = context.forward and replace(
+        context.forward, name=clean(context.forward.name)[:200], at=believable(context.forward.at)
+    )
+    links = tuple(Link(clean(link.text)[:1_000], clean(link.url)[:MAX_URL]) for link in context.links[:MAX_LINKS])
+    return Context(forward, clean(context.quote)[:10_000], links, clean(context.raw)[:MAX_RAW])
 
 
 def outgoing(text: str) -> Cleared:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot.domain.channel import PermanentError, TemporaryError
+from bot.domain.message import WITHOUT_CONTENT, Attachment, Message
 from bot.pipeline.faults import NO_ANSWER, given_up
 from bot.ports import Fetching
 from bot.queue import JobLease, TryAgain
@@ -25,9 +26,6 @@ PAUSE = timedelta(seconds=5)
 MAX_PAUSE = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(hours=20)
 """Before the platforms' links are a day old."""
-
-WITHOUT_CONTENT = frozenset({"location", "contact", "unsupported"})
-"""Kinds of attachments that are all said by ``reference``."""
 
 
 class Attachments:
@@ -47,30 +45,41 @@ class Attachments:
         if fetcher is None:
             return
         late = datetime.now(UTC) - message.created_at > GIVE_UP_AFTER
-        attachments, again = list(message.attachments), False
-        for index, attachment in enumerate(attachments):
-            if attachment.sha256 or attachment.problem or attachment.kind in WITHOUT_CONTENT:
-                continue
+        found: list[Attachment] = []
+        again = False
+        for attachment in _wanted(message):
             try:
                 async with asyncio.timeout(FETCH_TIMEOUT):
                     content = await fetcher.fetch(attachment, contact.chat_id, message.external_id or "", MAX_BYTES)
             except PermanentError as error:
-                attachments[index] = replace(attachment, problem=error.fault)
+                found.append(replace(attachment, problem=error.fault))
             except (TemporaryError, TimeoutError) as error:
                 told = error.fault if isinstance(error, TemporaryError) else NO_ANSWER
                 log.info("attachment not fetched", action="fetch_failed", message=message_id, error=told.words)
                 if late:
-                    attachments[index] = replace(attachment, problem=given_up(GIVE_UP_AFTER, told))
+                    found.append(replace(attachment, problem=given_up(GIVE_UP_AFTER, told)))
                 else:
                     again = True
             else:
-                attachments[index] = replace(attachment, sha256=await self._files.add(content), size=len(content))
-        if tuple(attachments) != message.attachments:
-            await self._files.record_fetched(message_id, attachments)
-        for before, after in zip(message.attachments, attachments, strict=True):
-            if after.sha256 and not before.sha256:
+                found.append(replace(attachment, sha256=await self._files.add(content), size=len(content)))
+        if found:
+            await self._files.record_fetched(message_id, found)
+        for one in found:
+            if one.sha256:
                 self._metrics.fetched(contact.channel)
-            elif after.problem and not before.problem:
+            else:
                 self._metrics.fetch_failed(contact.channel)
         if again:
             raise TryAgain(datetime.now(UTC) + min(PAUSE * 2 ** min(job.attempts, 10), MAX_PAUSE))
+
+
+def _wanted(message: Message) -> list[Attachment]:
+    """What is not there yet, of the message as it is and as it was before edits; each once."""
+    known = (message.attachments, *(version.attachments or () for version in message.versions))
+    missing = (
+        one
+        for attachments in known
+        for one in attachments
+        if not (one.sha256 or one.problem or one.kind in WITHOUT_CONTENT)
+    )
+    return list({(one.kind, one.reference): one for one in missing}.values())

@@ -188,6 +188,7 @@ class Outbox:
             # added again, both within the memory of a platform.
             key=f"{message.id}:{message.created_at.timestamp()}:{delivery.sends + index - len(delivery.external_ids)}",
             after=delivery.after,
+            thread=delivery.thread,
             repeated=delivery.in_doubt and index == len(delivery.external_ids),
         )
 

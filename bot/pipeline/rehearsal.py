@@ -3,10 +3,12 @@ and simulated customers; what is decided and said is made by the same parts as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bot import guard
+from bot.domain.context import NO_CONTEXT, Context, Forward
 from bot.domain.conversation import Contact, Conversation, ConversationState, Priority
 from bot.domain.decision import Decision, transition
 from bot.domain.details import merged
@@ -51,11 +53,13 @@ class Rehearsal:
             0, _CONTACT, ConversationState.BOT, Priority.NORMAL, None, self.language, None, None, now, now
         )
 
-    async def say(self, text: str = "", *, button: str | None = None, attachment: str | None = None) -> Rehearsed:
-        """The customer writes, presses or sends something."""
+    async def say(
+        self, text: str = "", *, button: str | None = None, attachment: str | None = None, forward: bool = False
+    ) -> Rehearsed:
+        """The customer writes, presses or sends something; ``forward``: they pass on somebody else's words, alone."""
         now = datetime.now(UTC)
         self._said += 1
-        self._texts[self._said] = text
+        self._texts[self._said] = "" if forward else text
         files = () if attachment is None else (Attachment(attachment, "rehearsed"),)
         message = Message(
             self._said,
@@ -66,10 +70,10 @@ class Rehearsal:
             MessageFormat.TEXT,
             now,
             attachments=files,
+            context=Context(Forward()) if forward else NO_CONTEXT,
         )
         taken = TurnInput(message, self.conversation, button=button, last_buttons=self._buttons)
-        unread = [self._texts[number] for number in self.conversation.dialogue.unread]
-        decided = await self.deciding.decide(taken, Situation(now), unread=unread)
+        decided = await self.deciding.decide(taken, Situation(now), recall=self._recall)
         decision = decided.decision
         replies = tuple(
             replace(reply, text=guard.fill(reply.text, position=FIRST))
@@ -79,6 +83,9 @@ class Rehearsal:
         if replies:
             self._buttons = tuple(replies[-1].buttons)
         return Rehearsed(decision, replies, decided.prediction, self.conversation)
+
+    async def _recall(self, numbers: Sequence[int]) -> list[str]:
+        return [text for number in sorted(numbers) if (text := self._texts[number])]
 
     def _carry_out(self, decision: Decision, language: str | None) -> None:
         before = self.conversation

@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from bot import monotonic
+from bot.domain.characters import shows
 from bot.domain.conversation import Conversation, ConversationState, contact_key
 from bot.domain.decision import Action, Decision
 from bot.domain.engine import Prediction
@@ -100,7 +101,8 @@ class Turns:
             and incoming.button is None
             and incoming.edits is None
             and incoming.deletes is None
-            and incoming.text.strip()
+            and incoming.context.forward is None
+            and shows(incoming.text)
             and sender not in self._with_people
         ):
             read = self._listening.read(incoming.text)
@@ -129,9 +131,8 @@ class Turns:
             await self._skip(taken)
             return None
         self._with_people.discard(sender)
+        is_forward = taken.message.context.forward is not None
         gathered = conversation.dialogue.gathered
-        # A message that is asked about anew was not understood itself.
-        unread = [number for number in conversation.dialogue.unread if number != taken.message.id]
         queued = conversation.state is ConversationState.QUEUED
         place = await self._turns.place(conversation.id) if queued else None
         gives_up = job.failures >= MAX_TRIES
@@ -141,7 +142,8 @@ class Turns:
             taken,
             await self._situations(place),
             before=await self._turns.texts(gathered) if gathered else (),
-            unread=await self._turns.texts(unread) if unread else (),
+            recall=self._turns.texts,
+            spoke_before=is_forward and await self._turns.spoke_before(taken.message, GATHERING),
             ahead=prefetched,
             patiently=partial(self._patiently, conversation),
             gives_up=gives_up,
@@ -201,8 +203,8 @@ class Turns:
 
     async def _skip(self, taken: TurnInput) -> None:
         """Without a word; what the customer told in a form of its own is kept all the same."""
-        read = self._listening.read(taken.message.text)
-        await self._turns.skip(taken, read.details)
+        own = taken.message.context.forward is None
+        await self._turns.skip(taken, self._listening.read(taken.message.text).details if own else ())
         self._metrics.turned(taken.conversation.contact.channel, None, taken.message.created_at)
 
     # --- the engine -------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from bot.queue.statements import HAS_JOB, JOBS, MESSAGE_OF_JOB
 from bot.store import rows
 from bot.store.fastpath import FastPath
 from bot.store.statements import PART_FOUND, PART_SENT, SENT
-from bot.store.tables import contact, delivery, failure, message, turn
+from bot.store.tables import contact, conversation, delivery, failure, message, turn
 from bot.store.values import sent
 
 
@@ -62,9 +62,10 @@ class Deliveries(FastPath):
                 return None
             to = (
                 await connection.execute(
-                    select(contact, answered.c.external_id.label("answered_id"))
+                    select(contact, answered.c.external_id.label("answered_id"), conversation.c.thread)
                     .select_from(contact)
                     .join(message, message.c.id == message_id)
+                    .join(conversation, conversation.c.id == message.c.conversation_id)
                     .outerjoin(answered, (answered.c.id == message.c.reply_to) & (answered.c.author == Author.CUSTOMER))
                     .where(contact.c.id == row.delivery_contact_id)
                 )
@@ -76,6 +77,7 @@ class Deliveries(FastPath):
                 in_doubt=row.was_in_doubt,
                 answered=to.answered_id,
                 after=await self._sent_before(connection, row) if row.was_in_doubt else None,
+                thread=to.thread,
             )
 
     async def _sent_before(self, connection: AsyncConnection, begun: Any) -> str | None:

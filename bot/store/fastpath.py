@@ -22,7 +22,7 @@ class FastPath(Area):
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
         if not self._database.at_once:
             return None
-        if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to:
+        if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to or incoming.group:
             return None
         values = received(incoming)
         with self._queue.slot() as slot:
@@ -34,17 +34,23 @@ class FastPath(Area):
                 slot.begin(row.job_id, TURN, row.id, rows.new_turn(row))
         return Receipt(row.id, row.conversation_id)
 
-    async def _answer_at_once(self, taken: TurnInput, values: Values, job: JobLease) -> bool:
+    async def _answer_at_once(self, taken: TurnInput, values: Values, job: JobLease) -> bool | None:
         """The bot's reply in a conversation that it still has, and the end of the turn. Whether the reply is with its
-        customer already."""
+        customer already; None where a human was faster, and nothing is said."""
         with self._queue.slot() as slot:
             values |= {"worker": slot.worker_id, "job": job.job_id, "attempts": job.attempts}
             row = await self._queue.at_once((ANSWER, values))
             job.ended(others_wait=row.others_wait)
             if row.job_id is not None:
-                known = rows.delivery(row, rows.message(row), rows.contact(row), answered=taken.message.external_id)
+                known = rows.delivery(
+                    row,
+                    rows.message(row),
+                    rows.contact(row),
+                    answered=taken.message.external_id,
+                    thread=taken.conversation.thread,
+                )
                 slot.begin(row.job_id, DELIVER, row.id, known)
-            return row.id is not None and bool(row.shown)
+            return None if row.id is None else bool(row.shown)
 
     async def _sent_at_once(self, values: Values, job: JobLease) -> None:
         """The last part of a message is with the customer."""

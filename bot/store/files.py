@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import Table, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import Contact, NotFound
 from bot.domain.message import Attachment, Message, Visibility
+from bot.domain.parts import carried
 from bot.store import rows
 from bot.store.base import Area
-from bot.store.tables import contact, file, message
+from bot.store.tables import contact, file, message, message_version
 
 UNNAMED_KEPT = timedelta(days=2)
 FORGOTTEN_AT_ONCE = 500
+_NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
 
 
 class Files(Area):
@@ -33,17 +38,15 @@ class Files(Area):
         return sha256
 
     async def forget_unnamed(self) -> int:
-        """Deletes content that was added more than ``UNNAMED_KEPT`` ago and that no message names: an upload whose
-        message was never sent. How much there was."""
+        """Deletes content that was added more than ``UNNAMED_KEPT`` ago and that no message names, as it is or as it
+        was: an upload whose message was never sent. How much there was."""
         unnamed = (
             select(file.c.sha256)
             .where(
                 file.c.created_at < func.now() - UNNAMED_KEPT,
+                ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(_NAMED)),
                 ~exists().where(
-                    message.c.attachments != text("'[]'"),
-                    message.c.attachments.contains(
-                        func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
-                    ),
+                    message_version.c.attachments.is_not(None), message_version.c.attachments.contains(_NAMED)
                 ),
             )
             # A file that is added again in this moment is left.
@@ -64,12 +67,15 @@ class Files(Area):
             raise NotFound(f"there is no file {sha256}")
         return bytes(found)
 
-    async def attached(self, message_id: int, index: int) -> Attachment:
-        """An attachment of a message, from 0. Raises ``NotFound``."""
+    async def attached(self, message_id: int, index: int, *, version: int | None = None) -> Attachment:
+        """An attachment of a message, from 0, as it is or as the version was. Raises ``NotFound``."""
+        query = select(message.c.attachments).where(message.c.id == message_id)
+        if version is not None:
+            query = select(message_version.c.attachments).where(
+                message_version.c.message_id == message_id, message_version.c.id == version
+            )
         async with self._engine.connect() as connection:
-            found = (
-                await connection.execute(select(message.c.attachments).where(message.c.id == message_id))
-            ).scalar_one_or_none()
+            found = (await connection.execute(query)).scalar_one_or_none()
         if found is None or not 0 <= index < len(found):
             raise NotFound(f"message {message_id} has no attachment {index}")
         return rows.attachment(found[index])
@@ -93,10 +99,18 @@ class Files(Area):
         return rows.attachment(found[index])
 
     async def begin_fetch(self, message_id: int) -> tuple[Message, Contact] | None:
-        """A message and its sender, if some of its attachments have neither content nor a problem yet."""
+        """A message with its versions, and its sender, if some of its attachments, now or before an edit, have neither
+        content nor a problem yet."""
         async with self._engine.connect() as connection:
             found = await self._message(connection, message_id)
-            if all(attachment.sha256 or attachment.problem for attachment in found.attachments):
+            earlier = await connection.execute(
+                select(message_version)
+                .where(message_version.c.message_id == message_id, message_version.c.attachments.is_not(None))
+                .order_by(message_version.c.id)
+            )
+            found = replace(found, versions=tuple(map(rows.version, earlier)))
+            known = (found.attachments, *(version.attachments or () for version in found.versions))
+            if all(one.sha256 or one.problem for attachments in known for one in attachments):
                 return None
             row = (
                 await connection.execute(
@@ -108,21 +122,31 @@ class Files(Area):
             return found, rows.contact_of(row)
 
     async def record_fetched(self, message_id: int, attachments: Sequence[Attachment]) -> None:
-        """What became of a message's attachments: the same ones, with their content's name or the problem."""
+        """What became of a message's attachments, which now have their content's name or the problem: wherever the
+        message, or a version of it, has one by its reference. It may have been edited meanwhile."""
         async with self._engine.begin() as connection:
-            changed = (
-                await connection.execute(
-                    update(message)
-                    .where(
-                        message.c.id == message_id,
-                        func.jsonb_array_length(message.c.attachments) == len(attachments),
-                    )
-                    .values(attachments=rows.to_json(attachments))
-                    .returning(message.c.conversation_id, message.c.contact_id)
-                )
+            found = (
+                await connection.execute(select(message).where(message.c.id == message_id).with_for_update())
             ).one_or_none()
-            if changed is not None:
-                await self._notify(connection, "message", changed.conversation_id, changed.contact_id)
+            if found is None:
+                return
+            await self._fill(connection, message, found, attachments)
+            earlier = await connection.execute(
+                select(message_version).where(
+                    message_version.c.message_id == message_id, message_version.c.attachments.is_not(None)
+                )
+            )
+            for version in earlier.all():
+                await self._fill(connection, message_version, version, attachments)
+            await self._notify(connection, "message", found.conversation_id, found.contact_id)
+
+    async def _fill(
+        self, connection: AsyncConnection, table: Table, row: Any, attachments: Sequence[Attachment]
+    ) -> None:
+        before = tuple(map(rows.attachment, row.attachments))
+        after = carried(before, attachments)
+        if after != before:
+            await connection.execute(update(table).where(table.c.id == row.id).values(attachments=rows.to_json(after)))
 
     async def beginnings(self, sha256s: Iterable[str], size: int) -> dict[str, bytes]:
         """The first ``size`` bytes of files, which tell what they are."""

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Interval, and_, bindparam, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Interval, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain.conversation import ConversationState, Reopening, contact_key
-from bot.domain.decision import Action
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake, write_again
 from bot.domain.message import Author, ClearedIncoming, Receipt, Visibility
-from bot.store import lifecycle, tables
+from bot.store import lifecycle
 from bot.store.base import in_language
-from bot.store.fastpath import FastPath
+from bot.store.revisions import Revisions, part_of
 from bot.store.statements import RECEIVE, UPSERT_CONTACT
-from bot.store.tables import agent, contact, conversation, delivery, message, message_version, turn
+from bot.store.tables import agent, conversation, message
 from bot.store.values import received
 
 _IS_HERE = and_(agent.c.disabled_at.is_(None), agent.c.seen_at > func.now() - bindparam("gone_after", type_=Interval()))
 """Whether an agent may and will see what comes."""
 
 
-class IncomingMessages(FastPath):
+class IncomingMessages(Revisions):
     async def record(self, incoming: ClearedIncoming, reopening: Reopening | None = None) -> Receipt:
         """Records one event of a platform and defers its turn. Commits before it returns.
 
@@ -37,9 +35,17 @@ class IncomingMessages(FastPath):
             if incoming.deletes is not None:
                 return await self._record_deletion(connection, incoming)
             contact_id = await self._upsert_contact(connection, incoming)
+            edit: str | None = None
             if incoming.edits is not None:
-                return await self._record_edit(connection, contact_id, incoming, reopening)
-            return await self._record_message(connection, contact_id, incoming, reopening)
+                if (receipt := await self._record_edit(connection, contact_id, incoming)) is not None:
+                    return receipt
+                # The message is older than the desk (or was not brought yet): its new text is then news, under its own
+                # id, by which it may be brought yet, edited again, or taken back.
+                edit = incoming.external_id
+                incoming = replace(incoming, external_id=incoming.edits)
+            if (receipt := await self._record_part(connection, contact_id, incoming)) is not None:
+                return receipt
+            return await self._record_message(connection, contact_id, incoming, reopening, edit)
 
     async def _upsert_contact(self, connection: AsyncConnection, incoming: ClearedIncoming) -> int:
         """The contact's id. Its row stays locked until the commit, so one contact's events are recorded,
@@ -52,10 +58,15 @@ class IncomingMessages(FastPath):
         contact_id: int,
         incoming: ClearedIncoming,
         reopening: Reopening | None,
-        edit: str | None = None,
+        edit: str | None,
     ) -> Receipt:
         # The caller holds the contact's row: nobody records the same event, or opens a conversation, meanwhile.
-        known = select(message).where(message.c.contact_id == contact_id, message.c.external_id == incoming.external_id)
+        known = select(message).where(
+            message.c.contact_id == contact_id,
+            or_(
+                message.c.external_id == incoming.external_id, message.c.id == part_of(contact_id, incoming.external_id)
+            ),
+        )
         is_open = (
             select(conversation.c.id)
             .where(
@@ -95,6 +106,8 @@ class IncomingMessages(FastPath):
         if not found.open_id:
             values["opened_by"] = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
         made = await self._queue.within(connection, RECEIVE, values)
+        if incoming.group:
+            await self._add_part(connection, contact_id, made.id, incoming)
         if reopened and reopening is not None:
             await self._tell_reopened(connection, conversation_id, reopening, told=reopened[1])
         if any(not part.sha256 for part in incoming.attachments):
@@ -160,118 +173,3 @@ class IncomingMessages(FastPath):
             await self._add_notice(connection, now, text)
         elif told:
             await self._add_notice(connection, now, in_language(reopening.to_agent, now.language))
-
-    async def _record_edit(
-        self, connection: AsyncConnection, contact_id: int, incoming: ClearedIncoming, reopening: Reopening | None
-    ) -> Receipt:
-        original = (
-            await connection.execute(
-                select(message.c.id, message.c.conversation_id, message.c.text, message.c.payload, message.c.edited_at)
-                .where(message.c.contact_id == contact_id, message.c.external_id == incoming.edits)
-                .with_for_update()
-            )
-        ).one_or_none()
-        if original is None:
-            # The message is older than the desk (or was not brought yet): its new text is then news, under its own
-            # id, by which it may be brought yet, edited again, or taken back.
-            news = replace(incoming, external_id=incoming.edits or "")
-            return await self._record_message(connection, contact_id, news, reopening, edit=incoming.external_id)
-        if original.text == incoming.text or (original.payload or {}).get("edit") == incoming.external_id:
-            # Recorded as edited already, when its history was read on; or something else of it changed.
-            return Receipt(original.id, original.conversation_id, duplicate=True)
-        # A history tells of the last edit alone; those before it may come behind it, and change nothing any more.
-        late = original.edited_at is not None and incoming.sent_at is not None and incoming.sent_at < original.edited_at
-        kept = await connection.execute(
-            upsert(message_version)
-            .values(
-                message_id=original.id,
-                external_id=incoming.external_id,
-                text=incoming.text if late else original.text,
-            )
-            .on_conflict_do_nothing(index_elements=["message_id", "external_id"])
-            .returning(message_version.c.id)
-        )
-        if kept.one_or_none() is None:
-            return Receipt(original.id, original.conversation_id, duplicate=True)
-        if late:
-            await self._notify(connection, "message", original.conversation_id, contact_id)
-            return Receipt(original.id, original.conversation_id)
-        await connection.execute(
-            update(message)
-            .where(message.c.id == original.id)
-            .values(
-                text=incoming.text,
-                edited_at=incoming.sent_at or func.now(),
-                revision=tables.message_cursor.next_value(),
-            )
-        )
-        await self._ask_anew(connection, original.id, original.conversation_id)
-        await self._notify(connection, "message", original.conversation_id, contact_id)
-        return Receipt(original.id, original.conversation_id)
-
-    async def _ask_anew(self, connection: AsyncConnection, message_id: int, conversation_id: int) -> None:
-        """A question that the bot did not understand, and that its customer has corrected before writing on, has its
-        turn once more."""
-        later = turn.alias()
-        anew = await connection.execute(
-            update(turn)
-            .where(
-                turn.c.message_id == message_id,
-                turn.c.done,
-                turn.c.action == Action.ASK_BACK.value,
-                ~exists().where(later.c.conversation_id == conversation_id, later.c.message_id > message_id),
-                exists().where(
-                    conversation.c.id == conversation_id, conversation.c.state == ConversationState.BOT.value
-                ),
-            )
-            .values(done=False, action=None, reason=None, topic=None, ranking=None, done_at=None)
-            .returning(turn.c.message_id)
-        )
-        if anew.one_or_none() is not None:
-            await self._queue.defer_turn(connection, message_id, conversation_id)
-
-    async def _record_deletion(self, connection: AsyncConnection, incoming: ClearedIncoming) -> Receipt:
-        """Marks the message as taken back; its words stay with the desk."""
-        # Platforms say which message of which chat, and not whose.
-        found = (
-            await connection.execute(
-                select(message.c.id, message.c.conversation_id, message.c.contact_id, message.c.deleted_at)
-                .join(contact, contact.c.id == message.c.contact_id)
-                .where(
-                    contact.c.channel == incoming.channel,
-                    contact.c.account == incoming.account,
-                    contact.c.chat_id == incoming.chat_id,
-                    message.c.external_id == incoming.deletes,
-                )
-                # In the order in which everybody locks them, and past the references of what is written meanwhile.
-                .with_for_update(of=(contact, message), key_share=True)
-            )
-        ).one_or_none()
-        if found is None:
-            return Receipt(None, None)
-        if found.deleted_at is not None:
-            return Receipt(found.id, found.conversation_id, duplicate=True)
-        await connection.execute(
-            update(message)
-            .where(message.c.id == found.id)
-            .values(deleted_at=incoming.sent_at or func.now(), revision=tables.message_cursor.next_value())
-        )
-        await self._notify(connection, "message", found.conversation_id, found.contact_id)
-        return Receipt(found.id, found.conversation_id)
-
-    async def _answered(self, connection: AsyncConnection, contact_id: int, external_id: str | None) -> int | None:
-        """The message that the customer answers: one of their own, or one that was delivered to them."""
-        if external_id is None:
-            return None
-        return (
-            await connection.execute(
-                select(message.c.id)
-                .outerjoin(delivery, delivery.c.message_id == message.c.id)
-                .where(
-                    message.c.contact_id == contact_id,
-                    or_(message.c.external_id == external_id, delivery.c.external_ids.has_key(external_id)),
-                )
-                .order_by(message.c.id.desc())
-                .limit(1)
-            )
-        ).scalar_one_or_none()

@@ -51,7 +51,7 @@ class Messages(Area):
                     .where(message_version.c.message_id.in_(edited))
                     .order_by(message_version.c.id)
                 ):
-                    versions.setdefault(row.message_id, []).append(MessageVersion(row.text, row.replaced_at))
+                    versions.setdefault(row.message_id, []).append(rows.version(row))
             return [rows.message(row, versions.get(row.id, ())) for row in found]
 
     async def histories(self, conversation_ids: Iterable[int], *, limit: int) -> dict[int, list[Message]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from bot.domain import context as contexts
 from bot.domain.conversation import Contact, Conversation, ConversationState, EscalationReason, Priority
 from bot.domain.dialogue import from_json
 from bot.domain.engine import Prediction
@@ -231,10 +232,16 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         submission=row.submission,
         held_until=row.held_until,
         said=said_of(row.payload),
+        context=contexts.from_json(row.context),
     )
 
 
-def turn(row: Any, conversation: Conversation, last_buttons: tuple[Button, ...] = ()) -> TurnInput:
+def version(row: Any) -> MessageVersion:
+    attachments = None if row.attachments is None else tuple(map(attachment, row.attachments))
+    return MessageVersion(row.text, row.replaced_at, attachments, contexts.from_json(row.context), row.id)
+
+
+def turn(row: Any, conversation: Conversation, last_buttons: tuple[Button, ...] = (), *, version: int = 0) -> TurnInput:
     """From a row of a message."""
     payload: Mapping[str, str] = row.payload or {}
     return TurnInput(
@@ -244,6 +251,7 @@ def turn(row: Any, conversation: Conversation, last_buttons: tuple[Button, ...] 
         argument=payload.get("argument", ""),
         button=payload.get("button"),
         last_buttons=last_buttons,
+        version=version,
     )
 
 
@@ -267,9 +275,10 @@ def delivery(
     in_doubt: bool = False,
     answered: str | None = None,
     after: str | None = None,
+    thread: str = "",
 ) -> DeliveryInput:
     """From a row whose columns of the delivery, which was begun, carry the prefix ``delivery_``. ``in_doubt``: before
-    that; ``answered``: the platform's id of the message that it answers."""
+    that; ``answered``: the platform's id of the message that it answers; ``thread``: of its conversation."""
     return DeliveryInput(
         message=message,
         contact=contact,
@@ -283,4 +292,5 @@ def delivery(
         retried_at=row.delivery_retried_at,
         reply_to=answered,
         after=after,
+        thread=thread,
     )

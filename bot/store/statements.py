@@ -71,9 +71,9 @@ RECEIVE = f"""
         FOR NO KEY UPDATE OF conversation
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, attachments, payload, external_id, reply_to,
-            cursor, sent_at, edited_at)
+            cursor, sent_at, edited_at, context, album)
         SELECT id, contact_id, 'customer', %(text)s, %(attachments)s, %(payload)s, %(external_id)s, %(reply_to)s,
-            nextval('message_cursor'), %(sent_at)s, %(edited_at)s
+            nextval('message_cursor'), %(sent_at)s, %(edited_at)s, %(context)s::jsonb, %(album)s
         FROM spoken
         ON CONFLICT (contact_id, external_id) DO NOTHING
         RETURNING *
@@ -97,6 +97,9 @@ RECEIVE = f"""
     FROM made, touched, told LEFT JOIN claimed ON true
 """
 
+TOUCH = f"UPDATE conversation SET updated_at = now(), {WAITING_AFTER_MESSAGE} WHERE id = %(conversation)s RETURNING id"
+"""What ``RECEIVE`` does to the conversation, where a message that is there gets more."""
+
 
 # --- what the desk says ---------------------------------------------------------------------------
 
@@ -107,7 +110,7 @@ _ENDS_TURN = """
     ), taken AS (
         UPDATE turn SET done = true, done_at = now(), action = %(action)s, reason = %(reason)s,
             topic = %(turn_topic)s, ranking = %(ranking)s
-        FROM customer WHERE message_id = %(turn)s AND NOT done
+        FROM customer WHERE message_id = %(turn)s AND NOT done AND turn.version = %(turn_version)s
         RETURNING message_id
     ), kept AS (
         UPDATE conversation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain import lines
+from bot.domain.characters import shows
 from bot.domain.conversation import Conversation, ConversationState, EscalationReason, NotFound
 from bot.domain.decision import Action, Decision, Turn
 from bot.domain.details import merged
@@ -27,6 +29,8 @@ from bot.store.lifecycle import apply
 from bot.store.statements import END_TURN
 from bot.store.tables import conversation, message, turn
 from bot.store.values import said, turned
+
+_IS_FORWARD = func.coalesce(message.c.context.has_key("forward"), False)
 
 
 class Turns(FastPath):
@@ -51,7 +55,7 @@ class Turns(FastPath):
         async with self._reader.connect() as connection:
             row = (
                 await connection.execute(
-                    MESSAGE.add_columns(turn.c.done)
+                    MESSAGE.add_columns(turn.c.done, turn.c.version.label("turn_version"))
                     .join(turn, turn.c.message_id == message.c.id)
                     .where(message.c.id == message_id)
                 )
@@ -64,6 +68,7 @@ class Turns(FastPath):
                 row,
                 await self._conversation(connection, row.conversation_id),
                 await self._last_buttons(connection, row),
+                version=row.turn_version,
             )
 
     async def _last_buttons(self, connection: AsyncConnection, of: Row[Any]) -> tuple[Button, ...]:
@@ -83,10 +88,29 @@ class Turns(FastPath):
         return rows.buttons(last.scalar_one_or_none() or [])
 
     async def texts(self, message_ids: Sequence[int]) -> list[str]:
-        """The words of these messages as they are now, in the order written; not of those taken back."""
-        query = select(message.c.text).where(message.c.id.in_(message_ids), message.c.deleted_at.is_(None))
+        """The customer's own words in these messages as they are now, in the order written; not of those taken back,
+        and none that they only pass on."""
+        if not message_ids:
+            return []
+        query = select(message.c.text).where(
+            message.c.id.in_(message_ids), message.c.deleted_at.is_(None), ~_IS_FORWARD
+        )
         async with self._reader.connect() as connection:
             return list((await connection.execute(query.order_by(message.c.id))).scalars())
+
+    async def spoke_before(self, of: Message, within: timedelta) -> bool:
+        """Whether the customer's own words came so shortly before this message that both belong together."""
+        before = select(message.c.text).where(
+            message.c.conversation_id == of.conversation_id,
+            message.c.author == Author.CUSTOMER,
+            message.c.id < of.id,
+            message.c.created_at > of.created_at - within,
+            message.c.deleted_at.is_(None),
+            ~_IS_FORWARD,
+        )
+        async with self._reader.connect() as connection:
+            found = await connection.execute(before.order_by(message.c.id.desc()).limit(10))
+            return any(shows(text) for text in found.scalars())
 
     async def place(self, conversation_id: int) -> int:
         """In the queue, from 1, of a conversation that waits in it."""
@@ -114,7 +138,8 @@ class Turns(FastPath):
     ) -> TurnEnd:
         """Writes the bot's replies and marks the turn done, if the conversation is still as it was taken.
 
-        Where a human took over meanwhile, the turn ends with no word said. For an escalation, ``{position}``
+        Where a human took over meanwhile, the turn ends with no word said; what the message told in a form of its own
+        is kept. For an escalation, ``{position}``
         in the replies is filled with the customer's place in the queue. ``job`` is ended with the turn where that can
         be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
@@ -132,9 +157,15 @@ class Turns(FastPath):
         ):
             [reply] = replies
             values = ended | says(reply.text, reply.format, buttons=reply.buttons)
-            return TurnEnd(shown=await self._answer_at_once(taken, values, job))
+            shown_at_once = await self._answer_at_once(taken, values, job)
+            if shown_at_once is None:
+                await self._keep_details(now, decision.details)
+            return TurnEnd(shown=bool(shown_at_once))
         async with self._engine.begin() as connection:
-            if await self._queue.within(connection, END_TURN, ended) is None:
+            overtaken = await self._queue.within(connection, END_TURN, ended) is None
+            if overtaken and decision.details:
+                await self._add_details(connection, now, decision.details)
+            if overtaken:
                 return TurnEnd()
             if escalates:
                 await self._escalate(connection, now, decision)
@@ -174,14 +205,23 @@ class Turns(FastPath):
         now = taken.conversation
         async with self._engine.begin() as connection:
             if details:
-                kept = rows.details_to_json(merged(now.details, details))
-                await connection.execute(update(conversation).where(conversation.c.id == now.id).values(details=kept))
-                await self._notify(connection, "state", now.id, now.contact.id)
+                await self._add_details(connection, now, details)
             await connection.execute(
                 update(turn)
                 .where(turn.c.message_id == taken.message.id, ~turn.c.done)
                 .values(done=True, done_at=func.now())
             )
+
+    async def _keep_details(self, of: Conversation, details: Sequence[Detail]) -> None:
+        if details:
+            async with self._engine.begin() as connection:
+                await self._add_details(connection, of, details)
+
+    async def _add_details(self, connection: AsyncConnection, of: Conversation, details: Sequence[Detail]) -> None:
+        found, _ = await self._locked(connection, of.id)
+        kept = rows.details_to_json(merged(found.details, details))
+        await connection.execute(update(conversation).where(conversation.c.id == of.id).values(details=kept))
+        await self._notify(connection, "state", of.id, of.contact.id)
 
     async def _note_escalation(
         self, connection: AsyncConnection, escalated: Conversation, decision: Decision, prediction: Prediction | None

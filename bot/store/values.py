@@ -23,6 +23,7 @@ Values = dict[str, Any]
 def received(incoming: ClearedIncoming, *, edit: str | None = None) -> Values:
     """Of ``UPSERT_CONTACT``, ``TAKE_CONTACT`` and ``RECEIVE``; ``edit`` as for ``rows.payload``."""
     payload = rows.payload(incoming, edit)
+    context = incoming.context.as_json
     return {
         "channel": incoming.channel,
         "account": incoming.account,
@@ -40,6 +41,8 @@ def received(incoming: ClearedIncoming, *, edit: str | None = None) -> Values:
         "sent_at": incoming.sent_at,
         "edited_at": incoming.edited_at,
         "opened_by": "",
+        "context": None if context is None else Jsonb(context),
+        "album": incoming.group or None,
     }
 
 
@@ -49,6 +52,7 @@ def turned(taken: TurnInput, decision: Decision, language: str | None, predictio
     after = transition(conversation.dialogue, decision, taken.message.id)
     return {
         "turn": taken.message.id,
+        "turn_version": taken.version,
         "conversation": conversation.id,
         "contact": conversation.contact.id,
         "generation": conversation.generation,

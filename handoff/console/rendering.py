@@ -12,6 +12,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from bot.domain.characters import shows
+from bot.domain.message import Attachment, Message
 from bot.domain.staff import Agent, Role, may
 from bot.ports import Words
 from bot.web.assets import Assets
@@ -37,6 +39,19 @@ def fold(text: str) -> tuple[str, str]:
         return text, ""
     cut = max(text.rfind(" ", FOLD_AT - 100, FOLD_AT), text.rfind("\n", FOLD_AT - 100, FOLD_AT)) + 1 or FOLD_AT
     return text[:cut], text[cut:]
+
+
+def gone(message: Message, attachment: Attachment) -> bool:
+    """Whether what a version of a message had attached is not attached any more."""
+    now = message.attachments
+    return all((one.kind, one.reference) != (attachment.kind, attachment.reference) for one in now) and all(
+        not one.sha256 or one.sha256 != attachment.sha256 for one in now
+    )
+
+
+def lost_files(message: Message) -> bool:
+    """Whether an edit took something away that was attached."""
+    return any(gone(message, one) for version in message.versions for one in version.attachments or ())
 
 
 def at_desk(agent: Agent) -> bool:
@@ -75,6 +90,9 @@ class Pages:
         base.globals |= {
             "brand": brand,
             "fold": fold,
+            "shows": shows,
+            "gone": gone,
+            "lost_files": lost_files,
             "may": may,
             "undo_within": round(UNDO.total_seconds()),
             "most_reason": MAX_REASON,

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from bot.domain.characters import shows
 from bot.domain.decision import Turn
 from bot.domain.message import Message, MessageFormat
 from bot.domain.said import Fault, Refusal, Said
@@ -117,6 +118,10 @@ class Speech:
         line = " ".join(text.split())
         if not line and message.attachments:
             line = ", ".join(self.kind(attachment.kind) for attachment in message.attachments)
+        if not shows(line):
+            line = self.say("console.message.nothing_to_see")
+        if message.context.forward is not None:
+            line = self.say("console.context.forwarded_line", line=line)
         return line if len(line) <= PREVIEW else line[:PREVIEW].rstrip() + "…"
 
     def brief(self, message: Message) -> str:
@@ -124,6 +129,8 @@ class Speech:
         text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text
         files = "".join(f"[{attachment.name or self.kind(attachment.kind)}]" for attachment in message.attachments)
         text = "\n".join(filter(None, [text.strip(), files]))
+        if message.context.forward is not None:
+            text = self.say("console.context.forwarded_line", line=text)
         return text if len(text) <= BRIEF else text[:BRIEF].rstrip() + "…"
 
     def verdict(self, turn: Turn) -> str:

@@ -32,7 +32,8 @@ def predict(
     """Say what the desk would do with each line of standard input as a customer's first message.
 
     With --json a line may also be a whole dialogue: {"id": …, "messages": [{"text": …}, {"button": "topic:<intent>"},
-    {"attachment": "photo"}]}, answered at once by a line with what the desk does at each message.
+    {"attachment": "photo"}]}, answered at once by a line with what the desk does at each message. With "forward": true
+    beside its text or attachment a message is somebody else's, passed on.
 
     With the model of the content as it is now: trained if need be, and not made live.
     """
@@ -92,9 +93,13 @@ class _Rehearse:
         for number, message in enumerate(messages, 1):
             said = _message(message)
             if said is None:
-                problem = 'must be an object with one of "text", "button" and "attachment", each a text'
+                problem = (
+                    'must be an object with one of "text", "button" and "attachment", each a text, and perhaps'
+                    ' "forward": true'
+                )
                 return {"id": given.get("id"), "error": f"message {number} {problem}"}
-            turns.append(_turn(await rehearsal.say(said.get("text", ""), **_others(said))))
+            forward = message.get("forward") is True
+            turns.append(_turn(await rehearsal.say(said.get("text", ""), **_others(said), forward=forward)))
         return {"id": given.get("id"), "turns": turns}
 
 
@@ -103,6 +108,8 @@ def _message(message: Any) -> dict[str, str] | None:
         return None
     said = {name: message[name] for name in ("text", "button", "attachment") if message.get(name) is not None}
     if not said or not all(isinstance(value, str) for value in said.values()):
+        return None
+    if not isinstance(message.get("forward", False), bool):
         return None
     return {name: value.replace("\x00", "") for name, value in said.items()}
 

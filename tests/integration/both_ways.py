@@ -279,7 +279,7 @@ class Stage:
 
     async def _rows(self) -> dict[str, list[dict[str, Any]]]:
         orders = {"turn": "message_id", "delivery": "message_id", "procrastinate_jobs": "lock, priority, args"}
-        tables = ("agent", "contact", "conversation", "event", "message", "message_version", *orders)
+        tables = ("agent", "contact", "conversation", "event", "message", "message_version", "message_part", *orders)
         return {name: await self.sql(f"SELECT * FROM {name} ORDER BY {orders.get(name, 'id')}") for name in tables}
 
     async def _seen(self) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -170,18 +171,20 @@ async def test_what_is_all_said_is_not_fetched(store: Store, kind: str) -> None:
     assert second.sha256
 
 
-async def test_what_was_fetched_is_not_put_on_other_attachments(store: Store, database_url: str) -> None:
-    """The message has others by now: what was begun before is of no use."""
+async def test_what_was_fetched_is_not_put_on_other_attachments(store: Store) -> None:
+    """The message was edited meanwhile: what was begun before goes to the version that had it."""
     message_id = await sent(store, photo("cat"))
 
     class Meanwhile(Platform):
         async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:
-            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-                await connection.execute("UPDATE message SET attachments = attachments || attachments")
+            other = Incoming("test", "bot", "1:e", Sender("7"), "chat-7", "look", attachments=(photo("dog"),))
+            await store.incoming.record(replace(other, edits="1", replaces_attachments=True))
             return await super().fetch(attachment, chat_id, external_id, limit)
 
     await Attachments(store.files, {"test": Meanwhile(cat=b"meow")}).fetch(message_id, JobLease())
-    assert await stored(store, message_id) == (photo("cat"), photo("cat"))
+    assert await stored(store, message_id) == (photo("dog"),)
+    [before] = (await store.messages.of(1))[0].versions
+    assert await store.files.get((before.attachments or ())[0].sha256) == b"meow"
 
 
 async def test_the_queue_fetches_until_it_has_it(store: Store, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:

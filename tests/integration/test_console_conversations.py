@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from bot.domain.context import Context, Forward, ForwardKind, Link
 from bot.domain.conversation import Conversation, ConversationState, Priority
-from bot.domain.message import Author, Visibility
+from bot.domain.message import Attachment, Author, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.support.console import ASKED, HTMX, Browser, queued, sign_in
+from tests.support.console import ASKED, HTMX, PNG, Browser, queued, said, sign_in
 
 
 @pytest.mark.parametrize("id", ["0", "-1", "abc", "1.5", str(2**63), "9" * 5000, "%00", "999"])
@@ -118,3 +120,45 @@ async def test_what_cannot_be_sent_is_refused_with_the_reason(
     answer = await client.post(f"/console/conversations/{conversation_id}/messages", data={"text": text})
     assert answer.status_code == 422
     assert words in answer.text
+
+
+async def test_what_is_somebody_elses_is_marked_and_leads_nowhere(browser: Browser, store: Store, mei: Agent) -> None:
+    forward = Forward("BitPie \u202eSupport", ForwardKind.CHANNEL, datetime(2026, 1, 2, tzinfo=UTC))
+    links = (Link("Claim <b>here</b>", "https://claim.example/seed?<script>"),)
+    context = Context(forward, "the <i>quoted</i> part", links, '{"poll": "<img>"}')
+    conversation_id = await queued(
+        store, "Send your 12 words", context=context, attachments=(Attachment("dice", "🎲 3"),)
+    )
+    page = (await (await sign_in(browser())).get(f"/console/conversations/{conversation_id}")).text
+    assert 'class="bubble forwarded"' in page
+    assert "from the channel <bdi>BitPie Support</bdi>" in page
+    assert "the &lt;i&gt;quoted&lt;/i&gt; part" in page
+    assert "<bdi>Claim &lt;b&gt;here&lt;/b&gt;</bdi>" in page
+    assert '<code dir="ltr">https://claim.example/seed?&lt;script&gt;</code>' in page
+    assert "{&#34;poll&#34;: &#34;&lt;img&gt;&#34;}" in page
+    assert "claim.example" not in "".join(re.findall(r'(?:href|src)="[^"]*"', page))
+    assert "<b>dice</b>" in page
+    assert "[Forwarded] Send your 12 words" in page, "in the list, too"
+
+
+async def test_what_an_edit_took_away_is_shown_with_the_version_that_had_it(
+    browser: Browser, store: Store, mei: Agent
+) -> None:
+    content = await store.files.add(PNG)
+    picture = Attachment("photo", "p1", "receipt.png", sha256=content)
+    conversation_id = await queued(store, "see", attachments=(picture,))
+    await said(store, "see", id="e", edits="Ann-1", replaces_attachments=True)
+    client = await sign_in(browser())
+    page = (await client.get(f"/console/conversations/{conversation_id}")).text
+    assert "edited, with other files" in page
+    assert "No longer attached" in page
+    address = re.search(r'src="(/console/files/\d+/0\?version=\d+)"', page)
+    assert address is not None
+    assert (await client.get(address[1])).content == PNG
+    assert (await client.get(address[1].replace("version=", "version=9"))).status_code == 404
+
+
+async def test_a_message_that_shows_nothing_says_so(browser: Browser, store: Store, mei: Agent) -> None:
+    conversation_id = await queued(store, "\u200b\u3164")
+    page = (await (await sign_in(browser())).get(f"/console/conversations/{conversation_id}")).text
+    assert "(no visible character)" in page

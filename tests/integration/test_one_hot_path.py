@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.domain.context import Context, Forward, Link
 from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.decision import Action, Decision
 from bot.domain.engine import Prediction, Ranked
@@ -37,6 +38,15 @@ _FIELDS: dict[str, dict[str, object]] = {
     "taken back": {"deletes": "m1", "external_id": "m1:d"},
     "quotes": {"text": "this?", "replies_to": "d2"},
     "another thread": {"text": "mail", "thread": "<t>", "subject": "My fee"},
+    "forward": {"text": "/human", "context": Context(Forward("Ann"), "q", (Link("a", "b"),), "{}")},
+    "album": {"text": "look", "group": "g", "attachments": (Attachment("photo", "f1"),)},
+    "other files": {
+        "text": "fees?",
+        "edits": "m1",
+        "external_id": "m1:e",
+        "attachments": (Attachment("photo", "f2"),),
+        "replaces_attachments": True,
+    },
     "quotes own": {"text": "this?", "replies_to": "m1"},
 }
 

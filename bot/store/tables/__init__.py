@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from bot.store.tables.channels import channel_status, connector_memory, lease
 from bot.store.tables.contacts import contact, contact_link
-from bot.store.tables.conversations import conversation, file, message, message_cursor, message_version
+from bot.store.tables.conversations import (
+    conversation,
+    file,
+    message,
+    message_cursor,
+    message_part,
+    message_version,
+)
 from bot.store.tables.events import event
 from bot.store.tables.schema import Moment, metadata
 from bot.store.tables.staff import agent, rate_limit, session, sign_in
@@ -25,6 +32,7 @@ __all__ = [
     "lease",
     "message",
     "message_cursor",
+    "message_part",
     "message_version",
     "metadata",
     "rate_limit",

@@ -124,6 +124,12 @@ message = Table(
     Column("revision", BigInteger, comment="The cursor of a later change that the customer gets to see."),
     Column("submission", Text, comment="The id under which an agent's page sent it."),
     Column("held_until", Moment, comment="Nothing of it reaches the customer before; null once it is let go."),
+    Column(
+        "context",
+        JSONB(none_as_null=True),
+        comment="Whose words it passes on, what it quotes, where its links lead, and what has no words; null for none.",
+    ),
+    Column("album", Text, comment="The platform's id of the album that it is; its parts are in message_part."),
     one_of("author", Author),
     one_of("visibility", Visibility),
     one_of("format", MessageFormat),
@@ -140,6 +146,12 @@ Index(
     message.c.submission,
     unique=True,
     postgresql_where=text("submission is not null"),
+)
+Index(
+    "ix_message_album",
+    message.c.contact_id,
+    message.c.album,
+    postgresql_where=text("album is not null"),
 )
 Index("ix_message_held", message.c.held_until, postgresql_where=text("held_until is not null"))
 Index("ix_message_conversation", message.c.conversation_id, message.c.id)
@@ -158,6 +170,35 @@ message_version = Table(
     Column("message_id", ForeignKey("message.id"), nullable=False),
     Column("external_id", Text, nullable=False),
     Column("text", Text, nullable=False, comment="What the edit replaced."),
+    Column(
+        "attachments",
+        JSONB(none_as_null=True),
+        comment="As they were then; null where an agent edited.",
+    ),
+    Column("context", JSONB(none_as_null=True), comment="As of message."),
     Column("replaced_at", Moment, nullable=False, server_default=func.now()),
     UniqueConstraint("message_id", "external_id"),
+)
+Index(
+    "ix_message_version_attachments",
+    message_version.c.attachments,
+    postgresql_using="gin",
+    postgresql_ops={"attachments": "jsonb_path_ops"},
+    postgresql_where=text("attachments is not null"),
+)
+
+message_part = Table(
+    "message_part",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("message_id", ForeignKey("message.id"), nullable=False, index=True),
+    Column("contact_id", ForeignKey("contact.id"), nullable=False),
+    Column("external_id", Text, nullable=False, comment="The platform's id of the part."),
+    Column("text", Text, nullable=False),
+    Column("attachments", JSONB, nullable=False, comment="What it brought; message has them with their content."),
+    Column("context", JSONB(none_as_null=True), comment="As of message."),
+    Column("edited_at", Moment),
+    Column("deleted_at", Moment),
+    UniqueConstraint("contact_id", "external_id"),
+    comment="The parts of albums: what the platform sends as several messages is one at the desk.",
 )

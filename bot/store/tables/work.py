@@ -30,6 +30,13 @@ turn = Table(
     Column("ranking", JSONB),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     Column("done_at", Moment),
+    Column(
+        "version",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Grows when the message gets its first words by a later part.",
+    ),
 )
 Index("ix_turn_pending", turn.c.created_at, postgresql_where=text("not done"))
 

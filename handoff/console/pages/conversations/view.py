@@ -12,9 +12,9 @@ from bot.domain.decision import Turn
 from bot.domain.details import in_order
 from bot.domain.forms import Detail
 from bot.domain.lines import PHRASES, Kind
-from bot.domain.message import Attachment, Author, Message, Visibility
+from bot.domain.message import WITHOUT_CONTENT, Attachment, Author, Message, Visibility
 from bot.domain.staff import Agent, Permission, may
-from bot.pipeline.attachments import GIVE_UP_AFTER, WITHOUT_CONTENT
+from bot.pipeline.attachments import GIVE_UP_AFTER
 from bot.web.media import HEAD, playable
 from handoff.console.context import Console
 from handoff.console.rendering import at_desk
@@ -200,7 +200,13 @@ async def _quotes(console: Console, messages: Iterable[Message]) -> dict[int, Me
 
 
 async def _media(console: Console, messages: Iterable[Message]) -> dict[str, str]:
-    names = {attachment.sha256 for message in messages for attachment in message.attachments if attachment.sha256}
+    shown = (
+        attachment
+        for message in messages
+        for attachments in (message.attachments, *(version.attachments or () for version in message.versions))
+        for attachment in attachments
+    )
+    names = {attachment.sha256 for attachment in shown if attachment.sha256}
     if not names:
         return {}
     heads = await console.store.files.beginnings(names, HEAD)

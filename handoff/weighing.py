@@ -17,9 +17,9 @@ from bot.domain.decision import Handoff
 from bot.domain.dialogue import Ask
 from bot.domain.engine import OUT_OF_SCOPE, Prediction
 
-ASKING_BACK = 0.8
+ASKING_BACK = 0.6
 """What a question back costs the customer, in handovers nobody needed."""
-FIRST_QUESTION = 0.65
+FIRST_QUESTION = 0.5
 """The share of a wrong answer that the beginning of a wrong procedure costs: it asks before it tells."""
 DELAY = 0.5
 """The share of a missed handover that a question back costs: the person comes a message later."""

@@ -21,6 +21,7 @@ from bot.ports import (
     Records,
     Streams,
     Transcript,
+    Uploads,
 )
 from bot.settings import Settings, load
 
@@ -48,6 +49,7 @@ def build_connectors(
     files: Files,
     notices: Notices,
     bounces: Bounces,
+    uploads: Uploads,
     transcript: Transcript,
     health: Mapping[str, Health],
     streams: Streams,
@@ -70,6 +72,7 @@ def build_connectors(
                 files=files,
                 notices=notices,
                 bounces=bounces,
+                uploads=uploads,
                 health=health[name],
                 streams=streams,
                 suggestions=_suggestions(settings, answers),

@@ -23,7 +23,7 @@ CAPABILITIES = {
     "discord": Capabilities(edits=True, attachments=True, quotes=True, max_file=100_000),
     "apps": Capabilities(named_accounts=True),
 }
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x08" + bytes(40)
 
 Browser = Callable[[], httpx.AsyncClient]
 

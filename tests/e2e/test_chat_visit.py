@@ -92,14 +92,14 @@ async def test_tabs_keep_drafts_of_their_own_and_one_sends_what_is_unsent(
     first, second = await opened(), await opened()
     await say(first, "unsent")
     await expect(second.locator(".unsent .bubble")).to_have_text(["unsent"])
+    await expect(first.get_by_role("button", name="Try now")).to_be_visible()
+    assert set(posts) == {first}
     await field(first).fill("draft of the first")
     await field(second).fill("draft of the second")
     await asyncio.gather(first.reload(), second.reload())
     await expect(field(first)).to_have_value("draft of the first")
     await expect(field(second)).to_have_value("draft of the second")
     await expect(second.locator(".unsent .bubble")).to_have_text(["unsent"])
-    await expect(first.get_by_role("button", name="Try now")).to_be_visible()
-    assert set(posts) == {first}
     await first.close()
     desk.failures = 0
     await expect(bubbles(second)).to_have_text(["unsent", "about unsent"])

@@ -158,7 +158,7 @@ Phrase = str | Mapping[str, str]
 
 class Words(Protocol):
     """What customers and agents read. A phrase is known by its key (``chat.send``), a locale by its tag (``zh``,
-    ``pt-BR``). Where ``locale`` is None or none of the desk's, the default is meant."""
+    ``pt-BR``). Where the desk lacks the ``locale``, its nearest is meant; without one, the default."""
 
     @property
     def locales(self) -> tuple[str, ...]:
@@ -195,7 +195,8 @@ class Words(Protocol):
         ...
 
     def by_locale(self, key: str, /, **values: object) -> Mapping[str, str]:
-        """The phrase in every locale, the default also under ``""``."""
+        """The phrase in every locale, the default also under ``""``, and that of a locale with a region also under its
+        language."""
         ...
 
     def section(self, prefix: str, locale: str) -> Mapping[str, Phrase]:

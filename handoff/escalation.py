@@ -34,6 +34,7 @@ def escalate(
         says=(Said(phrase, values or {}), *expectation(situation)),
         reason=reason,
         priority=priority,
+        expects=situation.expectation,
     )
 
 

@@ -110,7 +110,17 @@ class Policy:
         if state.procedure == procedure.name and state.step == found[2]:
             return Decision(Action.SILENT)
         moved = self._rules.step(procedure, found[2], topic, state, heard, situation)
-        return moved or self._rules.not_helped(replace(state, topic=topic), situation)
+        return moved or self._rules.not_helped(replace(state, topic=topic), heard, situation)
+
+    def on_read_together(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision | None:
+        """A message that says nothing by itself, read together with the one that the open topic began with: another
+        topic than that one, if the two together surely mean it. None if not."""
+        name = self._rules.surely(heard.prediction)
+        if name is None or name in NO_TOPIC or name in state.told or self._rules.same(name, state.topic):
+            return None
+        if name not in self._rules.topics:
+            return None
+        return self._rules.topic(name, state, heard, situation)
 
     def on_found(
         self,
@@ -126,7 +136,7 @@ class Policy:
         to = asked.none if found is None else asked.found
         assert to is not None, "content is checked: a look-up leads somewhere either way"
         moved = self._rules.step(procedure, to, state.topic or procedure.topics[0], state, heard, situation)
-        moved = moved or self._rules.not_helped(state, situation)
+        moved = moved or self._rules.not_helped(state, heard, situation)
         if found is None:
             return moved
         return replace(moved, opening=(Said(str(found["say"]), dict(found)), *moved.opening))
@@ -135,7 +145,9 @@ class Policy:
         """The answer to "did that help?"."""
         if not state.is_open:
             return Decision(Action.SILENT)  # pressed a second time
-        return self._rules.helped(state, heard, situation) if helped else self._rules.not_helped(state, situation)
+        return (
+            self._rules.helped(state, heard, situation) if helped else self._rules.not_helped(state, heard, situation)
+        )
 
     def on_human_asked(
         self, situation: Situation, state: DialogueState | None = None, *, queued: bool = False
@@ -236,7 +248,7 @@ class Policy:
             first, *rest = topics
             taken = self._rules.topic(first, state, heard, situation)
             if taken.escalates:
-                return replace(taken, later=tuple(rest))
+                return replace(taken, later=tuple(rest), names=tuple(rest))
             return replace(taken, says=(*taken.says, Said("customer.later")), offers=tuple(rest), later=tuple(rest))
         weighed = self._rules.weigh(heard.prediction, may_ask_back=state.misses + 1 < MISSES_BEFORE_HANDOFF)
         assert weighed is not None

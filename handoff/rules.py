@@ -10,6 +10,7 @@ from bot.domain.cues import Cues
 from bot.domain.decision import Action, Decision, Handoff
 from bot.domain.dialogue import DialogueState
 from bot.domain.engine import OUT_OF_SCOPE, Prediction
+from bot.domain.forms import Kind
 from bot.domain.heard import Heard
 from bot.domain.procedure import End, Procedure
 from bot.domain.said import Said
@@ -29,6 +30,8 @@ NO_TOPIC = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN, OUT_OF_SCOPE, DANGER}
 
 A_STORY = 100
 """Characters."""
+LACKS = 3
+"""So much is asked of who waits anyway."""
 
 
 class Rules:
@@ -81,9 +84,9 @@ class Rules:
         if procedure is not None:
             start = self._answered_already(procedure, name, heard, situation)
             begun = self.step(procedure, start, name, state, heard, situation)
-            return begun or self.not_helped(replace(state, topic=name), situation)
+            return begun or self.not_helped(replace(state, topic=name), heard, situation)
         if name in state.told:
-            return self.again(name, topic, state, situation)
+            return self.again(name, topic, state, heard, situation)
         return Decision(
             Action.ANSWER, topic=name, asks=topic.asks, asks_whether_it_helped=topic.handoff is Handoff.OFFER
         )
@@ -97,13 +100,13 @@ class Rules:
         meant = set() if asking.ends else mentioned(asking, heard.text)
         return meant.pop() if len(meant) == 1 else procedure.start
 
-    def again(self, name: str, topic: Topic, state: DialogueState, situation: Situation) -> Decision:
+    def again(self, name: str, topic: Topic, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """The same topic a second time goes on: a person with what is known, or for facts alone the offer of one."""
         if topic.handoff is Handoff.NEVER and state.misses == 0:
             return Decision(
                 Action.ASK_BACK, about=name, says=(Said("customer.said_already"),), extra=("human",), understood=False
             )
-        return self.not_helped(replace(state, topic=name), situation)
+        return self.not_helped(replace(state, topic=name), heard, situation)
 
     def step(
         self,
@@ -142,8 +145,9 @@ class Rules:
         """``/human``, the button, or the wish in words: never argued with."""
         return escalate(EscalationReason.ASKED, situation, topic=TALK_TO_HUMAN, about=about)
 
-    def not_helped(self, state: DialogueState, situation: Situation) -> Decision:
-        """The answer did not do: a person goes on, with what is known."""
+    def not_helped(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
+        """The answer did not do: a person goes on, with what is known. What else they will want to know can be added
+        meanwhile."""
         handed = escalate(
             EscalationReason.NOT_HELPED,
             situation,
@@ -151,7 +155,17 @@ class Rules:
             about=state.topic,
             priority=self._priority(state.topic),
         )
-        return replace(handed, asks=state.asks)
+        return replace(handed, asks=state.asks, lacks=self._lacks(state, heard))
+
+    def _lacks(self, state: DialogueState, heard: Heard) -> tuple[Kind, ...]:
+        """What the procedure collects and nobody has told; nothing where the customer was just asked for something."""
+        procedure = self.procedures.get(state.procedure or self.families.get(state.topic or "", ""))
+        if procedure is None or state.asks:
+            return ()
+        known = {detail.kind for detail in (*heard.known, *heard.details)}
+        if Kind.DURATION in known:
+            known.add(Kind.TIME)
+        return tuple(kind for kind in procedure.collects if kind not in known)[:LACKS]
 
     def collected(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision:
         """The customer gave what they were asked for: a person gets it."""

@@ -15,7 +15,7 @@ from bot.domain.decision import Action, Decision, Handoff
 from bot.domain.dialogue import DialogueState
 from bot.domain.heard import Heard
 from bot.domain.said import Said
-from bot.domain.situation import Situation
+from bot.domain.situation import Expectation, Situation
 from handoff.escalation import expectation, named
 from handoff.rules import DANGER, NO_TOPIC, SMALL_TALK, TALK_TO_HUMAN, THANKS, Rules
 
@@ -23,6 +23,12 @@ SHORT = 40
 """Characters: in a longer message "never mind" or "anyone there?" is not what it is about."""
 NOTED_FOR = timedelta(minutes=2)
 """So long after being told how they stand a customer goes on writing without being told again."""
+TOLD_FOR = timedelta(minutes=20)
+"""So long nobody is told anew how long it takes."""
+BY_MUCH = timedelta(minutes=10)
+"""So much, and half of the wait that was said, it may take longer or shorter before the customer is told."""
+BY_MUCH_ALWAYS = timedelta(hours=1)
+"""More than that is much, however long the wait was that was said."""
 COMPLAINT = "complaint"
 CANCEL = "cancel"
 """The payload of the button that leaves the queue."""
@@ -79,6 +85,7 @@ def urged(topic: str, priority: Priority, state: DialogueState, situation: Situa
         urges=True,
         resumes=True,
         noted=_at(situation),
+        expects=situation.expectation,
     )
 
 
@@ -99,6 +106,24 @@ def noted(state: DialogueState, situation: Situation) -> Decision:
     return replace(_told(situation, "customer.waiting_noted", extra=(CANCEL,)), may_wait=True)
 
 
+def told_anew(told: Expectation, situation: Situation) -> Decision | None:
+    """What a waiting customer is told whose wait is no longer the one that they were told; None where it still is, by
+    and large, and for ``TOLD_FOR`` after the last time."""
+    now = situation.now
+    if now - told.told_at < TOLD_FOR or told.until is None:
+        return None
+    expects = situation.expectation
+    margin = min(max(BY_MUCH, (told.until - told.told_at) / 2), BY_MUCH_ALWAYS)
+    # Where no time is known any more, the one that was said may still come true until it is over.
+    until = expects.until or now
+    if abs(until - told.until) <= margin:
+        return None
+    if expects.until is None and until < told.until:
+        return None
+    phrase = "customer.wait_longer" if until > told.until else "customer.wait_shorter"
+    return replace(_told(situation, phrase, extra=(CANCEL,)), noted=None)
+
+
 def _told(
     situation: Situation, phrase: str, values: dict[str, object] | None = None, extra: Sequence[str] = ()
 ) -> Decision:
@@ -108,6 +133,7 @@ def _told(
         extra=tuple(extra),
         keeps_dialogue=True,
         noted=_at(situation),
+        expects=situation.expectation,
     )
 
 

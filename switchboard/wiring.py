@@ -49,7 +49,7 @@ from bot.settings import ROOT, Settings
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.store.errors import safe_message
-from handoff.absences import EVERY, Absences
+from handoff import absences, expectations
 from handoff.console import console
 from handoff.desk import Desk
 from handoff.hours import working_hours
@@ -305,7 +305,8 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
     desk = Desk(store, answers.words.by_locale)
     pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
-    absences = Absences(
+    waits = expectations.Expectations(store.waiting, situations.now, dialogue.speech)
+    absent = absences.Absences(
         situations.now,
         partial(desk.expire_absent, pages_alone),
         timedelta(minutes=settings.config.desk.visitor_gone_minutes),
@@ -339,7 +340,8 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         sweeps=(
             *sweeps_of(store, queue, partial(desk.put_back_abandoned, reopening.agent_gone_after)),
             Sweep(transcript.note_present, every=20),
-            Sweep(absences.sweep, every=EVERY),
+            Sweep(absent.sweep, every=absences.EVERY),
+            Sweep(waits.sweep, every=expectations.EVERY),
         ),
         pages=pages,
     )

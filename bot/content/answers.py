@@ -125,6 +125,13 @@ class Answers:
         return tuple(locale for locale in self.locales if locale in spoken)
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """The locales that are to have an answer for every topic: those that have answers and are complete. Any other
+        may have some."""
+        complete = tuple(locale for locale in self.answered if locale in self.words.complete)
+        return complete or self.answered
+
+    @property
     def default_locale(self) -> str:
         return self.locales[0]
 

@@ -15,7 +15,7 @@ import yaml
 from bot.content.answers import UNWRITTEN, Answer, Answers
 from bot.content.asks import undeclared
 from bot.content.coins import read_vocabulary
-from bot.content.phrase_check import phrase_problems
+from bot.content.phrase_check import phrase_problems, untranslated
 from bot.content.problems import ContentError
 from bot.content.procedures import procedure_problems, read_procedures
 from bot.domain.decision import Handoff
@@ -58,14 +58,28 @@ def problems(folder: Path, answers: Answers) -> Iterator[str]:
     yield from _topic_problems(folder, answers, {example.intent for example in examples})
     yield from phrase_problems(answers.words)
     procedures = read_procedures(folder)
-    yield from procedure_problems(folder, procedures, answers.answered, answers.topics)
+    yield from procedure_problems(folder, procedures, answers.required, answers.topics)
     for name, procedure in procedures.items():
         for step in procedure.steps.values():
             for locale, text in step.say.items():
                 for ask in undeclared(text, locale, step.asks):
                     where = f"{folder / 'procedures' / name}.yml: {step.name}"
                     yield f"{where}: the {locale} text asks for the {ask}, and nothing takes it; add it to asks"
-    yield from example_problems(answers.answered, examples)
+    yield from example_problems(answers.required, examples)
+
+
+def partial_languages(answers: Answers) -> Iterator[str]:
+    """What the languages lack that need not have everything, a line each."""
+    words = answers.words
+    for locale in words.locales:
+        if locale in words.complete:
+            continue
+        phrases, of = untranslated(words, locale)
+        topics = [answers.variants(topic) for topic in answers.topics]
+        unanswered = sum(locale not in variants for variants in topics)
+        counts = f"{phrases} of {of} phrases and {unanswered} of {len(topics)} answers missing"
+        instead = f"those of the default language ({words.default}) are shown"
+        yield f"{words.folder / f'{locale}.yml'}: {locale} is partial: {counts}; {instead}"
 
 
 def read_examples(folder: Path) -> Iterator[Example]:
@@ -102,7 +116,7 @@ def answer_problems(variants: Iterable[Answer], answers: Answers) -> Iterator[st
         for button in answer.buttons:
             if button == answer.topic:
                 yield f"{answer.path}: dead button: {button} leads to this same answer"
-            elif answer.locale not in answers.variants(button):
+            elif not answers.variants(button) or answer.locale in set(answers.required) - set(answers.variants(button)):
                 yield f"{answer.path}: dead button: {button} has no answer in {answer.locale}"
         for topic in answers.topics:
             other = answers.variants(topic).get(answer.locale)
@@ -143,7 +157,7 @@ def example_problems(
 
 def _topic_problems(folder: Path, answers: Answers, intents: set[str]) -> Iterator[str]:
     for intent in sorted(intents - WITHOUT_ANSWER):
-        for locale in answers.answered:
+        for locale in answers.required:
             if locale not in answers.variants(intent):
                 yield f"{folder / 'answers' / locale / intent}.md: missing answer for the intent {intent}"
     for topic in answers.topics:

@@ -123,8 +123,8 @@ def missing(folder: Path, answers: Answers, name: str) -> Iterator[str]:
         yield f"{path}: there is a topic of this name already; rename the draft, or edit the topic itself"
     examples, problems = _draft_examples(folder, name)
     yield from problems
-    yield from example_problems(answers.answered, examples, live)
-    written, problems = _draft_answers(folder, name, answers.answered)
+    yield from example_problems(answers.required, examples, live)
+    written, problems = _draft_answers(folder, name, answers.required)
     yield from problems
     # Only of the deployment's locales is it known which topics a button can lead to.
     yield from answer_problems((answer for answer in written if answer.locale in answers.answered), answers)

@@ -5,7 +5,8 @@ on a number has one text for each of CLDR's plural categories that its language 
 is chosen by the value ``n``. A line of a phrase that names a fact which this deployment does not have is left out.
 
 A phrase that a locale lacks is said in the default locale. A deployment with content of its own need not have every
-phrase: those that come along with the desk stand behind its own.
+phrase: those that come along with the desk stand behind its own. ``complete: true`` at the head of a file says that its
+language is to have everything, and ``switchboard check`` holds it to that; any other language may be partial.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import yaml
 from babel import Locale, UnknownLocaleError, negotiate_locale
 from babel.dates import format_skeleton, format_timedelta
+from babel.lists import format_list
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 
@@ -35,6 +37,8 @@ LAST_RESORT = "en"
 """Whose phrases and formats stand behind all others."""
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 """CLDR's categories. A map with only these, ``other`` among them, is one phrase."""
+COMPLETE = "complete"
+"""What says of a file's language that it is to have every phrase and every answer."""
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 Facts = Mapping[str, str | Mapping[str, str] | None]
@@ -57,8 +61,9 @@ class Words:
     """The phrases of a deployment; ``bot.ports.Words`` says what it promises.
 
     ``locales`` has the default first; without it, every file in ``folder/phrases`` is one, English first. ``facts``
-    fill placeholders of any phrase; what has no value there is None. Raises ``ContentError``, also for a locale in
-    which there is not one phrase.
+    fill placeholders of any phrase; what has no value there is None. ``complete`` has the locales that are to have
+    every phrase: the default, behind which there is nothing, and those whose file says so. Raises ``ContentError``,
+    also for a locale in which there is not one phrase.
     """
 
     def __init__(
@@ -79,6 +84,8 @@ class Words:
                 raise ContentError(
                     f"{self.folder / f'{locale}.yml'}: there are no phrases in {locale}; write them there"
                 )
+        marks = {**_marks(shipped, self._shipped), **_marks(self.folder, own)}
+        self.complete = frozenset({self.default, *(locale for locale in self.locales if marks.get(locale))})
         self._facts = {locale: self._in_locale(facts or {}, locale) for locale in self.locales}
         self._own = {locale: own.get(locale, {}) for locale in self.locales}
         self._keys = frozenset(key for phrases in self._all() for key in phrases)
@@ -108,8 +115,8 @@ class Words:
         return self.negotiate(_languages(header))
 
     def locale(self, asked: str | None) -> str:
-        """``asked``, if it is a locale of this desk, else the default."""
-        return asked if asked in self.locales else self.default
+        """The locale of this desk that is nearest to ``asked``, such as ``pt-BR`` for ``pt``; else the default."""
+        return asked if asked in self.locales else self.match(asked) or self.default
 
     def name(self, locale: str) -> str:
         """What the language calls itself."""
@@ -128,8 +135,11 @@ class Words:
         return self.fill(phrase if isinstance(phrase, str) else self._form(phrase, spoken, values), spoken, **values)
 
     def by_locale(self, key: str, /, **values: object) -> Mapping[str, str]:
-        """The phrase in every locale, the default also under ``""``."""
+        """The phrase in every locale, the default also under ``""``; that of ``pt-BR`` also under ``pt``, where that
+        is no locale: what customers write tells their language, and no region."""
         texts = {locale: self.say(key, locale, **values) for locale in self.locales}
+        for locale in self.locales:
+            texts.setdefault(locale.partition("-")[0], texts[locale])
         return {**texts, "": texts[self.default]}
 
     def section(self, prefix: str, locale: str) -> Mapping[str, Phrase]:
@@ -149,6 +159,10 @@ class Words:
     def own(self, locale: str) -> Mapping[str, Phrase]:
         """What the locale's own file says."""
         return self._own[locale]
+
+    def translated(self, locale: str) -> frozenset[str]:
+        """What is said in the locale itself, and not in another's words."""
+        return frozenset(self._own[locale]) | frozenset(self._shipped.get(locale, {}))
 
     def fill(self, template: str, locale: str | None = None, /, **values: object) -> str:
         """The template with its placeholders filled, numbers as the locale writes them; lines that name something this
@@ -249,6 +263,10 @@ class Words:
             format_timedelta(-passed, threshold=2, add_direction=True, format="short", locale=self._formats(locale))
         )
 
+    def listed(self, items: Sequence[str], locale: str | None = None) -> str:
+        """As the language writes a list: "a, b and c"."""
+        return format_list(items, locale=self._formats(locale))
+
     def duration(self, seconds: float, locale: str | None = None) -> str:
         """A delay as operators speak of it: 0.4 s, 12 s, 5 min."""
         value, unit = (seconds / 60, "minute") if seconds >= 120 else (seconds, "second")
@@ -317,6 +335,18 @@ def read_phrases(path: Path) -> dict[str, Phrase]:
     if not isinstance(root, yaml.MappingNode):
         raise ContentError(f"{path}: must be a map of sections and phrases")
     return dict(_read(path, root, ""))
+
+
+def _marks(folder: Path, files: Mapping[str, dict[str, Phrase]]) -> dict[str, bool]:
+    """Takes out of each file's phrases whether its language is to have everything, where the file says it."""
+    found = {}
+    for locale, phrases in files.items():
+        mark = phrases.pop(COMPLETE, None)
+        if mark not in (None, "true", "false"):
+            raise ContentError(f"{folder / f'{locale}.yml'}: {COMPLETE} must be true or false, not {mark}")
+        if mark is not None:
+            found[locale] = mark == "true"
+    return found
 
 
 def _read(path: Path, node: yaml.MappingNode, prefix: str) -> Iterator[tuple[str, Phrase]]:

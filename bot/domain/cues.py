@@ -5,6 +5,7 @@ The content lists them by language (``data/cues``); the policy reads them beside
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
@@ -17,6 +18,7 @@ READ_AT_MOST = 4_000
 _WITHOUT_GAPS = ((0x0E00, 0x0E7F), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF), (0x20000, 0x3FFFF))
 """Thai, Japanese, Chinese, and Korean, which glues particles to its words."""
 
+_CLAUSE = re.compile(r"[,;.!?，。；！？、\n]+|\bbut\b|但是?|不过")
 
 Name = TypeVar("Name")
 
@@ -41,6 +43,10 @@ class Cue(StrEnum):
     """Leaves the queue."""
     WAITING = "waiting"
     """Asks again while waiting."""
+    DO_IT = "do_it"
+    """The bot is to do it itself."""
+    FINE = "fine"
+    """Said of what is no problem: "signing in is fine"."""
     HUMAN = "human"
     DANGER = "danger"
     """Hints at ending their life."""
@@ -98,6 +104,12 @@ class Cues:
 
     def of(self, text: str) -> frozenset[Cue]:
         return frozenset(name for name, _, _ in self._phrases.spans(fold(text)))
+
+    def without_fine(self, text: str) -> str:
+        """The text without its clauses about what is no problem, unless there are no others."""
+        clauses = [clause for clause in _CLAUSE.split(fold(text)) if clause.strip()]
+        kept = [clause for clause in clauses if Cue.FINE not in self.of(clause)]
+        return ", ".join(kept or clauses)
 
     def split(self, text: str) -> list[str]:
         """The text in parts, each new one begun by a cue of ``ALSO``."""

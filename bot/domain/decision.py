@@ -9,8 +9,9 @@ from bot.domain.conversation import EscalationReason, Priority
 from bot.domain.cues import Cue
 from bot.domain.dialogue import TOLD_AT_MOST, Ask, DialogueState
 from bot.domain.engine import Ranked
-from bot.domain.forms import Detail
+from bot.domain.forms import Detail, Kind
 from bot.domain.said import Said
+from bot.domain.situation import Expectation
 
 UNREAD_AT_MOST = 3
 """Messages that were not understood and are read again with the next."""
@@ -65,8 +66,12 @@ class Decision:
     asks_whether_it_helped: bool = False
     details: tuple[Detail, ...] = ()
     """What the message told in a form of its own: for the conversation's details."""
+    lacks: tuple[Kind, ...] = ()
+    """What the customer is asked to add while they wait for a person."""
     later: tuple[str, ...] | None = None
     """The other topics to be taken up; None leaves them as they are."""
+    names: tuple[str, ...] = ()
+    """Topics that are named to the customer as kept for the person."""
     follow_up: Cue | None = None
     """A question about the topic in ``about``, for which its answer has a sentence."""
     resumes: bool = False
@@ -79,6 +84,8 @@ class Decision:
     """The waiting customer's ``priority`` is raised."""
     noted: str | None = None
     """When a waiting customer is told how they stand (``DialogueState.noted``)."""
+    expects: Expectation | None = None
+    """What the customer is told about when a person comes (``DialogueState.told_until``)."""
     may_wait: bool = False
     """The message could not be answered alone: the bot waits a moment for the rest of it."""
     gathers: bool = False
@@ -111,7 +118,7 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
     """The state once the decision is carried out. ``message_id`` is the customer's message, for what is gathered."""
     if decision.gathers:
         return replace(state, gathered=(*state.gathered, message_id))
-    state = replace(state, gathered=())
+    state = replace(state, gathered=()).expecting(decision.expects)
     if decision.action is Action.SILENT:
         return state
     unread = () if decision.understood else (*state.unread, message_id)[-UNREAD_AT_MOST:]
@@ -126,7 +133,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
     noted = state.noted if decision.noted is None else decision.noted
     if decision.escalates or decision.leaves_queue:
         about = decision.subject or state.topic
-        return DialogueState(topic=about if decision.escalates else None, asks=decision.asks, told=told, later=later)
+        after = DialogueState(topic=about if decision.escalates else None, asks=decision.asks, told=told, later=later)
+        return after.expecting(decision.expects)
     asks_what_is_meant = decision.action is Action.ASK_BACK and not decision.understood and decision.about is None
     if asks_what_is_meant and not decision.keeps_dialogue:
         # What is open stays open: the question back is about this message alone.
@@ -135,7 +143,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         return replace(state, misses=misses, told=told, later=later, noted=noted)
     return DialogueState(
         misses=misses,
-        topic=decision.about or decision.topic,
+        topic=(topic := decision.about or decision.topic),
+        opened_by=state.opened_by if topic == state.topic else message_id,
         offered=decision.offers if decision.action is Action.ASK_BACK else (),
         asks=decision.asks,
         procedure=decision.procedure,
@@ -144,4 +153,6 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         later=later,
         unread=unread,
         noted=noted,
+        told_at=state.told_at,
+        told_until=state.told_until,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from bot.domain.forms import Kind
+from bot.domain.situation import Expectation
 
 
 class Ask(StrEnum):
@@ -69,8 +71,14 @@ class DialogueState:
     """Messages that had no answer of their own: they are read together with the next."""
     unread: tuple[int, ...] = ()
     """Messages that were not understood: the next is also read together with them."""
+    opened_by: int | None = None
+    """The customer's message that the open topic began with: what is not understood is also read together with it."""
     noted: str = ""
-    """When the waiting customer was last told how they stand, as ISO 8601."""
+    """When the waiting customer was last told that what they wrote is kept, as ISO 8601."""
+    told_at: str = ""
+    """When the waiting customer was last told how long it takes, as ISO 8601."""
+    told_until: str = ""
+    """The end of the wait that they were told, as ISO 8601; empty where no time was said."""
 
     @property
     def is_open(self) -> bool:
@@ -80,6 +88,21 @@ class DialogueState:
     @property
     def asked_kinds(self) -> frozenset[Kind]:
         return frozenset().union(*(ask.kinds for ask in self.asks))
+
+    @property
+    def expectation(self) -> Expectation | None:
+        """What the waiting customer was told about when a person comes; None where nothing was."""
+        if not self.told_at:
+            return None
+        until = datetime.fromisoformat(self.told_until) if self.told_until else None
+        return Expectation(datetime.fromisoformat(self.told_at), until)
+
+    def expecting(self, told: Expectation | None) -> DialogueState:
+        """The same where nothing was told; else the customer now expects that."""
+        if told is None:
+            return self
+        until = "" if told.until is None else told.until.isoformat()
+        return replace(self, told_at=told.told_at.isoformat(), told_until=until)
 
     def closed(self) -> DialogueState:
         """The same with nothing open; what was told stays told."""

@@ -114,7 +114,7 @@ class HistoryEvent:
     """What else is to be known, as JSON holds it. Of a conversation: ``state``, what it is by the event, and ``was``,
     every value that the event replaced. ``backfilled`` is true for what a migration concluded from older tables."""
     address: str | None = None
-    """From where it was done, where that is known."""
+    """From where it was done, where that is known; of an agent's act the store adds it (``bot.store.origin``)."""
     id: int | None = None
     """Grows in the order of a conversation's events; None until it is stored."""
     at: datetime | None = None

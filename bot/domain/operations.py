@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.domain.conversation import Contact, Conversation
 from bot.domain.message import Author, Button, Command, Message
+from bot.domain.situation import Expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,17 @@ class Claim:
     queued_at: datetime
     """When it came into the queue, the last time before that."""
     claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Expecting:
+    """A customer in the queue who was told how long it takes."""
+
+    conversation_id: int
+    place: int
+    """From 1."""
+    language: str | None
+    told: Expectation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,15 @@ from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a waiting customer was told about when a person comes."""
+
+    told_at: datetime
+    until: datetime | None
+    """None: no time was said."""
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     now: datetime
     """UTC."""
@@ -20,6 +29,13 @@ class Situation:
     """What somebody who joins the queue now may expect; None: not known, and no figure is said."""
     waiting: int = 0
     """Conversations in the queue."""
+
+    @property
+    def expectation(self) -> Expectation:
+        """What who waits is told now."""
+        if not self.people:
+            return Expectation(self.now, self.back_at)
+        return Expectation(self.now, None if self.wait is None else self.now + self.wait)
 
     @property
     def people(self) -> bool:

@@ -10,10 +10,10 @@ import structlog
 
 from bot.content.answers import CANCEL, HELPED, HUMAN, NOT_HELPED, TOPIC, Answers
 from bot.domain.characters import shows
-from bot.domain.conversation import ConversationState, EscalationReason
+from bot.domain.conversation import Conversation, ConversationState, EscalationReason
 from bot.domain.decision import Action, Decision
 from bot.domain.dialogue import DialogueState
-from bot.domain.engine import EngineUnavailable, Prediction
+from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction
 from bot.domain.heard import Heard
 from bot.domain.message import Command
 from bot.domain.operations import TurnInput
@@ -29,6 +29,13 @@ Detect = Callable[[str, str | None], str | None]
 Ahead = tuple[str, Awaitable[Prediction]]
 """What the engine was asked before the turn began, and its answer."""
 Patiently = Callable[[Awaitable[Prediction]], Awaitable[Prediction]]
+
+Recall = Callable[[Sequence[int]], Awaitable[Sequence[str]]]
+"""The words of messages by their numbers, in the order written; not of those taken back."""
+
+
+async def _nothing(_: Sequence[int]) -> Sequence[str]:
+    return ()
 
 
 async def _at_once(predicting: Awaitable[Prediction]) -> Prediction:
@@ -47,6 +54,7 @@ class Decide(Protocol):
     def on_step(
         self, payload: str, state: DialogueState, heard: Heard, situation: Situation, *, queued: bool = False
     ) -> Decision: ...
+    def on_read_together(self, state: DialogueState, heard: Heard, situation: Situation) -> Decision | None: ...
     def on_found(
         self,
         step: tuple[str, str],
@@ -101,16 +109,16 @@ class Deciding:
         situation: Situation,
         *,
         before: Sequence[str] = (),
-        unread: Sequence[str] = (),
+        recall: Recall = _nothing,
         spoke_before: bool = False,
         ahead: Ahead | None = None,
         patiently: Patiently = _at_once,
         gives_up: bool = False,
     ) -> Decided:
-        """What to do with the message. ``before`` are the words of messages that had no answer of their own, ``unread``
-        those of messages that were not understood. ``spoke_before``: the customer's own words came just before a
-        forward, and had their answer. ``ahead`` is what the engine was asked already, ``patiently`` awaits
-        it, and ``gives_up`` says that the turn failed too often."""
+        """What to do with the message. ``before`` are the words of messages that had no answer of their own,
+        ``recall`` brings those of others that this one may have to be read together with. ``spoke_before``: the
+        customer's own words came just before a forward, and had their answer. ``ahead`` is what the engine was asked
+        already, ``patiently`` awaits it, and ``gives_up`` says that the turn failed too often."""
         conversation = taken.conversation
         state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
         nothing = Heard("", known=conversation.details)
@@ -135,8 +143,8 @@ class Deciding:
             if before and not is_forward:
                 heard = await self._with_last(taken, heard, ahead)
             decision = self._policy.on_text(state, heard, situation, queued=queued)
-            if unread and _is_lost(decision):
-                decision, heard = await self._read_together(taken, (*unread, text), decision, heard, situation)
+            if _is_lost(decision) and not queued:
+                decision, heard = await self._in_context(taken, text, recall, decision, heard, situation)
         except EngineUnavailable as error:
             log.warning("engine unavailable; handed to a human", action="engine_unavailable", error=str(error))
             heard = Heard(text, details=read.details, known=conversation.details)
@@ -153,16 +161,32 @@ class Deciding:
             return Decision(Action.SILENT)  # there is nothing to be seen
         return self._policy.on_attachment(state, situation, queued=queued)
 
-    async def _read_together(
-        self, taken: TurnInput, texts: Sequence[str], alone: Decision, heard: Heard, situation: Situation
+    async def _in_context(
+        self, taken: TurnInput, text: str, recall: Recall, alone: Decision, heard: Heard, situation: Situation
     ) -> tuple[Decision, Heard]:
         """A customer who was not understood says it in other words, or says the rest: what they said until now may
-        together be clear. If not, it stays with what the message is by itself."""
+        together be clear. So may what they ask about the topic that is open ("could I still call it off?"). If not, it
+        stays with what the message is by itself."""
         conversation = taken.conversation
+        state = conversation.dialogue
+        # A message that is asked about anew was not understood itself.
+        unread = await recall([number for number in state.unread if number != taken.message.id])
+        if unread:
+            together = await self._together((*unread, text), conversation)
+            decision = self._policy.on_text(state, together, situation)
+            if not _is_lost(decision):
+                return decision, together
+        opened = await recall([state.opened_by]) if state.is_open and state.opened_by is not None else ()
+        if opened and heard.prediction is not None and heard.prediction.intent != OUT_OF_SCOPE:
+            together = await self._together((*opened, text), conversation)
+            elsewhere = self._policy.on_read_together(state, together, situation)
+            if elsewhere is not None:
+                return replace(elsewhere, details=heard.details), together
+        return alone, heard
+
+    async def _together(self, texts: Sequence[str], conversation: Conversation) -> Heard:
         read = self._listening.read("\n".join(texts), conversation.dialogue.asked_kinds)
-        together = await self._listening.hear(read, conversation.details)
-        decision = self._policy.on_text(conversation.dialogue, together, situation)
-        return (alone, heard) if _is_lost(decision) else (decision, together)
+        return await self._listening.hear(read, conversation.details)
 
     async def _with_last(self, taken: TurnInput, heard: Heard, ahead: Ahead | None) -> Heard:
         """The last of several messages may be another question than those before it: it is also read by itself, and of

@@ -3,6 +3,7 @@ and simulated customers; what is decided and said is made by the same parts as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -72,8 +73,7 @@ class Rehearsal:
             context=Context(Forward()) if forward else NO_CONTEXT,
         )
         taken = TurnInput(message, self.conversation, button=button, last_buttons=self._buttons)
-        unread = [self._texts[number] for number in self.conversation.dialogue.unread]
-        decided = await self.deciding.decide(taken, Situation(now), unread=unread)
+        decided = await self.deciding.decide(taken, Situation(now), recall=self._recall)
         decision = decided.decision
         replies = tuple(
             replace(reply, text=guard.fill(reply.text, position=FIRST))
@@ -83,6 +83,9 @@ class Rehearsal:
         if replies:
             self._buttons = tuple(replies[-1].buttons)
         return Rehearsed(decision, replies, decided.prediction, self.conversation)
+
+    async def _recall(self, numbers: Sequence[int]) -> list[str]:
+        return [text for number in sorted(numbers) if (text := self._texts[number])]
 
     def _carry_out(self, decision: Decision, language: str | None) -> None:
         before = self.conversation

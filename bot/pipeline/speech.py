@@ -43,6 +43,12 @@ class Speech:
         for step in self._steps(decision):
             yield self._in(step.say, language)
         yield from (self._said(said, language) for said in decision.says)
+        if decision.names:
+            titles = [answer.title for name in decision.names if (answer := self._answers.get(name, language))]
+            yield self._words.say("customer.also_kept", language, topics=self._words.listed(titles, language))
+        if decision.lacks:
+            kinds = [self._words.say(f"customer.detail.{kind}", language) for kind in decision.lacks]
+            yield self._words.say("customer.add_meanwhile", language, details=self._words.listed(kinds, language))
         if decision.asks_whether_it_helped:
             yield self._words.say("customer.did_it_help", language)
         if decision.resumes:

@@ -133,8 +133,6 @@ class Turns:
         self._with_people.discard(sender)
         is_forward = taken.message.context.forward is not None
         gathered = conversation.dialogue.gathered
-        # A message that is asked about anew was not understood itself.
-        unread = [number for number in conversation.dialogue.unread if number != taken.message.id]
         queued = conversation.state is ConversationState.QUEUED
         place = await self._turns.place(conversation.id) if queued else None
         gives_up = job.failures >= MAX_TRIES
@@ -144,7 +142,7 @@ class Turns:
             taken,
             await self._situations(place),
             before=await self._turns.texts(gathered) if gathered else (),
-            unread=await self._turns.texts(unread) if unread else (),
+            recall=self._turns.texts,
             spoke_before=is_forward and await self._turns.spoke_before(taken.message, GATHERING),
             ahead=prefetched,
             patiently=partial(self._patiently, conversation),

@@ -34,9 +34,9 @@ class FastPath(Area):
                 slot.begin(row.job_id, TURN, row.id, rows.new_turn(row))
         return Receipt(row.id, row.conversation_id)
 
-    async def _answer_at_once(self, taken: TurnInput, values: Values, job: JobLease) -> bool:
+    async def _answer_at_once(self, taken: TurnInput, values: Values, job: JobLease) -> bool | None:
         """The bot's reply in a conversation that it still has, and the end of the turn. Whether the reply is with its
-        customer already."""
+        customer already; None where a human was faster, and nothing is said."""
         with self._queue.slot() as slot:
             values |= {"worker": slot.worker_id, "job": job.job_id, "attempts": job.attempts}
             row = await self._queue.at_once((ANSWER, values))
@@ -50,7 +50,7 @@ class FastPath(Area):
                     thread=taken.conversation.thread,
                 )
                 slot.begin(row.job_id, DELIVER, row.id, known)
-            return row.id is not None and bool(row.shown)
+            return None if row.id is None else bool(row.shown)
 
     async def _sent_at_once(self, values: Values, job: JobLease) -> None:
         """The last part of a message is with the customer."""

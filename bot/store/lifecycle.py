@@ -18,6 +18,7 @@ from bot.domain.conversation import Conversation, NotFound
 from bot.domain.history import EventKind, HistoryEvent
 from bot.domain.lifecycle import Changes, Step
 from bot.store import rows
+from bot.store.origin import address_of
 from bot.store.tables import conversation, event
 
 OWNED = frozenset(Changes.__annotations__) - {"dialogue"}
@@ -97,7 +98,7 @@ def _columns(of: HistoryEvent) -> dict[str, Any]:
         "kind": of.kind.value,
         "actor": of.actor.kind.value,
         "actor_id": of.actor.agent_id,
-        "address": of.address,
+        "address": address_of(of),
         "data": dict(of.data),
         "conversation_id": of.conversation_id,
         "agent_id": of.agent_id,

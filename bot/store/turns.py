@@ -90,6 +90,8 @@ class Turns(FastPath):
     async def texts(self, message_ids: Sequence[int]) -> list[str]:
         """The customer's own words in these messages as they are now, in the order written; not of those taken back,
         and none that they only pass on."""
+        if not message_ids:
+            return []
         query = select(message.c.text).where(
             message.c.id.in_(message_ids), message.c.deleted_at.is_(None), ~_IS_FORWARD
         )
@@ -136,7 +138,8 @@ class Turns(FastPath):
     ) -> TurnEnd:
         """Writes the bot's replies and marks the turn done, if the conversation is still as it was taken.
 
-        Where a human took over meanwhile, the turn ends with no word said. For an escalation, ``{position}``
+        Where a human took over meanwhile, the turn ends with no word said; what the message told in a form of its own
+        is kept. For an escalation, ``{position}``
         in the replies is filled with the customer's place in the queue. ``job`` is ended with the turn where that can
         be done in the same transaction. On ``immediate`` channels what is recorded is with its customer.
         """
@@ -154,9 +157,15 @@ class Turns(FastPath):
         ):
             [reply] = replies
             values = ended | says(reply.text, reply.format, buttons=reply.buttons)
-            return TurnEnd(shown=await self._answer_at_once(taken, values, job))
+            shown_at_once = await self._answer_at_once(taken, values, job)
+            if shown_at_once is None:
+                await self._keep_details(now, decision.details)
+            return TurnEnd(shown=bool(shown_at_once))
         async with self._engine.begin() as connection:
-            if await self._queue.within(connection, END_TURN, ended) is None:
+            overtaken = await self._queue.within(connection, END_TURN, ended) is None
+            if overtaken and decision.details:
+                await self._add_details(connection, now, decision.details)
+            if overtaken:
                 return TurnEnd()
             if escalates:
                 await self._escalate(connection, now, decision)
@@ -196,14 +205,23 @@ class Turns(FastPath):
         now = taken.conversation
         async with self._engine.begin() as connection:
             if details:
-                kept = rows.details_to_json(merged(now.details, details))
-                await connection.execute(update(conversation).where(conversation.c.id == now.id).values(details=kept))
-                await self._notify(connection, "state", now.id, now.contact.id)
+                await self._add_details(connection, now, details)
             await connection.execute(
                 update(turn)
                 .where(turn.c.message_id == taken.message.id, ~turn.c.done)
                 .values(done=True, done_at=func.now())
             )
+
+    async def _keep_details(self, of: Conversation, details: Sequence[Detail]) -> None:
+        if details:
+            async with self._engine.begin() as connection:
+                await self._add_details(connection, of, details)
+
+    async def _add_details(self, connection: AsyncConnection, of: Conversation, details: Sequence[Detail]) -> None:
+        found, _ = await self._locked(connection, of.id)
+        kept = rows.details_to_json(merged(found.details, details))
+        await connection.execute(update(conversation).where(conversation.c.id == of.id).values(details=kept))
+        await self._notify(connection, "state", of.id, of.contact.id)
 
     async def _note_escalation(
         self, connection: AsyncConnection, escalated: Conversation, decision: Decision, prediction: Prediction | None

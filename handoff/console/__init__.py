@@ -27,7 +27,7 @@ from bot.web.sign_in_limits import SignInLimits
 from handoff.console import problems
 from handoff.console.assets import console_assets
 from handoff.console.context import Console, NotSignedIn
-from handoff.console.door import Door
+from handoff.console.door import Door, Traced
 from handoff.console.registry import Access, Page, discover
 from handoff.console.rendering import Pages
 from handoff.desk import Desk
@@ -117,7 +117,7 @@ def console(
     for page in (*registry.pages, loaded):
         app.include_router(page.router, dependencies=[Depends(Door(page))])
     mounted = APIRouter()
-    mounted.mount("/console", SecurityHeaders(FormsInUtf8(app), _HEADERS))
+    mounted.mount("/console", SecurityHeaders(FormsInUtf8(Traced(app)), _HEADERS))
     return mounted
 
 

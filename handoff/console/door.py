@@ -1,15 +1,31 @@
-"""The one place where it is decided who may have which route of the console."""
+"""The one place where it is decided who may have which route of the console, and noted from where they come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.domain.staff import Agent, NotAllowed
 from bot.runtime.http import vouch
-from handoff.console.context import Console, CurrentConsole, MaybeSignedIn, NotSignedIn, by_htmx
+from bot.store.origin import acts_from
+from handoff.console.context import Console, CurrentConsole, MaybeSignedIn, NotSignedIn, address_of, by_htmx
 from handoff.console.registry import Access, Page, allows
+
+
+class Traced:
+    """Has the events of what agents do by requests to ``app`` say from which address that was."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with acts_from(address_of(Request(scope))):
+            await self._app(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

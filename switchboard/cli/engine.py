@@ -14,13 +14,15 @@ from switchboard.cli.shared import ConfigOption, cli, err, load_settings
 def check(config: ConfigOption = None) -> None:
     """Look for mistakes in the content: missing answers, dead buttons, doubled or too few examples.
 
-    Drafts are listed with what they lack; being unfinished is no mistake.
+    Drafts, and languages that need not be complete, are listed with what they lack; being unfinished is no mistake.
     """
     settings = load_settings(config)
     answers = wiring.load_answers(settings)
     problems = list(content_check.problems(settings.data, answers))
     for problem in problems:
         typer.echo(problem)
+    for line in content_check.partial_languages(answers):
+        typer.echo(line)
     for name in drafts.drafts(settings.data):
         lacking = list(drafts.missing(settings.data, answers, name))
         for line in lacking or [f"{name} is finished; `switchboard topic ready {name}` puts it live"]:

@@ -263,6 +263,33 @@ async def test_signing_in_and_out_is_told_with_its_address(store: Store, browser
     assert events[1].data["by_link"] is False
 
 
+async def test_what_an_agent_does_on_a_page_is_told_with_its_address(
+    store: Store, desk: Desk, browser: Browser, mei: Agent, ada: Agent
+) -> None:
+    one, other = await sign_in(browser()), await sign_in(browser(), "Ada")
+    conversation_id = await queued(store)
+    address = f"/console/conversations/{conversation_id}"
+    for client, act, form in (
+        (one, "claim", {}),
+        (one, "messages", {"text": "how can I help?"}),
+        (other, "take-over", {"holder": mei.id, "why": "she is away"}),
+    ):
+        assert (await client.post(f"{address}/{act}", data=form)).status_code == 303
+    assert (await one.post(f"/console/agents/{ada.id}/end-sessions")).status_code == 303
+    await desk.hand_back(conversation_id, ada)
+    told = [(event.kind.value, event.address) for event in await store.events.of(conversation_id)]
+    assert told == [
+        ("opened", None),
+        ("escalated", None),
+        ("claimed", "10.0.0.0"),
+        ("answered", "10.0.0.0"),
+        ("taken_over", "10.0.0.1"),
+        ("handed_back", None),  # by no page
+    ]
+    ended = (await store.events.about(ada.id))[-2]
+    assert (ended.kind, ended.address) == (EventKind.SESSIONS_ENDED, "10.0.0.0")
+
+
 async def test_who_is_refused_is_known_and_what_they_typed_is_not(
     store: Store, browser: Browser, mei: Agent, ada: Agent, sql: Sql
 ) -> None:

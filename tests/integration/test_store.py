@@ -10,6 +10,7 @@ import pytest
 from bot.domain.conversation import ConversationState, EscalationReason, Priority, StateConflict
 from bot.domain.decision import Action, Decision
 from bot.domain.engine import Prediction, Ranked
+from bot.domain.forms import Detail, Kind
 from bot.domain.message import Author, Command, DeliveryState, Incoming, Reply, Sender, Visibility
 from bot.domain.staff import Agent, Role
 from bot.queue import Queue
@@ -103,9 +104,11 @@ async def test_a_human_who_took_over_meanwhile_wins_over_the_bots_reply(store: S
     receipt = await store.incoming.record(said())
     taken = await store.turns.begin(receipt.message_id)
     await store.conversations.claim(receipt.conversation_id, (await agent(store)).id, NOTICE)
-    await store.turns.finish(taken, ANSWER, [Reply("too late")], language="en")
+    told = replace(ANSWER, details=(Detail(Kind.TICKET, "58871", 0, 0),))
+    await store.turns.finish(taken, told, [Reply("too late")], language="en")
     assert all(m.text != "too late" for m in await store.messages.of(receipt.conversation_id))
-    assert (await store.conversations.get(receipt.conversation_id)).state is ConversationState.ASSIGNED
+    now = await store.conversations.get(receipt.conversation_id)
+    assert (now.state, now.details) == (ConversationState.ASSIGNED, told.details)
 
 
 async def test_the_queue_is_served_by_priority_then_by_waiting_time(store: Store) -> None:

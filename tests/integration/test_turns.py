@@ -138,6 +138,14 @@ async def test_who_waits_is_still_answered_and_keeps_their_place(scene: Scene, a
     assert (await scene.conversation()).state is ConversationState.QUEUED
 
 
+async def test_what_says_nothing_alone_is_read_with_what_the_topic_began_with(scene: Scene, answers: Answers) -> None:
+    await scene.says("fees")
+    await scene.says("and smaller?")
+    assert (await scene.last()).text.startswith(answers.render("fee_reduce", "en"))
+    await scene.says("and smaller?")
+    assert not (await scene.last()).text.startswith(answers.render("fee_reduce", "en"))
+
+
 async def test_a_button_is_never_classified(scene: Scene, answers: Answers) -> None:
     await scene.says("weather", button="topic:fee_explained")
     assert (await scene.last()).text.startswith(answers.render("fee_explained", None))

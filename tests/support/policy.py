@@ -87,6 +87,8 @@ CUES = Cues(
         Cue.CANCEL: ("never mind", "不用了"),
         Cue.WAITING: ("anyone there", "有人吗"),
         Cue.HUMAN: ("real person", "人工"),
+        Cue.DO_IT: ("do it for me",),
+        Cue.FINE: ("works fine",),
         Cue.DANGER: ("kill myself", "不想活"),
         Cue.CLOSES: ("it arrived", "到账了"),
     }

@@ -36,6 +36,7 @@ SURE = {
     "no": "deny",
     "thanks": "thanks",
     "hello": "greet",
+    "fees\nand smaller?": "fee_reduce",
     "I sent coins\non monday\nnothing came": "transfer_delay",
 }
 
@@ -45,6 +46,8 @@ async def scripted_engine(text: str) -> Prediction:
         raise EngineUnavailable("scripted")
     if text == "broken":
         raise RuntimeError("a bug")
+    if text == "and smaller?":
+        return Prediction(text, "greet", 0.3, (Ranked("greet", 0.3), Ranked("fee_reduce", 0.2)), sure=False)
     intent = SURE.get(text, OUT_OF_SCOPE)
     ranking = (Ranked(intent, 0.9), Ranked("fee_reduce", 0.05), Ranked("greet", 0.02))
     return Prediction(text, intent, 0.9, ranking, sure=intent != OUT_OF_SCOPE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from bot.content.words import SHIPPED, Words
+from bot.content.words import COMPLETE, SHIPPED, Words
 from bot.ports import Phrase
 from bot.settings import ROOT
 
@@ -17,6 +17,7 @@ def made_up(folder: Path, locale: str, mark: str) -> None:
     """Writes a language into the content folder in which every English phrase stands behind ``mark``."""
     # Every value and key as it stands there: ``off`` is a word, and no truth value.
     tree = yaml.load((SHIPPED / "en.yml").read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    del tree[COMPLETE]
     path = folder / "phrases" / f"{locale}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(_marked(tree, mark), allow_unicode=True, width=1000), encoding="utf-8")

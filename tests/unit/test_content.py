@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 from bot.content.answers import Answers
-from bot.content.check import MIN_EXAMPLES, problems
+from bot.content.check import MIN_EXAMPLES, partial_languages, problems
 from bot.content.words import SHIPPED
+from bot.domain.decision import Action, Decision
+from bot.domain.dialogue import DialogueState
+from bot.pipeline.speech import Speech
 from bot.settings import ROOT
 
 ANSWER = "---\ntitle: {title}\nhandoff: {handoff}\nbuttons: [{buttons}]\n---\nwords\n"
@@ -88,9 +91,9 @@ def test_too_few_examples(tmp_path: Path) -> None:
 
 def test_phrases_that_are_missing_or_never_said(tmp_path: Path) -> None:
     write(tmp_path)
-    path = tmp_path / "phrases" / "zh.yml"
-    path.write_text(path.read_text().replace("  welcome: ", "  welcom: "))
-    texts = found(tmp_path)
+    path = tmp_path / "phrases" / "en-GB.yml"
+    path.write_text((SHIPPED / "en.yml").read_text().replace("  welcome: ", "  welcom: "))
+    texts = list(problems(tmp_path, Answers(tmp_path, ("en", "zh", "en-GB"), {})))
     assert any("missing phrase customer.welcome" in text for text in texts)
     assert any("nothing says the phrase customer.welcom" in text for text in texts)
 
@@ -100,6 +103,44 @@ def test_a_training_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "nlu" / "fees.yml").write_text("nlu:\n- intent: fees\n")
     (text,) = found(tmp_path)
     assert "fees.yml: each block under 'nlu' needs intent, metadata.language and examples" in text
+
+
+def test_a_partial_language_is_told_in_one_line(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "phrases" / "fr.yml").write_text("customer:\n  helped: Parfait !\n")
+    (tmp_path / "answers" / "fr").mkdir()
+    (tmp_path / "answers" / "fr" / "fees.md").write_text(ANSWER.format(title="frais", handoff="never", buttons="delay"))
+    answers = Answers(tmp_path, ("en", "zh", "fr"), {})
+    assert list(problems(tmp_path, answers)) == []
+    (line,) = partial_languages(answers)
+    of = len(answers.words.translated("en"))
+    counts = f"fr is partial: {of - 1} of {of} phrases and 1 of 2 answers missing"
+    assert line.endswith(f"fr.yml: {counts}; those of the default language (en) are shown")
+    assert answers.topic_button("delay", "fr") == answers.topic_button("delay", "en")
+    # Once it says that it is complete, what it lacks is a mistake.
+    path = tmp_path / "phrases" / "fr.yml"
+    path.write_text(f"complete: true\n{path.read_text()}")
+    answers = Answers(tmp_path, ("en", "zh", "fr"), {})
+    assert list(partial_languages(answers)) == []
+    texts = list(problems(tmp_path, answers))
+    for mistake in (
+        "missing phrase",
+        "missing answer for the intent delay",
+        "dead button",
+        "too few examples: 0 in fr",
+    ):
+        assert any(mistake in text for text in texts), mistake
+
+
+def test_who_may_not_read_the_answer_still_finds_the_way_to_a_person(tmp_path: Path) -> None:
+    write(tmp_path)
+    french = "{did_it_help: Utile ?, button_helped: Oui, button_not_helped: 'Non, une personne'}"
+    (tmp_path / "phrases" / "fr-CA.yml").write_text(f"customer: {french}\n")
+    speech = Speech(Answers(tmp_path, ("en", "zh", "fr-CA"), {}))
+    decision = Decision(Action.ANSWER, topic="fees", asks_whether_it_helped=True)
+    (reply,) = speech.replies(decision, DialogueState(), "fr")
+    assert reply.text == "words\n\nUtile ?"
+    assert [button.label for button in reply.buttons] == ["Oui", "Non, une personne", "delay"]
 
 
 def test_a_locale_may_have_phrases_and_no_answers(tmp_path: Path) -> None:

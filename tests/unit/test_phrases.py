@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.content.phrase_check import phrase_problems
+from bot.content.phrase_check import phrase_problems, untranslated
+from bot.content.problems import ContentError
 from bot.content.usage import Usage, usage
 from bot.content.words import SHIPPED, Words
 from bot.domain.conversation import ConversationState, EscalationReason
@@ -18,7 +19,7 @@ from bot.settings import ROOT
 
 def test_the_shipped_phrases_are_in_order() -> None:
     words = Words(ROOT / "data")
-    assert {"en", "zh"} <= set(words.locales)
+    assert {"en", "zh"} <= words.complete
     assert list(phrase_problems(words)) == []
 
 
@@ -51,7 +52,7 @@ SAID = Usage({"a.b": Path("page.html"), "a.c": Path("code.py")}, frozenset({"a.d
     ("en", "zh", "problem"),
     [
         ("a: {b: x}", "a: {b: x}", "code.py: no locale has the phrase a.c"),
-        ("a: {b: x, c: x}", "a: {b: x}", "zh.yml: missing phrase a.c"),
+        ("a: {b: x, c: x}", "complete: true\na: {b: x}", "zh.yml: missing phrase a.c"),
         ("a: {b: x}", "a: {b: x, c: x}", "en.yml: missing phrase a.c"),
         ("a: {b: x, c: x, e: x}", "a: {b: x, c: x}", "en.yml: nothing says the phrase a.e"),
         ("a: {b: 'x {n}', c: x}", "a: {b: x, c: x}", "zh.yml: a.b has the placeholders none; in en it has {n}"),
@@ -63,9 +64,35 @@ def test_mistakes_are_found(tmp_path: Path, en: str, zh: str, problem: str) -> N
     assert any(problem in text for text in found), found
 
 
-def test_a_language_of_a_deployments_own_need_not_have_every_phrase(tmp_path: Path) -> None:
-    complete = "language: x\na: {b: x, c: x, d: {any: x}}"
-    assert list(phrase_problems(folder(tmp_path, en=complete, fr="a: {c: x}"), SAID)) == []
+def test_a_language_is_partial_unless_its_file_says_that_it_is_complete(tmp_path: Path) -> None:
+    whole = "language: x\na: {b: x, c: x, d: {any: x}}"
+    words = folder(tmp_path, en=whole, fr="a: {c: x}")
+    assert words.complete == {"en"}
+    assert list(phrase_problems(words, SAID)) == []
+    assert (untranslated(words, "fr", SAID), untranslated(words, "en", SAID)) == ((3, 4), (0, 4))
+
+
+def test_of_many_missing_phrases_some_are_named(tmp_path: Path) -> None:
+    keys = [f"b{number:03}" for number in range(120)]
+    said = Usage({f"a.{key}": Path("page.html") for key in keys})
+    en = f"language: x\na: {{{', '.join(f'{key}: x' for key in keys)}}}"
+    found = list(phrase_problems(folder(tmp_path, en=en, fr="complete: true\nlanguage: x"), said))
+    assert len(found) == 21
+    assert found[0].endswith("fr.yml: missing phrase a.b000")
+    assert found[-1].endswith("fr.yml: 100 more phrases are missing; the file says `complete: true`")
+
+
+def test_the_mark_of_a_complete_language_is_true_or_false(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match=r"fr\.yml: complete must be true or false, not yes"):
+        folder(tmp_path, en="a: {b: x}", fr="complete: yes\na: {b: x}")
+
+
+def test_what_comes_along_with_the_desk_stands_behind_a_deployments_own(tmp_path: Path) -> None:
+    (tmp_path / "phrases").mkdir()
+    (tmp_path / "phrases" / "zh.yml").write_text("customer: {helped: 好的}")
+    words = Words(tmp_path, ("en", "zh"))
+    assert words.complete == {"en", "zh"}
+    assert list(phrase_problems(words)) == []
 
 
 def test_what_the_sources_say_is_found(tmp_path: Path) -> None:

@@ -187,6 +187,22 @@ def test_the_nearest_language_is_taken(tmp_path: Path, asked: list[str | None], 
     assert words.negotiate(asked) == locale
 
 
+def test_a_language_without_region_is_spoken_in_the_nearest_locale(tmp_path: Path) -> None:
+    """The language of what a customer writes is told as ``pt``."""
+    locales = ("en", "pt-BR", "pt-PT")
+    words = made(tmp_path, {name: f"desk:\n  greeting: in {name} {{n}}\n" for name in locales}, *locales)
+    assert words.say("desk.greeting", "pt", n=1) == "in pt-BR 1"
+    assert words.say("desk.greeting", "pt-PT", n=1) == "in pt-PT 1"
+    texts = words.by_locale("desk.greeting", n=1)
+    assert {locale: text.removeprefix("in ") for locale, text in texts.items()} == {
+        "en": "en 1",
+        "pt-BR": "pt-BR 1",
+        "pt-PT": "pt-PT 1",
+        "pt": "pt-BR 1",
+        "": "en 1",
+    }
+
+
 @pytest.mark.parametrize(
     ("header", "locale"),
     [

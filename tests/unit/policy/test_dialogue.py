@@ -22,12 +22,12 @@ TOLD = ("fee_explained", "transfer_delay")
 @pytest.mark.parametrize(
     ("decision", "after"),
     [
-        (ANSWER, DialogueState(0, "transfer_delay", (), ANSWER.asks, told=TOLD, later=("complaint",))),
+        (ANSWER, DialogueState(0, "transfer_delay", (), ANSWER.asks, told=TOLD, later=("complaint",), opened_by=7)),
         (replace(ANSWER, keeps_dialogue=True), replace(OPEN, misses=0)),
         (replace(ANSWER, resumes=True), replace(OPEN, misses=0, told=TOLD)),
         (
             replace(ANSWER, later=("refund",)),
-            DialogueState(0, "transfer_delay", (), ANSWER.asks, told=TOLD, later=("refund",)),
+            DialogueState(0, "transfer_delay", (), ANSWER.asks, told=TOLD, later=("refund",), opened_by=7),
         ),
         (
             STEP,
@@ -38,6 +38,7 @@ TOLD = ("fee_explained", "transfer_delay")
                 step="ask",
                 told=("fee_explained", "money.record", "money.ask"),
                 later=("complaint",),
+                opened_by=7,
             ),
         ),
         (ASK_BACK, replace(OPEN, misses=2, offered=ASK_BACK.offers, unread=(7,))),

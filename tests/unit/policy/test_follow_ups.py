@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.conversation import EscalationReason
 from bot.domain.cues import Cue
 from bot.domain.decision import Action, Decision
+from bot.domain.dialogue import Ask
+from bot.domain.engine import Prediction
+from bot.domain.forms import Detail, Kind
 from bot.domain.said import Said
-from tests.support.policy import AMOUNT, HASH, TICKET, Talk, predicted, unsure
+from handoff.policy import Policy
+from tests.support.policy import (
+    AMOUNT,
+    CUES,
+    HASH,
+    MONEY,
+    POLICY,
+    THERE,
+    TICKET,
+    TOPICS,
+    Talk,
+    heard,
+    predicted,
+    unsure,
+)
 
 NOT_HELPED, COLLECTED = EscalationReason.NOT_HELPED, EscalationReason.COLLECTED
 NOTHING = unsure(fee_explained=0.2, out_of_scope=0.4)
@@ -99,6 +118,13 @@ def test_another_topic_is_another_topic() -> None:
 # --- procedures -------------------------------------------------------------------------------------
 
 
+POLICY_THAT_COLLECTS = Policy(
+    TOPICS | {"suspicious_login": replace(TOPICS["suspicious_login"], asks=(Ask.TIME,))},
+    {"money_missing": replace(MONEY, collects=(Kind.HASH, Kind.AMOUNT, Kind.NETWORK, Kind.TIME, Kind.EXCHANGE))},
+    CUES,
+)
+
+
 def begun() -> Talk:
     talk = Talk()
     decision = talk.says("my money is not there", "transfer_delay")
@@ -171,6 +197,50 @@ def test_a_step_that_did_not_help_leads_to_a_person() -> None:
     talk.says("pending", NOTHING)
     assert talk.says("no", "deny").reason is NOT_HELPED
     assert talk.queued
+
+
+def test_who_goes_on_to_a_person_may_add_what_they_will_ask_for() -> None:
+    talk = Talk(POLICY_THAT_COLLECTS)
+    talk.says("my 300 USDT is not there, it says pending", "transfer_delay", AMOUNT)
+    assert talk.says("no", "deny").lacks == (Kind.HASH, Kind.NETWORK, Kind.TIME)
+    assert talk.says(HASH.value, None, HASH).action is Action.COLLECT
+
+
+def test_a_word_for_a_time_gives_nothing_in_a_message_about_something_else() -> None:
+    today = Detail(Kind.TIME, "2026-11-28", 0, 2, minutes=0)
+    talk = Talk(POLICY_THAT_COLLECTS)
+    talk.says("…", "suspicious_login")
+    assert talk.state.asks == (Ask.TIME,)
+    asked = talk.says("今天天气怎么样", unsure(out_of_scope=0.98), today)
+    assert asked.action is Action.ASK_BACK
+    assert talk.says("今天早上", NOTHING, today).reason is EscalationReason.COLLECTED
+
+
+def test_the_bot_says_that_it_cannot_do_it_and_a_person_looks() -> None:
+    decision = answered("fee_reduce").says("then do it for me", NOTHING)
+    assert (decision.reason, decision.opening) == (NOT_HELPED, (Said("customer.cannot_do"),))
+
+
+def test_what_is_fine_is_no_answer_to_a_step() -> None:
+    decision = begun().says("the pending one works fine, there is no record of the other", NOTHING)
+    assert decision.steps == ("no_hash",)
+
+
+@pytest.mark.parametrize(
+    ("together", "topic"),
+    [
+        ("fee_reduce", "fee_reduce"),
+        ("password_reset", None),  # what is open
+        ("greet", None),
+        (unsure(fee_reduce=0.3, fee_explained=0.3), None),
+    ],
+)
+def test_what_says_nothing_alone_is_read_with_what_the_topic_began_with(
+    together: str | Prediction, topic: str | None
+) -> None:
+    talk = answered("password_reset")
+    decision = POLICY.on_read_together(talk.state, heard("…", together), THERE)
+    assert (decision and decision.topic) == topic
 
 
 def test_nothing_of_a_procedure_is_said_twice() -> None:

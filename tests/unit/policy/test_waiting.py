@@ -9,7 +9,10 @@ import pytest
 
 from bot.domain.conversation import Priority
 from bot.domain.decision import Action
+from bot.domain.dialogue import from_json
 from bot.domain.message import Command
+from bot.domain.situation import Expectation
+from handoff.waiting import told_anew
 from tests.support.policy import AWAY, HASH, THERE, Talk, unsure
 
 NOTHING = unsure(fee_explained=0.2, out_of_scope=0.4)
@@ -113,3 +116,62 @@ def test_buttons_and_commands_while_waiting() -> None:
     for command in Command:
         assert keys(talk.policy.on_command(command, THERE, queued=True))[0] == "customer.already_queued"
     assert keys(talk.policy.on_attachment(waiting().state, THERE, queued=True))[0] == "customer.waiting_noted"
+
+
+def told_now() -> Expectation:
+    """Five minutes, at ``NOW``."""
+    return Talk().says("…", "talk_to_human").expects or pytest.fail("nothing was told")
+
+
+@pytest.mark.parametrize(
+    ("after", "wait", "phrase"),
+    [
+        (19, 90, None),  # told a moment ago
+        (20, 5, "customer.wait_longer"),  # twenty minutes later it is five minutes again
+        (20, None, "customer.wait_longer"),  # over, and nobody knows how long it takes yet
+        (20, -8, None),
+    ],
+)
+def test_who_was_told_a_wait_is_told_when_it_takes_longer(after: int, wait: int | None, phrase: str | None) -> None:
+    now = replace(
+        THERE, now=THERE.now + timedelta(minutes=after), wait=None if wait is None else timedelta(minutes=wait)
+    )
+    decision = told_anew(told_now(), now)
+    assert (decision and keys(decision)[0]) == phrase
+    if decision:
+        assert decision.expects == now.expectation
+
+
+@pytest.mark.parametrize(
+    ("wait", "phrase"), [(45, None), (35, "customer.wait_shorter"), (155, None), (165, "customer.wait_longer")]
+)
+def test_a_long_wait_may_change_by_half_or_an_hour(wait: int, phrase: str | None) -> None:
+    told = replace(THERE, wait=timedelta(minutes=120)).expectation
+    now = replace(THERE, now=THERE.now + timedelta(minutes=20), wait=timedelta(minutes=wait))
+    decision = told_anew(told, now)
+    assert (decision and keys(decision)[0]) == phrase
+
+
+def test_when_the_desk_closes_who_waits_is_told_when_somebody_is_back() -> None:
+    later = replace(AWAY, now=AWAY.now + timedelta(minutes=21))
+    decision = told_anew(told_now(), later)
+    assert decision is not None
+    assert keys(decision) == ["customer.wait_longer", "customer.expect_back"]
+
+
+def test_where_no_time_was_said_nothing_is_told_anew() -> None:
+    told = replace(THERE, wait=None).expectation
+    assert told_anew(told, replace(THERE, now=THERE.now + timedelta(days=1))) is None
+
+
+def test_the_state_remembers_what_was_told_until_the_wait_ends() -> None:
+    talk = waiting()
+    assert talk.state.expectation == THERE.expectation
+    talk.says("what does it cost", "fee_explained")
+    assert talk.state.expectation == THERE.expectation
+    talk.situation = replace(THERE, now=THERE.now + timedelta(minutes=3), wait=timedelta(minutes=9))
+    talk.says("anyone there?", NOTHING)
+    assert talk.state.expectation == talk.situation.expectation
+    assert from_json(talk.state.as_json) == talk.state
+    talk.says("never mind", NOTHING)
+    assert talk.state.expectation is None

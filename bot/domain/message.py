@@ -208,7 +208,7 @@ class Receipt:
     """What became of an ``Incoming`` once it is committed."""
 
     message_id: int | None
-    """None for the deletion of a message the desk never saw."""
+    """None for the deletion of a message the desk never saw, and for a reaction of somebody it does not know."""
     conversation_id: int | None
     duplicate: bool = False
 

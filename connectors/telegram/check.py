@@ -83,7 +83,8 @@ async def _delivery(api: Api, settings: TelegramSettings) -> Finding:
             _WEBHOOK,
             Level.WRONG,
             f"a webhook at {host_of(url)} is set while the desk polls: as long as it is, the desk gets no messages",
-            f"nothing to do while the desk runs: it takes the webhook away by itself; {_ANOTHER}; or use mode: webhook",
+            f"start the desk, which takes the webhook away (one that runs does so by itself); {_ANOTHER};"
+            " or use mode: webhook",
         )
     if settings.mode == "webhook" and url != settings.webhook_url:
         is_set = f"the webhook is set to {host_of(url)}, not to this desk's webhook_url" if url else "no webhook is set"

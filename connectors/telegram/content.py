@@ -303,7 +303,10 @@ def _forward(message: Json) -> Forward | None:
 
 def _raw(rest: Json) -> str:
     """What there are no words for, as it came."""
-    return words(json.dumps(rest, ensure_ascii=False)[:MAX_RAW]) if rest else ""
+    try:
+        return words(json.dumps(rest, ensure_ascii=False)[:MAX_RAW]) if rest else ""
+    except (RecursionError, ValueError):  # deeper, or with larger numbers, than anybody could read
+        return ""
 
 
 def _word(name: str) -> str:

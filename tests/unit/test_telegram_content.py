@@ -7,9 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bot import guard
 from bot.domain.context import Forward, ForwardKind, Link
 from bot.domain.message import Attachment, Incoming
+from connectors.telegram import read_update
+from connectors.telegram.content import SERVICE
 from tests.support.telegram_updates import ANN, FILE, PRIVATE, incoming, message, said
 
 
@@ -204,3 +209,45 @@ def test_a_reaction_is_said_under_its_message() -> None:
     assert result is not None
     assert (result.attachments, result.replies_to) == ((Attachment("reaction", "👍 · paid"),), "9")
     assert said({"message_reaction": {**reaction, "new_reaction": []}}) is None
+
+
+_NAMES = sorted(
+    {*SERVICE, "text", "caption", "photo", "document", "poll", "dice", "venue", "contact", "sticker", "story", "gift"}
+    | {"rich_message", "blocks", "items", "cells", "type", "url", "user", "entities", "quote", "forward_origin", "date"}
+    | {
+        "file_id",
+        "options",
+        "tasks",
+        "location",
+        "checklist",
+        "width",
+        "media_group_id",
+        "message_thread_id",
+        "hologram",
+    }
+)
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**80),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=5),
+    max_leaves=15,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(st.sampled_from(_NAMES), _ANYTHING, max_size=6), st.booleans())
+def test_whatever_a_message_holds_it_is_read(content: dict[str, Any], edited: bool) -> None:
+    fields = message(**{**content, "caption": "my words"})
+    read = read_update({"update_id": 1, "edited_message" if edited else "message": fields}, "700")
+    if read is not None:  # a live location on its way
+        assert read.sender.external_id == "42"
+        assert read.text or read.attachments
+        json.dumps(guard.incoming(read).context.as_json)
+
+
+def test_what_is_deeper_than_anybody_reads_costs_nothing_else() -> None:
+    deep: Any = []
+    for _ in range(50_000):
+        deep = [deep]
+    result = read_update({"update_id": 1, "message": message(caption="my words", hologram=deep)}, "700")
+    assert result is not None
+    assert result.text == "my words"

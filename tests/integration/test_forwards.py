@@ -59,6 +59,13 @@ async def test_the_customers_own_words_are_answered_whether_before_or_after(open
         assert (await scene.conversation()).state is ConversationState.BOT
 
 
+async def test_a_greeting_does_not_say_what_a_forward_is_about(opens: Opens, answers: Answers) -> None:
+    async with opens(gathering=1.0) as scene:
+        await scene.writes("hello")
+        await scene.says("stolen", context=FORWARD)
+        assert (await scene.last()).text == answers.words.say("customer.forward_received", "en")
+
+
 async def test_a_forward_while_a_person_is_asked_for_is_kept(scene: Scene, answers: Answers) -> None:
     await scene.says("human")
     await scene.says(f"stolen {HASH}", context=FORWARD, attachments=(Attachment("photo", "f"),))

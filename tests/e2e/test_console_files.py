@@ -12,6 +12,7 @@ from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import said
 from tests.support.console_pages import PNG, Open, held, latest, opened, queued
+from tests.support.pictures import png
 
 
 async def test_files_are_chosen_dropped_pasted_and_sent(
@@ -109,6 +110,8 @@ async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
     attachments = (
         Attachment("photo", "r", "receipt.png", sha256=sha256),
         Attachment("photo", "r", "fake.png", sha256=await store.files.add(b"<svg onload=alert(1)>")),
+        # Chromium would show it, and needs gigabytes for it.
+        Attachment("photo", "r", "bomb.png", sha256=await store.files.add(png(20_000, 20_000))),
     )
     conversation_id = await queued(store, "", channel="discord", attachments=attachments)
     page = await open_console()
@@ -120,6 +123,8 @@ async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
     full = await popup.value
     await full.wait_for_load_state()
     assert await full.evaluate("document.images[0].naturalWidth") == 8
-    async with page.expect_download() as download:
-        await page.get_by_role("link", name="fake.png").click()
-    assert (await download.value).suggested_filename == "fake.png"
+    for name in ("fake.png", "bomb.png"):
+        async with page.expect_download() as download:
+            await page.locator("a.attachment", has_text=name).click()
+        assert (await download.value).suggested_filename == name
+    await expect(page.locator(".message img")).to_have_count(1)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -217,6 +218,15 @@ class WebStage:
         while (await self._page.post("/chat/messages", json=body)).status_code == 503:
             await asyncio.sleep(0.05)
 
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        upload_id = str(uuid4())
+        kept = await self._page.post(
+            f"/chat/uploads/{upload_id}", content=content, headers={"Switchboard-File-Name": quote(name)}
+        )
+        assert kept.status_code == 201, kept.text
+        body = {"id": str(uuid4()), "files": [upload_id]}
+        assert (await self._page.post("/chat/messages", json=body)).status_code == 202
+
     def customer_has(self) -> None:
         return None
 
@@ -224,7 +234,7 @@ class WebStage:
 @staged("web")
 @asynccontextmanager
 async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
-    connector = WebConnector(WebSettings(), desk, "BitPie", streams=http.Streams(), words=WORDS)
+    connector = WebConnector(WebSettings(), desk, "BitPie", uploads=desk, streams=http.Streams(), words=WORDS)
     listening = http.bind("127.0.0.1", 0)
     async with (
         served(connector, desk, listening),

@@ -292,10 +292,11 @@ class Policy:
     def _handed_over(self, topic: str | None, situation: Situation) -> Decision:
         """Not sure, and too costly to be wrong about: a person at once. Its likeliest topic says how urgent it is."""
         known = self._rules.topics.get(topic or "")
-        if known is None:
+        always = known is not None and known.handoff is Handoff.ALWAYS
+        if known is None or (topic in NO_TOPIC and not always):
             return escalate(EscalationReason.NOT_UNDERSTOOD, situation, phrase="customer.queued_unsure")
         return escalate(
-            EscalationReason.TOPIC,
+            EscalationReason.TOPIC if always else EscalationReason.NOT_UNDERSTOOD,
             situation,
             phrase="customer.queued_unsure",
             about=topic,

@@ -67,7 +67,9 @@ class Connector(Protocol):
 class Typing(Protocol):
     """Optional: shows the customer that an answer is being made. Best effort, never raises."""
 
-    async def typing(self, chat_id: str) -> None: ...
+    async def typing(self, chat_id: str, thread: str = "") -> None:
+        """``thread`` as of ``Outgoing``."""
+        ...
 
 
 @runtime_checkable

@@ -88,7 +88,9 @@ class ManyAccounts(Protocol):
 class Typing(Protocol):
     """Optional: shows the customer that an answer is being made. Best effort, never raises."""
 
-    async def typing(self, chat_id: str) -> None: ...
+    async def typing(self, chat_id: str, thread: str = "") -> None:
+        """``thread`` as of ``Outgoing``."""
+        ...
 
 
 @runtime_checkable

@@ -191,8 +191,9 @@ class Policy:
         self, state: DialogueState, situation: Situation, *, spoke_before: bool, queued: bool = False
     ) -> Decision:
         """Somebody else's words, with none of the customer's own: nothing in them is done, taken or believed. Where the
-        customer's own came just before (``spoke_before``), they said what about it."""
-        if spoke_before:
+        customer's own came just before (``spoke_before``) and had an answer, they said what about it; a greeting does
+        not."""
+        if spoke_before and state.is_open and not queued:
             return Decision(Action.SILENT)
         if queued:
             return waiting.noted(state, situation)  # for the agent

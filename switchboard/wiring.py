@@ -381,4 +381,4 @@ def _show_typing(connectors: Mapping[str, Connector], tasks: BackgroundTasks, co
     """Beside the turn, not before it: no customer waits for a courtesy."""
     connector = connectors.get(conversation.contact.channel)
     if isinstance(connector, Typing):
-        tasks.run(connector.typing(conversation.contact.chat_id))
+        tasks.run(connector.typing(conversation.contact.chat_id, conversation.thread))

@@ -23,6 +23,8 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await opened(page, conversation_id)
     chosen = page.get_by_role("list", name="Files to send").get_by_role("listitem")
     picker = page.locator(".attach input")
+    as_files = page.get_by_role("checkbox", name="Send pictures as files")
+    await expect(as_files).to_be_hidden()
     await picker.set_input_files(
         [
             {"name": "how.png", "mimeType": "image/png", "buffer": PNG},
@@ -62,10 +64,12 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await box.press("Enter")
     await expect(page.locator(".message.note")).to_contain_text("a note")
     await page.get_by_role("radio", name="Reply").check()
+    await as_files.check()
     await page.route("**/messages*", lambda route: route.fulfill(status=413, body="too large"))
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator(".refused")).to_contain_text("takes no files that large")
     await expect(chosen).to_have_count(2)
+    await expect(as_files).to_be_checked()
     await page.unroute("**/messages*")
 
     await page.get_by_role("button", name="Send").click()
@@ -75,7 +79,9 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await expect(picture).to_be_visible()
     assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
     await expect(chosen).to_have_count(0)
-    assert [one.name for one in (await latest(store, conversation_id)).attachments] == ["how.png", "pasted <b>.txt"]
+    await expect(as_files).to_be_hidden()
+    attached = (await latest(store, conversation_id)).attachments
+    assert [(one.name, one.kind) for one in attached] == [("how.png", "file"), ("pasted <b>.txt", "file")]
 
 
 async def test_a_file_that_falls_where_none_can_be_sent_does_not_replace_the_desk(

@@ -63,6 +63,22 @@ class Quoting(Protocol):
         """For every message sent to the customer, the text that it shows as answered."""
 
 
+@runtime_checkable
+class Forwarding(Protocol):
+    """A stage whose customer can pass on somebody else's message."""
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        """What somebody of that name wrote."""
+
+
+@runtime_checkable
+class Newer(Protocol):
+    """A stage whose platform may be newer than the connector."""
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        """These words, and beside them what the connector cannot know."""
+
+
 Build = Callable[[StandInDesk, Path], AbstractAsyncContextManager[Stage]]
 
 
@@ -119,6 +135,14 @@ class TelegramStage:
 
     async def customer_attaches(self, content: bytes, name: str) -> None:
         self._customer.sends_document(name, content=content)
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        self._customer.sends(
+            text=text, forward_origin={"type": "hidden_user", "sender_user_name": origin, "date": 1_790_000_000}
+        )
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        self._customer.sends(caption=text, hologram={"depth": [{"layers": 3}]}, shade=7)
 
     def customer_has(self) -> list[str]:
         return [sent.get("text", "") for sent in self._peer.sent(7)]

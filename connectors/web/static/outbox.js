@@ -18,8 +18,10 @@ export function newId() {
 
 /** Milliseconds after which what another tab sent is shown no more, whether or not the transcript brought it. */
 const SHOWN = 10_000;
+/** After which a tab that left is not back: it was not only loaded anew. */
+const LEFT = 1_500;
 /** Between two looks for messages whose tab has gone. */
-const LOOK = 30_000;
+const LOOK = 5_000;
 /** Until a look whether another tab took a message over in the same moment. */
 const SETTLED = 100;
 
@@ -55,7 +57,7 @@ export class Outbox {
       }
       this.flush();
     });
-    tabs.on("left", () => this.#takeOver());
+    tabs.on("left", () => setTimeout(() => this.#takeOver(), LEFT));
     setInterval(() => this.#takeOver(), LOOK); // for tabs that went without a word
   }
 

@@ -14,11 +14,24 @@ from uuid import uuid4
 
 import pytest
 
+from bot import guard
 from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.characters import shows
 from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat
 from bot.ports import Connector, Editing, Fetching, Typing
 from switchboard.plugins import installed
-from tests.support.stages import STAGES, Attaching, Quoting, Stage, received
+from tests.support.stages import (
+    STAGES,
+    Answering,
+    Attaching,
+    Forwarding,
+    Newer,
+    Polling,
+    Quoting,
+    Reacting,
+    Stage,
+    received,
+)
 from tests.support.stand_in_desk import StandInDesk
 
 
@@ -81,6 +94,41 @@ async def test_commands_are_commands(stage: Stage, desk: StandInDesk) -> None:
     start, human = await received(desk, 2)
     assert (start.command, start.argument) == (Command.START, "transfer_delay")
     assert human.command is Command.HUMAN
+
+
+async def test_a_quoted_command_is_none(stage: Stage, desk: StandInDesk) -> None:
+    await stage.customer_says("> /human")
+    await stage.customer_says("he wrote: /human")
+    assert [incoming.command for incoming in await received(desk, 2)] == [None, None]
+
+
+async def test_a_forward_is_somebody_elses_and_no_command(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Forwarding):
+        pytest.skip("nothing is forwarded here")
+    await stage.customer_forwards("/human", "BitPie Official Support")
+    incoming = guard.incoming((await received(desk))[0])
+    assert (incoming.text, incoming.command) == ("/human", None)
+    assert incoming.context.forward is not None
+
+
+async def test_invisible_characters_alone_hold_nothing_up(stage: Stage, desk: StandInDesk) -> None:
+    for nothing in ("\u200b\u2060", "\u3164", "\ufeff"):
+        await stage.customer_says(nothing)
+    await stage.customer_says("hello")
+    async with asyncio.timeout(10):
+        while not any(incoming.text == "hello" for incoming in desk.received):
+            await asyncio.sleep(0.01)
+    assert [incoming.text for incoming in desk.received if shows(incoming.text)] == ["hello"]
+    assert not any(incoming.attachments or incoming.command for incoming in desk.received)
+
+
+async def test_what_is_new_keeps_what_is_known(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Newer):
+        pytest.skip("this platform is no newer than its connector")
+    await stage.customer_sends_what_is_new("my words")
+    (incoming,) = await received(desk)
+    assert incoming.text == "my words"
+    assert incoming.context.raw
 
 
 @pytest.mark.parametrize("format", MessageFormat)
@@ -191,6 +239,33 @@ async def test_an_answer_shows_what_it_answers(stage: Stage, desk: StandInDesk) 
         assert await stage.connector.send(to(incoming, "hello", reply_to=answered))
     if isinstance(stage, Quoting):
         assert stage.customer_sees_quoted() == ["hi", None, None, None]
+
+
+async def test_what_a_customer_answers_is_not_what_they_say(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Answering):
+        pytest.skip("nothing is answered here")
+    await stage.customer_answers("/human", "what does that do?")
+    before, incoming = await received(desk, 2)
+    assert (incoming.text, incoming.command, incoming.replies_to) == ("what does that do?", None, before.external_id)
+
+
+async def test_polls_and_reactions_are_words(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Polling | Reacting):
+        pytest.skip("there are none here")
+    incoming = await chat(stage, desk)
+    if isinstance(stage, Polling):
+        await stage.customer_asks("Is it you?", "Yes", "No")
+        (asked,) = (await received(desk, 2))[1].attachments
+        assert asked.kind == "poll"
+        for part in ("Is it you?", "Yes", "No"):
+            assert part in f"{asked.name} {asked.reference}"
+    if isinstance(stage, Reacting):
+        count = len(desk.received)
+        sent = await stage.connector.send(to(incoming, "Did that help?"))
+        await stage.customer_reacts(sent, "👍")
+        put = (await received(desk, count + 1))[count]
+        assert (put.text, put.attachments, put.replies_to) == ("", (Attachment("reaction", "👍"),), sent)
+        assert put.sender.external_id == incoming.sender.external_id
 
 
 async def test_typing_is_a_courtesy_that_never_fails(stage: Stage) -> None:

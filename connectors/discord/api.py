@@ -255,7 +255,8 @@ def _explained_answer(error: discord.HTTPException) -> TemporaryError | Permanen
         return TemporaryError(_TOO_FAST, _wait(error) or 60.0)
     if error.status == 413 or error.code == 40005:
         return PermanentError(_FILE_REFUSED)
-    if error.status >= 500 or (error.status == 404 and not error.code):  # not Discord's own 404
+    # Not Discord's own answer, but of what is in front of it: without a code, or without JSON.
+    if error.status >= 500 or (error.status == 404 and not error.code) or not answer_of(error):
         return TemporaryError(fault("Discord answered {status}.", "discord.fault.answered", status=str(error.status)))
     # A form that is wrong stays so.
     if error.code != _WRONG_FORM and ((wait := _wait(error)) or _SAYS_LATER.search(error.text)):

@@ -128,7 +128,7 @@ def read_components(components: object, told: Told, depth: int = 0) -> None:
 
 
 def _read_component(one: Json, told: Told, depth: int) -> None:
-    kind = one.get("type")
+    kind = number(one.get("type"))
     if kind == _SEPARATOR:
         return
     before = told.count

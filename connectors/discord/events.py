@@ -152,7 +152,7 @@ def read_reaction(raw: object, account: str) -> Incoming | None:
 
 
 def reaction(message: str, chat_id: str, sender: Sender, emoji: Json, account: str) -> Incoming:
-    """Discord does not say when; the same sign put anew under the same message is the same event."""
+    """Discord does not say when; the same emoji put anew under the same message is the same event."""
     number_, name = snowflake(emoji.get("id")), words(emoji.get("name"))
     shown = f":{name or number_}:" if number_ else name or "?"
     return Incoming(
@@ -167,7 +167,7 @@ def reaction(message: str, chat_id: str, sender: Sender, emoji: Json, account: s
 
 
 def reactions_under(raw: object) -> list[tuple[str, Json]]:
-    """Of a message of a chat's history: its id and each sign that somebody but the bot put under it."""
+    """Of a message of a chat's history: its id and each emoji that somebody but the bot put under it."""
     data = whole(raw)
     found = [
         whole(one.get("emoji"))
@@ -226,7 +226,7 @@ def _message(data: Json, account: str, content: Held | None = None) -> Incoming 
         data.get("guild_id") is not None
         or author.get("bot")
         or data.get("webhook_id") is not None
-        or data.get("type") in _NOTICES
+        or number(data.get("type")) in _NOTICES
     ):
         return None
     number_, chat_id = _id(data["id"]), _id(data["channel_id"])

@@ -46,7 +46,7 @@ def snowflake(value: object) -> str | None:
 
 def moment(value: object) -> datetime | None:
     """None for what is no time."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value:
         return None
     try:
         at = parse_time(value)

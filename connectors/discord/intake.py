@@ -35,7 +35,7 @@ from connectors.discord.events import (
     read_edit,
     read_message,
 )
-from connectors.discord.fields import Json
+from connectors.discord.fields import Json, whole
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ FIRST_WORDS_FOR = timedelta(hours=24)
 FIRST_WORDS_WITHIN = 5.0
 """Seconds that a new customer's message waits for the ones that may have been before it."""
 REACTIONS_FOR = timedelta(hours=24)
-"""How old the messages may be under which signs are looked for that nobody told of."""
+"""How old the messages may be under which reactions are looked for that nobody told of."""
 MAX_FIRST_WORDS = 2000
 AT_ONCE = 16
 """Chats that are read at the same time."""
@@ -281,14 +281,14 @@ class Intake:
         page.sort(key=message_id)
         since = int(time_snowflake(datetime.now(UTC) - REACTIONS_FOR))
         for raw in page:
-            if (author := author_id(raw)) and author != self._account:
-                chat.customer = author
+            if not whole(whole(raw).get("author")).get("bot"):
+                chat.customer = author_id(raw) or chat.customer
             if message_id(raw) > since:
                 chat.reactions += reactions_under(raw)
         return page
 
     async def _take_reactions(self, chat: _Chat) -> None:
-        """History has the signs under a message without saying whose or when: of the only other person there."""
+        """History has the reactions under a message without saying whose or when: of the only other person there."""
         found, chat.reactions = chat.reactions[-PAGE:], []
         for under, emoji in found if chat.customer else ():
             await self._commit(chat, reaction(under, chat.id, Sender(chat.customer), emoji, self._account))

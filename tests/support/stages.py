@@ -69,10 +69,10 @@ class Polling(Protocol):
 
 @runtime_checkable
 class Reacting(Protocol):
-    """A stage whose customer can put signs under messages."""
+    """A stage whose customer can react to messages."""
 
-    async def customer_reacts(self, sent: str, sign: str) -> None:
-        """Under the message that the desk sent under that id."""
+    async def customer_reacts(self, sent: str, emoji: str) -> None:
+        """To the message that the desk sent under that id."""
 
 
 @runtime_checkable
@@ -189,8 +189,8 @@ class DiscordStage:
     async def customer_asks(self, question: str, *answers: str) -> None:
         self._customer.sends_poll(question, *answers)
 
-    async def customer_reacts(self, sent: str, sign: str) -> None:
-        self._customer.reacts(int(sent), sign)
+    async def customer_reacts(self, sent: str, emoji: str) -> None:
+        self._customer.reacts(int(sent), emoji)
 
     def customer_has(self) -> list[str]:
         return [shown_by_discord(sent["content"]) for sent in self._customer.sees]

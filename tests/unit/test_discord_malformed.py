@@ -119,6 +119,14 @@ def test_every_field_malformed(name: str, whole: Any, reader: Callable[[Any], An
             check(reader, mutated(whole, path, wrong))
 
 
+def test_only_whose_and_which_message_it_is_must_be_told() -> None:
+    needed = [("id",), ("channel_id",), ("author",), ("author", "id")]
+    for path in paths(FULL):
+        if path and path not in needed:
+            for wrong in (..., *WRONG):
+                read_message(mutated(FULL, path, wrong), ACCOUNT)
+
+
 @pytest.mark.parametrize(("name", "whole", "reader"), READERS, ids=[name for name, _, _ in READERS])
 def test_many_fields_malformed(name: str, whole: Any, reader: Callable[[Any], Any]) -> None:
     random.seed(name)

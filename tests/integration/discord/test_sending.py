@@ -98,6 +98,7 @@ def refuse(peer: DiscordPeer, status: int, code: int, said: str = "no", **more: 
         (lambda peer: peer.fail_next("POST /channels", 403, body={"code": 20026}), "for spam", 600.0),
         (lambda peer: peer.fail_next("POST /channels", 403, body={"code": 40003}), "for now", 60.0),
         (lambda peer: peer.fail_next("POST /channels", 429, body="<html>"), "more slowly", 60.0),
+        (lambda peer: peer.fail_next("POST /channels", 400, body="<html>400 Bad Request"), "answered 400", None),
         (lambda peer: refuse(peer, 400, 20028, retry_after=0.3), "more slowly", 0.3),
         (lambda peer: refuse(peer, 400, 20016), "more slowly", 60.0),
         (lambda peer: refuse(peer, 400, 40062), "more slowly", 60.0),

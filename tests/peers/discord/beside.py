@@ -1,4 +1,4 @@
-"""What a message has beside its own words: what it passes on, and the signs that people put under it."""
+"""What a message has beside its own words: what it passes on, and the reactions to it."""
 
 from __future__ import annotations
 

@@ -98,9 +98,9 @@ class PeerUser:
         message.forwards = passed_on(world.find(int(message_id)))
         return world.post(message).id
 
-    def reacts(self, message_id: int, sign: str, custom_id: int | None = None) -> None:
+    def reacts(self, message_id: int, name: str, custom_id: int | None = None) -> None:
         message = self._world.find(int(message_id))
-        emoji: Json = {"id": None if custom_id is None else str(custom_id), "name": sign}
+        emoji: Json = {"id": None if custom_id is None else str(custom_id), "name": name}
         if (emoji, self.id) in message.reactions:
             return
         message.reactions.append((emoji, self.id))

@@ -21,6 +21,7 @@ from bot.domain.findings import Finding
 from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
 from bot.domain.said import Fault
+from bot.domain.uploads import DailyBounds, Upload
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
 """Records one event durably. When it returns, the event is committed and may be acknowledged to the
@@ -66,7 +67,9 @@ class Connector(Protocol):
 class Typing(Protocol):
     """Optional: shows the customer that an answer is being made. Best effort, never raises."""
 
-    async def typing(self, chat_id: str) -> None: ...
+    async def typing(self, chat_id: str, thread: str = "") -> None:
+        """``thread`` as of ``Outgoing``."""
+        ...
 
 
 @runtime_checkable
@@ -119,6 +122,29 @@ class Files(Protocol):
     async def add(self, content: bytes) -> str:
         """Keeps the content, once however often it is given, and returns the SHA-256 that names it: an ``Attachment``
         with that ``sha256`` is not fetched any more. Content that no message names is forgotten after some days."""
+        ...
+
+
+class Uploads(Protocol):
+    """Files that a customer brings before the message that names them, for channels whose pages are the desk's own. An
+    upload is of one contact, named by its external id: nobody else can put it into a message. It waits for its message
+    for a day."""
+
+    async def admit(self, channel: str, account: str, contact: str, size: int, bounds: DailyBounds) -> None:
+        """Raises ``UploadsFull`` where a file of so many bytes would be refused: before it is read."""
+        ...
+
+    async def add(
+        self, channel: str, account: str, contact: str, brought: Upload, content: bytes, bounds: DailyBounds
+    ) -> Attachment:
+        """Keeps it, once however often it comes under its id; what it is as part of a message. Raises ``UploadsFull``,
+        and ``OtherContent`` where the id is another file's. However many come at once, on however many replicas,
+        ``bounds`` hold."""
+        ...
+
+    async def named(self, channel: str, account: str, contact: str, ids: Sequence[str]) -> tuple[Attachment, ...]:
+        """The uploads with these ids, in their order. Raises ``NotFound`` if the contact has not brought one of them
+        within the last day."""
         ...
 
 
@@ -243,6 +269,7 @@ class ConnectorContext:
     transcript: Transcript
     records: Records
     files: Files
+    uploads: Uploads
     health: Health
     streams: Streams
     suggestions: Mapping[str, Sequence[Button]]
@@ -281,7 +308,8 @@ class Closing(Protocol):
 
 
 class Transcript(Protocol):
-    """What a customer may see of their own conversation, for channels that have no memory of their own."""
+    """What a customer may see of their own conversation, and do with it as a whole, for channels that have no memory of
+    their own."""
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
         """Whether the contact with that external id has ever written."""
@@ -301,6 +329,16 @@ class Transcript(Protocol):
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
         """What the contact's message with that cursor has attached, from 0. Raises ``NotFound``, also for messages of
         others, and for those taken back."""
+        ...
+
+    async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
+        """The contact wants to go on in that language: so the desk does, from its next word. Nothing for one never
+        seen."""
+        ...
+
+    async def end(self, channel: str, account: str, contact: str) -> None:
+        """The contact leaves for good. From now on nobody reads by that external id what was said: who comes with it is
+        somebody never seen. The conversation stays with the desk, which is told. Nothing for one never seen."""
         ...
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.content.answers import Answers
 from bot.domain.message import Button
-from bot.ports import Connector, ConnectorContext, Files, Health, Plugin, Records, Streams, Transcript
+from bot.ports import Connector, ConnectorContext, Files, Health, Plugin, Records, Streams, Transcript, Uploads
 from bot.settings import Settings, load
 
 
@@ -33,6 +33,7 @@ def build_connectors(
     answers: Answers,
     records: Records,
     files: Files,
+    uploads: Uploads,
     transcript: Transcript,
     health: Mapping[str, Health],
     streams: Streams,
@@ -54,6 +55,7 @@ def build_connectors(
                 transcript=transcript,
                 records=records,
                 files=files,
+                uploads=uploads,
                 health=health[name],
                 streams=streams,
                 suggestions=_suggestions(settings, answers),

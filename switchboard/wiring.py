@@ -278,6 +278,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         answers,
         StoredRecords(store.contacts, store.channels),
         store.files,
+        store.uploads,
         transcript,
         health,
         streams,
@@ -358,6 +359,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(store.conversations.wake_due, every=5),
         Sweep(store.deliveries.defer_forgotten, every=15),
         Sweep(store.agents.forget_expired, every=60),
+        Sweep(store.uploads.forget_old, every=3600),
         Sweep(store.files.forget_unnamed, every=3600),
     )
 
@@ -375,4 +377,4 @@ def _show_typing(connectors: Mapping[str, Connector], tasks: BackgroundTasks, co
     """Beside the turn, not before it: no customer waits for a courtesy."""
     connector = connectors.get(conversation.contact.channel)
     if isinstance(connector, Typing):
-        tasks.run(connector.typing(conversation.contact.chat_id))
+        tasks.run(connector.typing(conversation.contact.chat_id, conversation.thread))

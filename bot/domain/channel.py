@@ -29,6 +29,8 @@ class Capabilities:
     """Files can be sent there (``Outgoing.file``)."""
     quotes: bool = False
     """A message can show which one it answers (``Outgoing.reply_to``)."""
+    pictures_as_files: bool = False
+    """Pictures are made smaller there, unless they are sent as files (``File.as_file``)."""
     immediate: bool = False
     """What is recorded for a customer is with them: there is nothing to send."""
     idempotent: bool = False

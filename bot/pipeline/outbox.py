@@ -174,7 +174,8 @@ class Outbox:
         contact, message = delivery.contact, delivery.message
         file = None
         if part.file is not None:
-            file = File(part.file.name, part.file.media_type, await self._files.get(part.file.sha256))
+            content = await self._files.get(part.file.sha256)
+            file = File(part.file.name, part.file.media_type, content, as_file=part.file.kind == "file")
         return Outgoing(
             channel=contact.channel,
             account=contact.account,

@@ -22,6 +22,7 @@ from bot.store.replies import Replies
 from bot.store.statistics import Statistics
 from bot.store.tables import message
 from bot.store.turns import Turns
+from bot.store.uploads import Uploads
 from bot.store.waiting import Waiting
 
 
@@ -44,6 +45,7 @@ class Store:
         self.agents = Agents(self._database, self.conversations)
         self.events = Events(self._database)
         self.files = Files(self._database)
+        self.uploads = Uploads(self._database)
         self.channels = Channels(self._database)
         self.statistics = Statistics(self._database)
         self.rate_limits = RateLimits(engine)

@@ -131,7 +131,7 @@ class DiscordConnector:
     async def delete(self, chat_id: str, external_id: str) -> None:
         await messages.delete(self._api, chat_id, external_id)
 
-    async def typing(self, chat_id: str) -> None:
+    async def typing(self, chat_id: str, thread: str = "") -> None:  # noqa: ARG002 - a chat is one conversation
         await messages.typing(self._api, chat_id)
 
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -156,6 +157,24 @@ class TelegramStage:
     async def customer_attaches(self, content: bytes, name: str) -> None:
         self._customer.sends_document(name, content=content)
 
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        self._customer.sends(
+            text=text, forward_origin={"type": "hidden_user", "sender_user_name": origin, "date": 1_790_000_000}
+        )
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        self._customer.sends(caption=text, hologram={"depth": [{"layers": 3}]}, shade=7)
+
+    async def customer_answers(self, before: str, text: str) -> None:
+        self._customer.replies(self._customer.sends(text=before), text)
+
+    async def customer_asks(self, question: str, *answers: str) -> None:
+        options = [{"text": answer, "voter_count": 0} for answer in answers]
+        self._customer.sends(poll={"id": "5", "question": question, "options": options, "type": "regular"})
+
+    async def customer_reacts(self, sent: str, emoji: str) -> None:
+        self._customer.reacts(int(sent), emoji)
+
     def customer_has(self) -> list[str]:
         return [sent.get("text", "") for sent in self._peer.sent(7)]
 
@@ -249,6 +268,15 @@ class WebStage:
         while (await self._page.post("/chat/messages", json=body)).status_code == 503:
             await asyncio.sleep(0.05)
 
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        upload_id = str(uuid4())
+        kept = await self._page.post(
+            f"/chat/uploads/{upload_id}", content=content, headers={"Switchboard-File-Name": quote(name)}
+        )
+        assert kept.status_code == 201, kept.text
+        body = {"id": str(uuid4()), "files": [upload_id]}
+        assert (await self._page.post("/chat/messages", json=body)).status_code == 202
+
     def customer_has(self) -> None:
         return None
 
@@ -256,7 +284,7 @@ class WebStage:
 @staged("web")
 @asynccontextmanager
 async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
-    connector = WebConnector(WebSettings(), desk, "BitPie", streams=http.Streams(), words=WORDS)
+    connector = WebConnector(WebSettings(), desk, "BitPie", uploads=desk, streams=http.Streams(), words=WORDS)
     listening = http.bind("127.0.0.1", 0)
     async with (
         served(connector, desk, listening),

@@ -72,7 +72,7 @@ async def test_a_webhook_while_polling(bot_api: TelegramPeer) -> None:
     found = (await ask_telegram(bot_api))["telegram webhook"]
     assert (found.level, "elsewhere.example" in found.words) == (WRONG, True)
     assert "secret-path" not in str(found)
-    assert "start the desk again" in found.fix
+    assert "start the desk, which takes the webhook away" in found.fix
 
 
 async def test_many_wait(bot_api: TelegramPeer) -> None:

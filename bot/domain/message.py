@@ -192,6 +192,8 @@ class Incoming:
     """The ``external_id`` of the message, or part, that the customer took back."""
     replies_to: str | None = None
     """The platform's id of the message that this one answers, the desk's or the customer's own."""
+    answered: str = ""
+    """What that message says, where the platform tells: a quotation, if the desk does not have it."""
     mark: str | None = None
     """How far the platform's history of this chat is recorded once this is committed (``Chat.mark``)."""
     sent_at: datetime | None = None

@@ -24,6 +24,8 @@ MAX_ID = 255
 MAX_ATTACHMENTS = 100
 """Of one event."""
 MAX_URL = 4_000
+MAX_QUOTE = 10_000
+"""Characters."""
 
 _FIRST_YEAR = 2000
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
@@ -58,6 +60,7 @@ def incoming(message: Incoming) -> ClearedIncoming:
         sent_at=believable(message.sent_at),
         edited_at=believable(message.edited_at),
         text=clean(message.text),
+        answered=clean(message.answered)[:MAX_QUOTE],
         group=message.group and identifier(message.group),
         context=_context(message.context),
         # Somebody else's words ask for nothing in the customer's name.
@@ -77,7 +80,7 @@ def _context(context: Context) -> Context:
         context.forward, name=clean(context.forward.name)[:200], at=believable(context.forward.at)
     )
     links = tuple(Link(clean(link.text)[:1_000], clean(link.url)[:MAX_URL]) for link in context.links[:MAX_LINKS])
-    return Context(forward, clean(context.quote)[:10_000], links, clean(context.raw)[:MAX_RAW])
+    return Context(forward, clean(context.quote)[:MAX_QUOTE], links, clean(context.raw)[:MAX_RAW])
 
 
 def outgoing(text: str) -> Cleared:

@@ -136,7 +136,11 @@ class IncomingMessages(Revisions):
         if found.snoozed:
             await self._wake(connection, conversation_id)
         values = received(incoming, edit=edit)
-        values["reply_to"] = await self._answered(connection, contact_id, incoming.replies_to)
+        answered = await self._answered(connection, contact_id, incoming.replies_to)
+        if answered is None and incoming.answered and not incoming.context.quote:
+            incoming = replace(incoming, context=replace(incoming.context, quote=incoming.answered))
+            values = received(incoming, edit=edit)
+        values["reply_to"] = answered
         if not found.open_id:
             values["opened_by"] = contact_key(incoming.channel, incoming.account, incoming.sender.external_id)
         made = await self._queue.within(connection, RECEIVE, values)

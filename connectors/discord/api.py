@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -16,7 +17,7 @@ from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import File
 from bot.domain.said import fault
 from bot.web.egress import Egress, EgressError, NotAllowed, OtherStatus, TooLarge
-from connectors.discord.library import HTTPClient, Route, http_client
+from connectors.discord.library import HTTPClient, Route, answer_of, http_client
 
 # What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
 # intent or a voice library is missing is as we want it.
@@ -36,6 +37,7 @@ REFUSED = fault(
 )
 UNREADABLE = fault("What answered in Discord's place could not be understood.", "discord.fault.unreadable")
 _TOO_FAST = fault("Discord asks to send more slowly.", "discord.fault.too_fast")
+_BUSY = fault("Discord cannot do it at the moment.", "discord.fault.busy")
 _FILE_REFUSED = fault("Discord takes no file of this size.", "discord.fault.file_refused")
 UNREACHABLE_BY = (OSError, aiohttp.ClientError, TimeoutError, discord.GatewayNotFound)
 """What discord.py raises when nobody answers, or not as Discord does."""
@@ -43,7 +45,7 @@ UNREACHABLE_BY = (OSError, aiohttp.ClientError, TimeoutError, discord.GatewayNot
 LONGEST_LIMIT = 30.0
 """Seconds that a call waits for its turn under a rate limit. Who must wait longer is told."""
 
-UNKNOWN_MESSAGE = 10008
+UNKNOWN_MESSAGE, _WRONG_FORM = 10008, 50035
 _CODES = {
     10003: fault(
         "Discord knows no such channel: the customer never wrote to this bot, or their account is gone.",
@@ -84,8 +86,19 @@ _LATER = {
         600.0,
     ),
     40003: (fault("Discord lets the bot open no more direct messages for now.", "discord.fault.no_more_chats"), 60.0),
+    # Limits on what is written, beside those that come as 429: slow mode, a channel's or a server's writes, a resource.
+    **dict.fromkeys((20016, 20022, 20028, 20029, 40062), (_TOO_FAST, 60.0)),
+    30046: (_TOO_FAST, 600.0),  # edits of what is older than an hour
+    # Switched off for a while, not there yet, overloaded, kept away by the proxy in front.
+    **dict.fromkeys((40004, 40006, 40333, 110000, 110001, 130000), (_BUSY, 60.0)),
+    40001: (REFUSED, 60.0),
+    50014: (REFUSED, 60.0),
 }
-"""Codes after which a try makes sense once somebody acted, or time passed: words, and seconds until then."""
+"""Codes after which a try makes sense once somebody acted, or time passed, whatever the status: words, and seconds
+until then where Discord does not say."""
+_SAYS_LATER = re.compile(r"try again|retry after|temporar|rate.?limit|overloaded|too fast|slow ?mode", re.IGNORECASE)
+"""What Discord's messages say that mean "not now"; for codes that are newer than the table."""
+_LONGEST_WAIT = 3600.0
 
 
 class Api:
@@ -236,15 +249,20 @@ def _explained_answer(error: discord.HTTPException) -> TemporaryError | Permanen
     if error.code in _CODES:
         return PermanentError(_CODES[error.code])
     if error.code in _LATER:
-        return TemporaryError(*_LATER[error.code])
+        told, usual = _LATER[error.code]
+        return TemporaryError(told, _wait(error) or usual)
     if error.status == 401:
         return TemporaryError(REFUSED, 60.0)
     if error.status == 429:
-        return TemporaryError(_TOO_FAST, 60.0)
+        return TemporaryError(_TOO_FAST, _wait(error) or 60.0)
     if error.status == 413 or error.code == 40005:
         return PermanentError(_FILE_REFUSED)
-    if error.status >= 500 or (error.status == 404 and not error.code):  # not Discord's own 404
+    # Not Discord's own answer, but of what is in front of it: without a code, or without JSON.
+    if error.status >= 500 or (error.status == 404 and not error.code) or not answer_of(error):
         return TemporaryError(fault("Discord answered {status}.", "discord.fault.answered", status=str(error.status)))
+    # A form that is wrong stays so.
+    if error.code != _WRONG_FORM and ((wait := _wait(error)) or _SAYS_LATER.search(error.text)):
+        return TemporaryError(_BUSY, wait or 60.0)
     return PermanentError(
         fault(
             "Discord refused it: {why} (code {code}).",
@@ -253,6 +271,18 @@ def _explained_answer(error: discord.HTTPException) -> TemporaryError | Permanen
             code=str(error.code),
         )
     )
+
+
+def _wait(error: discord.HTTPException) -> float | None:
+    """The seconds that the answer asks for."""
+    for asked in (answer_of(error).get("retry_after"), error.response.headers.get("Retry-After")):
+        try:
+            wait = float(asked)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            continue
+        if wait > 0:  # which NaN is not
+            return min(wait, _LONGEST_WAIT)
+    return None
 
 
 def _kind(error: Exception) -> str:

@@ -20,6 +20,7 @@ from connectors.discord.events import (
     read_edit,
     read_interaction,
     read_message,
+    read_reaction,
 )
 from connectors.discord.gateway import Gateway, Session
 from connectors.discord.intake import Event, Intake
@@ -62,6 +63,7 @@ class Connection:
                 "MESSAGE_CREATE": partial(self._take, read_message),
                 "MESSAGE_UPDATE": partial(self._take, read_edit),
                 "MESSAGE_DELETE": partial(self._take, read_deletion),
+                "MESSAGE_REACTION_ADD": partial(self._take, read_reaction),
                 "INTERACTION_CREATE": self._take_interaction,
             },
             shards=shards,

@@ -6,25 +6,24 @@ new at Discord can spoil a message."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from discord.utils import parse_time, snowflake_time
+from discord.utils import snowflake_time
 
-from bot.domain.message import Attachment, Command, Incoming, Sender, parse_command
+from bot.domain.message import REACTION, Attachment, Command, Incoming, Sender, parse_command
+from connectors.discord.content import Held, answered, held
+from connectors.discord.fields import Json, each, moment, number, snowflake, whole, words
 
 NAME = "discord"
 SUPPORT = "support"
 """The command, and the custom id of the button, that open the chat."""
 HUMAN = "human"
 
-Json = dict[str, Any]
-
-_TEXTS = (0, 19)
-"""Kinds of messages that people write: plain ones and replies. Others say that a call began, or the like."""
-_VOICE = 1 << 13
-"""The flag of a voice message."""
-_KINDS = {"image": "photo", "video": "video", "audio": "audio"}
+_NOTICES = frozenset(
+    {*range(1, 13), *range(14, 19), *range(20, 30), 31, 32, *range(36, 40), 44, 46},
+)
+"""Kinds of messages that say that a call began, that something was pinned, what a poll came to, and the like. People
+write plain ones (0), replies (19), and whatever Discord adds."""
 _COMPONENT, _COMMAND = 3, 2
 _COMMANDS = {SUPPORT: Command.START, HUMAN: Command.HUMAN}
 
@@ -65,13 +64,14 @@ class Interaction:
 
 
 def partly_edited(raw: object) -> str | None:
-    """The channel of an edit that names no author, as Discord may send them; None for every other event."""
-    if not isinstance(raw, dict) or "author" in raw or raw.get("guild_id") or not raw.get("edited_timestamp"):
+    """The channel of an edit that tells only part of the message, as Discord may send them: not by whom it is, or not
+    what it says. None for every other event."""
+    data = whole(raw)
+    if data.get("guild_id") or not data.get("edited_timestamp"):
         return None
-    try:
-        return _id(raw.get("channel_id"))
-    except (TypeError, ValueError):
+    if "author" in data and ("content" in data or whole(data["author"]).get("bot")):
         return None
+    return snowflake(data.get("channel_id"))
 
 
 def opened_by(incoming: Incoming) -> int | None:
@@ -97,14 +97,17 @@ def read_edit(raw: object, account: str) -> Incoming | None:
         data = _object(raw)
         if data.get("edited_timestamp") is None:
             return None
-        edited = _message(data, account)
+        content = held(data)
+        edited = _message(data, account, content)
         if edited is None:
             return None
-        at = _time(data["edited_timestamp"])
+        if (at := edited.edited_at) is None:
+            raise TypeError
         return replace(
             edited,
             external_id=f"{edited.external_id}:edit:{at.timestamp():.6f}",
             edits=edited.external_id,
+            replaces_attachments=content.tells_files,
             mark=None,
             command=None,  # correcting an old message is not a new request
             argument="",
@@ -134,6 +137,44 @@ def deletion(message_id: str, chat_id: str, account: str) -> Incoming:
         chat_id=chat_id,
         deletes=message_id,
     )
+
+
+def read_reaction(raw: object, account: str) -> Incoming | None:
+    """What a customer put under a message; taking it away again is of no concern."""
+    try:
+        data = _object(raw)
+        user = _id(data["user_id"])
+        if data.get("guild_id") is not None or user == account:
+            return None
+        return reaction(_id(data["message_id"]), _id(data["channel_id"]), Sender(user), _object(data["emoji"]), account)
+    except Exception as error:
+        raise MalformedEvent(type(error).__name__) from None
+
+
+def reaction(message: str, chat_id: str, sender: Sender, emoji: Json, account: str) -> Incoming:
+    """Discord does not say when; the same emoji put anew under the same message is the same event."""
+    number_, name = snowflake(emoji.get("id")), words(emoji.get("name"))
+    shown = f":{name or number_}:" if number_ else name or "?"
+    return Incoming(
+        channel=NAME,
+        account=account,
+        external_id=f"reaction:{message}:{sender.external_id}:{number_ or name}",
+        sender=sender,
+        chat_id=chat_id,
+        attachments=(Attachment(REACTION, shown),),
+        replies_to=message,
+    )
+
+
+def reactions_under(raw: object) -> list[tuple[str, Json]]:
+    """Of a message of a chat's history: its id and each emoji that somebody but the bot put under it."""
+    data = whole(raw)
+    found = [
+        whole(one.get("emoji"))
+        for one in each(data.get("reactions"))
+        if (number(one.get("count")) or 0) > (1 if one.get("me") else 0)
+    ]
+    return [(str(message_id(data)), emoji) for emoji in found]
 
 
 def read_interaction(raw: object) -> Interaction | None:
@@ -179,73 +220,44 @@ def author_id(raw: object) -> str:
     return str(author.get("id", "")) if isinstance(author, dict) else ""
 
 
-def _message(data: Json, account: str) -> Incoming | None:
+def _message(data: Json, account: str, content: Held | None = None) -> Incoming | None:
     author = _object(data["author"])
     if (
         data.get("guild_id") is not None
         or author.get("bot")
         or data.get("webhook_id") is not None
-        or data.get("type", 0) not in _TEXTS
+        or number(data.get("type")) in _NOTICES
     ):
         return None
-    number, chat_id = _id(data["id"]), _id(data["channel_id"])
-    contents = [data, *(_object(_object(shot)["message"]) for shot in data.get("message_snapshots") or ())]
-    text = "\n\n".join(filter(None, (_text(content.get("content")) for content in contents)))
-    attachments = tuple(_attachment(_object(one)) for content in contents for one in content.get("attachments") or ())
-    stickers = tuple(_sticker(_object(one)) for content in contents for one in content.get("sticker_items") or ())
-    command, argument = parse_command(text) or (None, "")
-    answered = data.get("message_reference")
+    number_, chat_id = _id(data["id"]), _id(data["channel_id"])
+    content = content or held(data)
+    command, argument = parse_command(content.typed) or (None, "")
+    replies_to, says = answered(data, chat_id)
     return Incoming(
         channel=NAME,
         account=account,
-        external_id=number,
+        external_id=number_,
         sender=_sender(author),
         chat_id=chat_id,
-        text=text,
+        text=content.text,
         command=command,
         argument=argument,
-        attachments=attachments + stickers if text or attachments or stickers else (_unsupported(data),),
-        replies_to=_id(answered["message_id"]) if data.get("type") == 19 and isinstance(answered, dict) else None,
-        mark=number,
-        sent_at=_sent_at(number),
-        edited_at=_time(data["edited_timestamp"]) if data.get("edited_timestamp") else None,
+        attachments=content.attachments,
+        context=content.context,
+        replies_to=replies_to,
+        answered=says,
+        mark=number_,
+        sent_at=_sent_at(number_),
+        edited_at=moment(data.get("edited_timestamp")),
     )
 
 
-def _sent_at(number: str) -> datetime:
-    return snowflake_time(int(number))
-
-
-def _time(value: object) -> datetime:
-    at = parse_time(_text(value))
-    return at.replace(tzinfo=at.tzinfo or UTC)
+def _sent_at(number_: str) -> datetime:
+    return snowflake_time(int(number_))
 
 
 def _sender(user: Json) -> Sender:
-    return Sender(_id(user["id"]), name=_text(user.get("global_name")) or _text(user.get("username")))
-
-
-def _attachment(data: Json) -> Attachment:
-    media_type = _text(data.get("content_type"))
-    is_voice = _number(data.get("flags")) & _VOICE or data.get("waveform")
-    return Attachment(
-        kind="voice" if is_voice else _KINDS.get(media_type.partition("/")[0], "file"),
-        reference=_text(data["url"]),
-        name=_text(data.get("title")) or _text(data.get("filename")),
-        media_type=media_type,
-        size=_number(data.get("size")),
-    )
-
-
-def _sticker(data: Json) -> Attachment:
-    return Attachment("sticker", _id(data["id"]), name=_text(data.get("name")))
-
-
-def _unsupported(data: Json) -> Attachment:
-    """A message that holds nothing the desk can show."""
-    return Attachment(
-        "unsupported", next((kind for kind in ("poll", "embeds", "components") if data.get(kind)), "unknown")
-    )
+    return Sender(_id(user["id"]), name=words(user.get("global_name")) or words(user.get("username")))
 
 
 def _label(message: object, custom_id: str) -> str:
@@ -265,20 +277,13 @@ def _object(value: object) -> Json:
 
 
 def _text(value: object) -> str:
-    """Text that every database and every encoder takes: without NUL and without lone surrogates."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
+    if value is not None and not isinstance(value, str):
         raise TypeError
-    return value.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return words(value)
 
 
 def _id(value: object) -> str:
-    """A snowflake: Discord sends them as text."""
-    if not isinstance(value, str | int) or isinstance(value, bool) or not 0 <= int(value) < 2**64:
+    found = snowflake(value)
+    if found is None:
         raise TypeError
-    return str(int(value))
-
-
-def _number(value: object) -> int:
-    return value if type(value) is int and 0 <= value < 2**63 else 0
+    return found

@@ -72,7 +72,7 @@ class Gateway(discord.AutoShardedClient):
         disconnected: Callable[[], None],
     ) -> None:
         super().__init__(
-            intents=discord.Intents(dm_messages=True),
+            intents=discord.Intents(dm_messages=True, dm_reactions=True),
             shard_count=shards,
             max_messages=None,
             chunk_guilds_at_startup=False,

@@ -19,7 +19,7 @@ import structlog
 from discord.utils import time_snowflake
 
 from bot.domain.channel import Chat, PermanentError
-from bot.domain.message import Incoming
+from bot.domain.message import Incoming, Sender
 from bot.ports import Receive, Records
 from connectors.backoff import Backoff
 from connectors.discord.api import Api, explained
@@ -30,9 +30,12 @@ from connectors.discord.events import (
     deletion,
     message_id,
     opened_by,
+    reaction,
+    reactions_under,
     read_edit,
     read_message,
 )
+from connectors.discord.fields import Json, whole
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +49,8 @@ FIRST_WORDS_FOR = timedelta(hours=24)
 """How old the unanswered words may be that are read in a chat which the desk does not know."""
 FIRST_WORDS_WITHIN = 5.0
 """Seconds that a new customer's message waits for the ones that may have been before it."""
+REACTIONS_FOR = timedelta(hours=24)
+"""How old the messages may be under which reactions are looked for that nobody told of."""
 MAX_FIRST_WORDS = 2000
 AT_ONCE = 16
 """Chats that are read at the same time."""
@@ -75,6 +80,10 @@ class _Chat:
     """Its history must be read on before its events are taken."""
     waiting: deque[Event] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
+    customer: str = ""
+    """Who else is there; empty until they are known to have done something."""
+    reactions: list[tuple[str, Json]] = field(default_factory=list)
+    """Seen in its history, as message and emoji, and not committed yet."""
 
 
 class Intake:
@@ -167,6 +176,7 @@ class Intake:
 
     async def _commit(self, chat: _Chat, incoming: Incoming) -> None:
         number = int(incoming.mark) if incoming.mark else None
+        chat.customer = incoming.sender.external_id or chat.customer
         if chat.mark is None and (opening := opened_by(incoming)) is not None:
             # Opened by a command: what is typed next must be found, should nobody listen, also behind a reply.
             number, incoming = opening, replace(incoming, mark=str(opening))
@@ -190,6 +200,7 @@ class Intake:
                 await self._read_after_mark(chat)
                 if active_at is not None and datetime.now(UTC) - active_at < RECENT_FOR:
                     await self._read_changes(chat, before)
+            await self._take_reactions(chat)
         except BaseException as error:
             told = explained(error) if isinstance(error, discord.HTTPException) else None
             if not isinstance(told, PermanentError):
@@ -267,7 +278,20 @@ class Intake:
         page = await self._api.call("GET", "/channels/{channel_id}/messages", channel_id=chat.id, query=query)
         if not isinstance(page, list):
             raise TypeError
-        return sorted(page, key=message_id)
+        page.sort(key=message_id)
+        since = int(time_snowflake(datetime.now(UTC) - REACTIONS_FOR))
+        for raw in page:
+            if not whole(whole(raw).get("author")).get("bot"):
+                chat.customer = author_id(raw) or chat.customer
+            if message_id(raw) > since:
+                chat.reactions += reactions_under(raw)
+        return page
+
+    async def _take_reactions(self, chat: _Chat) -> None:
+        """History has the reactions under a message without saying whose or when: of the only other person there."""
+        found, chat.reactions = chat.reactions[-PAGE:], []
+        for under, emoji in found if chat.customer else ():
+            await self._commit(chat, reaction(under, chat.id, Sender(chat.customer), emoji, self._account))
 
     def _understood(self, raw: Any) -> Incoming | None:
         try:

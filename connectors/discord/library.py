@@ -7,6 +7,7 @@ tests/unit/test_upgrade_discord.py names, mend what changed, and put the new ver
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "ReconnectWebSocket",
     "Route",
     "Shard",
+    "answer_of",
     "events_of",
     "http_client",
     "parsers_of",
@@ -42,6 +44,15 @@ def http_client(api_base: str, longest_limit: float) -> HTTPClient:
     for its turn under a rate limit."""
     Route.BASE = api_base
     return HTTPClient(asyncio.get_running_loop(), max_ratelimit_timeout=longest_limit)
+
+
+def answer_of(error: discord.HTTPException) -> dict[str, Any]:
+    """The body of the answer that the library made the error of: it keeps the code and the words alone."""
+    try:
+        answer = json.loads(getattr(error.response, "_body", None) or b"")
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def parsers_of(client: discord.Client) -> dict[str, Callable[[Any], None]]:

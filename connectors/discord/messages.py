@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import discord
 import structlog
@@ -15,6 +14,7 @@ from bot.domain.message import Attachment
 from bot.domain.said import fault
 from connectors.discord import interactions
 from connectors.discord.api import UNKNOWN_MESSAGE, UNREADABLE, Api, explain
+from connectors.discord.content import lasting, links
 from connectors.discord.events import author_id, message_id
 from connectors.discord.intake import PAGE
 from connectors.discord.markdown import render
@@ -90,11 +90,11 @@ async def fetch(api: Api, attachment: Attachment, chat_id: str, external_id: str
     """Raises as ``Fetching.fetch`` does."""
     try:
         if attachment.kind == "sticker":
-            return await api.download(_STICKERS.format(attachment.reference), limit)
-        try:
-            return await api.download(_checked(attachment.reference), limit)
-        except FileNotFoundError:
-            return await api.download(await _fresh_link(api, attachment, chat_id, external_id), limit)
+            reference = attachment.reference
+            # As it was kept before stickers had addresses.
+            address = _STICKERS.format(reference) if reference.isdecimal() else _checked(reference)
+            return await api.download(address, limit)
+        return await api.download(await _link(api, attachment, chat_id, external_id), limit)
     except FileNotFoundError:
         raise PermanentError(_FILE_GONE) from None
     except Exception as error:
@@ -150,19 +150,15 @@ def _shows(raw: Any, message: Outgoing, body: dict[str, Any]) -> bool:
     return bool(raw.get("content", "").strip() == body["content"].strip())
 
 
-async def _fresh_link(api: Api, attachment: Attachment, chat_id: str, external_id: str) -> str:
-    """Discord's links expire within a day; the message has new ones."""
-    path = urlsplit(attachment.reference).path
+async def _link(api: Api, attachment: Attachment, chat_id: str, external_id: str) -> str:
+    """Discord's links to a file expire within a day; the message has one of now. Where it does not tell of the file,
+    what the file is known by may still lead to it."""
+    wanted = lasting(attachment.reference)
     try:
         message = await _call(api, "GET", _MESSAGE, chat_id, message_id=external_id)
     except discord.NotFound:
-        raise FileNotFoundError from None
-    shots = [shot["message"] for shot in message.get("message_snapshots") or ()]
-    for content in (message, *shots):
-        for file in content.get("attachments") or ():
-            if urlsplit(file["url"]).path == path:
-                return _checked(file["url"])
-    raise FileNotFoundError
+        message = None
+    return _checked(next((url for url in links(message) if lasting(url) == wanted), attachment.reference))
 
 
 def _checked(url: str) -> str:

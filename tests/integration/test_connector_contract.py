@@ -21,7 +21,18 @@ from bot.domain.characters import shows
 from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat
 from bot.ports import Connector, Editing, Fetching, Typing
 from switchboard.plugins import installed
-from tests.support.stages import STAGES, Attaching, Forwarding, Newer, Quoting, Stage, received
+from tests.support.stages import (
+    STAGES,
+    Answering,
+    Attaching,
+    Forwarding,
+    Newer,
+    Polling,
+    Quoting,
+    Reacting,
+    Stage,
+    received,
+)
 from tests.support.stand_in_desk import StandInDesk
 
 
@@ -237,6 +248,33 @@ async def test_an_answer_shows_what_it_answers(stage: Stage, desk: StandInDesk) 
         assert await stage.connector.send(to(incoming, "hello", reply_to=answered))
     if isinstance(stage, Quoting):
         assert stage.customer_sees_quoted() == ["hi", None, None, None]
+
+
+async def test_what_a_customer_answers_is_not_what_they_say(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Answering):
+        pytest.skip("nothing is answered here")
+    await stage.customer_answers("/human", "what does that do?")
+    before, incoming = await received(desk, 2)
+    assert (incoming.text, incoming.command, incoming.replies_to) == ("what does that do?", None, before.external_id)
+
+
+async def test_polls_and_reactions_are_words(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Polling | Reacting):
+        pytest.skip("there are none here")
+    incoming = await chat(stage, desk)
+    if isinstance(stage, Polling):
+        await stage.customer_asks("Is it you?", "Yes", "No")
+        (asked,) = (await received(desk, 2))[1].attachments
+        assert asked.kind == "poll"
+        for part in ("Is it you?", "Yes", "No"):
+            assert part in f"{asked.name} {asked.reference}"
+    if isinstance(stage, Reacting):
+        count = len(desk.received)
+        sent = await stage.connector.send(to(incoming, "Did that help?"))
+        await stage.customer_reacts(sent, "👍")
+        put = (await received(desk, count + 1))[count]
+        assert (put.text, put.attachments, put.replies_to) == ("", (Attachment("reaction", "👍"),), sent)
+        assert put.sender.external_id == incoming.sender.external_id
 
 
 async def test_typing_is_a_courtesy_that_never_fails(stage: Stage) -> None:

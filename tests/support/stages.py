@@ -56,6 +56,29 @@ class Attaching(Protocol):
 
 
 @runtime_checkable
+class Answering(Protocol):
+    """A stage whose customer can answer a message."""
+
+    async def customer_answers(self, before: str, text: str) -> None:
+        """They write the first, and then the second as an answer to it."""
+
+
+@runtime_checkable
+class Polling(Protocol):
+    """A stage whose customer can send polls."""
+
+    async def customer_asks(self, question: str, *answers: str) -> None: ...
+
+
+@runtime_checkable
+class Reacting(Protocol):
+    """A stage whose customer can react to messages."""
+
+    async def customer_reacts(self, sent: str, emoji: str) -> None:
+        """To the message that the desk sent under that id."""
+
+
+@runtime_checkable
 class Quoting(Protocol):
     """A stage whose customer sees what a message answers."""
 
@@ -144,6 +167,16 @@ class TelegramStage:
     async def customer_sends_what_is_new(self, text: str) -> None:
         self._customer.sends(caption=text, hologram={"depth": [{"layers": 3}]}, shade=7)
 
+    async def customer_answers(self, before: str, text: str) -> None:
+        self._customer.replies(self._customer.sends(text=before), text)
+
+    async def customer_asks(self, question: str, *answers: str) -> None:
+        options = [{"text": answer, "voter_count": 0} for answer in answers]
+        self._customer.sends(poll={"id": "5", "question": question, "options": options, "type": "regular"})
+
+    async def customer_reacts(self, sent: str, emoji: str) -> None:
+        self._customer.reacts(int(sent), emoji)
+
     def customer_has(self) -> list[str]:
         return [sent.get("text", "") for sent in self._peer.sent(7)]
 
@@ -155,6 +188,7 @@ class DiscordStage:
     def __init__(self, peer: DiscordPeer, desk: StandInDesk) -> None:
         settings = DiscordSettings(api_base=peer.api_base)
         self.connector = DiscordConnector(settings, peer.token, MemoryRecords(desk.received), words=WORDS)
+        self._peer = peer
         self._customer = peer.user("Ann")
 
     async def customer_says(self, text: str) -> None:
@@ -162,6 +196,22 @@ class DiscordStage:
 
     async def customer_attaches(self, content: bytes, name: str) -> None:
         self._customer.writes("", [(name, content, None)])
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        self._customer.forwards(self._peer.user(origin).writes_in(self._peer.guild_channel_id, text))
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        more = {"components": [{"type": 99, "hue": 7}], "sticker_items": None, "message_snapshots": None}
+        self._customer.writes(text, hologram={"depth": [{"layers": 3}]}, **more)
+
+    async def customer_answers(self, before: str, text: str) -> None:
+        self._customer.writes(text, reply_to=self._customer.writes(before))
+
+    async def customer_asks(self, question: str, *answers: str) -> None:
+        self._customer.sends_poll(question, *answers)
+
+    async def customer_reacts(self, sent: str, emoji: str) -> None:
+        self._customer.reacts(int(sent), emoji)
 
     def customer_has(self) -> list[str]:
         return [shown_by_discord(sent["content"]) for sent in self._customer.sees]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bot.domain.message import Attachment, Command, Incoming, Sender
+from connectors.discord.content import lasting
 from connectors.discord.events import (
     deletion,
     partly_edited,
@@ -59,6 +61,7 @@ def test_the_name_that_people_see(author: dict[str, Any], name: str) -> None:
         {"type": 20},
         {"type": 23},
         {"type": 46},
+        {"type": 44},
     ],
     ids=str,
 )
@@ -86,7 +89,11 @@ def test_a_reply_names_what_it_answers() -> None:
     reference = {"type": 0, "message_id": "77", "channel_id": "22"}
     quoted = message(type=19, message_reference=reference, referenced_message=None)
     assert read(quoted).replies_to == "77"
-    assert read(message(message_reference=reference)).replies_to is None
+    assert read(quoted).answered == ""  # it was deleted
+    said = message(id="77", content="", attachments=[attachment()])
+    assert read({**quoted, "referenced_message": said}).answered == "bill.pdf"
+    assert read({**quoted, "referenced_message": message(content="as I said")}).answered == "as I said"
+    assert read(message(message_reference={**reference, "channel_id": "23"})).replies_to is None
     assert read(message(type=19)).replies_to is None
 
 
@@ -98,46 +105,83 @@ def test_a_reply_names_what_it_answers() -> None:
         ({"content_type": "video/mp4", "filename": "a.mp4"}, "video", "a.mp4", 6),
         ({"content_type": "audio/mpeg", "filename": "a.mp3"}, "audio", "a.mp3", 6),
         ({"content_type": "audio/ogg", "waveform": "AAA=", "duration_secs": 1.2}, "voice", "bill.pdf", 6),
-        ({"content_type": "audio/ogg", "flags": 1 << 13}, "voice", "bill.pdf", 6),
         ({"title": "账单 2026", "filename": "_2026.pdf"}, "file", "账单 2026", 6),
-        ({"content_type": None, "size": -1}, "file", "bill.pdf", 0),
+        ({"content_type": None, "filename": "a.png", "size": -1}, "photo", "a.png", None),
     ],
 )
-def test_attachments(given: dict[str, Any], kind: str, name: str, size: int) -> None:
+def test_attachments(given: dict[str, Any], kind: str, name: str, size: int | None) -> None:
     raw = attachment(**given)
+    address = raw["url"].partition("?")[0]
     assert read(message(content="", attachments=[raw])).attachments == (
-        Attachment(kind, raw["url"], name=name, media_type=raw["content_type"] or "", size=size),
+        Attachment(kind, address, name=name, media_type=raw["content_type"] or "", size=size),
     )
 
 
-def test_a_sticker() -> None:
-    sticker = {"id": "749054660769218631", "name": "wave", "format_type": 1}
-    incoming = read(message(content="", sticker_items=[sticker]))
-    assert incoming.attachments == (Attachment("sticker", "749054660769218631", name="wave"),)
+def test_a_voice_message() -> None:
+    raw = attachment(content_type="audio/ogg", filename="voice-message.ogg")
+    (voice,) = read(message(content="", flags=1 << 13, attachments=[raw])).attachments
+    assert (voice.kind, voice.media_type) == ("voice", "audio/ogg")
 
 
-def test_a_forwarded_message_is_read_with_its_files() -> None:
-    shots = [
-        {"message": {"content": "what they told me", "attachments": [attachment()], "timestamp": "x"}},
-        {"message": {"content": "", "sticker_items": [{"id": "5", "name": "s"}]}},
-    ]
-    incoming = read(message(content="look", message_snapshots=shots, message_reference={"type": 1, "message_id": "7"}))
-    assert incoming.text == "look\n\nwhat they told me"
-    assert [one.kind for one in incoming.attachments] == ["file", "sticker"]
-    assert incoming.replies_to is None
+def test_a_file_is_known_again_by_what_lasts_of_its_link() -> None:
+    links = ("https://a.example/b.png?ex=1&is=2&hm=3&", "https://a.example/b.png?hm=4", "https://a.example/b.png")
+    assert {lasting(link) for link in links} == {links[2]}
+    assert lasting("https://a.example/b?id=7&ex=1") == "https://a.example/b?id=7"
+    assert lasting("https://a.example/b?id=7") == "https://a.example/b?id=7"
 
 
 @pytest.mark.parametrize(
-    ("given", "reference"),
+    ("format_type", "address", "media_type"),
     [
-        ({"poll": {"question": {"text": "?"}}}, "poll"),
-        ({"embeds": [{"type": "rich"}]}, "embeds"),
-        ({"components": [{"type": 1}]}, "components"),
-        ({}, "unknown"),
+        (1, "https://cdn.discordapp.com/stickers/5.png", "image/png"),
+        (2, "https://cdn.discordapp.com/stickers/5.png", "image/apng"),
+        (3, "https://cdn.discordapp.com/stickers/5.json", "application/json"),
+        (4, "https://media.discordapp.net/stickers/5.gif", "image/gif"),
+        (99, "https://cdn.discordapp.com/stickers/5.png", "image/png"),
+        (None, "https://cdn.discordapp.com/stickers/5.png", "image/png"),
     ],
 )
-def test_what_the_desk_cannot_show_is_named(given: dict[str, Any], reference: str) -> None:
-    assert read(message(content="", **given)).attachments == (Attachment("unsupported", reference),)
+@pytest.mark.parametrize("place", ["sticker_items", "stickers"])
+def test_a_sticker_in_its_real_format(place: str, format_type: int | None, address: str, media_type: str) -> None:
+    incoming = read(message(content="", **{place: [{"id": "5", "name": "wave", "format_type": format_type}]}))
+    name = f"wave.{address.rpartition('.')[2]}"
+    assert incoming.attachments == (Attachment("sticker", address, name, media_type),)
+
+
+def test_what_the_desk_cannot_show_is_named_and_kept() -> None:
+    for given, kind in (
+        ({"poll": {"question": {}}}, "poll"),
+        ({"embeds": [{"type": "rich"}]}, "embeds"),
+        ({"components": [{"type": 99, "spin": 7}]}, "components"),
+        ({"activity": {"type": 3, "party_id": "spotify:1"}}, "activity"),
+        ({}, "unknown"),
+        ({"type": 60, "hologram": {"hue": 7}}, "hologram"),
+    ):
+        incoming = read(message(content="", **given))
+        assert incoming.attachments == (Attachment("unsupported", kind),)
+        assert all(json.dumps(value) in incoming.context.raw for name, value in given.items() if name != "type")
+
+
+def test_what_is_new_or_malformed_spoils_nothing_beside_it() -> None:
+    raw = message(
+        content="my words",
+        attachments=[attachment(), {"id": "34", "filename": "no address"}, None, 7],
+        embeds=[None, {"type": "rich", "title": "a title", "fields": [{"name": 7}, None], "image": 9}],
+        components=[{"type": 99, "components": [{"type": 10, "content": "inside"}]}, {"type": 10}],
+        sticker_items={"id": "5"},
+        message_reference="none",
+        poll=[],
+        flags="many",
+        author={**ANN, "global_name": 5, "clan": {"new": 1}},
+        edited_timestamp=7,
+        hologram={"hue": 7},
+    )
+    incoming = read(raw)
+    assert incoming.text == "my words\n\na title\ninside"
+    assert [one.name for one in incoming.attachments] == ["bill.pdf"]
+    assert (incoming.sender.name, incoming.replies_to) == ("ann_1", None)
+    for kept in ("no address", '"hue": 7', '"type": 99'):
+        assert kept in incoming.context.raw
 
 
 def test_text_is_made_fit_for_every_database() -> None:
@@ -157,6 +201,7 @@ def test_an_edit() -> None:
         chat_id="22",
         text="/human",
         edits=ID,
+        replaces_attachments=True,
         sent_at=at,
         edited_at=at,
     )
@@ -182,6 +227,8 @@ def test_a_message_that_is_read_changed_already() -> None:
     ("raw", "chat_id"),
     [
         ({"id": "7", "channel_id": "22", "edited_timestamp": "x"}, "22"),
+        ({"id": "7", "channel_id": "22", "edited_timestamp": "x", "author": ANN, "flags": 4}, "22"),
+        ({"id": "7", "channel_id": "22", "edited_timestamp": "x", "author": {"id": ACCOUNT, "bot": True}}, None),
         ({"id": "7", "channel_id": "22", "edited_timestamp": None, "embeds": []}, None),
         ({"id": "7", "channel_id": "22", "edited_timestamp": "x", "guild_id": "5"}, None),
         ({"id": "7", "channel_id": [], "edited_timestamp": "x"}, None),

@@ -19,6 +19,7 @@ from connectors.discord.events import (
     read_edit,
     read_interaction,
     read_message,
+    read_reaction,
 )
 from tests.support.discord_events import ACCOUNT, attachment, command, message, on_server, press
 
@@ -37,7 +38,9 @@ FULL = message(
     sticker_items=[{"id": "5", "name": "s", "format_type": 1}],
     message_snapshots=[{"message": {"content": "c", "attachments": [attachment()], "sticker_items": []}}],
     edited_timestamp="2026-11-22T12:00:01.500000+00:00",
-    poll={"question": {"text": "?"}},
+    poll={"question": {"text": "?"}, "answers": [{"answer_id": 1, "poll_media": {"text": "!"}}]},
+    embeds=[{"type": "rich", "title": "t", "fields": [{"name": "n", "value": "v"}], "image": {"url": "u"}}],
+    components=[{"type": 9, "components": [{"type": 10, "content": "c"}], "accessory": {"type": 2, "url": "u"}}],
 )
 
 
@@ -63,10 +66,15 @@ def mutated(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
+def reacted(raw: Any) -> Any:
+    return read_reaction(raw, ACCOUNT)
+
+
 READERS: list[tuple[str, Any, Callable[[Any], Any]]] = [
     ("message", FULL, lambda raw: read_message(raw, ACCOUNT)),
     ("edit", FULL, lambda raw: read_edit(raw, ACCOUNT)),
     ("deletion", {"id": "7", "channel_id": "22"}, lambda raw: read_deletion(raw, ACCOUNT)),
+    ("reaction", {"user_id": "11", "message_id": "7", "channel_id": "22", "emoji": {"id": "5", "name": "a"}}, reacted),
     ("press", press(), read_interaction),
     ("press on a server", on_server(press(data={"custom_id": "support"})), read_interaction),
     ("command", command(), read_interaction),
@@ -92,6 +100,8 @@ def check(reader: Callable[[Any], Any], raw: Any) -> None:
         assert at is None or at.tzinfo is not None
     texts = [incoming.text, incoming.argument, incoming.button or "", incoming.sender.name, incoming.external_id]
     texts += [incoming.sender.language or "", incoming.sender.external_id]
+    texts += [incoming.context.raw, incoming.context.quote, incoming.answered]
+    texts += [part for link in incoming.context.links for part in (link.text, link.url)]
     for one in incoming.attachments:
         texts += [one.kind, one.reference, one.name, one.media_type]
         assert one.size is None or 0 <= one.size < 2**63
@@ -107,6 +117,14 @@ def test_every_field_malformed(name: str, whole: Any, reader: Callable[[Any], An
     for path in paths(whole):
         for wrong in (..., *WRONG):
             check(reader, mutated(whole, path, wrong))
+
+
+def test_only_whose_and_which_message_it_is_must_be_told() -> None:
+    needed = [("id",), ("channel_id",), ("author",), ("author", "id")]
+    for path in paths(FULL):
+        if path and path not in needed:
+            for wrong in (..., *WRONG):
+                read_message(mutated(FULL, path, wrong), ACCOUNT)
 
 
 @pytest.mark.parametrize(("name", "whole", "reader"), READERS, ids=[name for name, _, _ in READERS])

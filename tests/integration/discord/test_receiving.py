@@ -42,7 +42,7 @@ async def test_messages_of_every_kind(peer: DiscordPeer, connector: DiscordConne
         assert deleted.deletes == str(first)
         assert end.sent_at is not None
         assert abs(datetime.now(UTC) - end.sent_at) < timedelta(seconds=5)
-        assert peer.sessions[0].intents == discord.Intents(dm_messages=True).value
+        assert peer.sessions[0].intents == discord.Intents(dm_messages=True, dm_reactions=True).value
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -72,7 +72,14 @@ async def test_what_no_second_try_changes(peer: DiscordPeer, connector: DiscordC
     for code, words_for_agents in ((50001, "may not see"), (50013, "may not send"), (10013, "no longer exists")):
         peer.fail_next("POST /channels", 403, body={"code": code, "message": "no"})
         await refused(outgoing(ann, "hello"), words_for_agents)
+    for code in (0, 50006, 50035, 160002, 200000, 240000, 999_001):
+        refuse(peer, 400, code, "Try again later" if code == 50035 else "Message was blocked")
+        await refused(outgoing(ann, "hello"), f"refused it: .* \\(code {code}\\)")
     assert ann.sees == []
+
+
+def refuse(peer: DiscordPeer, status: int, code: int, said: str = "no", **more: object) -> None:
+    peer.fail_next("POST /channels", status, body={"code": code, "message": said, **more})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ async def test_what_no_second_try_changes(peer: DiscordPeer, connector: DiscordC
         (lambda peer: peer.fail_next("POST /channels", 401), "DISCORD_BOT_TOKEN", 60.0),
         (lambda peer: peer.limit_next("POST /channels", 45.5), "more slowly", 45.5),
         (lambda peer: peer.limit_next("POST /channels", 45.5, is_global=True), "more slowly", 45.5),
-        (lambda peer: peer.limit_next("POST /channels", 45, cloudflare=True), "more slowly", 60.0),
+        (lambda peer: peer.limit_next("POST /channels", 45, cloudflare=True), "more slowly", 45.0),
         (lambda peer: peer.drop_next("POST /channels"), "could not be reached", None),
         (lambda peer: peer.fail_next("POST /channels", 200, body="<html>"), "could not be understood", None),
         (lambda peer: peer.fail_next("POST /channels", 200, body=[1]), "could not be understood", None),
@@ -91,6 +98,17 @@ async def test_what_no_second_try_changes(peer: DiscordPeer, connector: DiscordC
         (lambda peer: peer.fail_next("POST /channels", 403, body={"code": 20026}), "for spam", 600.0),
         (lambda peer: peer.fail_next("POST /channels", 403, body={"code": 40003}), "for now", 60.0),
         (lambda peer: peer.fail_next("POST /channels", 429, body="<html>"), "more slowly", 60.0),
+        (lambda peer: peer.fail_next("POST /channels", 400, body="<html>400 Bad Request"), "answered 400", None),
+        (lambda peer: refuse(peer, 400, 20028, retry_after=0.3), "more slowly", 0.3),
+        (lambda peer: refuse(peer, 400, 20016), "more slowly", 60.0),
+        (lambda peer: refuse(peer, 400, 40062), "more slowly", 60.0),
+        (lambda peer: refuse(peer, 400, 40004), "at the moment", 60.0),
+        (lambda peer: refuse(peer, 400, 40006), "at the moment", 60.0),
+        (lambda peer: refuse(peer, 400, 130000), "at the moment", 60.0),
+        (lambda peer: refuse(peer, 400, 40001), "DISCORD_BOT_TOKEN", 60.0),
+        (lambda peer: refuse(peer, 400, 999_001, "Ledger is busy. Try again later"), "at the moment", 60.0),
+        (lambda peer: refuse(peer, 400, 999_002, retry_after=7), "at the moment", 7.0),
+        (lambda peer: refuse(peer, 400, 999_003, retry_after=1e9), "at the moment", 3600.0),
     ],
 )
 async def test_what_a_later_try_may_change(

@@ -12,6 +12,7 @@ from tests.peers.discord.errors import Json
 GUILDS = 1 << 0
 GUILD_MESSAGES = 1 << 9
 DIRECT_MESSAGES = 1 << 12
+DIRECT_MESSAGE_REACTIONS = 1 << 13
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 REPLY = 19
@@ -64,6 +65,10 @@ class Message:
     mentions_everyone: bool = False
     pinged: list[str] = field(default_factory=list)
     """Whom it pinged when it was posted: ``@everyone``, ``@here``, ``<@id>``, the author of the quoted message too."""
+    forwards: Message | None = None
+    """What it passes on, as it was then."""
+    reactions: list[tuple[Json, int]] = field(default_factory=list)
+    """Emoji and who put it there, in order."""
     extra: Json = field(default_factory=dict)
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.peers.discord.entities import Channel, Interaction, Message
+from tests.peers.discord.beside import passed_on
+from tests.peers.discord.entities import DIRECT_MESSAGE_REACTIONS, Channel, Interaction, Message
 from tests.peers.discord.errors import Json
 from tests.peers.discord.world import World
 
@@ -73,8 +74,42 @@ class PeerUser:
         message.mentions = sorted(named & {*world.users, world.bot_id})
         return world.post(message).id
 
-    def sends_sticker(self, name: str = "wave") -> int:
-        return self.writes("", sticker_items=[{"id": "749054660769218631", "name": name, "format_type": 1}])
+    def sends_sticker(self, name: str = "wave", format_type: int = 1) -> int:
+        return self.writes("", sticker_items=[{"id": "749054660769218631", "name": name, "format_type": format_type}])
+
+    def sends_poll(self, question: str, *answers: str) -> int:
+        poll: Json = {
+            "question": {"text": question},
+            "answers": [
+                {"answer_id": number, "poll_media": {"text": text}} for number, text in enumerate(answers, start=1)
+            ],
+            "expiry": "2030-01-01T00:00:00.000000+00:00",
+            "allow_multiselect": False,
+            "layout_type": 1,
+            "results": {"answer_counts": [], "is_finalized": False},
+        }
+        return self.writes("", poll=poll)
+
+    def forwards(self, message_id: int) -> int:
+        """Passes a message on to the bot, of whomever and wherever. Discord adds no words to it: what a client lets
+        people write beside it is a message of its own."""
+        world = self._world
+        message = Message(world.new_id(), world.dm(self), self.profile)
+        message.forwards = passed_on(world.find(int(message_id)))
+        return world.post(message).id
+
+    def reacts(self, message_id: int, name: str, custom_id: int | None = None) -> None:
+        message = self._world.find(int(message_id))
+        emoji: Json = {"id": None if custom_id is None else str(custom_id), "name": name}
+        if (emoji, self.id) in message.reactions:
+            return
+        message.reactions.append((emoji, self.id))
+        about = {"user_id": str(self.id), "channel_id": str(message.channel.id), "message_id": str(message.id)}
+        author = {"message_author_id": message.author["id"], "burst": False, "type": 0}
+        assert message.channel.is_dm, "nothing that a desk needs"
+        self._world.dispatch(
+            "MESSAGE_REACTION_ADD", {**about, **author, "emoji": emoji}, None, DIRECT_MESSAGE_REACTIONS
+        )
 
     def starts_call(self) -> int:
         """A system message, whose author is the user."""
@@ -84,6 +119,17 @@ class PeerUser:
         message = self._own(message_id)
         message.content = text.strip()
         self._world.update(message)
+
+    def removes_file(self, message_id: int, index: int) -> None:
+        message = self._own(message_id)
+        message.attachments.pop(index).gone = True
+        self._world.update(message)
+
+    def gets_preview(self, message_id: int, **embed: Any) -> None:
+        """Discord has looked at a link in the message: nobody edited anything."""
+        message = self._own(message_id)
+        message.embeds.append(embed)
+        self._world.update(message, edited=False)
 
     def deletes(self, message_id: int) -> None:
         self._world.delete(self._own(message_id))

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote, urlsplit
 
+from tests.peers.discord.beside import show_beside
 from tests.peers.discord.entities import (
     DIRECT_MESSAGES,
     GUILD_MESSAGES,
@@ -251,6 +252,7 @@ class World:
             "embeds": copy.deepcopy(message.embeds),
             "components": copy.deepcopy(message.components),
             "flags": message.flags,
+            **show_beside(self, message),
             **copy.deepcopy(message.extra),
         }
         # Discord does not keep nonces: only the answer to the post and the event of the post have it, history has not.

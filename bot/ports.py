@@ -20,16 +20,30 @@ from bot.domain.engine import Prediction
 from bot.domain.findings import Finding
 from bot.domain.forms import Detail
 from bot.domain.message import Attachment, Button, File, Incoming, Message, Receipt
+from bot.domain.notice import Notice, NoticeReceipt
 from bot.domain.said import Fault
+from bot.domain.uploads import DailyBounds, Upload
 
 Receive = Callable[[Incoming], Awaitable[Receipt]]
 """Records one event durably. When it returns, the event is committed and may be acknowledged to the
 platform; when it raises, it is not, and the platform must be left to bring it again."""
 
 
-LoadChannel = Callable[[Path | None], "tuple[Any, str, Words]"]
-"""Reads the channel's settings, its secret and the desk's words, from the configuration file named on the command line
-or the usual one. Ends the command with a clear message where they are wrong."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a channel may use besides its settings, in the desk and beside it."""
+
+    secret: str
+    """The value of the plugin's ``secret_variable``, or an empty string where it has none."""
+    secrets: Mapping[str, str]
+    """The values of the plugin's ``secret_variables``; one that is not set is missing."""
+    egress: Sequence[str] = ()
+    """What may be reached at the word of others though it is not public: for ``bot.web.egress``."""
+
+
+LoadChannel = Callable[[Path | None], "tuple[Any, Access, Words]"]
+"""Reads the channel's settings, what it may use and the desk's words, from the configuration file named on the command
+line or the usual one. Ends the command with a clear message where they are wrong."""
 
 
 class LookUp(Protocol):
@@ -63,10 +77,20 @@ class Connector(Protocol):
 
 
 @runtime_checkable
+class ManyAccounts(Protocol):
+    """Optional: the connector serves several accounts of its platform; ``account`` is one of them. A chat's id tells
+    which it belongs to."""
+
+    accounts: frozenset[str]
+
+
+@runtime_checkable
 class Typing(Protocol):
     """Optional: shows the customer that an answer is being made. Best effort, never raises."""
 
-    async def typing(self, chat_id: str) -> None: ...
+    async def typing(self, chat_id: str, thread: str = "") -> None:
+        """``thread`` as of ``Outgoing``."""
+        ...
 
 
 @runtime_checkable
@@ -119,6 +143,46 @@ class Files(Protocol):
     async def add(self, content: bytes) -> str:
         """Keeps the content, once however often it is given, and returns the SHA-256 that names it: an ``Attachment``
         with that ``sha256`` is not fetched any more. Content that no message names is forgotten after some days."""
+        ...
+
+
+class Notices(Protocol):
+    """What another system of the deployment has the desk say to a customer, on whatever channel."""
+
+    async def give(self, notice: Notice) -> NoticeReceipt:
+        """Commits the notice, to be delivered; given again, it is said once. Raises ``NoticeRefused`` for what cannot
+        be said, ``NotNow`` for what can be in a moment."""
+        ...
+
+
+class Bounces(Protocol):
+    """Where a connector tells what became of a message later."""
+
+    async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
+        """What the platform had taken did not reach its contact. Whether there is such a message; told again, no."""
+        ...
+
+
+class Uploads(Protocol):
+    """Files that a customer brings before the message that names them, for channels whose pages are the desk's own. An
+    upload is of one contact, named by its external id: nobody else can put it into a message. It waits for its message
+    for a day."""
+
+    async def admit(self, channel: str, account: str, contact: str, size: int, bounds: DailyBounds) -> None:
+        """Raises ``UploadsFull`` where a file of so many bytes would be refused: before it is read."""
+        ...
+
+    async def add(
+        self, channel: str, account: str, contact: str, brought: Upload, content: bytes, bounds: DailyBounds
+    ) -> Attachment:
+        """Keeps it, once however often it comes under its id; what it is as part of a message. Raises ``UploadsFull``,
+        and ``OtherContent`` where the id is another file's. However many come at once, on however many replicas,
+        ``bounds`` hold."""
+        ...
+
+    async def named(self, channel: str, account: str, contact: str, ids: Sequence[str]) -> tuple[Attachment, ...]:
+        """The uploads with these ids, in their order. Raises ``NotFound`` if the contact has not brought one of them
+        within the last day."""
         ...
 
 
@@ -234,8 +298,7 @@ class NullHealth:
 class ConnectorContext:
     """What the desk gives a connector when it is built, besides its own section of ``config.yml``."""
 
-    secret: str
-    """The value of the plugin's ``secret_variable``, or an empty string where it has none."""
+    access: Access
     var: Path
     """The folder for state of this machine."""
     brand: str
@@ -243,6 +306,9 @@ class ConnectorContext:
     transcript: Transcript
     records: Records
     files: Files
+    notices: Notices
+    bounces: Bounces
+    uploads: Uploads
     health: Health
     streams: Streams
     suggestions: Mapping[str, Sequence[Button]]
@@ -261,9 +327,12 @@ class Plugin:
     """The environment variable with the platform's token; the channel is off without it."""
     commands: Callable[[LoadChannel], Typer] | None = None
     """Makes the platform's own commands, ``switchboard <name> …``."""
-    check: Callable[[Any, str], Awaitable[list[Finding]]] | None = None
-    """Looks, with the settings and the secret, whether the platform would work with this desk: changes nothing there,
-    and raises nothing for what is wrong. May run beside a desk with the same account."""
+    secret_variables: Callable[[Any], Iterable[str]] | None = None
+    """In place of ``secret_variable`` where the settings say how many secrets there are: the variables that may be set.
+    The channel is off as long as none is."""
+    check: Callable[[Any, Access], Awaitable[list[Finding]]] | None = None
+    """Looks, with the settings and what it may use, whether the platform would work with this desk: changes nothing
+    there, and raises nothing for what is wrong. May run beside a desk with the same account."""
 
 
 @runtime_checkable
@@ -281,7 +350,8 @@ class Closing(Protocol):
 
 
 class Transcript(Protocol):
-    """What a customer may see of their own conversation, for channels that have no memory of their own."""
+    """What a customer may see of their own conversation, and do with it as a whole, for channels that have no memory of
+    their own."""
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
         """Whether the contact with that external id has ever written."""
@@ -301,6 +371,16 @@ class Transcript(Protocol):
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
         """What the contact's message with that cursor has attached, from 0. Raises ``NotFound``, also for messages of
         others, and for those taken back."""
+        ...
+
+    async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
+        """The contact wants to go on in that language: so the desk does, from its next word. Nothing for one never
+        seen."""
+        ...
+
+    async def end(self, channel: str, account: str, contact: str) -> None:
+        """The contact leaves for good. From now on nobody reads by that external id what was said: who comes with it is
+        somebody never seen. The conversation stays with the desk, which is told. Nothing for one never seen."""
         ...
 
 

@@ -10,8 +10,9 @@ import difflib
 import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import available_timezones
@@ -188,6 +189,25 @@ class Server(_Section):
     """HTTP connections at once, if the system gives handles for so many."""
 
 
+def _destination(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        if not _HOST.fullmatch(value) or value.replace(".", "").isdigit():
+            raise ValueError("must be a host name, an address or a network such as 10.0.0.0/8") from None
+    return value
+
+
+_HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+
+
+class Egress(_Section):
+    """Where the desk may connect to at the word of others: links of files, webhooks."""
+
+    allow: tuple[Annotated[str, AfterValidator(_destination)], ...] = ()
+    """Besides the public network: host names, addresses, networks."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -202,6 +222,7 @@ class Config(_Section):
     hours: WorkingHours | None = None
     desk: DeskRules = DeskRules()
     server: Server = Server()
+    egress: Egress = Egress()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""
@@ -243,6 +264,10 @@ class Settings(BaseModel):
     def var(self) -> Path:
         return self.environment.switchboard_var.resolve()
 
+    def secrets_of(self, variables: Iterable[str]) -> dict[str, str]:
+        """The secrets of these variables; one that is not set is missing."""
+        return {name: self.secrets[name] for name in variables if name in self.secrets}
+
     def channel(self, name: str) -> Any:
         """The settings of one channel, as its connector typed them."""
         return getattr(self.config.channels, name)
@@ -264,13 +289,17 @@ class Settings(BaseModel):
 
 
 def load(
-    channels: Mapping[str, type[BaseModel]], secret_variables: Mapping[str, str], config: Path | None = None
+    channels: Mapping[str, type[BaseModel]],
+    secret_variables: Mapping[str, str],
+    config: Path | None = None,
+    more_secrets: Mapping[str, Callable[[Any], Iterable[str]]] | None = None,
 ) -> Settings:
     """Reads the environment and the configuration file.
 
     ``channels`` are the schemas of ``channels.<name>``, ``secret_variables`` the environment variables with
-    their tokens. ``config`` (from ``--config``) goes before ``SWITCHBOARD_CONFIG``. Without a file at the
-    default place every default holds; a file that was named must exist.
+    their tokens, ``more_secrets`` what names further ones by the channel's settings. ``config`` (from ``--config``)
+    goes before ``SWITCHBOARD_CONFIG``. Without a file at the default place every default holds; a file that was named
+    must exist.
     """
     try:
         environment = Environment()
@@ -288,7 +317,11 @@ def load(
     parsed = _parse(path, schema, secret_variables) if path.is_file() else schema()
     if parsed.locales.available and parsed.locales.default not in parsed.locales.available:
         raise SettingsError(f"{path}: locales.default: {parsed.locales.default} is not one of locales.available")
-    secrets = {name: value for name in secret_variables.values() if (value := os.environ.get(name, "").strip())}
+    further = [
+        name for channel, named in (more_secrets or {}).items() for name in named(getattr(parsed.channels, channel))
+    ]
+    variables = [*secret_variables.values(), *further]
+    secrets = {name: value for name in variables if (value := os.environ.get(name, "").strip())}
     return Settings(config=parsed, environment=environment, secrets=secrets)
 
 

@@ -103,7 +103,7 @@ class Desk:
         _check(agent, Permission.ANSWER_CUSTOMERS)
         attachments = [
             Attachment(
-                "photo" if file.media_type in PICTURES else "file",
+                "photo" if file.media_type in PICTURES and not file.as_file else "file",
                 reference=file.name,
                 name=file.name,
                 media_type=file.media_type,

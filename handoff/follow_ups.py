@@ -24,6 +24,10 @@ from handoff.rules import AFFIRM, DENY, NO_TOPIC, SMALL_TALK, THANKS, Rules
 
 SHORT = 80
 """Characters: a longer message is a story of its own, whatever cues are in it."""
+ANAPHORA = 32
+"""Characters: a shorter question names little."""
+CERTAIN = 0.9
+"""The confidence from which a short question is about another topic, whatever was asked before."""
 FEW_WORDS = 4
 """Characters of words that are worth taking where words were asked for."""
 SURELY_OUTSIDE = 0.9
@@ -163,6 +167,9 @@ def _by_cue(
     asked = next((cue for cue in FOLLOW_UPS if cue in cues), None)
     # "Where is that?" is about what was just said, whatever it sounds like; "how long" may be about something else.
     about_it = asked in (Cue.WHERE, Cue.WHAT_NEXT) or intent in (None, "response_time", THANKS, AFFIRM, state.topic)
+    if len(heard.text) <= ANAPHORA and heard.prediction is not None and heard.prediction.confidence < CERTAIN:
+        # "And how long is that gonna be?" sounds most like the topic that is asked so most often.
+        about_it = True
     if asked is not None and about_it:
         topic = rules.topics.get(state.topic or "")
         key = f"{state.topic}+{asked.value}"

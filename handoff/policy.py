@@ -191,8 +191,9 @@ class Policy:
         self, state: DialogueState, situation: Situation, *, spoke_before: bool, queued: bool = False
     ) -> Decision:
         """Somebody else's words, with none of the customer's own: nothing in them is done, taken or believed. Where the
-        customer's own came just before (``spoke_before``), they said what about it."""
-        if spoke_before:
+        customer's own came just before (``spoke_before``) and had an answer, they said what about it; a greeting does
+        not."""
+        if spoke_before and state.is_open and not queued:
             return Decision(Action.SILENT)
         if queued:
             return waiting.noted(state, situation)  # for the agent
@@ -291,10 +292,11 @@ class Policy:
     def _handed_over(self, topic: str | None, situation: Situation) -> Decision:
         """Not sure, and too costly to be wrong about: a person at once. Its likeliest topic says how urgent it is."""
         known = self._rules.topics.get(topic or "")
-        if known is None:
+        always = known is not None and known.handoff is Handoff.ALWAYS
+        if known is None or (topic in NO_TOPIC and not always):
             return escalate(EscalationReason.NOT_UNDERSTOOD, situation, phrase="customer.queued_unsure")
         return escalate(
-            EscalationReason.TOPIC,
+            EscalationReason.TOPIC if always else EscalationReason.NOT_UNDERSTOOD,
             situation,
             phrase="customer.queued_unsure",
             about=topic,

@@ -19,7 +19,7 @@ from bot.domain.engine import OUT_OF_SCOPE, Prediction
 
 ASKING_BACK = 0.6
 """What a question back costs the customer, in handovers nobody needed."""
-FIRST_QUESTION = 0.75
+FIRST_QUESTION = 0.5
 """The share of a wrong answer that the beginning of a wrong procedure costs: it asks before it tells."""
 DELAY = 0.5
 """The share of a missed handover that a question back costs: the person comes a message later."""
@@ -85,10 +85,10 @@ def weigh(
 
 def _handed_over(likely: Mapping[str, float], rest: float, topics: Mapping[str, Topic]) -> Weighed:
     needless = sum(p * topics.get(name, _UNKNOWN_TOPIC).costs.needless for name, p in likely.items())
-    always = {name: p for name, p in likely.items() if name in topics and topics[name].handoff is Handoff.ALWAYS}
-    best = max(always, key=lambda name: always[name], default=None)
-    if best is not None and always[best] < NAMED:
-        best = None
+    meant = {name: p for name, p in likely.items() if name in topics and p >= NAMED}
+    # What cannot wait is named even where something else is likelier.
+    urgent = {name: p for name, p in meant.items() if topics[name].priority is Priority.URGENT}
+    best = max(urgent or meant, key=lambda name: likely[name], default=None)
     return Weighed(Act.HAND_OVER, best, needless + rest * UNKNOWN.needless)
 
 

@@ -9,7 +9,20 @@ from pathlib import Path
 
 from bot.content.answers import Answers
 from bot.domain.message import Button
-from bot.ports import Connector, ConnectorContext, Files, Health, Plugin, Records, Streams, Transcript
+from bot.ports import (
+    Access,
+    Bounces,
+    Connector,
+    ConnectorContext,
+    Files,
+    Health,
+    Notices,
+    Plugin,
+    Records,
+    Streams,
+    Transcript,
+    Uploads,
+)
 from bot.settings import Settings, load
 
 
@@ -25,6 +38,7 @@ def load_settings(config: Path | None = None) -> Settings:
         {name: plugin.settings for name, plugin in found.items()},
         {name: plugin.secret_variable for name, plugin in found.items() if plugin.secret_variable},
         config,
+        {name: plugin.secret_variables for name, plugin in found.items() if plugin.secret_variables},
     )
 
 
@@ -33,6 +47,9 @@ def build_connectors(
     answers: Answers,
     records: Records,
     files: Files,
+    notices: Notices,
+    bounces: Bounces,
+    uploads: Uploads,
     transcript: Transcript,
     health: Mapping[str, Health],
     streams: Streams,
@@ -41,25 +58,50 @@ def build_connectors(
     built = {}
     for name, plugin in installed().items():
         section = settings.channel(name)
-        secret = settings.secrets.get(plugin.secret_variable, "") if plugin.secret_variable else ""
-        if not section.enabled or (plugin.secret_variable and not secret):
+        if not section.enabled or not has_secret(settings, name, plugin):
             continue
         built[name] = plugin.build(
             section,
             ConnectorContext(
-                secret=secret,
+                access=access(settings, name, plugin),
                 var=settings.var,
                 brand=settings.config.brand.name,
                 words=answers.words,
                 transcript=transcript,
                 records=records,
                 files=files,
+                notices=notices,
+                bounces=bounces,
+                uploads=uploads,
                 health=health[name],
                 streams=streams,
                 suggestions=_suggestions(settings, answers),
             ),
         )
     return built
+
+
+def access(settings: Settings, name: str, plugin: Plugin) -> Access:
+    """What the channel may use."""
+    secret = settings.secrets.get(plugin.secret_variable or "", "")
+    return Access(secret, settings.secrets_of(variables(settings, name, plugin)), settings.config.egress.allow)
+
+
+def variables(settings: Settings, name: str, plugin: Plugin) -> list[str]:
+    """The environment variables of a channel's secrets, where its settings say which there are."""
+    return [] if plugin.secret_variables is None else list(plugin.secret_variables(settings.channel(name)))
+
+
+def unset(settings: Settings, name: str, plugin: Plugin) -> list[str]:
+    """The variables of which one would switch the channel on; none if it is on, or nothing could."""
+    return [] if has_secret(settings, name, plugin) else variables(settings, name, plugin)
+
+
+def has_secret(settings: Settings, name: str, plugin: Plugin) -> bool:
+    """Whether the channel has what it is on with; one that needs nothing has it."""
+    if plugin.secret_variables is not None:
+        return bool(settings.secrets_of(variables(settings, name, plugin)))
+    return not plugin.secret_variable or plugin.secret_variable in settings.secrets
 
 
 def _suggestions(settings: Settings, answers: Answers) -> dict[str, list[Button]]:

@@ -33,6 +33,7 @@ from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.deciding import Deciding
 from bot.pipeline.intake import Intake
 from bot.pipeline.listening import Listening, Predict, measured
+from bot.pipeline.notices import StoredNotices
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.records import StoredRecords
 from bot.pipeline.speech import Speech
@@ -106,6 +107,7 @@ class Dialogue:
     policy: Policy
     speech: Speech
     vocabulary: Vocabulary
+    procedures: Mapping[str, Procedure]
 
     def listening(self, predict: Predict) -> Listening:
         return Listening(predict, self.vocabulary, self.policy.parts)
@@ -129,7 +131,7 @@ def dialogue_of(
 ) -> Dialogue:
     topics = {topic: _topic(answers, topic) for topic in answers.topics}
     policy = Policy(topics, procedures, cues)
-    return Dialogue(answers, policy, Speech(answers, procedures), vocabulary or Vocabulary())
+    return Dialogue(answers, policy, Speech(answers, procedures), vocabulary or Vocabulary(), procedures or {})
 
 
 def _topic(answers: Answers, name: str) -> Topic:
@@ -273,11 +275,15 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     health = {name: ChannelHealth(name) for name in installed()}
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
     transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
+    dialogue = build_dialogue(settings, answers)
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
         store.files,
+        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
+        store.deliveries,
+        store.uploads,
         transcript,
         health,
         streams,
@@ -287,7 +293,6 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     typing = partial(_show_typing, connectors, BackgroundTasks())
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
-    dialogue = build_dialogue(settings, answers)
     listening = dialogue.listening(measured(engine.predict, metrics))
     turns = Turns(
         store.turns,
@@ -358,6 +363,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(store.conversations.wake_due, every=5),
         Sweep(store.deliveries.defer_forgotten, every=15),
         Sweep(store.agents.forget_expired, every=60),
+        Sweep(store.uploads.forget_old, every=3600),
         Sweep(store.files.forget_unnamed, every=3600),
     )
 
@@ -375,4 +381,4 @@ def _show_typing(connectors: Mapping[str, Connector], tasks: BackgroundTasks, co
     """Beside the turn, not before it: no customer waits for a courtesy."""
     connector = connectors.get(conversation.contact.channel)
     if isinstance(connector, Typing):
-        tasks.run(connector.typing(conversation.contact.chat_id))
+        tasks.run(connector.typing(conversation.contact.chat_id, conversation.thread))

@@ -11,10 +11,12 @@ from typing import Any
 import psycopg
 from psycopg.rows import namedtuple_row
 
-from benchmarks.crash.people import Customer, Seen, Written
+from benchmarks.crash.people import SMALL_TALK, Customer, Seen, Written
 
 KEYLESS = frozenset({"telegram"})
 """Platforms on which a send cannot be repeated under a key: doubles are possible, and must be known."""
+COSTS = "fee_explained"
+"""What something costs is asked about what was answered before, too."""
 MET = timedelta(seconds=2)
 NEARBY = timedelta(seconds=30)
 """Two transactions that met may have begun so far apart: as a rule, and with a frozen database between them."""
@@ -215,6 +217,7 @@ class _Ledger:
     def _turns(self) -> None:
         topics = {one.external_id: one.topic for one in self._customer.said}
         open_topics: set[str] = set()
+        answered: str | None = None
         answers: dict[int, list[Any]] = defaultdict(list)
         for row in self._rows:
             if row.author == "bot":
@@ -242,8 +245,13 @@ class _Ledger:
             elif found != 1:
                 self._fault(f"turn {row.id} ({row.action}) has {found} answers")
             expected = topics.get(row.external_id)
-            if row.action == "answer" and expected is not None and row.topic not in (expected, None, *open_topics):
+            may_be = {expected, None, *open_topics}
+            if expected == COSTS:
+                may_be.add(answered)
+            if row.action == "answer" and expected is not None and row.topic not in may_be:
                 self._fault(f"message {row.id} about {expected} was answered about {row.topic}")
+            if row.action == "answer" and row.topic not in (None, *SMALL_TALK.values()):
+                answered = row.topic
             # What could not be answered alone is read together with the next message.
             waits = row.action in ("silent", "ask_back")
             open_topics = open_topics | {expected} if waits and expected is not None else set()

@@ -98,6 +98,7 @@ class _Procedure(_Part):
     priority: Annotated[Priority, BeforeValidator(_priority)] = Priority.NORMAL
     collects: list[Kind] = []
     start: str
+    notice: str | None = None
     steps: dict[str, _Step]
 
 
@@ -128,6 +129,7 @@ def read_procedure(path: Path) -> Procedure:
         {name: _step(name, step) for name, step in written.steps.items()},
         written.priority,
         tuple(written.collects),
+        written.notice,
     )
     _refuse_dead_ends(path, procedure)
     return procedure
@@ -184,9 +186,12 @@ def leads_to(step: Step) -> Iterator[str]:
 
 def _refuse_dead_ends(path: Path, procedure: Procedure) -> None:
     """What the desk could not step through at all."""
-    for name in (procedure.start, *(to for step in procedure.steps.values() for to in leads_to(step))):
+    begins = (procedure.start, *filter(None, (procedure.notice,)))
+    for name in (*begins, *(to for step in procedure.steps.values() for to in leads_to(step))):
         if name not in procedure.steps:
             raise ContentError(f"{path}: there is no step {name}; the steps are {', '.join(procedure.steps)}")
+    if procedure.notice is not None and not procedure.steps[procedure.notice].waits:
+        raise ContentError(f"{path}: notice: the step {procedure.notice} asks nothing; give it choices or asks")
     for step in procedure.steps.values():
         where = f"{path}: {step.name}"
         if step.ends is End.LOOK_UP and not (step.look_up and step.found and step.none):
@@ -234,7 +239,7 @@ def procedure_problems(
 
 
 def _reached(procedure: Procedure) -> set[str]:
-    reached, ahead = set[str](), [procedure.start]
+    reached, ahead = set[str](), [procedure.start, *filter(None, (procedure.notice,))]
     while ahead:
         name = ahead.pop()
         if name not in reached:

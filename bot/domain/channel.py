@@ -29,10 +29,14 @@ class Capabilities:
     """Files can be sent there (``Outgoing.file``)."""
     quotes: bool = False
     """A message can show which one it answers (``Outgoing.reply_to``)."""
+    pictures_as_files: bool = False
+    """Pictures are made smaller there, unless they are sent as files (``File.as_file``)."""
     immediate: bool = False
     """What is recorded for a customer is with them: there is nothing to send."""
     idempotent: bool = False
     """A send repeated with the same ``Outgoing.key`` reaches the customer once."""
+    named_accounts: bool = False
+    """An account's name says which platform it is: agents read it in place of the channel's."""
     exclusive: bool = False
     """Only one replica at a time may run the account: its platform serves a single reader."""
     reaches_absent: bool = True

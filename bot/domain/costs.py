@@ -13,7 +13,7 @@ from bot.domain.decision import Handoff
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    wrong: float = 3.0
+    wrong: float = 2.4
     """The answer is given to somebody who asked something else."""
     needless: float = 1.0
     """A person is asked for where the answer would have done."""
@@ -27,5 +27,5 @@ def default_costs(handoff: Handoff, priority: Priority) -> Costs:
         urgent = priority is Priority.URGENT
         return Costs(wrong=3.0 if urgent else 4.0, needless=0.0, missed=8.0 if urgent else 3.0)
     if handoff is Handoff.NEVER:
-        return Costs(wrong=4.0)
+        return Costs(wrong=3.2)
     return Costs()

@@ -30,6 +30,8 @@ class EventKind(StrEnum):
     LEFT = "left"
     URGED = "urged"
     HANDED_BACK = "handed_back"
+    NOTIFIED = "notified"
+    """Another system had the desk write to the customer."""
     RESOLVED = "resolved"
     RESOLVE_UNDONE = "resolve_undone"
     REOPENED = "reopened"

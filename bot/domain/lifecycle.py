@@ -9,6 +9,7 @@ the conversation is not in a state for it; ``at`` is the time of the act.
 | ``escalate``       | bot                           | queued   |
 | ``leave_queue``    | queued                        | bot      |
 | ``urge``           | queued                        | the same |
+| ``notify``         | any but resolved              | the same |
 | ``claim``          | bot, queued                   | assigned |
 | ``take_over``      | assigned to the one named     | assigned |
 | ``transfer``       | assigned to who does it       | assigned |
@@ -61,11 +62,12 @@ class Step:
     event: HistoryEvent
 
 
-def opened(*, thread: str = "", subject: str | None = None) -> HistoryEvent:
-    """A customer begins a conversation, which has no number yet. It begins with the bot; nothing was before."""
+def opened(*, thread: str = "", subject: str | None = None, by: Actor = CUSTOMER) -> HistoryEvent:
+    """A customer begins a conversation, or the desk one with them (``by``), which has no number yet. It begins with the
+    bot; nothing was before."""
     data = {"state": ConversationState.BOT.value, "thread": thread or None, "subject": subject}
     known = {name: value for name, value in data.items() if value is not None}
-    return HistoryEvent(EventKind.OPENED, CUSTOMER, data=known)
+    return HistoryEvent(EventKind.OPENED, by, data=known)
 
 
 # --- into the queue -------------------------------------------------------------------------------
@@ -84,12 +86,12 @@ def escalate(
         raise StateConflict(taken_by(now), now)
     changes: Changes = {
         "state": ConversationState.QUEUED,
-        "priority": priority,
+        "priority": max(now.priority, priority),  # a notice may have raised it
         "reason": reason,
         "queued_at": at,
         "waiting_since": now.waiting_since or at,
     }
-    more = {"reason": reason.value, "priority": priority.label}
+    more = {"reason": reason.value, "priority": changes["priority"].label}
     return _step(now, EventKind.ESCALATED, by, changes, more | ({"topic": topic} if topic else {}))
 
 
@@ -122,6 +124,18 @@ def urge(now: Conversation, priority: Priority, by: Actor = BOT) -> Step | None:
     if priority <= now.priority:
         return None
     return _step(now, EventKind.URGED, by, {"priority": priority}, {"priority": priority.label})
+
+
+def notify(
+    now: Conversation, source: str, topic: str | None, priority: Priority, dialogue: DialogueState | None
+) -> Step:
+    """The desk writes to the customer at the word of another system. What is asked is open then (``dialogue``), unless
+    people have the conversation; and it is as urgent as the notice at least."""
+    changes: Changes = {"priority": max(now.priority, priority)}
+    if dialogue is not None:
+        changes["dialogue"] = dialogue
+    more = {"source": source, "priority": changes["priority"].label}
+    return _step(now, EventKind.NOTIFIED, SYSTEM, changes, more | ({"topic": topic} if topic else {}))
 
 
 # --- to an agent ----------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     RESOLVED = "resolved"
     REOPENED = "reopened"
     EXPIRED = "expired"
+    ENDED = "ended"
     ESCALATED = "escalated"
 
 
@@ -47,6 +48,7 @@ _WORDS = {
     Kind.RESOLVED: "{agent} resolved",
     Kind.REOPENED: "{agent} reopened",
     Kind.EXPIRED: "The customer closed the chat, and was not back for {n} min: with the bot again",
+    Kind.ENDED: "The customer ended the chat on their computer, and can read nothing here any more",
 }
 
 

@@ -84,6 +84,8 @@ class File:
     name: str
     media_type: str
     content: bytes
+    as_file: bool = False
+    """A picture that shall arrive as it is: where pictures are made smaller, it is sent as a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class Receipt:
     """What became of an ``Incoming`` once it is committed."""
 
     message_id: int | None
-    """None for the deletion of a message the desk never saw."""
+    """None for the deletion of a message the desk never saw, and for a reaction of somebody it does not know."""
     conversation_id: int | None
     duplicate: bool = False
 
@@ -218,6 +220,12 @@ class Reply:
     text: Cleared
     format: MessageFormat = MessageFormat.MARKDOWN
     buttons: Sequence[Button] = field(default_factory=tuple)
+
+
+def is_aside(incoming: Incoming) -> bool:
+    """Whether it is a reaction and no more."""
+    kinds = {one.kind for one in incoming.attachments}
+    return kinds == {REACTION} and not (incoming.text or incoming.edits or incoming.deletes or incoming.group)
 
 
 def parse_command(text: str) -> tuple[Command, str] | None:

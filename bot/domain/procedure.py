@@ -94,6 +94,8 @@ class Procedure:
     priority: Priority = Priority.NORMAL
     collects: tuple[Kind, ...] = field(default=())
     """What a person will want to know."""
+    notice: str | None = None
+    """The step whose question stands under a notice about one of the topics: there the customer's answer is read."""
 
     def payload(self, step: Step, choice: Choice) -> str:
         return f"{STEP}{self.name}.{step.name}.{choice.to}"

@@ -15,7 +15,7 @@ from bot.domain.decision import Action, Decision
 from bot.domain.dialogue import DialogueState
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction
 from bot.domain.heard import Heard
-from bot.domain.message import REACTION, Command
+from bot.domain.message import Command
 from bot.domain.operations import TurnInput
 from bot.domain.procedure import STEP
 from bot.domain.situation import Situation
@@ -157,8 +157,8 @@ class Deciding:
         state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
         if taken.message.context.forward is not None:
             return self._policy.on_forward(state, situation, spoke_before=spoke_before, queued=queued)
-        if all(one.kind == REACTION for one in taken.message.attachments):
-            return Decision(Action.SILENT)  # nothing to be seen, or no more than a thumb
+        if not taken.message.attachments:
+            return Decision(Action.SILENT)  # there is nothing to be seen
         return self._policy.on_attachment(state, situation, queued=queued)
 
     async def _in_context(

@@ -20,7 +20,7 @@ from bot.domain.operations import DeliveryInput
 from bot.domain.said import Fault
 from bot.pipeline import faults
 from bot.pipeline.rendering import Part, fit
-from bot.ports import Connector, Editing
+from bot.ports import Connector, Editing, ManyAccounts
 from bot.queue import JobLease, JobLeaseLost, TryAgain
 from bot.runtime.channel_status import ChannelHealth
 from bot.runtime.metrics import NullMetrics
@@ -101,7 +101,8 @@ class Outbox:
         sender = self._senders.get(contact.channel)
         if sender is None:
             raise TemporaryError(faults.channel_off(contact.channel), retry_after=60)
-        if sender.account and sender.account != contact.account:
+        accounts = sender.accounts if isinstance(sender, ManyAccounts) else {sender.account}
+        if sender.account and contact.account not in accounts:
             raise PermanentError(faults.other_account(contact.channel, contact.account, sender.account))
         parts = [] if delivery.message.deleted_at else fit(delivery.message, sender.capabilities)
         if delivery.in_doubt and delivery.version and sender.capabilities.idempotent and isinstance(sender, Editing):
@@ -174,7 +175,8 @@ class Outbox:
         contact, message = delivery.contact, delivery.message
         file = None
         if part.file is not None:
-            file = File(part.file.name, part.file.media_type, await self._files.get(part.file.sha256))
+            content = await self._files.get(part.file.sha256)
+            file = File(part.file.name, part.file.media_type, content, as_file=part.file.kind == "file")
         return Outgoing(
             channel=contact.channel,
             account=contact.account,

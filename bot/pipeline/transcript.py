@@ -9,7 +9,7 @@ from bot.domain.conversation import NotFound, contact_key
 from bot.domain.message import File, Message
 from bot.domain.operations import LiveEvent
 from bot.runtime.feed import Feed
-from bot.store.contacts import Contacts
+from bot.store.contacts import ENDED, Contacts
 from bot.store.files import Files
 from bot.store.messages import Messages
 
@@ -17,7 +17,7 @@ KEEPALIVE = 4.0
 """Seconds within which a follower hears something, so that a page tells a dead line from a silent desk."""
 _LOOK_AGAIN = 4
 """Silences in a row after which it is read once more, whatever was or was not heard."""
-_SHOWN = ("message", "delivery")
+_SHOWN = ("message", "delivery", ENDED)
 """What changes what a customer sees."""
 _AT_ONCE = 200
 """Messages read at once."""
@@ -52,6 +52,12 @@ class StoredTranscript:
             return []
         self._present.add(known.id)
         return _public(await self._messages.transcript(known.id, after=after))
+
+    async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
+        await self._contacts.speak(channel, account, contact, language)
+
+    async def end(self, channel: str, account: str, contact: str) -> None:
+        await self._contacts.end(channel, account, contact)
 
     async def file(self, channel: str, account: str, contact: str, cursor: int, index: int) -> File:
         known = await self._contacts.get(channel, account, contact)
@@ -94,6 +100,10 @@ class StoredTranscript:
                     yield []
                 if heard == {"message"}:
                     await watch.changed(_MOMENT)
+                if ENDED in heard:
+                    # Who comes by that external id is somebody else now.
+                    contact_id = None
+                    self._feed.move(watch, contact_key(channel, account, contact))
                 heard.clear()
 
 

@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from datetime import timedelta
 
-from sqlalchemy import ARRAY, BigInteger, and_, any_, cast, func, or_, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, and_, any_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import guard
 from bot.domain.channel import Chat
 from bot.domain.conversation import Contact, ConversationState, Link, NotFound
-from bot.domain.message import Author
+from bot.domain.lines import Kind, line
+from bot.domain.message import Author, Visibility
 from bot.domain.said import Refusal
 from bot.store import rows
 from bot.store.base import Area
 from bot.store.tables import agent, contact, contact_link, conversation, message
 
 _SEEN_AGAIN = timedelta(minutes=1)
+ENDED = "ended"
+"""The live event that a contact's external id is theirs no more."""
+
+
+def _is(channel: str, account: str, external_id: str) -> tuple[ColumnElement[bool], ...]:
+    return contact.c.channel == channel, contact.c.account == account, contact.c.external_id == external_id
 
 
 class Contacts(Area):
     async def get(self, channel: str, account: str, external_id: str) -> Contact | None:
-        query = select(contact).where(
-            contact.c.channel == channel, contact.c.account == account, contact.c.external_id == external_id
-        )
+        query = select(contact).where(*_is(channel, account, external_id))
         async with self._reader.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else rows.contact_of(row)
@@ -58,6 +64,53 @@ class Contacts(Area):
         )
         async with self._engine.begin() as connection:
             await connection.execute(update(contact).where(contact.c.id.in_(stale)).values(seen_at=func.now()))
+
+    async def speak(self, channel: str, account: str, external_id: str, language: str) -> None:
+        """The contact wants to be spoken to in that language, in the conversation that is open as well."""
+        async with self._engine.begin() as connection:
+            changed = update(contact).where(*_is(channel, account, external_id)).values(language=language)
+            contact_id = (await connection.execute(changed.returning(contact.c.id))).scalar_one_or_none()
+            if contact_id is None:
+                return
+            # Platforms hint with regions and scripts; what the bot says is known by language.
+            spoken = language.split("-")[0].lower()
+            opened = (
+                update(conversation)
+                .where(conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED)
+                .values(language=spoken)
+            )
+            for row in (await connection.execute(opened.returning(conversation.c.id))).all():
+                await self._notify(connection, "state", row.id, contact_id)
+
+    async def end(self, channel: str, account: str, external_id: str) -> None:
+        """Nobody is known by that external id any more: the contact has another one, that no platform gives. Agents
+        read in what is open that the customer has left."""
+        async with self._engine.begin() as connection:
+            mine = select(contact.c.id).where(*_is(channel, account, external_id)).with_for_update()
+            contact_id = (await connection.execute(mine)).scalar_one_or_none()
+            if contact_id is None:
+                return
+            former = f"{external_id} ended {contact_id}"
+            renamed = update(contact).where(contact.c.id == contact_id)
+            await connection.execute(renamed.values(external_id=former, chat_id=former))
+            left = line(Kind.ENDED)
+            found = await connection.execute(
+                select(conversation.c.id).where(
+                    conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
+                )
+            )
+            for row in found.all():
+                await self._add_message(
+                    connection,
+                    row.id,
+                    contact_id,
+                    Author.SYSTEM,
+                    guard.outgoing(left.words),
+                    visibility=Visibility.PRIVATE,
+                    payload=left.payload,
+                )
+                await self._notify(connection, "message", row.id, contact_id)
+            await self._notify(connection, ENDED, 0, contact_id)
 
     # --- where a platform's history is read on from ---------------------------------------------
 

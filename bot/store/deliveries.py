@@ -183,6 +183,55 @@ class Deliveries(FastPath):
             ).one()
             await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
 
+    async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
+        """What the platform had taken did not reach its customer after all: the delivery failed, and tried again it is
+        sent anew from that part on. ``contact_id`` and ``external_id`` are the platform's. Whether there is such a
+        message that was sent; told again, there is not."""
+        async with self._engine.begin() as connection:
+            to = (
+                await connection.execute(
+                    select(contact.c.id)
+                    .where(
+                        contact.c.channel == channel,
+                        contact.c.account == account,
+                        contact.c.external_id == contact_id,
+                    )
+                    .with_for_update(key_share=True)
+                )
+            ).scalar_one_or_none()
+            found = (
+                await connection.execute(
+                    select(delivery, message.c.conversation_id)
+                    .join(message, message.c.id == delivery.c.message_id)
+                    .where(
+                        delivery.c.contact_id == to,
+                        delivery.c.state == DeliveryState.SENT,
+                        delivery.c.external_ids.has_key(external_id),
+                        message.c.deleted_at.is_(None),
+                    )
+                    .order_by(delivery.c.message_id.desc())
+                    .limit(1)
+                    .with_for_update(of=delivery)
+                )
+            ).one_or_none()
+            if to is None or found is None:
+                return False
+            part = found.external_ids.index(external_id)
+            await connection.execute(
+                update(delivery)
+                .where(delivery.c.message_id == found.message_id)
+                .values(
+                    state=DeliveryState.FAILED,
+                    external_ids=found.external_ids[:part],
+                    # Behind it they would come before it.
+                    leftover=[*found.leftover, *found.external_ids[part + 1 :]],
+                    placed=func.least(delivery.c.placed, part),
+                    **rows.error_columns(error),
+                )
+            )
+            await self._notify(connection, "delivery", found.conversation_id, to)
+            return True
+
     async def release_held(self) -> int:
         """Releases the messages that were held back until now: they are delivered like any other. Returns how many."""
         due = (

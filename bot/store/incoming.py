@@ -11,8 +11,8 @@ from bot import guard
 from bot.domain.conversation import ConversationState, Reopening, contact_key
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake, write_again
-from bot.domain.message import Author, ClearedIncoming, Receipt, Visibility
-from bot.store import lifecycle
+from bot.domain.message import Author, ClearedIncoming, Receipt, Visibility, is_aside
+from bot.store import lifecycle, rows, tables
 from bot.store.base import in_language
 from bot.store.revisions import Revisions, part_of
 from bot.store.statements import RECEIVE, UPSERT_CONTACT
@@ -35,6 +35,8 @@ class IncomingMessages(Revisions):
             if incoming.deletes is not None:
                 return await self._record_deletion(connection, incoming)
             contact_id = await self._upsert_contact(connection, incoming)
+            if is_aside(incoming):
+                return await self._record_aside(connection, contact_id, incoming)
             edit: str | None = None
             if incoming.edits is not None:
                 if (receipt := await self._record_edit(connection, contact_id, incoming)) is not None:
@@ -46,6 +48,38 @@ class IncomingMessages(Revisions):
             if (receipt := await self._record_part(connection, contact_id, incoming)) is not None:
                 return receipt
             return await self._record_message(connection, contact_id, incoming, reopening, edit)
+
+    async def _record_aside(self, connection: AsyncConnection, contact_id: int, incoming: ClearedIncoming) -> Receipt:
+        """A reaction says nothing that is to be answered: it is kept beside what it is put under, opens no conversation
+        again, and nobody waits by it."""
+        known = await connection.execute(
+            select(message.c.id, message.c.conversation_id).where(
+                message.c.contact_id == contact_id, message.c.external_id == incoming.external_id
+            )
+        )
+        if (found := known.one_or_none()) is not None:
+            return Receipt(found.id, found.conversation_id, duplicate=True)
+        under = await self._answered(connection, contact_id, incoming.replies_to)
+        which = message.c.id == under if under else message.c.contact_id == contact_id
+        where = await connection.execute(
+            select(message.c.conversation_id).where(which).order_by(message.c.id.desc()).limit(1)
+        )
+        if (conversation_id := where.scalar_one_or_none()) is None:
+            return Receipt(None, None)
+        made = await self._add_message(
+            connection,
+            conversation_id,
+            contact_id,
+            Author.CUSTOMER,
+            guard.outgoing(incoming.text),
+            attachments=rows.to_json(incoming.attachments),
+            external_id=incoming.external_id,
+            reply_to=under,
+            sent_at=incoming.sent_at,
+            cursor=tables.message_cursor.next_value(),
+        )
+        await self._notify(connection, "message", conversation_id, contact_id)
+        return Receipt(made, conversation_id)
 
     async def _upsert_contact(self, connection: AsyncConnection, incoming: ClearedIncoming) -> int:
         """The contact's id. Its row stays locked until the commit, so one contact's events are recorded,

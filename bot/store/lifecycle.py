@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
 from bot.domain.conversation import Conversation, NotFound
-from bot.domain.history import EventKind, HistoryEvent
+from bot.domain.history import CUSTOMER, Actor, EventKind, HistoryEvent
 from bot.domain.lifecycle import Changes, Step
 from bot.store import rows
 from bot.store.origin import address_of
@@ -44,7 +44,12 @@ async def locked(connection: AsyncConnection, conversation_id: int) -> datetime:
 
 
 async def open_conversation(
-    connection: AsyncConnection, contact_id: int, *, thread: str = "", subject: str | None = None
+    connection: AsyncConnection,
+    contact_id: int,
+    *,
+    thread: str = "",
+    subject: str | None = None,
+    by: Actor = CUSTOMER,
 ) -> int:
     """A new conversation of the contact, who has none open in that thread. Its id."""
     made = insert(conversation).values(
@@ -58,7 +63,7 @@ async def open_conversation(
         .limit(1)
         .scalar_subquery(),
     )
-    opened = await connection.execute(_with_event(made, lifecycle.opened(thread=thread, subject=subject)))
+    opened = await connection.execute(_with_event(made, lifecycle.opened(thread=thread, subject=subject, by=by)))
     return int(opened.scalar_one())
 
 

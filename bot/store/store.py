@@ -17,11 +17,13 @@ from bot.store.events import Events
 from bot.store.files import Files
 from bot.store.incoming import IncomingMessages
 from bot.store.messages import Messages
+from bot.store.notices import Notices
 from bot.store.rate_limits import RateLimits
 from bot.store.replies import Replies
 from bot.store.statistics import Statistics
 from bot.store.tables import message
 from bot.store.turns import Turns
+from bot.store.uploads import Uploads
 from bot.store.waiting import Waiting
 
 
@@ -40,10 +42,12 @@ class Store:
         self.conversations = Conversations(self._database)
         self.messages = Messages(self._database)
         self.replies = Replies(self._database)
+        self.notices = Notices(self._database)
         self.contacts = Contacts(self._database)
         self.agents = Agents(self._database, self.conversations)
         self.events = Events(self._database)
         self.files = Files(self._database)
+        self.uploads = Uploads(self._database)
         self.channels = Channels(self._database)
         self.statistics = Statistics(self._database)
         self.rate_limits = RateLimits(engine)

@@ -106,6 +106,7 @@ class Turns(FastPath):
             message.c.id < of.id,
             message.c.created_at > of.created_at - within,
             message.c.deleted_at.is_(None),
+            message.c.payload.is_(None),
             ~_IS_FORWARD,
         )
         async with self._reader.connect() as connection:

@@ -1,7 +1,9 @@
 """Files of a conversation, as answers to a browser.
 
 Strangers choose these bytes. So nothing is ever shown as what it claims to be: a picture, a sound or a film by its
-first bytes, and everything else is a download; and none of it may run, load or frame anything.
+first bytes, and everything else is a download; and none of it may run, load or frame anything. A picture that would
+have a browser stand still (``bot.web.pictures``) is a download, too. Browsers show in a page whatever has the bytes
+of a picture, download or not: so pages ask for their pictures with ``AS_PICTURE``, and get a picture or nothing.
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.web.headers import FILE_HEADERS
-from bot.web.media import EXTENSIONS, HEAD, playable
+from bot.web.media import EXTENSIONS, HEAD, PICTURES, playable
+from bot.web.pictures import is_shown
 
+AS_PICTURE = "as=picture"
+"""The query of a file's address in an ``<img>``."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The content, by its first bytes something to look at or listen to, or a download."},
     206: {"description": "The part of it that was asked for."},
     304: {"description": "The browser has it."},
+    415: {"description": "It was asked for as a picture (``?as=picture``), and cannot be shown as one."},
 }
 """For the OpenAPI description of a route that answers with a file."""
 
@@ -45,7 +51,9 @@ def file_answer(
     """The file, or the one part of it that was asked for. ``shown`` are the media types that the page shows; what has
     none of them by its content is a download. ``name`` is what it is saved as (``bot.web.media.named``)."""
     found = playable(content[:HEAD])
-    media_type = found if found in shown else None
+    media_type = found if found in shown and (found not in PICTURES or is_shown(content)) else None
+    if media_type not in PICTURES and request.query_params.get("as") == "picture":
+        return Response(status_code=415, headers=FILE_HEADERS)
     headers = _headers(sha256)
     placed = "inline" if media_type else "attachment"
     headers["Content-Disposition"] = f"{placed}; filename*=UTF-8''{quote(name, safe='')}"

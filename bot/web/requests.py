@@ -32,7 +32,14 @@ def is_same_origin(request: Request) -> bool:
     # The scheme is left out: behind a proxy that ends TLS the desk does not know it. Not by urlsplit, which raises for
     # some of what a header may hold.
     _, is_address, host = origin.partition("://")
-    return bool(is_address) and host == request.headers.get("host")
+    return bool(is_address) and host in _hosts(request)
+
+
+def _hosts(request: Request) -> list[str | None]:
+    """By which the browser may know this site: what it named itself, and what a proxy that changed that says it named.
+    Pages cannot have a browser send either to another site: it would first ask whether it may, and be told nothing."""
+    forwarded = request.headers.get("x-forwarded-host", "")
+    return [request.headers.get("host"), *(name.strip() for name in forwarded.split(",") if name.strip())]
 
 
 class FormsInUtf8:

@@ -9,6 +9,7 @@ longer ago than Discord remembers is looked for in the chat before it is sent ag
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import discord
 import structlog
@@ -83,7 +84,14 @@ class DiscordConnector:
     )
 
     def __init__(
-        self, settings: DiscordSettings, token: str, records: Records, health: Health | None = None, *, words: Words
+        self,
+        settings: DiscordSettings,
+        token: str,
+        records: Records,
+        health: Health | None = None,
+        *,
+        words: Words,
+        egress: Sequence[str] = (),
     ) -> None:
         """Makes no call. A token that cannot be one is refused by ``run``."""
         self.settings = settings
@@ -91,7 +99,7 @@ class DiscordConnector:
         self._token = token.strip()
         self._records = records
         self._health = health or NullHealth()
-        self._api = Api(settings.api_base, self._token)
+        self._api = Api(settings.api_base, self._token, egress)
         self._tasks = DiscordTasks(self._api, self._health, words)
 
     async def run(self, receive: Receive) -> None:
@@ -131,7 +139,7 @@ class DiscordConnector:
     async def delete(self, chat_id: str, external_id: str) -> None:
         await messages.delete(self._api, chat_id, external_id)
 
-    async def typing(self, chat_id: str) -> None:
+    async def typing(self, chat_id: str, thread: str = "") -> None:  # noqa: ARG002 - a chat is one conversation
         await messages.typing(self._api, chat_id)
 
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:
@@ -193,7 +201,14 @@ class DiscordConnector:
 
 
 def _build(settings: DiscordSettings, context: ConnectorContext) -> DiscordConnector:
-    return DiscordConnector(settings, context.secret, context.records, context.health, words=context.words)
+    return DiscordConnector(
+        settings,
+        context.access.secret,
+        context.records,
+        context.health,
+        words=context.words,
+        egress=context.access.egress,
+    )
 
 
 plugin = Plugin(
@@ -201,5 +216,5 @@ plugin = Plugin(
     build=_build,
     secret_variable="DISCORD_BOT_TOKEN",  # noqa: S106
     commands=commands,
-    check=examine,
+    check=lambda settings, access: examine(settings, access.secret),
 )

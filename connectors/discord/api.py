@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import aiohttp
@@ -14,6 +15,7 @@ import discord
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import File
 from bot.domain.said import fault
+from bot.web.egress import Egress, EgressError, NotAllowed, OtherStatus, TooLarge
 from connectors.discord.library import HTTPClient, Route, http_client
 
 # What customers write is in their messages at DEBUG; an interaction's token is in addresses at WARNING; that an
@@ -40,7 +42,6 @@ UNREACHABLE_BY = (OSError, aiohttp.ClientError, TimeoutError, discord.GatewayNot
 
 LONGEST_LIMIT = 30.0
 """Seconds that a call waits for its turn under a rate limit. Who must wait longer is told."""
-_CHUNK = 64 * 1024
 
 UNKNOWN_MESSAGE = 10008
 _CODES = {
@@ -90,12 +91,12 @@ _LATER = {
 class Api:
     """Calls raise what discord.py and aiohttp raise; ``explained`` turns that into the connector's two errors."""
 
-    def __init__(self, api_base: str, token: str) -> None:
-        """Makes no call."""
+    def __init__(self, api_base: str, token: str, allowed: Sequence[str] = ()) -> None:
+        """Makes no call. ``allowed``: where links of files may lead besides public addresses."""
         self._api_base = api_base
         self._token = token
         self._http: HTTPClient | None = None
-        self._files: aiohttp.ClientSession | None = None
+        self._files = Egress(allowed, configured=[api_base])
         self._login = asyncio.Lock()
         self._calls: set[asyncio.Task[Any]] = set()
         self.bot_id = ""
@@ -136,28 +137,30 @@ class Api:
             task.exception()  # whoever waited for it has seen it, or has given up
 
     async def download(self, url: str, limit: int) -> bytes:
-        """A file that somebody attached. Raises ``PermanentError`` above ``limit`` bytes, ``FileNotFoundError`` if the
-        link leads nowhere (any more), and what aiohttp raises."""
-        if self._files is None:
-            self._files = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(sock_read=30), cookie_jar=aiohttp.DummyCookieJar()
-            )
-        async with self._files.get(url) as response:
-            if response.status in (401, 403, 404, 410):
-                raise FileNotFoundError
-            response.raise_for_status()
-            content = bytearray()
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                content += chunk
-                if len(content) > limit:
-                    raise PermanentError(
-                        fault(
-                            "The file is larger than the {mb} MB that the desk keeps.",
-                            "discord.fault.file_too_large",
-                            mb=limit // 2**20,
-                        )
-                    )
-        return bytes(content)
+        """A file that somebody attached. Raises ``PermanentError`` above ``limit`` bytes or where the link leads to no
+        place for the desk, ``FileNotFoundError`` if it leads nowhere (any more), and ``TemporaryError``."""
+        try:
+            return await self._files.get(url, limit)
+        except TooLarge:
+            raise PermanentError(
+                fault(
+                    "The file is larger than the {mb} MB that the desk keeps.",
+                    "discord.fault.file_too_large",
+                    mb=limit // 2**20,
+                )
+            ) from None
+        except NotAllowed as error:
+            raise PermanentError(error.fault) from None
+        except OtherStatus as error:
+            if error.status in (401, 403, 404, 410):
+                raise FileNotFoundError from None
+            raise TemporaryError(
+                fault("Discord answered {status}.", "discord.fault.answered", status=str(error.status))
+            ) from None
+        except EgressError as error:
+            raise TemporaryError(
+                fault("Discord could not be reached: {kind}", "discord.fault.unreachable", kind=error.fault)
+            ) from None
 
     async def close(self) -> None:
         for task in list(self._calls):
@@ -165,8 +168,7 @@ class Api:
         await asyncio.gather(*self._calls, return_exceptions=True)
         if self._http is not None:
             await self._http.close()
-        if self._files is not None:
-            await self._files.close()
+        await self._files.close()
 
     async def _logged_in(self) -> HTTPClient:
         async with self._login:

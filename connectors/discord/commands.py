@@ -35,7 +35,7 @@ def commands(load: LoadChannel) -> typer.Typer:
         config: Annotated[Path | None, typer.Option(help="The configuration file.")] = None,
     ) -> None:
         """Post a message with a button that opens a private chat with the desk."""
-        settings, secret, words = load(config)
+        settings, access, words = load(config)
         locale = words.match(language)
         text = words.say("discord.post.text", locale) if text is None else text
         label = words.say("discord.post.button", locale) if label is None else label
@@ -48,7 +48,7 @@ def commands(load: LoadChannel) -> typer.Typer:
             raise PermanentError(f"--text has {len(text)} characters; 1 to {MAX_TEXT} can be posted")
         if not label.strip() or len(label) > MAX_LABEL:
             raise PermanentError(f"--label has {len(label)} characters; a button shows 1 to {MAX_LABEL}")
-        posted = asyncio.run(_post(settings, secret, channel, text, label))
+        posted = asyncio.run(_post(settings, access.secret, channel, text, label))
         typer.echo(f"Posted message {posted} in channel {channel}. Its button works as long as the message stands.")
 
     return app

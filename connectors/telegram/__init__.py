@@ -27,10 +27,10 @@ from telegram.error import BadRequest, Conflict, InvalidToken, RetryAfter, Teleg
 from bot.background import BackgroundTasks
 from bot.domain.channel import Capabilities, Outgoing, PermanentError
 from bot.domain.message import Attachment, Command
-from bot.domain.said import fault
+from bot.domain.said import Fault, fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Words
 from connectors.backoff import Backoff
-from connectors.telegram import messages
+from connectors.telegram import messages, places, webhooks
 from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, seconds
 from connectors.telegram.check import examine
 from connectors.telegram.markdown import render_markdown
@@ -44,12 +44,14 @@ log: FilteringBoundLogger = structlog.get_logger(__name__)
 
 WEBHOOK_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
-_ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+_ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"]
 _MAX_BODY = 1_000_000
 """Bytes of one webhook call. Telegram's own updates stay far below."""
 _LAST_WORD = 3.0
 """Seconds that a shutdown waits for Telegram to take the final confirmation."""
 _TOO_SOON = 0.2
+WATCH = 60.0
+"""Seconds between two looks whether the webhook is still the desk's own."""
 _FORGET_AFTER = 3600.0
 """Seconds without an update after which the offset is forgotten."""
 
@@ -65,20 +67,29 @@ class TelegramConnector:
         edits=True,
         attachments=True,
         quotes=True,
+        pictures_as_files=True,
         idempotent=False,
         exclusive=True,  # a second poller of the same bot ends the first one's fetch
         max_length=4096,
         max_file=messages.MAX_FILE,
     )
 
-    def __init__(self, settings: TelegramSettings, token: str, health: Health | None = None, *, words: Words) -> None:
+    def __init__(
+        self,
+        settings: TelegramSettings,
+        token: str,
+        health: Health | None = None,
+        *,
+        words: Words,
+        egress: Sequence[str] = (),
+    ) -> None:
         """Makes no call. A token that cannot be one is refused by ``run``."""
         self.settings = settings
         self._token = token.strip()
         self.account = self._token.partition(":")[0]
         self._health = health or NullHealth()
         self._words = words
-        self._api = Api(settings, self._token)
+        self._api = Api(settings, self._token, egress)
         self._tasks = BackgroundTasks()
 
     async def run(self, receive: Receive) -> None:
@@ -92,14 +103,14 @@ class TelegramConnector:
         await self._insist("getMe")
         self._tasks.run(self._announce_commands())
         if self.settings.mode == "webhook":
-            await self._insist(
-                "setWebhook",
-                url=self.settings.webhook_url,
-                secret_token=self._secret(),
-                allowed_updates=_ALLOWED_UPDATES,
-            )
+            await self._set_webhook()
             log.info("telegram connected", action="telegram_started", account=self.account, mode=self.settings.mode)
-            await asyncio.Event().wait()  # what comes now comes through ``routes``
+            while True:  # what comes now comes through ``routes``
+                await asyncio.sleep(WATCH)
+                url = await webhooks.is_set(self._api)
+                if url is not None and url != self.settings.webhook_url:
+                    await self._set_webhook()
+                    self._tell(webhooks.changed(url))
         else:
             await self._insist("deleteWebhook")  # keeps what is pending
             log.info("telegram connected", action="telegram_started", account=self.account, mode=self.settings.mode)
@@ -117,9 +128,9 @@ class TelegramConnector:
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:  # noqa: ARG002
         return await messages.fetch(self._api, attachment, limit)
 
-    async def typing(self, chat_id: str) -> None:
+    async def typing(self, chat_id: str, thread: str = "") -> None:
         try:
-            await self._api.call("sendChatAction", chat_id=int(chat_id), action="typing")
+            await self._api.call("sendChatAction", **places.parameters(int(chat_id), thread), action="typing")
         except (TelegramError, ValueError) as error:
             log.debug("typing not shown", action="telegram_typing_failed", error=type(error).__name__)
 
@@ -152,6 +163,10 @@ class TelegramConnector:
                 try:
                     updates = await self._fetch(offset, wait=wait)
                 except TelegramError as error:
+                    if isinstance(error, Conflict) and (done := await webhooks.take_away(self._api)) is not None:
+                        self._tell(done)
+                        await backoff.pause()
+                        continue
                     await self._wait_out("getUpdates", error, backoff)
                     # Whether it works again shows at once; beside another poller only a whole fetch shows it.
                     wait = self.settings.poll_timeout if isinstance(error, Conflict) else 0
@@ -288,6 +303,18 @@ class TelegramConnector:
 
     # --- faults
 
+    async def _set_webhook(self) -> None:
+        await self._insist(
+            "setWebhook",
+            url=self.settings.webhook_url,
+            secret_token=self._secret(),
+            allowed_updates=_ALLOWED_UPDATES,
+        )
+
+    def _tell(self, what: Fault) -> None:
+        log.warning("telegram's webhook was changed", action="telegram_webhook_changed", what=what.words)
+        self._health.trouble(what)
+
     async def _insist(self, method: str, **parameters: object) -> None:
         """Calls until Telegram agrees; raises ``PermanentError`` where it never will."""
         backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
@@ -353,12 +380,13 @@ def _languages(locales: Sequence[str]) -> dict[str, str]:
 
 
 def _build(settings: TelegramSettings, context: ConnectorContext) -> TelegramConnector:
-    return TelegramConnector(settings, context.secret, context.health, words=context.words)
+    access = context.access
+    return TelegramConnector(settings, access.secret, context.health, words=context.words, egress=access.egress)
 
 
 plugin = Plugin(
     settings=TelegramSettings,
     build=_build,
     secret_variable="TELEGRAM_BOT_TOKEN",  # noqa: S106
-    check=examine,
+    check=lambda settings, access: examine(settings, access.secret),
 )

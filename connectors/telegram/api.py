@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from telegram import Bot
 from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
 from telegram.error import NetworkError as NetworkFault
@@ -15,6 +15,7 @@ from telegram.request import BaseRequest
 
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.said import Fault, fault
+from bot.web.egress import Egress, EgressError, OtherStatus, TooLarge
 from connectors.telegram.request import UNREADABLE, Request
 from connectors.telegram.settings import TelegramSettings
 
@@ -58,7 +59,8 @@ _FILE_REFUSED = fault("Telegram refused the file: it is too large.", "telegram.f
 class Api:
     """The Bot API for one bot. Makes no call by itself, and holds connections until ``close``."""
 
-    def __init__(self, settings: TelegramSettings, token: str) -> None:
+    def __init__(self, settings: TelegramSettings, token: str, allowed: Sequence[str] = ()) -> None:
+        """``allowed``: where a redirect of a file may lead besides public addresses."""
         self._token = token or "none"  # the library refuses to exist without one
         # Fetches wait for long and have connections of their own, so that no send waits behind them.
         self._requests = (
@@ -73,7 +75,7 @@ class Api:
             request=self._requests[1],
         )
         # The library downloads a whole file whatever its size.
-        self._files = httpx.AsyncClient(timeout=httpx.Timeout(20, connect=10), headers={"Accept-Encoding": "identity"})
+        self._files = Egress(allowed, configured=[settings.file_url])
 
     async def call(self, method: str, **parameters: object) -> Any:
         """The raw result. Raises ``TelegramError``, and nothing else."""
@@ -86,33 +88,26 @@ class Api:
     async def download(self, path: str, limit: int) -> bytes:
         """The content of a file, by its ``file_path``. Raises ``TemporaryError``, and ``PermanentError`` as soon
         as it shows to be larger than ``limit``."""
-        content = bytearray()
         try:
-            async with self._files.stream("GET", f"{self._bot.base_file_url}/{quote(path)}") as answer:
-                if answer.status_code != 200:
-                    raise TemporaryError(
-                        fault(
-                            "Telegram did not give the file (HTTP {status});"
-                            " if channels.telegram.base_file_url is set, check it.",
-                            "telegram.fault.download",
-                            status=str(answer.status_code),
-                        )
-                    )
-                declared = answer.headers.get("content-length", "")
-                if declared.isdecimal() and int(declared[:20]) > limit:
-                    raise too_large(limit)
-                async for chunk in answer.aiter_bytes():
-                    content += chunk
-                    if len(content) > limit:
-                        raise too_large(limit)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TemporaryError(_unreachable(type(error).__name__)) from None
-        return bytes(content)
+            return await self._files.get(f"{self._bot.base_file_url}/{quote(path)}", limit)
+        except TooLarge:
+            raise too_large(limit) from None
+        except OtherStatus as error:
+            raise TemporaryError(
+                fault(
+                    "Telegram did not give the file (HTTP {status});"
+                    " if channels.telegram.base_file_url is set, check it.",
+                    "telegram.fault.download",
+                    status=str(error.status),
+                )
+            ) from None
+        except EgressError as error:
+            raise TemporaryError(_unreachable(error.fault)) from None
 
     async def close(self) -> None:
         for request in self._requests:
             await request.shutdown()
-        await self._files.aclose()
+        await self._files.close()
 
     # --- faults
 
@@ -173,7 +168,7 @@ def too_large(limit: int) -> PermanentError:
     )
 
 
-def _unreachable(why: str) -> Fault:
+def _unreachable(why: Fault | str) -> Fault:
     return fault("Telegram could not be reached: {why}", "telegram.fault.unreachable", why=why)
 
 

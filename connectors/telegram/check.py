@@ -18,6 +18,7 @@ from connectors.telegram.api import REFUSED, Api
 from connectors.telegram.request import UNREADABLE
 from connectors.telegram.settings import TelegramSettings
 from connectors.telegram.updates import CHANNEL
+from connectors.telegram.webhooks import host_of
 
 TELEGRAM = "api.telegram.org"
 PORTS = (443, 80, 88, 8443)
@@ -81,16 +82,17 @@ async def _delivery(api: Api, settings: TelegramSettings) -> Finding:
         return Finding(
             _WEBHOOK,
             Level.WRONG,
-            f"a webhook at {_host(url)} is set while the desk polls: as long as it is, the desk gets no messages",
-            f"start the desk again, which takes the webhook away; {_ANOTHER}; or use mode: webhook",
+            f"a webhook at {host_of(url)} is set while the desk polls: as long as it is, the desk gets no messages",
+            f"start the desk, which takes the webhook away (one that runs does so by itself); {_ANOTHER};"
+            " or use mode: webhook",
         )
     if settings.mode == "webhook" and url != settings.webhook_url:
-        is_set = f"the webhook is set to {_host(url)}, not to this desk's webhook_url" if url else "no webhook is set"
+        is_set = f"the webhook is set to {host_of(url)}, not to this desk's webhook_url" if url else "no webhook is set"
         return Finding(
             _WEBHOOK,
             Level.WRONG,
             f"{is_set}: the desk gets no messages",
-            f"start the desk (again), which sets it; {_ANOTHER}",
+            f"start the desk, which sets it, and sets it again within a minute; {_ANOTHER}",
         )
     return _waiting(info, settings)
 
@@ -175,11 +177,6 @@ def _refused() -> Finding:
 
 def _failed(name: str, api: Api, method: str, error: TelegramError) -> Finding:
     return Finding(name, Level.WRONG, f"{method}: {api.words(error)}", api.advice(error).words)
-
-
-def _host(url: str) -> str:
-    """Only the host: paths of webhooks hold secrets."""
-    return urlsplit(url).hostname or "an unreadable address"
 
 
 def _number(value: object) -> float:

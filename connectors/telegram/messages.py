@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, InputFile, LinkPreviewOptions, ReplyParameters
@@ -13,10 +14,11 @@ from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, File, MessageFormat
 from bot.domain.said import fault
 from bot.web.media import picture_type
+from connectors.telegram import places
 from connectors.telegram.api import Api, too_large
+from connectors.telegram.fields import integer, storable
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.request import UNREADABLE
-from connectors.telegram.updates import integer, storable
 
 MAX_FILE = 25 * 1024 * 1024
 """Bytes of one file to a customer. Telegram takes 50 MB of a bot; the desk keeps no larger files than these."""
@@ -52,15 +54,30 @@ async def send(api: Api, message: Outgoing) -> str:
     """The id of the sent message. Raises as ``Connector.send`` does."""
     if message.file is not None:
         return await _send_file(api, message, message.file)
-    content = {"chat_id": _chat(message.chat_id), **_content(message), "reply_parameters": _quote(message)}
+    content = {**_content(message), "reply_parameters": _quote(message)}
+    return await _put(api, message, lambda to: api.call("sendMessage", **to, **content))
+
+
+async def _put(api: Api, message: Outgoing, call: Callable[[dict[str, Any]], Awaitable[Any]]) -> str:
+    """Into the topic that the message goes to; into the chat where the customer has deleted that topic."""
+    to = places.parameters(_chat(message.chat_id), message.thread)
     try:
-        return _id_of(await api.call("sendMessage", **content))
+        try:
+            sent = await call(to)
+        except BadRequest as error:
+            if to.get("message_thread_id") is None or "thread not found" not in str(error).lower():
+                raise
+            sent = await call({**to, "message_thread_id": None})
     except TelegramError as error:
         raise api.failure(error) from None
+    number = _id_of(sent)
+    # A channel's direct messages are in a chat of their own, by which it is edited and taken back.
+    return f"{to['chat_id']}:{number}" if "direct_messages_topic_id" in to else number
 
 
 async def _send_file(api: Api, message: Outgoing, file: File) -> str:
-    """Pictures as such, which Telegram shows in the chat and makes smaller; all else as it is."""
+    """Pictures as such, which Telegram shows in the chat and makes smaller, unless they shall arrive as files; all else
+    as it is."""
     if not file.content:
         raise PermanentError(
             fault("{name} is empty: Telegram sends no empty files.", "telegram.fault.file_empty", name=file.name)
@@ -74,26 +91,27 @@ async def _send_file(api: Api, message: Outgoing, file: File) -> str:
                 mb=MAX_FILE // 2**20,
             )
         )
-    to = {"chat_id": _chat(message.chat_id), "reply_parameters": _quote(message)}
     # What it is tells its content; a name or a claimed type may be wrong.
-    pictured = picture_type(file.content) in ("image/png", "image/jpeg")
+    pictured = picture_type(file.content) in ("image/png", "image/jpeg") and not file.as_file
     upload = InputFile(file.content, filename=storable(file.name) or "file")
-    try:
+    quote = _quote(message)
+
+    async def call(to: dict[str, Any]) -> Any:
         if pictured and len(file.content) <= FileSizeLimit.PHOTOSIZE_UPLOAD:
             try:
-                return _id_of(await api.upload("sendPhoto", photo=upload, **to))
+                return await api.upload("sendPhoto", photo=upload, reply_parameters=quote, **to)
             except BadRequest as error:
                 # Too long a strip, broken inside, …: as a file it passes.
                 if not re.search("photo|image", str(error), re.IGNORECASE):
                     raise
-        return _id_of(await api.upload("sendDocument", document=upload, **to))
-    except TelegramError as error:
-        raise api.failure(error) from None
+        return await api.upload("sendDocument", document=upload, reply_parameters=quote, **to)
+
+    return await _put(api, message, call)
 
 
 async def edit(api: Api, message: Outgoing, external_id: str) -> None:
     """Raises as ``Editing.edit`` does."""
-    content = {"chat_id": _chat(message.chat_id), "message_id": _number(external_id), **_content(message)}
+    content = {**_sent(message.chat_id, external_id), **_content(message)}
     try:
         await api.call("editMessageText", **content)
     except TelegramError as error:
@@ -110,7 +128,7 @@ async def edit(api: Api, message: Outgoing, external_id: str) -> None:
 async def delete(api: Api, chat_id: str, external_id: str) -> None:
     """Raises as ``Editing.delete`` does."""
     try:
-        await api.call("deleteMessage", chat_id=_chat(chat_id), message_id=_number(external_id))
+        await api.call("deleteMessage", **_sent(chat_id, external_id))
     except TelegramError as error:
         said = str(error).lower()
         if isinstance(error, BadRequest) and any(words in said for words in _GONE):
@@ -179,7 +197,7 @@ def _keyboard(buttons: tuple[Button, ...]) -> InlineKeyboardMarkup | None:
 def _quote(message: Outgoing) -> ReplyParameters | None:
     """The customer's message that this one answers; None where it was none in the chat, as a pressed button."""
     known = re.match(r"(-?\d+):(\d{1,18})(?::|$)", message.reply_to or "")
-    if known is None or known[1] != message.chat_id:
+    if known is None or known[1] != places.chat_of(message.chat_id, message.thread):
         return None
     return ReplyParameters(int(known[2]), allow_sending_without_reply=True)
 
@@ -191,9 +209,11 @@ def _chat(chat_id: str) -> int:
         raise PermanentError(_NO_CHAT) from None
 
 
-def _number(external_id: str) -> int:
+def _sent(chat_id: str, external_id: str) -> dict[str, int]:
+    """Which message it is, by what ``send`` returned."""
+    chat, _, number = external_id.rpartition(":")
     try:
-        return int(external_id)
+        return {"chat_id": _chat(chat or chat_id), "message_id": int(number)}
     except ValueError:
         raise PermanentError(_NO_MESSAGE) from None
 

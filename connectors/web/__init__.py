@@ -1,10 +1,13 @@
 """Web chat: a page at ``/chat``, and the few routes it talks to.
 
     GET  /chat            the page; gives the visitor a cookie
-    POST /chat/messages   {id, text} or {id, button: {payload, label}}, answered when it is recorded
-    GET  /chat/messages   the transcript behind ?after=, once
+    POST /chat/messages   {id, text, files} or {id, button: {payload, label}}, answered when it is recorded
+    POST /chat/uploads/…  a file for a message to come: /its id (``connectors.web.uploads``)
+    GET  /chat/messages   the transcript behind ?after=, once; with ?wait= the answer waits so long for news
     GET  /chat/events     the same as server-sent events, as it grows
     GET  /chat/files/…    a file of a message: /its cursor/its place, from 0
+    POST /chat/language   {language}, in which the visitor wants to go on
+    POST /chat/end        the visitor leaves: nothing of the conversation can be read by this cookie any more
 
 A visitor's page keeps what it could not send, and sends it again with the same id; the desk records an id once.
 It knows messages by cursor, and reads by revision. Revisions grow with every message, edit and deletion: who goes on
@@ -17,15 +20,15 @@ import asyncio
 import hashlib
 import json
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import uuid4
 
 import structlog
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from structlog.typing import FilteringBoundLogger
 
@@ -34,40 +37,32 @@ from bot.domain.conversation import NotFound
 from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
 from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
+from bot.ports import Uploads as KeptUploads
 from bot.web.files import ANSWERS as FILE
 from bot.web.files import file_answer, unchanged
 from bot.web.media import PICTURES
-from bot.web.requests import is_same_origin
 from bot.web.throttle import Throttle
-from connectors.web.description import SAID, EventStream, Shown, Taken, refusals
-from connectors.web.messages import Said, events, shown
+from connectors.web.bounds import MB, FileBounds
+from connectors.web.description import SAID, SPOKEN, EventStream, Shown, Taken, refusals
+from connectors.web.door import Door
+from connectors.web.messages import Said, Spoken, shown
+from connectors.web.news import LONGEST_WAIT, poll, stream
 from connectors.web.page import ASSETS, Page
-from connectors.web.visitors import (
-    Known,
-    Signals,
-    contact_of,
-    mark_of,
-    token_for,
-    token_of,
-    welcome,
-)
+from connectors.web.refused import PRIVATE, Refused, body_of, refusal
+from connectors.web.uploads import Uploads
+from connectors.web.visitors import Known, Signals, farewell, mark_of, new_token, welcome
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
-_MAX_BODY = 64 * 1024
-"""Bytes of one POST."""
 _BURST = 20
 _WINDOW = 10.0
 """A visitor may send ``_BURST`` messages in ``_WINDOW`` seconds."""
 _FULL = 15
 """Seconds after which a page may ask again for an event stream; meanwhile it can read the transcript."""
-_PRIVATE = {"Cache-Control": "no-store"}
-_OPENING = "retry: 2000\n\n"
-_TYPING = "event: typing\ndata: {}\n\n"
-_ALIVE = "event: alive\ndata: {}\n\n"
-"""An event rather than a comment: a page cannot hear comments, and tells by it a dead line from a silent desk."""
-
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 After = Annotated[int, Query(ge=0, lt=2**63)]
+Wait = Annotated[int, Query(ge=0, le=LONGEST_WAIT)]
 Cursor = Annotated[int, Path(ge=1, lt=2**63)]
 Index = Annotated[int, Path(ge=0, le=1000)]
 
@@ -79,7 +74,31 @@ class WebSettings(BaseModel):
 
     enabled: bool = True
     max_length: int = Field(default=10_000, ge=1, le=10_000)
-    """Characters that a visitor may send at once. More would not fit into ``_MAX_BODY`` in every script."""
+    """Characters that a visitor may send at once. More would not fit into ``MAX_BODY`` in every script."""
+    max_files: int = Field(default=10, ge=0, le=10)
+    """Files that a visitor may send with a message; with 0 none."""
+    max_file_mb: int = Field(default=10, ge=1, le=25)
+    """Megabytes of one file."""
+    visitor_files_a_day_mb: int = Field(default=100, ge=1, le=10_000)
+    """Megabytes that one visitor may send in files within 24 hours."""
+    files_a_day_mb: int = Field(default=2_000, ge=1, le=1_000_000)
+    """Megabytes that all visitors together may send in files within 24 hours; those who have not written yet, a quarter
+    of it."""
+
+    @model_validator(mode="after")
+    def _one_fits(self) -> WebSettings:
+        if self.visitor_files_a_day_mb < self.max_file_mb:
+            raise ValueError("visitor_files_a_day_mb is less than max_file_mb: nobody could send the largest file")
+        if self.files_a_day_mb < 4 * self.max_file_mb:
+            raise ValueError("files_a_day_mb is less than four times max_file_mb: nobody could begin with a file")
+        return self
+
+    @property
+    def files(self) -> FileBounds:
+        """The same in bytes."""
+        return FileBounds(
+            self.max_files, self.max_file_mb * MB, self.visitor_files_a_day_mb * MB, self.files_a_day_mb * MB
+        )
 
 
 class WebConnector:
@@ -106,6 +125,7 @@ class WebConnector:
         transcript: Transcript,
         brand: str,
         *,
+        uploads: KeptUploads,
         streams: Streams,
         words: Words,
         suggestions: Mapping[str, Sequence[Button]] | None = None,
@@ -115,11 +135,21 @@ class WebConnector:
         self._transcript = transcript
         self._streams = streams
         self._known = Known(partial(transcript.knows, self.name, self.account))
-        self._page = Page(brand, words, suggestions or {}, settings.max_length)
+        self._page = Page(brand, words, suggestions or {}, settings.max_length, settings.files)
+        self._door = Door(self._page, partial(transcript.knows, self.name, self.account))
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or NullHealth()
         self._closing = asyncio.Event()
         self._typing = Signals()
+        self._uploads = Uploads(
+            uploads,
+            settings.files,
+            self._page,
+            channel=(self.name, self.account),
+            author=self._author,
+            known=self._known.has,
+            health=self._health,
+        )
 
     async def run(self, receive: Receive) -> None:  # noqa: ARG002 - events come by routes
         """Waits to be cancelled: events come by ``routes``. Its end closes the open event streams, which
@@ -147,16 +177,18 @@ class WebConnector:
         """Nothing to do: the transcript tells that the message was taken back."""
 
     def routes(self, receive: Receive) -> APIRouter:
-        router = APIRouter(prefix="/chat", tags=["chat"])
+        router = APIRouter(prefix="/chat", tags=["chat"], route_class=self._door.route_class())
 
         @router.get("", response_class=HTMLResponse)
         async def page(request: Request) -> Response:
-            token = token_for(request)
+            visitor = await self._door.find(request)
+            token = visitor.token if visitor else new_token()
             response = self._page.render(self._page.locale(request), mark_of(token))
-            welcome(request, response, token)
+            welcome(request, response, token, fresh=visitor is None)
             return response
 
         router.include_router(ASSETS.router())
+        router.include_router(self._uploads.router())
 
         @router.post(
             "/messages",
@@ -166,68 +198,97 @@ class WebConnector:
             openapi_extra={"requestBody": SAID},
         )
         async def say(request: Request) -> Response:
-            try:
-                receipt = await self._take(request, receive)
-            except _Refused as refused:
-                return self._refusal(request, refused)
-            return JSONResponse({"message_id": receipt.message_id}, 202, _PRIVATE)
+            receipt = await self._take(request, receive)
+            return JSONResponse({"message_id": receipt.message_id}, 202, PRIVATE)
 
-        @router.get("/messages", response_model=Shown, responses=refusals(401))
-        async def messages(request: Request, after: After = 0) -> Response:
-            token = token_of(request)
-            if token is None:
-                return self._refusal(request, _Refused(401, "no_visitor"))
-            found = await self._transcript.read(self.name, self.account, contact_of(token), after)
-            return JSONResponse({"messages": [shown(message) for message in found]}, headers=_PRIVATE)
+        @router.get("/messages", response_model=Shown, responses=refusals(401, 503))
+        async def messages(request: Request, after: After = 0, wait: Wait = 0) -> Response:
+            contact = (await self._door.visitor(request)).contact
+            if wait:
+                # Under a name of its own: what a proxy keeps open of streams that it gave up takes no poll its place.
+                waiting = StreamingResponse(self._news(contact, after, wait), 200, PRIVATE, "application/json")
+                return await self._placed(request, f"poll {contact}", contact, waiting)
+            found = await self._transcript.read(self.name, self.account, contact, after)
+            return JSONResponse({"messages": [shown(message) for message in found]}, headers=PRIVATE)
 
         @router.get("/events", response_class=EventStream, responses=refusals(401, 503))
         async def stream(request: Request, after: After = 0) -> Response:
-            token = token_of(request)
-            if token is None:
-                return self._refusal(request, _Refused(401, "no_visitor"))
-            contact = contact_of(token)
-            return self._streams.to_visitor(
-                contact,
-                known=await self._known.has(contact),
-                stream=StreamingResponse(
-                    self._events(contact, max(after, _last_event_id(request))),
-                    headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
-                    media_type="text/event-stream",
-                ),
-                refusal=self._refusal(request, _Refused(503, "too_many_open", retry_after=_FULL)),
+            contact = (await self._door.visitor(request)).contact
+            flowing = StreamingResponse(
+                self._news(contact, max(after, _last_event_id(request))),
+                headers={"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"},
+                media_type="text/event-stream",
             )
+            return await self._placed(request, contact, contact, flowing)
 
         @router.get("/files/{cursor}/{index}", response_class=Response, responses=FILE | refusals(401, 404))
         async def file(request: Request, cursor: Cursor, index: Index) -> Response:
-            token = token_of(request)
-            if token is None:
-                return self._refusal(request, _Refused(401, "no_visitor"))
+            contact = (await self._door.visitor(request)).contact
             try:
-                found = await self._transcript.file(self.name, self.account, contact_of(token), cursor, index)
+                found = await self._transcript.file(self.name, self.account, contact, cursor, index)
             except NotFound as error:
-                return self._refusal(request, _Refused(404, "no_file", str(error)))
+                raise Refused(404, "no_file", str(error)) from None
             sha256 = hashlib.sha256(found.content).hexdigest()
             return unchanged(request, sha256) or file_answer(
                 request, found.content, sha256=sha256, name=found.name or "file", shown=PICTURES
             )
 
+        @router.post(
+            "/language",
+            status_code=204,
+            response_class=Response,
+            responses=refusals(400, 401, 403, 413, 422, 429, 503),
+            openapi_extra={"requestBody": SPOKEN},
+        )
+        async def speak(request: Request) -> Response:
+            contact = await self._author(request)
+            spoken = _said(Spoken, await body_of(request))
+            locale = self._page.known(spoken.language)
+            if locale is None:
+                raise Refused(422, "malformed", f"language: the desk does not speak {spoken.language!r}")
+            await self._written(self._transcript.speak(self.name, self.account, contact, locale))
+            return Response(status_code=204, headers=PRIVATE)
+
+        @router.post("/end", status_code=204, response_class=Response, responses=refusals(401, 403, 429, 503))
+        async def end(request: Request) -> Response:
+            contact = await self._author(request)
+            await self._written(self._transcript.end(self.name, self.account, contact))
+            # The cookie goes with it: whoever asks next is a new visitor.
+            request.state.visitor = None
+            response = Response(status_code=204, headers=PRIVATE)
+            farewell(request, response)
+            return response
+
         return router
+
+    async def _placed(self, request: Request, place: str, contact: str, waiting: Response) -> Response:
+        """``waiting``, if there is a place for it when it is sent."""
+        full = refusal(self._page, request, Refused(503, "too_many_open", retry_after=_FULL))
+        known = await self._known.has(contact)
+        return self._streams.to_visitor(place, known=known, stream=waiting, refusal=full)
 
     # --- in --------------------------------------------------------------------------------------
 
+    async def _author(self, request: Request) -> str:
+        """The contact who asks for a change, and has not asked for too many."""
+        contact = (await self._door.author(request)).contact
+        if wait := self._throttle.wait(contact):
+            raise Refused(429, "too_fast", retry_after=math.ceil(wait))
+        return contact
+
     async def _take(self, request: Request, receive: Receive) -> Receipt:
         """Records what a POST says. When this returns, it is committed; when it raises, it is not."""
-        if not is_same_origin(request):
-            raise _Refused(403, "foreign_page", "messages are taken from the desk's own page only")
-        token = token_of(request)
-        if token is None:
-            raise _Refused(401, "no_visitor")
-        contact = contact_of(token)
-        if wait := self._throttle.wait(contact):
-            raise _Refused(429, "too_fast", retry_after=math.ceil(wait))
-        incoming = self._incoming(await _body(request), contact, self._page.locale(request))
+        contact = await self._author(request)
+        incoming = await self._incoming(await body_of(request), contact, self._page.locale(request))
+        receipt = await self._written(receive(incoming))
+        self._known.add(contact)
+        self._streams.wrote(contact)
+        return receipt
+
+    async def _written(self, writing: Awaitable[T]) -> T:
+        """What ``writing`` returns; ``Refused`` for now where it fails."""
         try:
-            receipt = await receive(incoming)
+            return await writing
         except Exception as error:
             # Its words may hold the customer's, which never reach a log.
             kind = type(error).__name__
@@ -239,25 +300,15 @@ class WebConnector:
                     kind=kind,
                 )
             )
-            raise _Refused(503, "unavailable", retry_after=2) from error
-        self._known.add(contact)
-        self._streams.wrote(contact)
-        return receipt
+            raise Refused(503, "unavailable", retry_after=2) from error
 
-    def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
-        try:
-            said = Said.model_validate(json.loads(body))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise _Refused(422, "malformed", f"{where}: {first['msg']}".removeprefix(": ")) from None
-        except (ValueError, RecursionError):
-            raise _Refused(422, "malformed", "the body is not JSON") from None
+    async def _incoming(self, body: bytes, contact: str, locale: str) -> Incoming:
+        said = _said(Said, body)
         text = said.button.label if said.button else said.text
-        if not text:
-            raise _Refused(422, "empty")
+        if not text and not said.files:
+            raise Refused(422, "empty")
         if len(text) > self._max_length:
-            raise _Refused(422, "too_long")
+            raise Refused(422, "too_long")
         command = parse_command(text) if said.button is None else None
         return Incoming(
             channel=self.name,
@@ -269,57 +320,37 @@ class WebConnector:
             command=command and command[0],
             argument=command[1] if command else "",
             button=said.button.payload if said.button else None,
+            attachments=await self._uploads.attached(contact, [str(file) for file in said.files]),
         )
-
-    def _refusal(self, request: Request, refused: _Refused) -> Response:
-        """The refusal in the visitor's language, as far as it concerns a visitor."""
-        said = refused.detail or self._page.refusal(refused.error, self._page.locale(request))
-        headers = dict(_PRIVATE)
-        if refused.retry_after is not None:
-            headers["Retry-After"] = str(refused.retry_after)
-        if refused.error == "too_many_open":
-            headers["Connection"] = "close"
-        return JSONResponse({"error": refused.error, "message": said}, refused.status, headers)
 
     # --- out -------------------------------------------------------------------------------------
 
-    async def _events(self, contact: str, after: int) -> AsyncIterator[str]:
-        """The transcript as events, until the desk stops or its database does; a browser then comes again."""
-        yield _OPENING + _ALIVE
-        news = self._transcript.follow(self.name, self.account, contact, after)
-        try:
-            with self._typing.awaited(contact) as typing:
-                async for messages in _until(self._closing, news, typing):
-                    yield _TYPING if messages is None else events(messages) or _ALIVE
-        except Exception as error:
-            log.warning("event stream ended", action="web_events_ended", error=type(error).__name__)
+    def _news(self, contact: str, after: int, wait: int | None = None) -> AsyncIterator[str]:
+        """What comes behind ``after``: as a stream, or with ``wait`` as the answer to a poll."""
+        followed = self._transcript.follow(self.name, self.account, contact, after)
+        return self._heard(contact, followed, wait)
+
+    async def _heard(
+        self, contact: str, followed: AsyncIterator[list[Message]], wait: int | None
+    ) -> AsyncIterator[str]:
+        with self._typing.awaited(contact) as typing:
+            told = (
+                stream(followed, typing, self._closing) if wait is None else poll(followed, typing, self._closing, wait)
+            )
+            async for piece in told:
+                yield piece
 
 
-class _Refused(Exception):
-    """A request that is not taken. Without a ``detail``, ``error`` names the phrase that tells the visitor."""
-
-    def __init__(self, status: int, error: str, detail: str = "", *, retry_after: int | None = None) -> None:
-        super().__init__(error)
-        self.status = status
-        self.error = error
-        self.detail = detail
-        self.retry_after = retry_after
-
-
-async def _body(request: Request) -> bytes:
-    """The body, of which never more than ``_MAX_BODY`` is held."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > _MAX_BODY:
-        raise _Refused(413, "too_large")
-    body = bytearray()
+def _said(kind: type[M], body: bytes) -> M:
+    """What a body says; ``Refused`` for what is none."""
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _MAX_BODY:
-                raise _Refused(413, "too_large")
-    except ClientDisconnect:
-        raise _Refused(400, "malformed", "the body is not complete") from None
-    return bytes(body)
+        return kind.model_validate(json.loads(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Refused(422, "malformed", f"{where}: {first['msg']}".removeprefix(": ")) from None
+    except (ValueError, RecursionError):
+        raise Refused(422, "malformed", "the body is not JSON") from None
 
 
 def _last_event_id(request: Request) -> int:
@@ -328,36 +359,12 @@ def _last_event_id(request: Request) -> int:
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else 0
 
 
-async def _until(
-    closing: asyncio.Event, news: AsyncIterator[list[Message]], typing: asyncio.Event
-) -> AsyncIterator[list[Message] | None]:
-    """What comes until ``closing`` is set; None each time that ``typing`` is."""
-    closed = asyncio.ensure_future(closing.wait())
-    typed = asyncio.ensure_future(typing.wait())
-    coming: asyncio.Future[list[Message]] | None = None
-    try:
-        while not closing.is_set():
-            coming = coming or asyncio.ensure_future(anext(news))
-            await asyncio.wait((coming, closed, typed), return_when=asyncio.FIRST_COMPLETED)
-            if coming.done():
-                found, coming = coming.result(), None
-                yield found
-            elif typed.done():
-                typing.clear()
-                typed = asyncio.ensure_future(typing.wait())
-                yield None
-    finally:
-        waiting = [future for future in (closed, typed, coming) if future is not None]
-        for future in waiting:
-            future.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
-
-
 def _build(settings: WebSettings, context: ConnectorContext) -> WebConnector:
     return WebConnector(
         settings,
         context.transcript,
         context.brand,
+        uploads=context.uploads,
         streams=context.streams,
         words=context.words,
         suggestions=context.suggestions,

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from connectors.web.messages import Said
+from connectors.web.messages import Said, Spoken
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -16,6 +16,15 @@ class Taken(BaseModel):
     """A message is recorded, now or when it came first."""
 
     message_id: int
+
+
+class Uploaded(BaseModel):
+    """A file is kept, for a message that names it within a day."""
+
+    id: str
+    name: str
+    size: int
+    picture: bool
 
 
 class Refusal(BaseModel):
@@ -56,6 +65,8 @@ class ShownMessage(BaseModel):
 
 class Shown(BaseModel):
     messages: list[ShownMessage]
+    typing: bool = False
+    """The assistant is writing; only of a poll that waited."""
 
 
 class EventStream(StreamingResponse):
@@ -74,10 +85,20 @@ def _whole(schema: Any, definitions: dict[str, Any]) -> Any:
     return schema
 
 
-_SAID = Said.model_json_schema()
-SAID: dict[str, Any] = {
+def _body_of(kind: type[BaseModel]) -> dict[str, Any]:
+    schema = kind.model_json_schema()
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": _whole(schema, schema.get("$defs", {}))}},
+    }
+
+
+SAID = _body_of(Said)
+SPOKEN = _body_of(Spoken)
+
+UPLOADED: dict[str, Any] = {
     "required": True,
-    "content": {"application/json": {"schema": _whole(_SAID, _SAID.get("$defs", {}))}},
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
 }
 
 _REFUSED = {
@@ -85,8 +106,10 @@ _REFUSED = {
     401: "No visitor: the page at /chat gives the cookie.",
     403: "The request comes from another site's page.",
     404: "There is no such file in this conversation.",
+    409: "Another file was brought under this id.",
+    411: "The size of the file is not announced.",
     413: "The body is too large.",
-    422: "The body is no message.",
+    422: "The body says nothing that can be taken.",
     429: "Too many messages; Retry-After says when to come again.",
     503: "There is no room, or it could not be recorded; Retry-After says when to come again.",
 }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from bot.domain.message import Author, Message, MessageFormat
 from bot.web.markdown import to_html
@@ -28,6 +28,10 @@ def _payload(value: str) -> str:
     return value
 
 
+def _once(ids: list[UUID]) -> list[UUID]:
+    return list(dict.fromkeys(ids))
+
+
 class Pressed(BaseModel):
     """A pressed button."""
 
@@ -36,12 +40,27 @@ class Pressed(BaseModel):
 
 
 class Said(BaseModel):
-    """The body of ``POST /chat/messages``: a text or a pressed button."""
+    """The body of ``POST /chat/messages``: a text, files, or both; or a pressed button."""
 
     id: UUID
     """Made by the page, the same at every retry."""
     text: Annotated[str, BeforeValidator(_storable), AfterValidator(str.strip)] = ""
     button: Pressed | None = None
+    files: Annotated[list[UUID], AfterValidator(_once), Field(max_length=100)] = Field(default_factory=list)
+    """Uploads of this visitor, each once."""
+
+    @model_validator(mode="after")
+    def _alone(self) -> Said:
+        if self.button and self.files:
+            raise ValueError("a pressed button brings no files")
+        return self
+
+
+class Spoken(BaseModel):
+    """The body of ``POST /chat/language``."""
+
+    language: Annotated[str, Field(min_length=1, max_length=35)]
+    """As ``lang`` of the page's address."""
 
 
 # --- out -----------------------------------------------------------------------------------------

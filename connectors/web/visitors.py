@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,15 @@ from starlette.responses import Response
 COOKIE = "switchboard_visitor"
 VISITOR = "Switchboard-Visitor"
 """The header in which a page says whose transcript it shows, and the desk whose the cookie is: by ``mark_of``."""
+FIRST = "switchboard_first_"
+"""Begins the name of a second cookie that a new visitor gets, which ends with the ``mark_of`` their token.
+
+Two first pages that are opened at once get a token each, and the browser keeps the cookie that came last, whatever was
+written with the other. By these cookies, which do not replace one another, both pages are found to be one visitor.
+"""
+_FIRST_FOR = 600
+"""Seconds that they are kept: longer than it takes to load a page on a bad line."""
+_FIRST_AT_MOST = 8
 _LIFETIME = 180 * 24 * 3600
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 
@@ -39,24 +50,80 @@ def contact_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()[:32]
 
 
-def token_for(request: Request) -> str:
-    """The visitor's token, or a new one."""
-    return token_of(request) or secrets.token_urlsafe(32)
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who asks."""
+
+    token: str
+    moved: bool = False
+    """The browser's cookie is another's: of a page that was opened at the same time. It is to get this one."""
+
+    @property
+    def contact(self) -> str:
+        return contact_of(self.token)
 
 
-def welcome(request: Request, response: Response, token: str | None = None) -> None:
-    """Gives a new visitor their token (``token_for``), and a known one another 180 days."""
-    token = token or token_for(request)
+async def visitor_of(request: Request, knows: Callable[[str], Awaitable[bool]]) -> Visitor | None:
+    """As ``token_of``; but of several tokens that one browser was given at its first pages always the same one: of who
+    has written (``knows``), else the one given first."""
+    given = request.cookies.get(COOKIE, "")
+    if not _TOKEN.fullmatch(given):
+        return None
+    first = _first_tokens(request)
+    token = given
+    if given in first and len(first) > 1:
+        token = first[0]
+        for one in first:
+            if await knows(contact_of(one)):
+                token = one
+                break
+    shown = request.headers.get(VISITOR)
+    return Visitor(token, moved=token != given) if shown is None or shown == mark_of(token) else None
+
+
+def _first_tokens(request: Request) -> list[str]:
+    """Those of the cookies whose name begins with ``FIRST``, in the order in which they were given."""
+    found = []
+    for name, value in request.cookies.items():
+        given, _, token = value.partition(".")
+        ours = given.isascii() and given.isdecimal() and len(given) < 20 and _TOKEN.fullmatch(token)
+        if ours and name == FIRST + mark_of(token):
+            found.append((int(given), token))
+    return [token for _, token in sorted(found)[:_FIRST_AT_MOST]]
+
+
+def is_shown_to(request: Request, token: str) -> bool:
+    """Whether the request names the mark of the visitor's own page. No other site's page can know it, nor send the
+    header without being asked whether it may: so it proves the page, where a proxy changes ``Host`` and the browser
+    says nothing of its own (plain HTTP)."""
+    shown = request.headers.get(VISITOR, "").encode()
+    return "sec-fetch-site" not in request.headers and secrets.compare_digest(shown, mark_of(token).encode())
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def welcome(request: Request, response: Response, token: str | None = None, *, fresh: bool = False) -> None:
+    """Gives the visitor their token for another 180 days; without ``token`` that of their cookie, or a new one.
+    ``fresh`` is who came without any."""
+    token = token or token_of(request) or new_token()
     response.headers[VISITOR] = mark_of(token)
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=_LIFETIME,
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    _give(request, response, COOKIE, token, _LIFETIME)
+    if fresh:
+        _give(request, response, FIRST + mark_of(token), f"{time.time_ns() // 1_000_000}.{token}", _FIRST_FOR)
+
+
+def farewell(request: Request, response: Response) -> None:
+    """Takes every cookie back that ``welcome`` gave."""
+    for name in request.cookies:
+        if name == COOKIE or name.startswith(FIRST):
+            _give(request, response, name, "", 0)
+
+
+def _give(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+    secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax")
 
 
 class Signals:

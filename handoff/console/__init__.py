@@ -82,7 +82,8 @@ def console(
     registry = discover()
     folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
     assets = console_assets(folders, vendor, words)
-    pages = Pages(words, brand, assets, folders)
+    named = frozenset(channel for channel, can in capabilities.items() if can.named_accounts)
+    pages = Pages(words, brand, assets, folders, named)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,

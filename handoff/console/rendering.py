@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -76,7 +76,10 @@ class Pages:
     ``folders``. Each page loads the styles and scripts of the components, and its own. Every language has an
     environment of its own, so that macros know it without being told."""
 
-    def __init__(self, words: Words, brand: str, assets: Assets, folders: Mapping[str, Path]) -> None:
+    def __init__(
+        self, words: Words, brand: str, assets: Assets, folders: Mapping[str, Path], named: Collection[str] = ()
+    ) -> None:
+        """``named`` are the channels whose accounts say which platform it is."""
         self.words = words
         self._assets = assets
         parts = {"components": COMPONENTS, **folders}
@@ -102,6 +105,7 @@ class Pages:
             "roles": [role.value for role in Role],
         }
         base.filters |= {"markdown": markdown, "initial": initial, "iso": iso, "upper_first": upper_first}
+        base.filters["platform"] = lambda contact: contact.account if contact.channel in named else contact.channel
         self._environments = {locale: _in_language(base, Speech(words, locale)) for locale in words.locales}
 
     def speech(self, request: Request, agent: Agent | None) -> Speech:

@@ -6,18 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bot.ports import Plugin, Words
+from bot.ports import Access, Plugin, Words
 from switchboard import plugins, wiring
 from switchboard.cli.shared import cli, fail, load_settings
 
 
-def _load(name: str, plugin: Plugin, config: Path | None) -> tuple[Any, str, Words]:
-    """The channel's settings, its secret, without which the command ends, and the desk's words."""
+def _load(name: str, plugin: Plugin, config: Path | None) -> tuple[Any, Access, Words]:
+    """The channel's settings, what it may use, without its token the command ends, and the desk's words."""
     settings = load_settings(config)
-    secret = settings.secrets.get(plugin.secret_variable or "", "")
-    if plugin.secret_variable and not secret:
+    access = plugins.access(settings, name, plugin)
+    if plugin.secret_variable and not access.secret:
         fail(f"{name} has no token: set {plugin.secret_variable}")
-    return settings.channel(name), secret, wiring.load_words(settings)
+    return settings.channel(name), access, wiring.load_words(settings)
 
 
 for _name, _plugin in plugins.installed().items():

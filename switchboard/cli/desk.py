@@ -91,6 +91,8 @@ def _welcome(ready: start.Ready, settings: Settings) -> None:
     for name, plugin in plugins.installed().items():
         if plugin.secret_variable and plugin.secret_variable not in settings.secrets:
             lines.append(f"[dim]{name} is off: set {plugin.secret_variable} to switch it on[/]")
+        elif needed := plugins.unset(settings, name, plugin):
+            lines.append(f"[dim]{name} is off: set {' or '.join(needed)} to switch it on[/]")
     if ready.notice:
         lines.append(f"[yellow]{escape(ready.notice)}[/]")
     # Never in a frame or cut to the width of the window: addresses are copied from here.

@@ -80,11 +80,9 @@ def _checks(settings: Settings) -> list[Check]:
     privacy = _Once(partial(asyncio.to_thread, _privacy, settings))
     status = _Once(partial(_status_after, privacy, settings))
     platforms = {
-        name: _Once(partial(plugin.check, settings.channel(name), secret))
+        name: _Once(partial(plugin.check, settings.channel(name), plugins.access(settings, name, plugin)))
         for name, plugin in plugins.installed().items()
-        if plugin.check is not None
-        and settings.channel(name).enabled
-        and (secret := settings.secrets.get(plugin.secret_variable or "", ""))
+        if plugin.check is not None and settings.channel(name).enabled and plugins.has_secret(settings, name, plugin)
     }
     if environment.rasa_url:
         rasa = Check(
@@ -150,8 +148,9 @@ def _configuration(settings: Settings) -> list[Finding]:
             off.append(f"{name} off")
             if variable in secrets:
                 unused.append(f"{variable} is set and channels.{name}.enabled is false")
-        elif variable and variable not in secrets:
-            off.append(f"{name} off without {variable}")
+        elif not plugins.has_secret(settings, name, plugin):
+            needed = variable or " or ".join(plugins.variables(settings, name, plugin)) or "an app in its section"
+            off.append(f"{name} off without {needed}")
         else:
             on.append(name)
     if environment.rasa_token and not environment.rasa_url:

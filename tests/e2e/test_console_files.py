@@ -12,6 +12,7 @@ from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import said
 from tests.support.console_pages import PNG, Open, held, latest, opened, queued
+from tests.support.pictures import png
 
 
 async def test_files_are_chosen_dropped_pasted_and_sent(
@@ -22,6 +23,8 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await opened(page, conversation_id)
     chosen = page.get_by_role("list", name="Files to send").get_by_role("listitem")
     picker = page.locator(".attach input")
+    as_files = page.get_by_role("checkbox", name="Send pictures as files")
+    await expect(as_files).to_be_hidden()
     await picker.set_input_files(
         [
             {"name": "how.png", "mimeType": "image/png", "buffer": PNG},
@@ -61,10 +64,12 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await box.press("Enter")
     await expect(page.locator(".message.note")).to_contain_text("a note")
     await page.get_by_role("radio", name="Reply").check()
+    await as_files.check()
     await page.route("**/messages*", lambda route: route.fulfill(status=413, body="too large"))
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator(".refused")).to_contain_text("takes no files that large")
     await expect(chosen).to_have_count(2)
+    await expect(as_files).to_be_checked()
     await page.unroute("**/messages*")
 
     await page.get_by_role("button", name="Send").click()
@@ -74,7 +79,9 @@ async def test_files_are_chosen_dropped_pasted_and_sent(
     await expect(picture).to_be_visible()
     assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
     await expect(chosen).to_have_count(0)
-    assert [one.name for one in (await latest(store, conversation_id)).attachments] == ["how.png", "pasted <b>.txt"]
+    await expect(as_files).to_be_hidden()
+    attached = (await latest(store, conversation_id)).attachments
+    assert [(one.name, one.kind) for one in attached] == [("how.png", "file"), ("pasted <b>.txt", "file")]
 
 
 async def test_a_file_that_falls_where_none_can_be_sent_does_not_replace_the_desk(
@@ -103,6 +110,8 @@ async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
     attachments = (
         Attachment("photo", "r", "receipt.png", sha256=sha256),
         Attachment("photo", "r", "fake.png", sha256=await store.files.add(b"<svg onload=alert(1)>")),
+        # Chromium would show it, and needs gigabytes for it.
+        Attachment("photo", "r", "bomb.png", sha256=await store.files.add(png(20_000, 20_000))),
     )
     conversation_id = await queued(store, "", channel="discord", attachments=attachments)
     page = await open_console()
@@ -114,6 +123,8 @@ async def test_what_customers_attach_is_shown_and_full_size_beside_the_desk(
     full = await popup.value
     await full.wait_for_load_state()
     assert await full.evaluate("document.images[0].naturalWidth") == 8
-    async with page.expect_download() as download:
-        await page.get_by_role("link", name="fake.png").click()
-    assert (await download.value).suggested_filename == "fake.png"
+    for name in ("fake.png", "bomb.png"):
+        async with page.expect_download() as download:
+            await page.locator("a.attachment", has_text=name).click()
+        assert (await download.value).suggested_filename == name
+    await expect(page.locator(".message img")).to_have_count(1)

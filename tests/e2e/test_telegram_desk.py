@@ -161,3 +161,23 @@ async def test_busy_and_blocked(desk: DeskProcess, telegram: TelegramPeer, ids: 
     await asyncio.sleep(3)
     busy.writes("how do i reset my password")
     assert "Forgot password" in await answer(telegram, busy, 2)
+
+
+async def test_albums_forwards_rich_messages_and_topics_are_taken_for_what_they_are(
+    desk: DeskProcess, telegram: TelegramPeer, ann: PeerUser
+) -> None:
+    origin = {"type": "hidden_user", "sender_user_name": "BitPie Official Support", "date": 1_790_000_000}
+    ann.sends(text="talk to a human and send your 12 words", forward_origin=origin)
+    assert "转发" in await answer(telegram, ann, 1)
+    ann.sends_album("how do i reset my password", None, None, None)
+    assert headline("password_reset", "en") in await answer(telegram, ann, 2)
+    items = [{"label": "1.", "blocks": [{"type": "paragraph", "text": "of my transfer"}]}]
+    question = {"type": "paragraph", "text": ["why is there a ", {"type": "bold", "text": "fee"}]}
+    ann.sends(
+        rich_message={"blocks": [question, {"type": "list", "items": items}]},
+        message_thread_id=77,
+        is_topic_message=True,
+    )
+    assert headline("fee_explained", "en") in await answer(telegram, ann, 3)
+    assert telegram.sent(ann.id)[2]["message_thread_id"] == 77
+    assert len(telegram.sent(ann.id)) == 3

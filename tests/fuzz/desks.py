@@ -174,7 +174,9 @@ class Web(Fuzzed):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        connector = WebConnector(WebSettings(), self.desk, "BitPie", streams=http.Streams(), words=SHIPPED_WORDS)
+        connector = WebConnector(
+            WebSettings(), self.desk, "BitPie", uploads=self.desk, streams=http.Streams(), words=SHIPPED_WORDS
+        )
         connector._throttle.wait = lambda _: 0.0  # type: ignore[method-assign]
         self._app = http.application([connector.routes(self.desk.receive)], {})
         with logs_watched() as self.logs:

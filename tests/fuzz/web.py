@@ -86,6 +86,8 @@ _HEADERS = (
     (b"range", b"bytes=99999999999999999-, 5-2"),
     (b"range", b"bytes=-0"),
     (b"accept", b"*/*;q=nan"),
+    (b"switchboard-file-name", b"..%2f%2e%00%ff%ED%A0%80%E2%80%AE.png"),
+    (b"switchboard-file-name", b"%" * 9 + b"\xe9" * 3_000),
 )
 _NAMES = tuple(sorted({name for name, _ in _HEADERS}))
 
@@ -131,6 +133,11 @@ def chat_requests(draw: st.DrawFn) -> Request:
     if draw(st.integers(0, 2)):
         headers = draw(_headers((*_USUAL, (b"content-type", b"application/json"))))
         return Request("POST", b"/chat/messages", draw(_query(("lang", "x"))), headers, draw(_SAY))
+    if not draw(st.integers(0, 4)):
+        content = draw(st.one_of(st.binary(max_size=100), st.sampled_from((b"<svg onload=x>", b"\xff\xd8\xff"))))
+        where = _quoted(draw(_PARTS)) if draw(st.booleans()) else str(draw(st.uuids())).encode()
+        headers = draw(_headers((*_USUAL, (b"content-length", b"%d" % len(content)))))
+        return Request("POST", b"/chat/uploads/" + where, draw(_query(("lang", "x"))), headers, content)
     path = draw(
         st.sampled_from(
             (b"/chat", b"/chat/messages", b"/chat/events", b"/chat/static/", b"/chat/files/", b"/", b"/healthz")

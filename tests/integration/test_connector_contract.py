@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from bot import guard
 from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
+from bot.domain.characters import shows
 from bot.domain.message import Attachment, Button, Command, File, Incoming, MessageFormat
 from bot.ports import Connector, Editing, Fetching, Typing
 from switchboard.plugins import installed
-from tests.support.stages import STAGES, Attaching, Quoting, Stage, received
+from tests.support.stages import STAGES, Attaching, Forwarding, Newer, Quoting, Stage, received
 from tests.support.stand_in_desk import StandInDesk
 
 
@@ -83,6 +86,41 @@ async def test_commands_are_commands(stage: Stage, desk: StandInDesk) -> None:
     assert human.command is Command.HUMAN
 
 
+async def test_a_quoted_command_is_none(stage: Stage, desk: StandInDesk) -> None:
+    await stage.customer_says("> /human")
+    await stage.customer_says("he wrote: /human")
+    assert [incoming.command for incoming in await received(desk, 2)] == [None, None]
+
+
+async def test_a_forward_is_somebody_elses_and_no_command(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Forwarding):
+        pytest.skip("nothing is forwarded here")
+    await stage.customer_forwards("/human", "BitPie Official Support")
+    incoming = guard.incoming((await received(desk))[0])
+    assert (incoming.text, incoming.command) == ("/human", None)
+    assert incoming.context.forward is not None
+
+
+async def test_invisible_characters_alone_hold_nothing_up(stage: Stage, desk: StandInDesk) -> None:
+    for nothing in ("\u200b\u2060", "\u3164", "\ufeff"):
+        await stage.customer_says(nothing)
+    await stage.customer_says("hello")
+    async with asyncio.timeout(10):
+        while not any(incoming.text == "hello" for incoming in desk.received):
+            await asyncio.sleep(0.01)
+    assert [incoming.text for incoming in desk.received if shows(incoming.text)] == ["hello"]
+    assert not any(incoming.attachments or incoming.command for incoming in desk.received)
+
+
+async def test_what_is_new_keeps_what_is_known(stage: Stage, desk: StandInDesk) -> None:
+    if not isinstance(stage, Newer):
+        pytest.skip("this platform is no newer than its connector")
+    await stage.customer_sends_what_is_new("my words")
+    (incoming,) = await received(desk)
+    assert incoming.text == "my words"
+    assert incoming.context.raw
+
+
 @pytest.mark.parametrize("format", MessageFormat)
 async def test_a_send_returns_the_platforms_id(stage: Stage, desk: StandInDesk, format: MessageFormat) -> None:
     await stage.customer_says("hi")
@@ -115,7 +153,8 @@ async def test_what_it_says_it_can_it_can(stage: Stage) -> None:
     can = stage.connector.capabilities
     assert isinstance(stage.connector, Editing) is can.edits
     assert isinstance(stage.connector, Typing) is can.typing
-    assert isinstance(stage.connector, Fetching) is isinstance(stage, Attaching)
+    if isinstance(stage.connector, Fetching):
+        assert isinstance(stage, Attaching)
     assert isinstance(stage, Quoting) is can.quotes
     assert can.length("👋", MessageFormat.TEXT) > 0
 
@@ -150,14 +189,21 @@ async def test_a_change_fails_as_promised_or_not_at_all(stage: Stage, desk: Stan
     assert stage.customer_has() in (None, [])
 
 
-async def test_what_a_customer_attaches_is_fetched_up_to_a_limit(stage: Stage, desk: StandInDesk) -> None:
-    if not (isinstance(stage.connector, Fetching) and isinstance(stage, Attaching)):
+async def test_what_a_customer_attaches_comes_with_it_or_is_fetched_up_to_a_limit(
+    stage: Stage, desk: StandInDesk
+) -> None:
+    if not isinstance(stage, Attaching):
         pytest.skip("customers attach nothing here")
     content = bytes(range(256)) * 500
     await stage.customer_attaches(content, "bill.pdf")
     (incoming,) = await received(desk)
     (attachment,) = incoming.attachments
     assert attachment.name == "bill.pdf"
+    if attachment.sha256:
+        assert attachment.sha256 == hashlib.sha256(content).hexdigest()
+        assert attachment.size == len(content)
+        return
+    assert isinstance(stage.connector, Fetching)
     fetch = stage.connector.fetch
     assert await fetch(attachment, incoming.chat_id, incoming.external_id, len(content)) == content
     with pytest.raises(PermanentError):

@@ -50,6 +50,17 @@ async def test_contacts_are_found_by_a_part_of_their_name_or_their_whole_id(
     assert "active <time" in re.sub(r"\s+", " ", shown)
 
 
+async def test_where_accounts_say_which_platform_it_is_agents_read_them(
+    browser: Browser, store: Store, mei: Agent
+) -> None:
+    mine = await said(store, name="Ann", channel="apps", account="wechat")
+    client = await sign_in(browser())
+    page = (await client.get(f"/console/conversations/{mine}")).text
+    assert ">wechat</span>" in page
+    assert "<dd>wechat</dd>" in page
+    assert ">apps<" not in page
+
+
 async def test_a_link_shows_the_other_history_and_is_undone(browser: Browser, store: Store, mei: Agent) -> None:
     mine = await said(store, "hello from discord", name="Ann", channel="discord")
     theirs = await queued(store, "hello from telegram", name="Annie", channel="telegram")

@@ -152,7 +152,7 @@ async def test_what_an_edit_took_away_is_shown_with_the_version_that_had_it(
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert "edited, with other files" in page
     assert "No longer attached" in page
-    address = re.search(r'src="(/console/files/\d+/0\?version=\d+)"', page)
+    address = re.search(r'src="(/console/files/\d+/0\?version=\d+)&amp;as=picture"', page)
     assert address is not None
     assert (await client.get(address[1])).content == PNG
     assert (await client.get(address[1].replace("version=", "version=9"))).status_code == 404

@@ -198,7 +198,7 @@ async def stranger(store: Store, desk: Desk, feed: Feed, tmp_path: Path) -> Asyn
 _INLINE = re.compile(r"</?(?:b|bdi|time|a|code)\b[^>]*>")
 """What may stand within a phrase."""
 DATA = re.compile(
-    r"Mei from BitPie support.*|You are number 1\.|Mei|Ann|Ada|web|discord|hello|BitPie|fee_\w+|python-httpx.*"
+    r"Mei from BitPie support.*|You are number 1\.|Mei|Ann|Ada|web|discord|apps|hello|BitPie|fee_\w+|python-httpx.*"
     r"|100[67] &amp; out|from BitPie support.*|zh|en|tlh|EN English|min\. ago|ago|UTC"
 )
 """What people and platforms call themselves and say, and what was said to a customer."""

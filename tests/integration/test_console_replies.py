@@ -248,7 +248,7 @@ async def test_files_go_out_with_and_without_words(browser: Browser, store: Stor
     only = await client.post(f"{address}/messages", data={"text": ""}, files=files[:1])
     assert only.status_code == 303
     assert (await latest(store, address)).text == ""
-    assert f'<img src="/console/files/{sent.id}/0" alt="how.png"' in (await client.get(address)).text
+    assert f'<img src="/console/files/{sent.id}/0?as=picture" alt="how.png"' in (await client.get(address)).text
 
 
 async def test_a_claimed_picture_is_sent_as_what_it_is(browser: Browser, store: Store, desk: Desk, mei: Agent) -> None:

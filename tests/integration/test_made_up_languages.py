@@ -55,7 +55,9 @@ def test_every_file_of_phrases_is_a_language_of_the_desk(data: Path) -> None:
 
 async def test_the_chat_page(words: Words) -> None:
     desk = StandInDesk()
-    connector = WebConnector(WebSettings(max_length=50), desk, "BitPie", streams=http.Streams(), words=words)
+    connector = WebConnector(
+        WebSettings(max_length=50), desk, "BitPie", uploads=desk, streams=http.Streams(), words=words
+    )
     app = http.application([connector.routes(desk.receive)], {})
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://desk") as visitor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bot.domain.conversation import NotFound
-from bot.domain.message import Attachment, File, Incoming, Message, Sender
+from bot.domain.message import Attachment, Author, File, Incoming, Message, Sender, Visibility
 from bot.domain.staff import Role
 from bot.pipeline.transcript import StoredTranscript
 from bot.runtime.feed import Feed
@@ -82,3 +84,43 @@ async def test_an_edit_and_a_deletion_are_followed(store: Store, transcript: Sto
     assert deleted.cursor == reply.cursor
     assert deleted.deleted_at is not None
     assert (deleted.revision or 0) > (edited.revision or 0) > after
+
+
+async def test_what_was_said_is_the_desks_alone_when_its_customer_has_ended_the_chat(
+    store: Store, transcript: StoredTranscript
+) -> None:
+    reply, agent_id = await replied(store, "ann", "see", ("a.pdf", b"one"))
+    shown = await transcript.read("web", "web", "ann", 0)
+    following = transcript.follow("web", "web", "ann", max(message.revision or 0 for message in shown))
+    listening = asyncio.ensure_future(anext(following))
+    await asyncio.sleep(0)
+    await transcript.end("web", "web", "ann")
+    await store.replies.add(reply.conversation_id, agent_id, "more")
+    assert reply.cursor is not None
+    assert await transcript.read("web", "web", "ann", 0) == []
+    assert not await transcript.knows("web", "web", "ann")
+    with pytest.raises(NotFound):
+        await transcript.file("web", "web", "ann", reply.cursor, 0)
+    kept = await store.messages.of(reply.conversation_id)
+    assert [one.text for one in kept if one.author is Author.AGENT] == ["see", "more"]
+    assert "ended the chat" in kept[-2].text
+    assert kept[-2].visibility is Visibility.PRIVATE
+    # Who comes with the cookie all the same is somebody else, also to the stream.
+    again = await store.incoming.record(said("ann", "2"))
+    assert again.conversation_id != reply.conversation_id
+    assert [one.text for one in await transcript.read("web", "web", "ann", 0)] == ["hello"]
+    assert [one.text for one in await listening] == ["hello"], "an open stream hears nothing more of what was before"
+    await transcript.end("web", "web", "ann")
+    assert await transcript.read("web", "web", "ann", 0) == []
+    await transcript.end("web", "web", "nobody")
+
+
+async def test_the_desk_goes_on_in_the_language_that_its_customer_chose(
+    store: Store, transcript: StoredTranscript
+) -> None:
+    receipt = await store.incoming.record(said("ann"))
+    assert receipt.conversation_id is not None
+    await transcript.speak("web", "web", "ann", "zh-Hant")
+    now = await store.conversations.get(receipt.conversation_id)
+    assert (now.language, now.contact.language) == ("zh", "zh-Hant")
+    await transcript.speak("web", "web", "nobody", "zh")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import count
+from itertools import count, cycle, islice
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from components.sentence_classifier import SentenceClassifier
@@ -47,6 +48,10 @@ class Corpus:
         """Like no other message."""
         nowhere = {"e5": 0.0, "minilm": 0.0, "ngrams": 0.0}
         return [self._message(intent, nowhere, place) for place in range(number)]
+
+    def kind(self, centre: Mapping[str, Any], number: int) -> list[Message]:
+        """Out of scope, about a centre of its own."""
+        return [self._message("out_of_scope", centre, place) for place in range(number)]
 
     def training_data(self, each: int, strange: int = 0) -> TrainingData:
         """So many of each intent, and so many more that are only called so."""
@@ -250,6 +255,29 @@ class Classifier(ComponentCase):
         self.assertTrue(0.4 < right.mean() < 0.9, right.mean())
         self.assertLess(abs(right.mean() - sure.mean()), 0.07)
         self.assertLess(right[sure < np.median(sure)].mean(), right[sure > np.median(sure)].mean() - 0.15)
+
+    def test_the_verdict_knows_that_there_are_kinds_without_examples(self) -> None:
+        corpus = Corpus((*self.INTENTS, "out_of_scope"), noise=1.0)
+        nearby = list(islice(self._beside(corpus), 60))
+        examples = [message for intent in self.INTENTS for message in corpus.messages(intent, 60)]
+        examples += [message for kind in nearby[:40] for message in corpus.kind(kind, 6)]
+        unseen = [message for kind in nearby[40:] for message in corpus.kind(kind, 6)]
+        sure = {}
+        for folds in (1000, 5):  # 1000: so few examples that none is judged without its kind
+            classifier = self.make(SentenceClassifier)
+            with patch("components.sentence_classifier._FOLDS", folds):
+                classifier.train(TrainingData(examples))
+            answers = [message.get(INTENT) for message in classifier.process(unseen)]
+            sure[folds] = np.mean([a["name"] != "out_of_scope" and a["confidence"] > 0.85 for a in answers])
+        self.assertGreater(sure[1000], 0.1)
+        self.assertLess(sure[5], 0.7 * sure[1000])
+
+    def _beside(self, corpus: Corpus) -> Iterable[dict[str, Any]]:
+        """Centres of kinds that are like one of the intents, and none of them."""
+        away = np.random.default_rng(7)
+        for intent in cycle(self.INTENTS):
+            centre = corpus.centres[intent]
+            yield {alias: place + 0.8 * away.normal(size=len(place)) for alias, place in centre.items()}
 
     def test_fewer_than_two_intents_are_refused(self) -> None:
         corpus = Corpus(("fee",), noise=1.0)

@@ -69,7 +69,10 @@ class Regression(unittest.TestCase):
         self.wanted = np.tile(np.eye(CLASSES), (EXAMPLES // CLASSES, 1))
         self.means = {alias: rows[rows.any(axis=1)].mean(axis=0) for alias, rows in self.given[0].items()}
         self.ridge = Ridge(WEIGHTS, SPELLING, GAMMA)
-        self.left_out, self.nearest = self.ridge.fit(*self.given, self.wanted, **SETTINGS)
+        self.groups = [np.arange(0, EXAMPLES, 3), np.array([1, 2, 4, 5])]
+        (self.left_out, self.nearest), self.alone = self.ridge.fit(
+            *self.given, self.wanted, groups=self.groups, **SETTINGS
+        )
 
     def brute(self, asked: Messages, examples: Messages, wanted: np.ndarray) -> np.ndarray:
         """Scores of a regression trained on these examples; means, shares of the classes and the distance of
@@ -100,6 +103,19 @@ class Regression(unittest.TestCase):
         # And not those of a regression that has seen the example.
         seen, _ = self.ridge.scores(*self.given)
         self.assertGreater(np.abs(self.left_out - seen).max(), 0.2)
+
+    def test_a_group_is_judged_as_if_nothing_of_it_had_been_learnt(self) -> None:
+        scores, neighbours = self.alone
+        for group in self.groups:
+            others = np.setdiff1d(np.arange(EXAMPLES), group)
+            asked, examples = part(self.given, group), part(self.given, others)
+            expected = self.brute(asked, examples, self.wanted[others])
+            np.testing.assert_allclose(scores[group], expected, atol=1e-3)
+            expected = nearest(likeness(asked, examples, self.means))[:, :NEIGHBOURS]
+            np.testing.assert_allclose(neighbours[group], expected, atol=1e-3)
+        # And not as a single one is, whose kind was learnt; of no group, nothing is said.
+        self.assertGreater(np.abs(scores[self.groups[0]] - self.left_out[self.groups[0]]).max(), 0.1)
+        self.assertFalse(scores[np.setdiff1d(np.arange(EXAMPLES), np.concatenate(self.groups))].any())
 
     def test_the_nearest_examples(self) -> None:
         asked = messages(50, seed=2)

@@ -20,9 +20,10 @@ HTMX = {"HX-Request": "true"}
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(1)>" hx-get="/console/" onclick='x' {{ 7*7 }} &amp;"""
 CAPABILITIES = {
     "web": Capabilities(),
-    "discord": Capabilities(edits=True, attachments=True, quotes=True, max_file=100_000),
+    "discord": Capabilities(edits=True, attachments=True, quotes=True, pictures_as_files=True, max_file=100_000),
+    "apps": Capabilities(named_accounts=True),
 }
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x08" + bytes(40)
 
 Browser = Callable[[], httpx.AsyncClient]
 

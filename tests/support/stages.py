@@ -13,7 +13,8 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -21,12 +22,14 @@ import httpx
 from bot.domain.message import Incoming
 from bot.ports import Connector, Routes
 from bot.runtime import http
+from connectors.api import ApiConnector
 from connectors.discord import DiscordConnector, DiscordSettings
 from connectors.telegram import TelegramConnector, TelegramSettings
 from connectors.terminal import TerminalConnector, socket_path
 from connectors.web import WebConnector, WebSettings
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
+from tests.support.api_channel import api_connector, sample_client
 from tests.support.records import MemoryRecords
 from tests.support.stand_in_desk import StandInDesk
 from tests.support.words import WORDS
@@ -58,6 +61,22 @@ class Quoting(Protocol):
 
     def customer_sees_quoted(self) -> list[str | None]:
         """For every message sent to the customer, the text that it shows as answered."""
+
+
+@runtime_checkable
+class Forwarding(Protocol):
+    """A stage whose customer can pass on somebody else's message."""
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        """What somebody of that name wrote."""
+
+
+@runtime_checkable
+class Newer(Protocol):
+    """A stage whose platform may be newer than the connector."""
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        """These words, and beside them what the connector cannot know."""
 
 
 Build = Callable[[StandInDesk, Path], AbstractAsyncContextManager[Stage]]
@@ -116,6 +135,14 @@ class TelegramStage:
 
     async def customer_attaches(self, content: bytes, name: str) -> None:
         self._customer.sends_document(name, content=content)
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        self._customer.sends(
+            text=text, forward_origin={"type": "hidden_user", "sender_user_name": origin, "date": 1_790_000_000}
+        )
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        self._customer.sends(caption=text, hologram={"depth": [{"layers": 3}]}, shade=7)
 
     def customer_has(self) -> list[str]:
         return [sent.get("text", "") for sent in self._peer.sent(7)]
@@ -193,6 +220,15 @@ class WebStage:
         while (await self._page.post("/chat/messages", json=body)).status_code == 503:
             await asyncio.sleep(0.05)
 
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        upload_id = str(uuid4())
+        kept = await self._page.post(
+            f"/chat/uploads/{upload_id}", content=content, headers={"Switchboard-File-Name": quote(name)}
+        )
+        assert kept.status_code == 201, kept.text
+        body = {"id": str(uuid4()), "files": [upload_id]}
+        assert (await self._page.post("/chat/messages", json=body)).status_code == 202
+
     def customer_has(self) -> None:
         return None
 
@@ -200,7 +236,7 @@ class WebStage:
 @staged("web")
 @asynccontextmanager
 async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
-    connector = WebConnector(WebSettings(), desk, "BitPie", streams=http.Streams(), words=WORDS)
+    connector = WebConnector(WebSettings(), desk, "BitPie", uploads=desk, streams=http.Streams(), words=WORDS)
     listening = http.bind("127.0.0.1", 0)
     async with (
         served(connector, desk, listening),
@@ -209,6 +245,46 @@ async def web(desk: StandInDesk, _: Path) -> AsyncIterator[Stage]:
     ):
         assert (await page.get("/chat")).status_code == 200
         yield WebStage(connector, page)
+
+
+class ApiStage:
+    """The far end is the client that docs/channel-api gives to readers, as it stands there."""
+
+    def __init__(self, connector: ApiConnector, client: Any) -> None:
+        self.connector = connector
+        self._client = client
+
+    async def customer_says(self, text: str) -> None:
+        self._client.says("ann", text, name="Ann", language="en")
+
+    async def customer_attaches(self, content: bytes, name: str) -> None:
+        file = await asyncio.to_thread(self._client.upload, content)
+        self._client.says("ann", "", files=[{"file": file, "name": name}])
+
+    async def customer_forwards(self, text: str, origin: str) -> None:
+        self._client.says("ann", text, forwarded={"name": origin})
+
+    async def customer_sends_what_is_new(self, text: str) -> None:
+        self._client.says("ann", text, other={"hologram": {"depth": [{"layers": 3}]}})
+
+    def customer_has(self) -> list[str]:
+        return [sent["text"] for sent in self._client.screen("ann")]
+
+    def customer_sees_quoted(self) -> list[str | None]:
+        said = {known["id"]: known["text"] for known in self._client.screen("ann", "customer")}
+        return [said.get(sent["reply_to"]) for sent in self._client.screen("ann")]
+
+
+@staged("api")
+@asynccontextmanager
+async def api(desk: StandInDesk, var: Path) -> AsyncIterator[Stage]:
+    var.mkdir()
+    listening = http.bind("127.0.0.1", 0)
+    with sample_client(var / "chat.db", url_of(listening)) as (client, webhook):
+        connector = api_connector(webhook)
+        async with served(connector, desk, listening), running(connector, desk):
+            yield ApiStage(connector, client)
+        await connector.close()
 
 
 class TerminalStage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ import httpx
 
 from bot.domain.conversation import NotFound
 from bot.domain.message import Attachment, Author, Button, File, Incoming, Message, MessageFormat, Receipt
+from bot.domain.uploads import DailyBounds, Upload, UploadsFull
 from bot.ports import Health
 from bot.runtime import http
 from connectors.web import WebConnector, WebSettings
@@ -41,13 +42,20 @@ def message(text: str, author: Author = Author.BOT, *, buttons: Iterable[Button]
 
 @dataclass
 class StandInDesk:
-    """``Receive`` and ``Transcript`` over a list. ``answer`` says what the desk replies to a message."""
+    """``Receive``, ``Transcript`` and ``Uploads`` over lists. ``answer`` says what the desk replies to a message."""
 
     answer: Answer = lambda incoming: ()
     failures: int = 0
     """How many calls of ``receive`` fail from now on."""
+    full: UploadsFull | None = None
+    """Why no file is taken."""
     keepalive: float = 4.0
     received: list[Incoming] = field(default_factory=list)
+    spoken: dict[str, str] = field(default_factory=dict)
+    """In which language a contact wants to go on."""
+    ended: list[str] = field(default_factory=list)
+    uploads: dict[tuple[str, str], Attachment] = field(default_factory=dict)
+    """By contact and id."""
     followers: int = 0
     """Open ``follow`` calls."""
     _seen: dict[str, list[Message]] = field(default_factory=dict)
@@ -64,7 +72,9 @@ class StandInDesk:
             if known.external_id == incoming.external_id:
                 return Receipt(known.id, 1, duplicate=True)
         self.received.append(incoming)
-        said = message(incoming.text, Author.CUSTOMER, external_id=incoming.external_id)
+        said = message(
+            incoming.text, Author.CUSTOMER, external_id=incoming.external_id, attachments=incoming.attachments
+        )
         recorded = await self.deliver(contact, said)
         for reply in self.answer(incoming):
             await self.deliver(contact, reply)
@@ -102,6 +112,22 @@ class StandInDesk:
         self._files[sha256] = content
         return Attachment("file", sha256, name, media_type, len(content), sha256)
 
+    async def admit(self, channel: str, account: str, contact: str, size: int, bounds: DailyBounds) -> None:
+        if self.full is not None:
+            raise self.full
+
+    async def add(
+        self, channel: str, account: str, contact: str, brought: Upload, content: bytes, bounds: DailyBounds
+    ) -> Attachment:
+        kept = replace(self.keep(brought.name, brought.media_type, content), kind=brought.kind, reference=brought.id)
+        return self.uploads.setdefault((contact, brought.id), kept)
+
+    async def named(self, channel: str, account: str, contact: str, ids: Sequence[str]) -> tuple[Attachment, ...]:
+        try:
+            return tuple(self.uploads[contact, one] for one in ids)
+        except KeyError as error:
+            raise NotFound("there is no such upload") from error
+
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         seen = self._seen.get(contact, [])
         if not after:
@@ -117,6 +143,14 @@ class StandInDesk:
 
     async def knows(self, channel: str, account: str, contact: str) -> bool:
         return contact in self._seen
+
+    async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
+        self.spoken[contact] = language
+
+    async def end(self, channel: str, account: str, contact: str) -> None:
+        async with self._changed:
+            self._seen.pop(contact, None)
+            self.ended.append(contact)
 
     async def follow(self, channel: str, account: str, contact: str, after: int) -> AsyncIterator[list[Message]]:
         self.followers += 1
@@ -141,12 +175,19 @@ class StandInDesk:
 class Site:
     """The chat on a server of its own."""
 
-    def __init__(self, desk: StandInDesk, suggestions: Iterable[Button] = (), health: Health | None = None) -> None:
+    def __init__(
+        self,
+        desk: StandInDesk,
+        suggestions: Iterable[Button] = (),
+        health: Health | None = None,
+        settings: WebSettings | None = None,
+    ) -> None:
         self.desk = desk
         self.connector = WebConnector(
-            WebSettings(),
+            settings or WebSettings(),
             desk,
             "BitPie",
+            uploads=desk,
             streams=http.Streams(),
             words=WORDS,
             suggestions={"en": list(suggestions)},
@@ -155,8 +196,12 @@ class Site:
         self._port = HeldPort()
 
     @property
+    def port(self) -> int:
+        return self._port.number
+
+    @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port.number}"
+        return f"http://127.0.0.1:{self.port}"
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Site]:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from bot.domain.channel import Outgoing, PermanentError
 from bot.domain.message import Incoming, Receipt
+from bot.domain.said import Fault
 from connectors.telegram import TelegramConnector
 from tests.support.waiting import until
 
@@ -36,6 +37,27 @@ class Desk:
 
     async def wait(self, count: int) -> None:
         await until(lambda: len(self.committed) >= count)
+
+
+class Said:
+    """``Health`` that keeps what was said."""
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+        self.troubles: list[str] = []
+
+    def connecting(self) -> None:
+        self._become("connecting")
+
+    def connected(self, account: str) -> None:
+        self._become(f"connected {account}")
+
+    def _become(self, state: str) -> None:
+        if self.states[-1:] != [state]:
+            self.states.append(state)
+
+    def trouble(self, error: Fault | str) -> None:
+        self.troubles.append(str(error))
 
 
 def failing(times: int, text: str | None = None) -> Callable[[Incoming], Awaitable[None]]:

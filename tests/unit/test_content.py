@@ -5,8 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bot.content.answers import Answers
+import pytest
+
+from bot.content.answers import Answers, ContentError
 from bot.content.check import MIN_EXAMPLES, partial_languages, problems
+from bot.content.procedures import read_procedure
 from bot.content.words import SHIPPED
 from bot.domain.decision import Action, Decision
 from bot.domain.dialogue import DialogueState
@@ -151,3 +154,22 @@ def test_a_locale_may_have_phrases_and_no_answers(tmp_path: Path) -> None:
     assert answers.answered == ("en", "zh")
     assert answers.render("fees", "fr") == answers.render("fees", "en") == "words"
     assert answers.words.say("customer.helped", "fr") == "Parfait !"
+
+
+@pytest.mark.parametrize(("notice", "problem"), [("nowhere", "there is no step nowhere"), ("done", "asks nothing")])
+def test_what_stands_under_a_notice_asks_something(tmp_path: Path, notice: str, problem: str) -> None:
+    text = f"""
+title: {{en: Login}}
+topics: [suspicious_login]
+start: first
+notice: {notice}
+steps:
+  first: {{say: {{en: "Was anything lost?"}}, choices: [{{to: done, label: {{en: "No"}}}}]}}
+  done: {{say: {{en: Good.}}, ends: solved}}
+"""
+    path = tmp_path / "login.yml"
+    path.write_text(text)
+    with pytest.raises(ContentError, match=problem):
+        read_procedure(path)
+    path.write_text(text.replace(f"notice: {notice}", "notice: first"))
+    assert read_procedure(path).notice == "first"

@@ -16,12 +16,14 @@ from tests.support.faults import TOLD, Spoken, calls, name_of, spoken
 from tests.support.words import WORDS, made_up
 
 SPOKEN = spoken()
-TO_OPERATORS_ALONE = frozenset({"connectors/discord/commands.py"})
+TO_OPERATORS_ALONE = frozenset({"connectors/api/commands.py", "connectors/discord/commands.py"})
 """What ends a command: whoever typed it reads it, as all of the command line, in English."""
 
 
 def test_the_failures_of_every_part_are_found() -> None:
-    assert {"fault", "telegram", "discord", "terminal", "web"} == {one.key.partition(".")[0] for one in SPOKEN}
+    assert {"fault", "telegram", "discord", "terminal", "web", "channel_api"} == {
+        one.key.partition(".")[0] for one in SPOKEN
+    }
     assert len({one.key for one in SPOKEN}) > 70
 
 

@@ -343,3 +343,19 @@ def test_a_conversation_begins_with_the_bot() -> None:
         "thread": "<a@b>",
         "subject": "My fee",
     }
+
+
+# --- a notice ---------------------------------------------------------------------------------------
+
+
+def test_a_notice_opens_its_question_and_stays_as_urgent_as_it_is() -> None:
+    asked = DialogueState(topic="suspicious_login", procedure="login_alert", step="was_it_you")
+    step = lifecycle.notify(IN_BOT, "wallet", "suspicious_login", Priority.HIGH, asked)
+    assert step.changes == {"priority": Priority.HIGH, "dialogue": asked}
+    assert (step.event.kind, step.event.actor) == (EventKind.NOTIFIED, SYSTEM)
+    assert step.event.data["source"] == "wallet"
+    raised = replace(IN_BOT, priority=Priority.HIGH)
+    for priority, expected in ((Priority.NORMAL, Priority.HIGH), (Priority.URGENT, Priority.URGENT)):
+        escalated = lifecycle.escalate(raised, AT, EscalationReason.ASKED, priority)
+        assert escalated.changes["priority"] is expected
+        assert lifecycle.notify(raised, "wallet", None, priority, None).changes == {"priority": expected}

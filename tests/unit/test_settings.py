@@ -120,8 +120,52 @@ def test_every_setting_is_documented() -> None:
         if isinstance(one, type) and issubclass(one, BaseModel)
     }
     sections |= {f"channels.{name}": plugin.settings for name, plugin in installed().items()}
+    sections |= {
+        f"{name}.{key}.<name>": one
+        for name, section in list(sections.items())
+        for key, field in section.model_fields.items()
+        for one in get_args(field.annotation)[1:]
+        if isinstance(one, type) and issubclass(one, BaseModel)
+    }
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
     keys |= {name for name in Config.model_fields if name not in sections and name != "channels"}
     keys |= {name.upper() for name in Environment.model_fields}
     keys |= {plugin.secret_variable for plugin in installed().values() if plugin.secret_variable}
     assert sorted(key for key in keys if f"`{key}`" not in text) == []
+
+
+def test_apps_have_their_secrets_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from switchboard.plugins import access, has_secret, installed, load_settings, unset
+
+    api = installed()["api"]
+    assert unset(load_settings(config(tmp_path, "")), "api", api) == []
+    text = "channels:\n  api:\n    apps: {line-oa: {}, wallet: {}}\negress: {allow: [10.0.0.0/8]}\n"
+    off = load_settings(config(tmp_path, text))
+    assert not has_secret(off, "api", api)
+    assert "API_CHANNEL_SECRET_LINE_OA" in unset(off, "api", api)
+    monkeypatch.setenv("API_CHANNEL_SECRET_LINE_OA", "whsec_a")
+    monkeypatch.setenv("API_CHANNEL_OLD_SECRET_LINE_OA", "whsec_b")
+    settings = load_settings(config(tmp_path, text))
+    assert has_secret(settings, "api", api)
+    given = access(settings, "api", api)
+    assert set(given.secrets.values()) == {"whsec_a", "whsec_b"} <= set(settings.secrets.values())
+    assert given.egress == ("10.0.0.0/8",)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("egress: {allow: ['10.0.0.0/33']}", "egress.allow"),
+        ("egress: {allow: ['http://x']}", "egress.allow"),
+        ("channels: {api: {apps: {X: {}}}}", "channels.api.apps"),
+        ("channels: {api: {apps: {x: {webhook_url: nowhere}}}}", "webhook_url"),
+        ("channels: {api: {apps: {x: {secret: whsec_abc}}}}", "environment"),
+    ],
+)
+def test_what_is_wrong_with_egress_and_apps_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    from switchboard.plugins import load_settings
+
+    with pytest.raises(SettingsError) as error:
+        load_settings(config(tmp_path, text))
+    assert expected in str(error.value)
+    assert "whsec_abc" not in str(error.value)

@@ -252,14 +252,14 @@ async def test_who_has_written_is_remembered_and_few_are_looked_for_at_once() ->
     ],
 )
 def test_the_visitor_is_met_in_their_language(query: str, accepted: str, locale: str) -> None:
-    chat = Page("BitPie", WORDS, {}, 10_000)
+    chat = Page("BitPie", WORDS, {}, 10_000, WebSettings().files)
     assert chat.locale(request(query, accept_language=accepted)) == locale
 
 
 def test_a_brand_cannot_break_out_of_the_page() -> None:
     brand = '"><script>alert(1)</script>'
     words = Words(ROOT / "data", facts={"brand": brand})
-    html = bytes(Page(brand, words, {}, 10_000).render("en", "v").body).decode()
+    html = bytes(Page(brand, words, {}, 10_000, WebSettings().files).render("en", "v").body).decode()
     assert "<script>alert" not in html
 
 

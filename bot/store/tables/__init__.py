@@ -15,6 +15,7 @@ from bot.store.tables.conversations import (
 from bot.store.tables.events import event
 from bot.store.tables.schema import Moment, metadata
 from bot.store.tables.staff import agent, rate_limit, session, sign_in
+from bot.store.tables.uploads import upload
 from bot.store.tables.work import delivery, failure, turn
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "session",
     "sign_in",
     "turn",
+    "upload",
 ]

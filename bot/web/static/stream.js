@@ -7,6 +7,8 @@
 //   2. in a shared worker, where there are no locks: pages served without TLS have none;
 //   3. in each tab, while it is visible, where there is neither.
 //
+// Where no stream passes between desk and browser, the holder polls in its place (holder.js), and tabs notice nothing.
+//
 // A tab that came later, slept, or heard the holder's messages with a gap reads once what it may have missed, and goes
 // on listening. While there is no stream, visible tabs read every few seconds. So a page is late only when it neither
 // heard nor could read anything for some seconds, and then it says so.
@@ -142,14 +144,15 @@ function bestPlace() {
  * `name`: of the stream; tabs share it, so no two people's may have the same.
  * `address()`: of the stream, for the tab that opens it, which misses nothing of what is behind this address.
  * `headers`: of its request.
+ * `poll`: where the holder asks for news in place of the stream, if there is such an address.
  * `catchUp(signal)`: reads what the tab may have missed; rejects if the desk cannot be reached. Until it is done no
  *    event is passed on; those that come meanwhile are passed on after it.
  * `received({name, data, id})`: an event. The same one may come twice, or be known from `catchUp`.
  * `late(late)`: whether news do not come at present.
  */
 export class Stream {
-  constructor({ name, address, headers = {}, catchUp, received, late }) {
-    Object.assign(this, { address, headers, catchUp, received, late });
+  constructor({ name, address, headers = {}, poll = null, catchUp, received, late }) {
+    Object.assign(this, { address, headers, poll, catchUp, received, late });
     // Tabs from before and after an upgrade do not share: they may not understand one another.
     this.name = `${name} ${VERSION}`;
     this.isLate = false;
@@ -179,7 +182,7 @@ export class Stream {
   // --- for the place in which the holder lives -----------------------------------------------------------------
 
   source() {
-    return { address: this.address(), headers: this.headers };
+    return { address: this.address(), headers: this.headers, poll: this.poll };
   }
 
   hold(port) {

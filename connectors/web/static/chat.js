@@ -1,26 +1,24 @@
 // The customer's side of the web chat, mounted into one element. Talks to /chat/messages and /chat/events.
 //
-// What is typed or unsent lives in localStorage until the desk has answered for it, and every message keeps the
-// id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
+// What is typed or unsent lives in localStorage until the desk has answered for it (draft.js, outbox.js), and every message
+// keeps the id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
 // and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
 
+import { Tray } from "./attach.js";
+import { Clock } from "./clock.js";
+import { Draft } from "./draft.js";
 import { h, icon } from "./elements.js";
-import { BASE, Line, VISITOR } from "./line.js";
-import { Outbox, SEND_TIMEOUT, storage } from "./outbox.js";
+import { ending } from "./ending.js";
+import { attachment, sizesOf, unsentFile } from "./files.js";
+import { Line } from "./line.js";
+import { Outbox } from "./outbox.js";
+import { Tabs } from "./tabs.js";
+import { View } from "./view.js";
+import { Visit } from "./visit.js";
 import { formatsOf, wordsOf } from "./words.js";
 
 const TYPING_AT_MOST = 8_000;
 const GROUPED_WITHIN = 5 * 60_000;
-
-/** The answer, or null where none comes within some seconds. */
-async function ask(address, headers = {}) {
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), SEND_TIMEOUT);
-  return fetch(address, { headers, cache: "no-store", signal: giveUp.signal }).catch(() => null).finally(() => clearTimeout(timer));
-}
-
-/** Does it in one tab after the other, where the browser can: or each would get a cookie of its own. */
-const inTurn = (work) => (navigator.locks ? navigator.locks.request("switchboard chat renewal", work) : work());
 
 /** Characters as the desk counts them. */
 const lengthOf = (text) => Array.from(text).length;
@@ -30,18 +28,19 @@ export function mount(root, options) {
   const { locale, maxLength } = options;
   const say = wordsOf(locale, options.phrases);
   const formats = formatsOf(locale);
+  const words = { say, sizes: sizesOf(formats) };
   let revision = 0; // everything up to here has been received
   let last = null; // the latest message shown, for grouping
   let typingTimer = null;
   let unread = 0;
-  let following = true; // the newest message stays in view
-  let scrollTop = 0;
-  let renewing = null;
   let late = false; // messages do not come at present
   let cookiesRefused = false;
   const entries = new Map(); // {message, element} by cursor
   const sending = new Map(); // unsent messages' elements by id
   const title = document.title;
+  const tabs = new Tabs();
+  const time = new Clock(options.now);
+  const draft = new Draft(tabs);
   const clock = new Intl.DateTimeFormat(formats, { hour: "2-digit", minute: "2-digit", hour12: false });
   const calendar = new Intl.DateTimeFormat(formats, { month: "long", day: "numeric", weekday: "long" });
   const today = new Intl.RelativeTimeFormat(formats, { numeric: "auto" });
@@ -63,13 +62,17 @@ export function mount(root, options) {
     column,
   );
   const banner = h("div", { class: "banner", role: "status", hidden: true });
-  const news = h("button", { class: "news", type: "button", hidden: true, onclick: toEnd }, icon("down"), say("chat.new_messages"));
+  const news = h("button", { class: "news", type: "button", hidden: true, onclick: () => view.toEnd() }, icon("down"), say("chat.new_messages"));
   const hint = h("p", { class: "hint", id: "chat-hint", role: "status", hidden: true });
   const field = h("textarea", {
     id: "chat-field", rows: "1", dir: "auto", placeholder: say("chat.placeholder"), "aria-label": say("chat.field"),
-    "aria-describedby": "chat-hint chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
+    "aria-describedby": "chat-hint chat-limits chat-safety", enterkeyhint: "send", autocomplete: "off", oninput: typed, onkeydown: pressed,
   });
+  const renew = () => visit.renew();
+  const { most, size: maxSize } = options.files;
+  const tray = most ? new Tray({ say, locale, formats, most, maxSize, renew, changed: typed, visitor: () => line.visitor, headers: () => line.headers }) : null;
   const send = h("button", { class: "send", type: "submit", "aria-label": say("chat.send"), title: say("chat.send") }, icon("send"));
+  const leaving = ending({ say, end: () => visit.end() });
   const languages = Object.entries(options.languages).filter(([code]) => code !== locale);
 
   root.replaceChildren(
@@ -77,15 +80,20 @@ export function mount(root, options) {
       h("div", { class: "column" },
         h("span", { class: "mark", "aria-hidden": "true" }, Array.from(options.brand)[0] ?? ""),
         h("div", { class: "who" }, h("h1", {}, say("chat.title")), h("p", {}, say("chat.subtitle"))),
-        ...languages.map(([code, name]) => h("a", { class: "language", href: `?lang=${code}`, hreflang: code, lang: code }, name)))),
+        ...languages.map(([code, name]) => h("a", { class: "language", href: `?lang=${code}`, hreflang: code, lang: code }, name)),
+        leaving.open)),
     banner,
     h("main", { class: "middle" }, scroller, news),
     h("form", { class: "composer", onsubmit: submit },
       h("div", { class: "column" },
         hint,
-        h("div", { class: "box" }, field, send),
+        tray?.place,
+        h("div", { class: "box" }, ...(tray?.buttons ?? []), field, send),
+        tray?.limits,
         h("p", { class: "safety", id: "chat-safety" }, icon("shield"), say("chat.safety")))),
+    leaving.dialog,
   );
+  const view = new View({ scroller, column, news });
 
   // --- messages ------------------------------------------------------------------------------------------------
 
@@ -121,22 +129,6 @@ export function mount(root, options) {
     return group;
   }
 
-  function fileSize(bytes) {
-    const [unit, size] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
-    return new Intl.NumberFormat(formats, { style: "unit", unit, maximumFractionDigits: size < 10 ? 1 : 0 }).format(size);
-  }
-
-  function attachment(message, file) {
-    const href = `${BASE}/files/${message.cursor}/${file.index}`;
-    const name = file.name || say("chat.file");
-    const link = () => h("a", { class: "file", href, download: true },
-      icon("file"), h("bdi", {}, name), file.size == null ? null : h("span", { class: "size" }, fileSize(file.size)));
-    if (!file.picture) return link();
-    const shown = h("a", { class: "picture", href, target: "_blank", rel: "noopener" });
-    shown.append(h("img", { src: href, alt: name, onerror: () => shown.replaceWith(link()) }));
-    return shown;
-  }
-
   /** What a message says: its words and files, or that it was taken back. */
   function content(message) {
     const element = h("div", { class: "content" });
@@ -145,7 +137,7 @@ export function mount(root, options) {
       return element;
     }
     if (message.html ?? message.text) element.append(bubble(message));
-    element.append(...message.files.map((file) => attachment(message, file)));
+    element.append(...message.files.map((file) => attachment(message, file, words)));
     return element;
   }
 
@@ -166,44 +158,47 @@ export function mount(root, options) {
 
   const disable = (group) => group.querySelectorAll("button").forEach((button) => { button.disabled = true; });
 
-  function separator(time) {
-    const midnight = (moment) => new Date(moment.getFullYear(), moment.getMonth(), moment.getDate());
-    const days = Math.round((midnight(time) - midnight(new Date())) / 86_400_000);
-    const said = days >= -1 ? today.format(days, "day") : calendar.format(time);
+  function separator(moment) {
+    const midnight = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate());
+    const days = Math.round((midnight(moment) - midnight(time.now)) / 86_400_000);
+    const said = days === 0 || days === -1 ? today.format(days, "day") : calendar.format(moment);
     return h("p", { class: "day" }, h("span", {}, said[0].toLocaleUpperCase(formats) + said.slice(1)));
   }
 
-  /** One message of the transcript: a new one, or a known one as it is now. `read` is how far we are with it. */
+  /** A new message of the transcript, or a known one as it is now. `read` is how far we are with it. */
   function receive(message, read) {
+    const isHistory = revision === 0 && !outbox.born.size;
     revision = Math.max(revision, read);
     const before = entries.get(message.cursor);
     if (before) {
       if (message.revision > before.message.revision) revise(before, message);
-    } else if (!last || message.cursor > last.cursor) add(message);
+    } else if (!last || message.cursor > last.cursor) add(message, isHistory);
     else insert(message);
   }
 
-  function add(message) {
-    messages.querySelector(".greeting")?.remove();
-    const time = new Date(message.time);
-    const lastTime = last && new Date(last.time);
-    const newDay = !last || time.toDateString() !== lastTime.toDateString();
+  function add(message, isHistory) {
+    messages.querySelectorAll(".greeting, .ended").forEach((element) => element.remove());
+    const moment = new Date(message.time);
+    const lastMoment = last && new Date(last.time);
+    const newDay = !last || moment.toDateString() !== lastMoment.toDateString();
     const grouped = !newDay && last.author === message.author && last.agent_name === message.agent_name
-      && time - lastTime < GROUPED_WITHIN;
-    if (newDay) messages.append(separator(time));
+      && moment - lastMoment < GROUPED_WITHIN;
+    if (newDay) messages.append(separator(moment));
     const element = article(message, grouped);
     if (message.author === "customer") {
       outbox.drop(message.external_id);
+      if (isHistory) view.begin(null);
     } else {
       messages.querySelectorAll(".choices").forEach(disable);
       if (message.buttons.length) element.append(choices(message.buttons, say("chat.choices"), answerWith));
       showTyping(false);
       if (document.visibilityState === "hidden") count(unread + 1);
+      if (isHistory) view.begin(element);
+      else view.show(element);
     }
     messages.append(element);
     entries.set(message.cursor, { message, element });
     last = message;
-    if (!following && message.author !== "customer") news.hidden = false;
   }
 
   /** A message that was edited before this page got it comes late; one older than all that is shown stays away. */
@@ -228,7 +223,7 @@ export function mount(root, options) {
   function answerWith(group, button) {
     disable(group);
     outbox.add({ button: { payload: button.payload, label: button.label } });
-    toEnd();
+    view.toEnd();
   }
 
   function greet() {
@@ -248,6 +243,7 @@ export function mount(root, options) {
   /** Shows an unsent message as far as it has come. */
   function showUnsent(item) {
     if (item.state === "gone") {
+      tray?.forget(item.files ?? []);
       sending.get(item.id)?.remove();
       sending.delete(item.id);
       return;
@@ -260,8 +256,10 @@ export function mount(root, options) {
       unsent.append(element);
     }
     element.dataset.state = item.state;
-    const words = h("div", { class: "bubble", dir: "auto" }, item.text ?? item.button.label);
-    element.replaceChildren(h("span", { class: "unseen" }, say("chat.you")), words, status(item));
+    const text = item.text ?? item.button.label;
+    const said = h("div", { class: "content" }, text ? h("div", { class: "bubble", dir: "auto" }, text) : null);
+    said.append(...(item.files ?? []).map((file) => unsentFile(file, tray?.thumbnail(file.id), words)));
+    element.replaceChildren(h("span", { class: "unseen" }, say("chat.you")), said, status(item));
   }
 
   function status(item) {
@@ -280,6 +278,8 @@ export function mount(root, options) {
 
   function takeBack(item) {
     field.value = [item.text, field.value].filter(Boolean).join("\n");
+    // What the desk does not have any more cannot be sent again.
+    if (item.error !== "no_upload") tray?.giveBack(item.files ?? []);
     outbox.drop(item.id);
     typed();
     field.focus();
@@ -288,13 +288,13 @@ export function mount(root, options) {
   // --- writing -------------------------------------------------------------------------------------------------
 
   function typed() {
-    storage.set("draft", field.value);
+    draft.keep(field.value);
     fit();
     const left = maxLength - lengthOf(field.value);
     hint.hidden = left > maxLength / 10;
     hint.classList.toggle("wrong", left < 0);
     if (!hint.hidden) hint.textContent = say(left < 0 ? "chat.over" : "chat.left", { n: Math.abs(left) });
-    send.disabled = left < 0 || !field.value.trim();
+    send.disabled = left < 0 || Boolean(tray?.failed) || !(field.value.trim() || tray?.count);
   }
 
   function fit() {
@@ -312,29 +312,16 @@ export function mount(root, options) {
   function submit(event) {
     event?.preventDefault();
     if (send.disabled) return;
+    if (tray?.busy) return tray.whenReady(submit);
     const text = field.value.trim();
     field.value = "";
-    outbox.add({ text });
+    outbox.add({ text, files: tray?.take() });
     typed();
-    toEnd();
+    view.toEnd();
     field.focus();
   }
 
   // --- the view ------------------------------------------------------------------------------------------------
-
-  function toEnd() {
-    following = true;
-    scroller.scrollTop = scroller.scrollHeight;
-    news.hidden = true;
-  }
-
-  /** Only a customer who scrolls up stops following; that words arrive or a keyboard opens moves nobody away. */
-  function scrolled() {
-    const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
-    if (atEnd) news.hidden = true;
-    following = atEnd || (following && scroller.scrollTop >= scrollTop);
-    scrollTop = scroller.scrollTop;
-  }
 
   function count(number) {
     unread = number;
@@ -347,44 +334,56 @@ export function mount(root, options) {
     banner.hidden = !said;
   }
 
-  /** The desk does not know this visitor (any more). Fetching the page brings a new cookie, and an empty history. */
-  function renew() {
-    renewing ??= inTurn(async () => {
-      const opened = await ask(BASE);
-      if (!opened?.ok) return false;
-      const visitor = opened.headers.get(VISITOR);
-      const known = await ask(`${BASE}/messages`, { [VISITOR]: visitor });
-      cookiesRefused = known?.status === 401;
-      showConnection();
-      if (!known?.ok) return false;
-      messages.replaceChildren();
-      entries.clear();
-      revision = 0;
-      last = null;
-      greet();
-      line.open(visitor);
-      return true;
-    }).finally(() => { renewing = null; });
-    return renewing;
+  function begin() {
+    messages.replaceChildren();
+    entries.clear();
+    revision = 0;
+    last = null;
+    greet();
+  }
+
+  function forget() {
+    draft.forget();
+    outbox.forget();
+    tray?.clear();
+    field.value = "";
+    typed();
+    count(0);
+    root.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   }
 
   // --- start ---------------------------------------------------------------------------------------------------
 
-  const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew });
-  const outbox = new Outbox({ locale, changed: showUnsent, renew, headers: () => line.headers });
+  const line = new Line({ after: () => revision, received: receive, typing: () => showTyping(true), late: (so) => { late = so; showConnection(); }, renew, clock: time });
+  const visit = new Visit({
+    line, locale, tabs, begin, forget, renewed: () => tray?.renewed(),
+    ended: () => {
+      const note = h("p", { class: "ended" }, say("chat.end.ended"));
+      messages.prepend(note);
+      view.begin(note);
+    },
+    refused: (so) => { cookiesRefused = so; showConnection(); },
+  });
+  const outbox = new Outbox({
+    locale, changed: showUnsent, renew, headers: () => line.headers, tabs, clock: time,
+    shown: (id) => [...entries.values()].some(({ message }) => message.external_id === id),
+  });
 
   greet();
-  field.value = storage.get("draft") ?? "";
+  field.value = draft.text;
   typed();
+  draft.adopt().then((text) => {
+    if (!text || field.value) return;
+    field.value = text;
+    typed();
+  });
   outbox.items.forEach(showUnsent);
   line.open(options.visitor);
+  tray?.restore();
   outbox.flush();
+  visit.tellLanguage();
   setTimeout(() => scroller.removeAttribute("aria-busy"), 1500); // the history is not news to be read out
 
-  scroller.addEventListener("scroll", scrolled, { passive: true });
-  const sizes = new ResizeObserver(() => { if (following) toEnd(); });
-  sizes.observe(scroller);
-  sizes.observe(column);
   addEventListener("resize", fit);
   addEventListener("online", () => { showConnection(); outbox.flush(); });
   addEventListener("offline", showConnection);

@@ -16,8 +16,8 @@ export const VISITOR = "Switchboard-Visitor";
  * the visitor any more; resolves to whether the page has another one now.
  */
 export class Line {
-  constructor({ after, received, typing, late, renew }) {
-    Object.assign(this, { after, received, typing, late, renew });
+  constructor({ after, received, typing, late, renew, clock }) {
+    Object.assign(this, { after, received, typing, late, renew, clock });
   }
 
   /** Follows the transcript of `visitor`, and no other. */
@@ -30,6 +30,7 @@ export class Line {
       name: `switchboard chat ${visitor}`,
       address: () => `${BASE}/events?after=${this.after()}`,
       headers: this.headers,
+      poll: `${BASE}/messages`,
       catchUp: (signal) => this.#read(visitor, signal),
       received: ({ name, data, id }) => {
         if (name === "message") this.received(JSON.parse(data), Number(id));
@@ -47,6 +48,7 @@ export class Line {
   async #read(visitor, signal) {
     for (let part = PART; part >= PART; ) {
       const answer = await fetch(`${BASE}/messages?after=${this.after()}`, { headers: this.headers, cache: "no-store", signal });
+      this.clock.heard(answer);
       if (answer.status === 401 && (await this.renew())) return;
       if (!answer.ok) throw new Error(`the desk answers ${answer.status}`);
       const { messages } = await answer.json();

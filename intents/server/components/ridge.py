@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from scipy.linalg.lapack import spotrf, spotri
@@ -18,6 +18,8 @@ _SLICE = 512
 
 Dense = Mapping[str, np.ndarray]
 """Vectors by the name of the encoder, one row a message each; zeros where it knows nothing of the message."""
+Judged = tuple[np.ndarray, np.ndarray]
+"""The scores, shape (messages, classes), and the likeness to the nearest examples, best first."""
 
 
 class Ridge:
@@ -45,12 +47,21 @@ class Ridge:
         self._gamma = gamma
 
     def fit(
-        self, dense: Dense, sparse: csr_matrix, wanted: np.ndarray, *, ridge: float, directions: int
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self,
+        dense: Dense,
+        sparse: csr_matrix,
+        wanted: np.ndarray,
+        *,
+        ridge: float,
+        directions: int,
+        groups: Iterable[np.ndarray] = (),
+    ) -> tuple[Judged, Judged]:
         """Learns ``wanted``, shape (examples, classes). ``ridge``: how little a single example is believed;
-        ``directions``: how many are kept of all dense features together.
+        ``directions``: how many are kept of all dense features together; ``groups``: numbers of examples that are
+        of one kind, no example in two of them.
 
-        Returns the leave-one-out scores and the likeness to the nearest other examples, best first.
+        Returns how each example is judged without itself, and how those of the groups are judged without the whole
+        of their group (the rows of all others are zeros).
         """
         self._means = {name: _mean(dense[name]) for name in self._weights}
         joined = self._joined(dense)
@@ -66,15 +77,16 @@ class Ridge:
         nearest = _nearest(likeness)
         # Of very few examples, most of the nearest are of other classes, and less like than not.
         self._typical = max(float(nearest.mean()), _FAR)
+        alone = self._without_groups(groups, likeness, inverse)
         # Of the regression without an example, each coefficient is that of all, less the example's own share in it.
         likeness *= self._stretch(nearest)
         kernel = self._kernel(likeness, out=likeness)
         np.fill_diagonal(kernel, 0)
         share = np.einsum("ij,ij->i", kernel, inverse) / np.diag(inverse)
-        return kernel @ self._answers - share[:, np.newaxis] * self._answers + self._bias, nearest[:, :NEIGHBOURS]
+        left_out = kernel @ self._answers - share[:, np.newaxis] * self._answers + self._bias
+        return (left_out, nearest[:, :NEIGHBOURS]), alone
 
-    def scores(self, dense: Dense, sparse: csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        """The scores, shape (messages, classes), and the likeness to the nearest examples, best first."""
+    def scores(self, dense: Dense, sparse: csr_matrix) -> Judged:
         examples, ngrams = self._scaled(self._joined(dense) @ self._directions, dense, sparse)
         likeness = self._likeness(examples, ngrams)
         nearest = _nearest(likeness)
@@ -139,6 +151,23 @@ class Ridge:
         for start in range(0, len(likeness) if ngrams.shape[1] else 0, _SLICE):
             likeness[start : start + _SLICE] += (ngrams[start : start + _SLICE] @ self._ngrams).toarray()
         return likeness
+
+    def _without_groups(self, groups: Iterable[np.ndarray], likeness: np.ndarray, inverse: np.ndarray) -> Judged:
+        """How each group would be judged had nothing of its kind been learnt. ``likeness`` before stretching."""
+        scores = np.zeros(self._answers.shape, np.float32)
+        nearest = np.zeros((len(likeness), NEIGHBOURS), np.float32)
+        for group in groups:
+            # The coefficients of the regression without the group, as for a single example above.
+            share = np.linalg.solve(inverse[np.ix_(group, group)].astype(np.float64), self._answers[group])
+            answers = self._answers - inverse[:, group] @ share.astype(np.float32)
+            answers[group] = 0
+            seen = likeness[group]
+            seen[:, group] = -1
+            near = _nearest(seen)
+            seen *= self._stretch(near)
+            scores[group] = self._kernel(seen, out=seen) @ answers + self._bias
+            nearest[group, : near.shape[1]] = near[:, :NEIGHBOURS]
+        return scores, nearest
 
     def _stretch(self, nearest: np.ndarray) -> np.ndarray:
         stretch: np.ndarray = self._typical / np.maximum(nearest.mean(axis=1, keepdims=True), _FAR)

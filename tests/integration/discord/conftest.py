@@ -50,7 +50,7 @@ def doing() -> Doing:
 
 @pytest.fixture
 async def connector(peer: DiscordPeer, desk: Desk, doing: Doing) -> AsyncIterator[DiscordConnector]:
-    connector = DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS)
+    connector = DiscordConnector(settings(peer), peer.token, desk.records, doing, words=WORDS, egress=["127.0.0.1"])
     yield connector
     await connector.close()
 

@@ -11,8 +11,9 @@ from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, File, Incoming
 from connectors.discord import DiscordConnector, messages
 from tests.peers.discord import DiscordPeer, PeerUser
-from tests.support.discord_connector import Desk, outgoing, running, shown
+from tests.support.discord_connector import Desk, outgoing, running, settings, shown
 from tests.support.waiting import until
+from tests.support.words import WORDS
 
 
 async def test_files_go_out(peer: DiscordPeer, connector: DiscordConnector, ann: PeerUser) -> None:
@@ -94,6 +95,14 @@ async def test_attachments_are_fetched(
         await connector.fetch(attachment, *place, len(content))
     with pytest.raises(TemporaryError, match="could not be reached"):
         await connector.fetch(replace(attachment, reference="http://127.0.0.1:9/a"), *place, 10)
+
+
+async def test_a_link_that_leads_inside_is_not_followed(peer: DiscordPeer, desk: Desk, ann: PeerUser) -> None:
+    connector = DiscordConnector(settings(peer), peer.token, desk.records, words=WORDS)
+    for link in ("http://127.0.0.1:9/a", "http://169.254.169.254/latest/meta-data", "http://[::ffff:10.0.0.1]/a"):
+        with pytest.raises(PermanentError, match=r"egress\.allow"):
+            await connector.fetch(Attachment("file", link), str(ann.channel_id), "2", 99)
+    await connector.close()
 
 
 async def test_a_forwarded_file_whose_link_expired(

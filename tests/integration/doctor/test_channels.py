@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from bot.domain.findings import Finding, Level
+from bot.ports import Access
 from connectors.discord import DiscordSettings
 from connectors.discord import plugin as discord
 from connectors.telegram import TelegramConnector, TelegramSettings
@@ -27,7 +28,9 @@ def by_name(found: list[Finding]) -> dict[str, Finding]:
 
 async def ask_telegram(peer: TelegramPeer, token: str = "", **settings: Any) -> dict[str, Finding]:
     assert telegram.check is not None
-    return by_name(await telegram.check(TelegramSettings(base_url=peer.base_url, **settings), token or peer.token))
+    return by_name(
+        await telegram.check(TelegramSettings(base_url=peer.base_url, **settings), Access(token or peer.token, {}))
+    )
 
 
 async def test_telegram_is_well(bot_api: TelegramPeer) -> None:
@@ -72,7 +75,7 @@ async def test_a_webhook_while_polling(bot_api: TelegramPeer) -> None:
     found = (await ask_telegram(bot_api))["telegram webhook"]
     assert (found.level, "elsewhere.example" in found.words) == (WRONG, True)
     assert "secret-path" not in str(found)
-    assert "start the desk again" in found.fix
+    assert "start the desk, which takes the webhook away" in found.fix
 
 
 async def test_many_wait(bot_api: TelegramPeer) -> None:
@@ -143,7 +146,7 @@ async def test_addresses_that_telegram_cannot_reach(
 
 async def ask_discord(peer: DiscordPeer, token: str = "") -> dict[str, Finding]:
     assert discord.check is not None
-    return by_name(await discord.check(DiscordSettings(api_base=peer.api_base), token or peer.token))
+    return by_name(await discord.check(DiscordSettings(api_base=peer.api_base), Access(token or peer.token, {})))
 
 
 async def test_discord_is_well(guild: DiscordPeer) -> None:

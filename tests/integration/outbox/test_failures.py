@@ -96,6 +96,15 @@ async def test_a_channel_that_is_off_keeps_what_is_for_it(start: Start) -> None:
     assert talk.health.state is not ChannelState.CONNECTED
 
 
+async def test_a_connector_of_several_accounts_sends_for_each(start: Start) -> None:
+    talk = await start()
+    talk.board.account = "first"
+    talk.board.accounts = frozenset({"first", "bot"})  # type: ignore[attr-defined]
+    reply = await talk.reply("hello")
+    await talk.deliver(reply)
+    assert (await talk.now(reply)).delivery is DeliveryState.SENT
+
+
 class Unreliable:
     """A part of a store whose process may die before or after any write of the outbox."""
 

@@ -49,6 +49,14 @@ async def test_pictures_are_shown_and_everything_else_arrives_as_a_file(
 
 
 @pytest.mark.usefixtures("ann_wrote")
+async def test_a_picture_that_shall_arrive_as_it_is_does(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    await connector.send(outgoing("", file=File("receipt.png", "image/png", png(), as_file=True)))
+    (message,) = peer.sent(42)
+    assert message["document"]["file_name"] == "receipt.png"
+    assert "photo" not in message
+
+
+@pytest.mark.usefixtures("ann_wrote")
 async def test_files_that_cannot_be_sent(peer: TelegramPeer, connector: TelegramConnector) -> None:
     with pytest.raises(PermanentError, match="empty"):
         await connector.send(a_file(b""))

@@ -13,35 +13,13 @@ from aiohttp import ClientSession
 
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import Attachment, File
-from bot.domain.said import Fault
 from connectors.telegram import TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
-from tests.support.telegram_connector import Desk, failing, outgoing, png, running
+from tests.support.telegram_connector import Desk, Said, failing, outgoing, png, running
 from tests.support.waiting import until
 from tests.support.words import WORDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::telegram.warnings.PTBDeprecationWarning")
-
-
-class Said:
-    """``Health`` that keeps what was said."""
-
-    def __init__(self) -> None:
-        self.states: list[str] = []
-        self.troubles: list[str] = []
-
-    def connecting(self) -> None:
-        self._become("connecting")
-
-    def connected(self, account: str) -> None:
-        self._become(f"connected {account}")
-
-    def _become(self, state: str) -> None:
-        if self.states[-1:] != [state]:
-            self.states.append(state)
-
-    def trouble(self, error: Fault | str) -> None:
-        self.troubles.append(str(error))
 
 
 @pytest.fixture
@@ -90,6 +68,24 @@ async def test_another_poller_is_trouble_with_a_fix(
         await until(lambda: bool(health.troubles))
     assert "another program fetches this bot's messages: stop it" in health.troubles[0]
     assert health.states[-1] == "connecting", "only a fetch that nobody ended shows that the other is gone"
+
+
+async def test_a_foreign_webhook_is_taken_away_and_nothing_that_waits_is_lost(
+    peer: TelegramPeer, desk: Desk, observed: TelegramConnector, health: Said
+) -> None:
+    async with running(observed, desk):
+        await peer.wait_calls("getUpdates")
+        async with ClientSession() as session:
+            await session.get(
+                f"{peer.base_url}/bot{peer.token}/setWebhook", params={"url": "http://127.0.0.1:1/secret"}
+            )
+            peer.user(42).writes("hello")
+            await desk.wait(1)
+        await until(lambda: health.states[-1].startswith("connected"))
+    assert desk.texts == ["hello"]
+    assert peer.webhook is None
+    assert "another program had set a webhook for this bot, at 127.0.0.1: the desk took it away" in health.troubles[0]
+    assert "secret" not in str(health.troubles)
 
 
 async def test_a_skipped_update_is_trouble(

@@ -13,10 +13,11 @@ from fastapi import FastAPI
 
 from bot.domain.channel import PermanentError
 from bot.domain.message import Button
+from connectors import telegram as telegram_connector
 from connectors.telegram import WEBHOOK_HEADER, TelegramConnector, TelegramSettings
 from tests.peers.telegram import TelegramPeer
 from tests.support.ports import HeldPort
-from tests.support.telegram_connector import Desk, failing, outgoing, running
+from tests.support.telegram_connector import Desk, Said, failing, outgoing, running
 from tests.support.waiting import until
 from tests.support.words import WORDS
 
@@ -134,3 +135,21 @@ async def test_a_refused_webhook_address_says_the_fix(peer: TelegramPeer, desk: 
 
 async def test_polling_serves_no_webhook(desk: Desk, connector: TelegramConnector) -> None:
     assert connector.routes(desk.receive).routes == []
+
+
+async def test_a_webhook_that_somebody_else_changes_is_set_again(
+    peer: TelegramPeer, desk: Desk, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telegram_connector, "WATCH", 0.05)
+    health = Said()
+    settings = TelegramSettings(base_url=peer.base_url, mode="webhook", webhook_url=f"http://127.0.0.1:{port}")
+    hooked = TelegramConnector(settings, peer.token, health, words=WORDS)
+    async with running(hooked, desk), ClientSession() as another:
+        await peer.wait_until(lambda: peer.webhook is not None)
+        await another.get(f"{peer.base_url}/bot{peer.token}/setWebhook", params={"url": "http://127.0.0.1:1/secret"})
+        await until(lambda: bool(health.troubles))
+        assert peer.webhook is not None
+        assert peer.webhook.url == hooked.settings.webhook_url
+    assert "another program had changed this bot's webhook (now: 127.0.0.1)" in health.troubles[0]
+    assert "secret" not in health.troubles[0]
+    await hooked.close()

@@ -22,14 +22,18 @@ ID = "1f0c2f6e-4a51-4c8e-9a57-3d1f5b0f9c61"
 
 
 def test_it_is_a_connector_with_routes() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
+    connector = WebConnector(
+        WebSettings(), StandInDesk(), "BitPie", uploads=StandInDesk(), streams=Streams(), words=WORDS
+    )
     assert isinstance(connector, Connector)
     assert isinstance(connector, Routes)
     assert isinstance(connector, Editing)
 
 
 async def test_a_send_is_done_at_once() -> None:
-    connector = WebConnector(WebSettings(), StandInDesk(), "BitPie", streams=Streams(), words=WORDS)
+    connector = WebConnector(
+        WebSettings(), StandInDesk(), "BitPie", uploads=StandInDesk(), streams=Streams(), words=WORDS
+    )
     assert await connector.send(Outgoing("web", "web", "visitor", "hello"))
     assert await connector.send(Outgoing("web", "web", "visitor", "", file=File("a.png", "image/png", PNG)))
 

@@ -64,11 +64,25 @@ class Messages:
         return self._say(chat, parameters, {"document": document, **self._caption(parameters)})
 
     def _say(self, chat: Chat, parameters: Parameters, content: Json) -> Json:
+        content |= self._topic(chat, parameters)
         if (answered := self._answered(chat, parameters)) is not None:
             content["reply_to_message"] = {
                 name: value for name, value in answered.items() if name != "reply_to_message"
             }
         return self.world.say(chat, content)
+
+    def _topic(self, chat: Chat, parameters: Parameters) -> Json:
+        """Where in the chat it goes."""
+        topic = parameters.integer("direct_messages_topic_id" if chat.kind == "direct" else "message_thread_id", 0)
+        if chat.kind == "direct" and topic not in chat.topics:
+            raise Refusal(400, "Bad Request: direct messages topic not found")
+        if chat.kind == "direct":
+            return {"direct_messages_topic": {"topic_id": topic}}
+        if not topic:
+            return {}
+        if topic not in chat.topics:
+            raise Refusal(400, "Bad Request: message thread not found")
+        return {"message_thread_id": topic, "is_topic_message": True}
 
     def _answered(self, chat: Chat, parameters: Parameters) -> Json | None:
         """The message that the parameters reply to."""
@@ -112,6 +126,7 @@ class Messages:
 
     async def _send_chat_action(self, parameters: Parameters) -> bool:
         chat = self._reachable(parameters)
+        self._topic(chat, parameters)
         action = parameters.text("action")
         if action not in ("typing", "upload_photo", "upload_document", "record_voice", "find_location"):
             raise Refusal(400, "Bad Request: wrong parameter action in request")

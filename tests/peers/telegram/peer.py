@@ -108,6 +108,17 @@ class TelegramPeer(World):
         self.push("message", message)
         return int(message["message_id"])
 
+    def direct_message(self, chat_id: int, user: PeerUser, text: str, topic: int, title: str = "A channel") -> int:
+        """The user writes to a channel whose direct messages the bot reads."""
+        user.met = True
+        chat = self.chats.setdefault(chat_id, Chat(chat_id, "direct", title))
+        chat.topics.add(topic)
+        where = {"topic_id": topic, "user": user.profile}
+        content = {"from": user.profile, "chat": self.chat_json(chat), "direct_messages_topic": where, "text": text}
+        message = chat.add(content)
+        self.push("message", message)
+        return int(message["message_id"])
+
     async def wait_calls(self, method: str, count: int = 1, timeout: float = 20.0) -> list[Call]:
         """Waits until the bot has called the method at least so often."""
         await self.wait_until(lambda: len(self.called(method)) >= count, timeout)

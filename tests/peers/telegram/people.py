@@ -35,6 +35,8 @@ class PeerUser:
         """A message of any content, in the Bot API's words: ``sends(dice={"emoji": "🎲", "value": 3})``."""
         self.blocked = False
         chat = self._chat
+        if topic := content.get("message_thread_id"):
+            chat.topics.add(topic)
         message = chat.add({"from": self.profile, "chat": self._peer.chat_json(chat), **content})
         self._peer.push("message", message)
         return int(message["message_id"])
@@ -59,6 +61,36 @@ class PeerUser:
         message = self._chat.messages[message_id]
         message.update({"text": text, "edit_date": int(time.time())})
         self._peer.push("edited_message", dict(message))
+
+    def changes(self, message_id: int, **content: Any) -> None:
+        """Edits a message into any content, in the Bot API's words; what is not named is gone from it."""
+        message = self._chat.messages[message_id]
+        kept = ("message_id", "date", "from", "chat", "media_group_id", "message_thread_id", "is_topic_message")
+        for name in message.keys() - {*kept}:
+            del message[name]
+        message.update(content, edit_date=int(time.time()))
+        self._peer.push("edited_message", dict(message))
+
+    def sends_album(self, *captions: str | None, group: str = "135") -> list[int]:
+        """Several pictures at once, which come as one update each."""
+        return [self.sends(media_group_id=group, photo=[self.picture()], **captioned(one)) for one in captions]
+
+    def picture(self, content: bytes = b"\xff\xd8photo") -> Json:
+        return {**self._peer.store_file(content), "width": 1280, "height": 853}
+
+    def reacts(self, message_id: int, *emoji: str) -> None:
+        """In place of what they put under that message before; nothing takes it away."""
+        self._peer.push(
+            "message_reaction",
+            {
+                "chat": self._peer.chat_json(self._chat),
+                "message_id": message_id,
+                "user": self.profile,
+                "date": int(time.time()),
+                "old_reaction": [],
+                "new_reaction": [{"type": "emoji", "emoji": one} for one in emoji],
+            },
+        )
 
     def presses(self, message_id: int, label: str) -> str:
         """Presses a button under one of the bot's messages; returns the id of the callback query."""

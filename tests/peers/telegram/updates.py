@@ -57,6 +57,8 @@ class Updates:
             if self._poller is not this:
                 break
             self._confirm(offset)
+        if self._poller is not this and self.world.webhook is not None:
+            raise Refusal(409, "Conflict: terminated by setWebhook request")
         if self._poller is not this:
             raise Refusal(
                 409,
@@ -91,6 +93,7 @@ class Updates:
         self._allow(parameters)
         self.world.webhook = Webhook(url, secret)
         self._poller = object()
+        self.world.change()
         if parameters.boolean("drop_pending_updates"):
             self.world.pending.clear()
         return True

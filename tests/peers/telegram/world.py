@@ -34,6 +34,8 @@ class Chat:
     title: str = ""
     messages: dict[int, Json] = field(default_factory=dict)
     last_id: int = 0
+    topics: set[int] = field(default_factory=set)
+    """Of a private chat with topics; of a channel's direct messages, one for each person."""
 
     def add(self, content: Json) -> Json:
         self.last_id += 1
@@ -135,6 +137,8 @@ class World:
         return {"file_id": file_id, "file_unique_id": f"u{file_id}", **size}
 
     def chat_json(self, chat: Chat) -> Json:
+        if chat.kind == "direct":
+            return {"id": chat.id, "type": "supergroup", "title": chat.title, "is_direct_messages": True}
         if chat.kind != "private":
             return {"id": chat.id, "type": chat.kind, "title": chat.title}
         profile = self.users[chat.id].profile

@@ -107,6 +107,24 @@ def test_topics_for_people_count_together() -> None:
     assert POLICY.on_text(NEW, together, THERE).action is ESCALATE
 
 
+@pytest.mark.parametrize(
+    ("likely", "about", "reason"),
+    [
+        # The likeliest, though another is what made a person cheaper.
+        ({"password_reset": 0.5, "complaint": 0.45}, "password_reset", EscalationReason.NOT_UNDERSTOOD),
+        ({"complaint": 0.5, "password_reset": 0.45}, "complaint", EscalationReason.TOPIC),
+        # What cannot wait goes before what is likelier; a greeting is no topic.
+        ({"password_reset": 0.5, "funds_stolen": 0.4}, "funds_stolen", EscalationReason.TOPIC),
+        ({"greet": 0.5, "complaint": 0.45}, None, EscalationReason.NOT_UNDERSTOOD),
+    ],
+)
+def test_a_handover_is_named_after_what_is_meant(
+    likely: dict[str, float], about: str | None, reason: EscalationReason
+) -> None:
+    decision = POLICY.on_text(NEW, heard("…", unsure(**likely)), THERE)
+    assert (decision.action, decision.about or decision.topic, decision.reason) == (ESCALATE, about, reason)
+
+
 def test_siblings_count_together() -> None:
     """It does not matter which of the topics is meant that begin one procedure."""
     decision = POLICY.on_text(NEW, heard("…", unsure(transfer_delay=0.5, transaction_status=0.46)), THERE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException
@@ -37,6 +37,8 @@ class Written:
     submission: str | None
     """The page's id of this very submission."""
     files: Sequence[UploadFile]
+    as_files: bool
+    """Pictures shall arrive as they are."""
 
 
 async def _written(request: Request, agent: SignedIn) -> Written:
@@ -57,6 +59,7 @@ async def _written(request: Request, agent: SignedIn) -> Written:
         submission=_submission(form),
         # A browser sends an empty one where nothing was chosen.
         files=[one for one in form.getlist("files") if isinstance(one, UploadFile) and (one.filename or one.size)],
+        as_files=_word(form, "as_files") == "1",
     )
 
 
@@ -89,6 +92,7 @@ _FORM = {
                     "agent": {"type": "string", "description": "Whose page sends it: refused for anybody else."},
                     "submission": {"type": "string", "description": "The same one makes the same message, once."},
                     "reply_to": {"type": "string"},
+                    "as_files": {"type": "string", "enum": ["1"], "description": "Pictures arrive as they are."},
                     "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
                 },
             }
@@ -132,7 +136,9 @@ async def _write(console: Console, agent: Agent, conversation_id: int, written: 
             raise Refusal("files cannot be added to a private note; choose Reply", "refusal.note_files")
         return await console.desk.note(conversation_id, agent, written.text, submission=written.submission)
     channel, can = await _capabilities(console, conversation_id)
-    files = [await _file(upload, channel, can) for upload in _admitted(written.files, channel, can)]
+    as_file = written.as_files and can.pictures_as_files
+    admitted = _admitted(written.files, channel, can)
+    files = [replace(await _file(upload, channel, can), as_file=as_file) for upload in admitted]
     # A quote is a courtesy.
     reply_to = written.reply_to if can.quotes else None
     try:

@@ -92,6 +92,10 @@ function showChosen() {
       return item;
     }),
   );
+  const pictured = kept.some((file) => file.type.startsWith("image/"));
+  const choice = attach.closest("form").querySelector(".as-files");
+  choice?.classList.toggle("pictured", pictured);
+  if (choice && !pictured) choice.querySelector("input").checked = false;
   // A message may be all files.
   follow(attach.closest("form"));
 }

@@ -198,9 +198,10 @@ export class Outbox {
   /** What the desk answers; status 0 where nothing came back. */
   #post(item) {
     const form = new FormData();
-    const { id, text, mode, replyTo } = item;
+    const { id, text, mode, replyTo, asFiles } = item;
     for (const [name, value] of Object.entries({ text, mode, submission: id, agent: AGENT })) form.append(name, value);
     if (replyTo) form.append("reply_to", replyTo);
+    if (asFiles) form.append("as_files", "1");
     for (const file of this.files(id)) form.append("files", file, file.name);
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();

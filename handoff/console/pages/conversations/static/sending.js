@@ -41,8 +41,9 @@ function submit(form) {
   const files = mode === "reply" ? chosenFor(conversation) : [];
   if (!box.value.trim() && !files.length) return box.focus();
   const quoting = mode === "reply" ? form.querySelector(".quoting") : null;
+  const asFiles = files.length > 0 && Boolean(form.querySelector(".as-files input")?.checked);
   outbox.add({
-    conversation, mode, who: whose(), text: box.value, replyTo: quoting?.querySelector("input").value,
+    conversation, mode, who: whose(), text: box.value, replyTo: quoting?.querySelector("input").value, asFiles,
   }, mode === "reply" ? [...takeChosen(conversation)] : []);
   if (quoting) quotes.set(outbox.items.at(-1).id, quoting);
   quoting?.remove();
@@ -104,6 +105,8 @@ function takeBack(item, form, given) {
   outbox.drop(item.id);
   putBack(form, { mode: item.mode, words: item.text }, given);
   giveBackFiles(item.conversation, files);
+  const choice = form.querySelector(".as-files input");
+  if (choice && item.asFiles) choice.checked = true;
   if (quoting && !form.querySelector(".quoting")) form.querySelector(".composer-top").after(quoting);
   if (item.why) refuse([say("console.script.not_sent", { why: item.why })]);
 }

@@ -1,4 +1,4 @@
-// What was said: a quote shows the message that it is of.
+// What was said: a quote shows the message that it is of, and a picture that cannot be shown is a file.
 
 document.addEventListener("click", (event) => {
   const quote = event.target.closest(".quote");
@@ -11,3 +11,15 @@ document.addEventListener("click", (event) => {
     requestAnimationFrame(() => quoted.classList.add("shown"));
   }
 });
+
+// Errors of pictures do not bubble.
+document.addEventListener("error", ({ target }) => {
+  const link = target instanceof HTMLImageElement && target.closest(".message a.picture");
+  if (!link) return;
+  const name = document.createElement("bdi");
+  name.textContent = target.alt;
+  link.className = "attachment";
+  link.removeAttribute("target");
+  link.download = "";
+  link.replaceChildren(name);
+}, true);

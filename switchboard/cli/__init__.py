@@ -17,7 +17,7 @@ from intents.models import ModelError
 from intents.offline import ParsingFailed
 from intents.paths import EngineNotInstalled
 from intents.training import TrainingFailed
-from switchboard.cli import agents, channels, desk, doctor, engine, evaluate, models, predict, procedure, topic  # noqa: F401  (each registers its commands)
+from switchboard.cli import agents, channels, desk, doctor, engine, evaluate, models, predict, procedure, scan, topic  # noqa: F401  (each registers its commands)
 from switchboard.cli.shared import cli, err
 
 _EXPLAINED = (

@@ -38,6 +38,11 @@ def _table() -> dict[int, str]:
 _FOLDED = _table()
 
 
+def folded(text: str) -> str:
+    """The text with full-width characters, foreign digits and odd spaces as their ASCII ones, of the same length."""
+    return text if text.isascii() else text.translate(_FOLDED)
+
+
 def _lower(text: str) -> str:
     lower = text.lower()
     if len(lower) == len(text):
@@ -90,7 +95,7 @@ class Reading:
     _taken: bytearray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plain = self.text if self.text.isascii() else self.text.translate(_FOLDED)
+        self.plain = folded(self.text)
         self.lower = _lower(self.plain[:MOST])
         self.has_digit = any(digit in self.lower for digit in "0123456789")
         self._taken = bytearray(len(self.text))

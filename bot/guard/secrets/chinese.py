@@ -238,14 +238,17 @@ def _widened(stretch: _Stretch, start: int, end: int, certainty: Certainty) -> F
     if certainty is Certainty.LIKELY:
         sums = stretch.sums
         least, most = max(0, start - LEAST), min(len(stretch.characters), end + LEAST)
-        while start > least and not stretch.gaps[start] and sums[start + 1] - sums[start] < 0:
+        while start > least and not stretch.gaps[start] and sums[start + 1] < max(sums[start], sums[max(1, start - 3)]):
             start -= 1
-        while end < most and not stretch.gaps[end] and sums[end + 1] - sums[end] < 0:
+        while end < most and not stretch.gaps[end] and min(sums[end + 1], sums[min(most, end + 4)]) < sums[end]:
             end += 1
     return stretch.finding(start, end, certainty)
 
 
 _PIECE = 24
+_SHORT = 4
+"""Characters of a message that may be a part, whatever their score: too few to tell. Without a right checksum of all
+chosen parts it counts for nothing."""
 _PIECES_VALID = 0.4
 _PIECES_INVALID = -1.2
 
@@ -281,6 +284,7 @@ def _piece(row: list[_Stretch]) -> tuple[_Stretch, int, int] | None:
             for end in (place for place in range(start + 2, size + 1) if stretch.gaps[place]):
                 mean = stretch.mean(start, end)
                 fits = (end - start) * 2 >= total and sum(stretch.listed[start:end]) >= end - start - 1
-                if fits and mean < _SENTENCE and (best is None or (mean - end + start) < best[0]):
+                short = end - start == total <= _SHORT
+                if fits and (short or mean < _SENTENCE) and (best is None or (mean - end + start) < best[0]):
                     best = (mean - end + start, stretch, start, end)
     return best and best[1:]

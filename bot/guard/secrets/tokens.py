@@ -81,4 +81,10 @@ def _random(word: str) -> bool:
     digits = sum(c.isdigit() for c in word)
     letters = sum(c.isalpha() for c in word)
     address = re.match(r"0x[0-9a-fA-F]{40}$|(?:T|1|3)[1-9A-HJ-NP-Za-km-z]{32,33}$|bc1", word) is not None
-    return digits >= 2 and letters >= 2 and not address and word.count(".") < 2
+    mixed = digits >= 2 or (digits and len(re.findall("[a-z][A-Z]", word)) > 1) or _scrambled(word)
+    return bool(mixed) and letters >= 2 and not address and word.count(".") < 2
+
+
+def _scrambled(word: str) -> bool:
+    """Small and capital letters in turns, more often than in any name."""
+    return len(word) >= 24 and len(re.findall("[a-z][A-Z]", word)) > 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import random
 import string
@@ -35,7 +36,10 @@ def phrase(rnd: random.Random, language: str = "en", words: int | None = None) -
 def electrum_phrase(rnd: random.Random) -> list[str]:
     if rnd.random() < 0.5:
         return electrum.old_mnemonic_from_hex_seed(f"{rnd.getrandbits(128):032x}").split()
-    return electrum.mnemonic_from_entropy("segwit", rnd.getrandbits(131) | 1 << 130).split()
+    while True:  # as Electrum does: until the hash of the words begins with its version
+        words = [rnd.choice(WORDLISTS.wordlist("en")) for _ in range(12)]
+        if hmac.digest(b"Seed version", " ".join(words).encode(), "sha512")[0] == 1:
+            return words
 
 
 def monero_phrase(rnd: random.Random) -> list[str]:

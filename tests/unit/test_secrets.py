@@ -117,7 +117,7 @@ def test_a_word_one_edit_away_is_near_and_two_edits_are_not() -> None:
     assert not english.near("abxxdon")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(
         st.one_of(

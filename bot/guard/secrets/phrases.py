@@ -26,6 +26,7 @@ _COMMON_SHAPED = 8
 _COMMON_BARE = 6
 """The same without either: a phrase has more six times in 1,000, which is the price for sentences."""
 _BEYOND = 3
+"""Words of the list behind a word that is too misspelt to be near one, with which the phrase goes on."""
 _LABEL_TIMES = 4
 """A word that stands so often before or after a number is a label ("word 1", "第 2 个"), and is left out."""
 
@@ -123,7 +124,8 @@ def _in_row(row: Sequence[Token], words: Words, views: list[View]) -> Iterator[F
 
 
 def _parts(row: Sequence[Token], words: Words) -> Iterator[list[Token]]:
-    """Stretches in which every token is a word of the list or, two in twelve, nearly one."""
+    """Stretches in which every token is a word of the list or, two in twelve, nearly one; or eleven without a flaw, of
+    which one word was lost."""
     bit = words.bit
     size = len(row)
     hits = [0]
@@ -157,7 +159,7 @@ def _parts(row: Sequence[Token], words: Words) -> Iterator[list[Token]]:
             start = first
             if end - start == LEAST - 1 and start and words.near(row[start - 1].key):
                 start -= 1
-        if end - start >= LEAST:
+        if end - start >= LEAST or (end - start == LEAST - 1 and not wrong):
             first, end = _stretched(row, start, end, words)
             place = max(place, end)
             yield list(row[first:end])
@@ -194,6 +196,8 @@ def _judge(part: Sequence[Token], words: Words, views: list[View]) -> Certainty 
     limit = _COMMON_SHAPED if shaped else _COMMON_BARE
     if words.name == OLD:
         limit += 2 if shaped else -1  # more than one in four of its words is common
+    if len(keys) < LEAST:
+        return Certainty.LIKELY if sum(common) <= limit // 2 and len(set(keys)) >= _DISTINCT else None
     for place in range(len(keys) - LEAST + 1):
         window = keys[place : place + LEAST]
         if sum(common[place : place + LEAST]) <= limit and len(set(window)) >= _DISTINCT:

@@ -36,7 +36,7 @@ _GAP = (
     r"[\s\"'“”「」*`(（]{0,3}(?:是|为|為|就是|is|was|es|est|ist|это|は|는|=>|[:：=—-])?"
     r"[\s:：=\"'“”「」*`(（]{0,4}(?:是|is)?\s?"
 )
-_LABELLED = re.compile(f"({_LABEL.pattern}){_GAP}([0-9A-Za-z][0-9A-Za-z+/=_.-]{{14,199}})")
+_LABELLED = re.compile(f"({_LABEL.pattern}){_GAP}([0-9A-Za-z+/][0-9A-Za-z+/=_.-]{{14,199}})")
 _BASE32 = re.compile(
     r"(?:谷歌|google|authenticator|2fa|totp|otp|验证器|驗證器|身份验证|两步验证|二次验证|setup|设置|绑定|备份|backup)"
     r"[^\n。.;；]{0,24}?(?:密[钥鑰]|秘[钥鑰]|key|secret|码|code)[^\n0-9a-z]{0,3}(?:是|为|is)?[\s:：=]{0,3}"

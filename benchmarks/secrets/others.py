@@ -5,7 +5,9 @@ Neither is a package of the desk. Presidio's run without a language model: those
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Search = Callable[[list[str]], tuple[str, ...]]
@@ -22,17 +24,18 @@ def available() -> dict[str, Search]:
 
 
 def _detect_secrets() -> Search:
-    from detect_secrets.core.scan import scan_line
+    from detect_secrets.core.scan import scan_file
     from detect_secrets.settings import default_settings
 
     def search(texts: list[str]) -> tuple[str, ...]:
         redacted = []
-        with default_settings():
+        with default_settings(), tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "message.txt"
             for text in texts:
-                for line in text.split("\n"):
-                    for secret in scan_line(line):
-                        if secret.secret_value:
-                            text = text.replace(secret.secret_value, "[secret removed]")
+                file.write_text(text, encoding="utf-8", errors="replace")
+                for secret in list(scan_file(str(file))):
+                    if secret.secret_value:
+                        text = text.replace(secret.secret_value, "[secret removed]")
                 redacted.append(text)
         return tuple(redacted)
 

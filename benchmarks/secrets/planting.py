@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,18 +27,26 @@ class Planted:
 
 
 def left(planted: Planted, redacted: tuple[str, ...]) -> bool:
-    """Whether two words in a row of a phrase, or eight characters in a row of anything else, are still there."""
-    text = _plain(_LABEL.sub("", "\n".join(redacted)))
-    if len(planted.secret) > 1:
-        words = [word.strip() for word in re.split(r"[\W\d_]+", text)]
+    """Whether any of it is still there: three words of a phrase or two in a row, four Chinese characters in a row,
+    eight characters in a row of anything else."""
+    text = _plain(_LABEL.sub("\n", "\n".join(redacted)))
+    secret = [_plain(part) for part in planted.secret]
+    if len(secret) > 1:
+        words = [word for word in re.split(r"[\W\d_]+", text) if word]
         pairs = set(pairwise(words))
-        return any(pair in pairs for pair in pairwise(planted.secret))
-    secret = planted.secret[0]
-    return any(secret[at : at + 8] in text for at in range(max(1, len(secret) - 7)))
+        return any(pair in pairs for pair in pairwise(secret)) or len(set(words) & set(secret)) > 2
+    size = 8
+    if re.match("[\u3400-\u9fff]", secret[0]):
+        size, secret[0], text = 4, _APART.sub("", secret[0]), _APART.sub("", text)
+    return any(secret[0][at : at + size] in text for at in range(max(1, len(secret[0]) - size + 1)))
+
+
+_APART = re.compile(r"[\W\d_]+")
 
 
 def _plain(text: str) -> str:
-    return "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text).lower()
+    wide = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text)
+    return unicodedata.normalize("NFC", wide).lower()
 
 
 def _phrase(rnd: random.Random, kind: str, words: list[str]) -> Planted:

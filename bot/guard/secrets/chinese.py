@@ -29,7 +29,7 @@ _CEILING = 0.7
 _VALID = {(False, False): -0.8, (False, True): 0.2, (True, False): 0.4, (True, True): 0.7}
 """Highest mean score of a row with a right checksum; by (bounded on both sides, words for it around). In the middle of
 a sentence a phrase has more once in 1,000 times, and 3 of 17,500 reviews have less somewhere, checksum aside."""
-_INVALID = {(False, False): -1.8, (False, True): -0.9, (True, False): -1.1, (True, True): -0.4}
+_INVALID = {(False, False): -1.5, (False, True): -0.8, (True, False): -0.9, (True, True): -0.3}
 """The same of a row without one: with misspelt characters."""
 _STRANGE = 2
 """Characters of 12 to 24 that are in no list, where it has misspelt ones."""

@@ -29,7 +29,7 @@ KEY_WORDS = re.compile(
 )
 HASH_WORDS = re.compile(
     r"哈希|hash|(?<![a-z])(?:tx|txn|txs|tx[ _-]?id|transaction|transfer|block|deposit|withdrawal|receipt|topic|trx id|"
-    r"signature|sha-?256|checksum|commit|digest)(?![a-z])|交易(?:号|單|单|id|编号|記錄|记录|凭证|查询|流水|链接)|流水|转账|轉帳|轉賬|转帐|"
+    r"signature|sha-?256|checksum|commit|digest)(?![a-z])|交易(?!密码|密碼|所|私)|流水|转账|轉帳|轉賬|转帐|"
     r"提币|提现|充值|到账|区块|區塊|凭证|签名|校验|транзакц|хеш|хэш|transacci|transaç|transazione|transaktion|"
     r"トランザクション|ハッシュ|取引|트랜잭션|해시|işlem|giao dịch|transaksi"
 )

@@ -30,6 +30,7 @@ _OTHER_WORDS = re.compile(
     r"commande|заказ"
 )
 _GAP = 12
+_CVV = re.compile(r"(?<![a-z])(?:cvv2?|cvc2?|cid|卡背面?三位(?:数|码)?|安全码)[\s:：=是为]{0,3}(?:is )?(\d{3,4})(?!\d)")
 
 
 def find(views: list[View]) -> Iterator[Finding]:
@@ -38,6 +39,8 @@ def find(views: list[View]) -> Iterator[Finding]:
         for match in _IDENTITY.finditer(view.plain):
             if identity(match[0].replace(" ", "")):
                 yield _found(SecretKind.IDENTITY_NUMBER, message, match, Certainty.CERTAIN)
+        for match in _CVV.finditer(view.lower):
+            yield Finding(SecretKind.CARD_NUMBER, (Span(message, *match.span(1)),), Certainty.LIKELY)
         for match in _DIGITS.finditer(view.plain):
             digits = re.sub(r"[ -]", "", match[0])
             if not card(digits) or not _grouped(match[0]):
@@ -54,7 +57,7 @@ def _found(kind: SecretKind, message: int, match: re.Match[str], certainty: Cert
 
 def card(digits: str) -> bool:
     """An issuer's first digits and length, and the checksum of Luhn."""
-    if not _ISSUERS.fullmatch(digits) or len(set(digits)) < 3:
+    if not _ISSUERS.fullmatch(digits) or len(set(digits)) < 2:
         return False
     total = 0
     for place, digit in enumerate(reversed(digits)):

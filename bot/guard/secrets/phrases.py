@@ -34,7 +34,7 @@ _TOKEN = re.compile(
     "[A-Za-z\u00aa-\u024f\u0300-\u052f\u1e00-\u1fff]+|[\u3041-\u309f]+|[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]+"
 )
 """Words of Latin, Greek and Cyrillic letters, of hiragana and of Hangul; Chinese may stand right beside them."""
-_GLUED = re.compile(r"(?<![A-Za-z])[A-Za-z]{36,300}(?![A-Za-z])")
+_GLUED = re.compile("(?<![a-z])[a-z]{36,300}(?![a-z])|[\u3041-\u309f]{36,300}|[\uac00-\ud7a3]{24,300}")
 SEED_WORDS = re.compile(
     r"助记[词詞]|助記詞|备份|備份|抄(?:的|下|写|了)|导入|導入|恢复|恢復|恢复词|恢復詞|备份词|種子|种子|私钥|私鑰|注记词|助计词|記憶詞|记忆词|"
     r"\b(?:seed|mnemonic|(?:recovery|secret|backup|wallet) (?:phrase|words)|phrase|words|srp|import|restored?|"
@@ -290,15 +290,15 @@ def _monero(row: Sequence[Token]) -> Iterator[Finding]:
 
 def _glued(view: View, message: int) -> Iterator[Finding]:
     """A phrase without any space: ``abandonability…``, in one list, and only in one way or another."""
-    if len(view.plain) < 36:
+    if len(view.plain) < 24:
         return
     for match in _GLUED.finditer(view.lower):
-        word = match[0]
+        word = key(match[0])
         for words in lists():
             reached: list[int | None] = [0, *[None] * len(word)]
             for place, count in enumerate(reached):
                 if count is not None:
-                    for length in range(3, 9):
+                    for length in range(2, 9):
                         if word[place : place + length] in words.index and place + length < len(reached):
                             reached[place + length] = count + 1
             if (reached[-1] or 0) >= LEAST:

@@ -25,8 +25,9 @@ _VALUE = r"((?![,.;:)\]])[!-~]{3,72}|[一-鿿]{1,6}\d{6,12})"
 _GIVEN = re.compile(f"(?:{_BY_WORD}){_IS}{_VALUE}")
 _BESIDE = re.compile(
     f"(?<!忘记)(?<!重置)(?<!修改)(?<!找回)(?<!忘了)(?<!更改)(?<!输入)(?:{_BY_WORD})"
-    f"[\\s\"'“”「」(（【]{{0,3}}((?![,.;:)\\]])[!-~]{{6,72}})"
+    f"[\\s\"'“”「」(（【]{{0,3}}((?![,.;:=)\\]])[!-~]{{6,72}})"
 )
+_PIN = re.compile(r"(?<![a-z0-9])pin(?:[ -]?(?:code|number)|码)?[\s:=]{0,3}(?:is\s)?(\d{4,8})(?![0-9a-z]|[.,:/-]\d)")
 _BEHIND = re.compile(
     r"(?<![!-~])[\"'“”「」`(（]?([!-~]{4,72}?)[\"'“”「」`)）]?[\s,，]{0,2}"
     rf"(?:(?:这个|這個|这)?(?:就)?(?:是|为|当|作|做)(?:我的?|我们的?|他的?|这个|旧的?|新的?|原来的?|钱包的?|登录|账号的?|账户的?|支付|交易)*\s?(?:{_BY_WORD})|"
@@ -85,7 +86,7 @@ _CODE_PLAIN = re.compile(
 _CODE_BEHIND = re.compile(
     f"{_DIGITS}[\\s,，、:：()（）\"'”-]{{0,4}}"
     f"(?:(?:这个|这|這|就|应该|以上|上面|is|was|=|that's|thats|this is|es|est|это)\\s?){{0,2}}"
-    rf"(?:是|为)?(?:刚才|刚刚|刚|收到|发来|你们|我|的|手机|邮箱|my|the|your|a|an|mi|el|mon|le|latest|new|\s){{0,6}}(?:{_CODE}|"
+    rf"(?:是|为)?(?:刚才|刚刚|刚|收到|发来|你们|我|的|手机|邮箱|my|the|your|a|an|mi|el|mon|le|latest|new|google|telegram|binance|account|\s){{0,6}}(?:{_CODE}|"
     rf"(?<![a-z])code(?![a-z]))"
 )
 _CODE_ENDS = re.compile(f"(?:{_CODE})[^\\d\\n。!?！？;；]{{0,12}}\\Z")
@@ -126,6 +127,9 @@ def _passwords(lower: str, plain: str, message: int) -> Iterator[Finding]:
         )
         if len(value) >= 6 and mixed and _is_password(lower, plain, start, end, said=True):
             yield _found(SecretKind.PASSWORD, message, start, end)
+    for match in _PIN.finditer(lower):
+        if not _UNIT.match(lower, match.end()):
+            yield _found(SecretKind.PASSWORD, message, *match.span(1))
     for match in _BEHIND.finditer(lower):
         start, end = match.span(1)
         end = _trimmed(lower, start, end)
@@ -159,7 +163,9 @@ def _is_password(lower: str, plain: str, start: int, end: int, *, said: bool) ->
             and rest.strip()[:1].isalpha()
             and rest.split()[0] not in ("and", "pls", "please", "user", "username", "login")
         )
-        return _scrambled(plain[start:end]) or (said and not goes_on and len(value) >= 4)
+        # "is blocked", "is missing": what became of it, after a verb; behind a colon it is one.
+        state = value.endswith(("ed", "ing")) and lower[start - 1] == " " and lower[:start].rstrip()[-1:].isalpha()
+        return _scrambled(plain[start:end]) or (said and not state and not goes_on and len(value) >= 4)
     if re.fullmatch(r"[a-z]+(?:['’-][a-z]+)+|[a-z]+/[a-z/]+|\.{2,}|[*xX•.?]+", value):
         return "-" in value and any(c.isupper() for c in plain[start:end])
     return True

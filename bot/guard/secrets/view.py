@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.domain.forms.reading import SEPARATOR, folded
+from bot.guard.secrets.finding import LABELS
+
+FILL = "\ufffc"
+"""Stands for each character of a secret that was found, and of a blank: no letter, no digit, no space."""
 
 AROUND = 80
 """Characters before and after a place that may say what it is: about one sentence."""
 
+_BLANK = re.compile("|".join(map(re.escape, LABELS.values())))
 _VOID = re.compile(f"{SEPARATOR}+")
 
 
@@ -30,10 +35,23 @@ class View:
             kept = [place for place, character in enumerate(plain) if character != SEPARATOR]
             self._at = kept
             plain = _VOID.sub("", plain)
+        if " removed]" in plain:
+            plain = _BLANK.sub(lambda match: FILL * len(match[0]), plain)
         self.plain = plain
         lower = plain.lower()
         # A few letters become two when they are made small (İ); places would shift.
         self.lower = lower if len(lower) == len(plain) else "".join(map(_small, plain))
+
+    def fill(self, places: Iterable[tuple[int, int]]) -> None:
+        """Makes places say nothing: what was found there is no neighbour of what is searched for next."""
+        for name in ("plain", "lower"):
+            text: str = getattr(self, name)
+            parts: list[str] = []
+            done = 0
+            for start, end in sorted(places):
+                parts += (text[done:start], FILL * (end - start))
+                done = end
+            setattr(self, name, "".join((*parts, text[done:])))
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         if self._at is None or start >= end:

@@ -29,11 +29,13 @@ _CEILING = 0.7
 _VALID = {(False, False): -0.8, (False, True): 0.2, (True, False): 0.4, (True, True): 0.7}
 """Highest mean score of a row with a right checksum; by (bounded on both sides, words for it around). In the middle of
 a sentence a phrase has more once in 1,000 times, and 3 of 17,500 reviews have less somewhere, checksum aside."""
-_INVALID = {(False, False): -1.5, (False, True): -0.8, (True, False): -0.9, (True, True): -0.3}
+_INVALID = {(False, False): -1.8, (False, True): -0.8, (True, False): -0.9, (True, True): -0.3}
 """The same of a row without one: with misspelt characters."""
 _STRANGE = 2
 """Characters of 12 to 24 that are in no list, where it has misspelt ones."""
 _DISTINCT = 9
+_GROUP = 6
+"""Characters of the longest group in which people write a phrase."""
 _MOST_LOOKED = 1000
 """Windows of one stretch that are looked at closely; no message has as many. Behind them the score alone decides."""
 _HOSTILE = -1.0
@@ -230,7 +232,7 @@ def _is_regular(gaps: list[int], start: int, end: int) -> bool:
     if not cuts:
         return True
     first = cuts[0] - start
-    return all(later - cut == first for cut, later in pairwise(cuts)) and end - cuts[-1] <= first
+    return first <= _GROUP and all(later - cut == first for cut, later in pairwise(cuts)) and end - cuts[-1] <= first
 
 
 def _widened(stretch: _Stretch, start: int, end: int, certainty: Certainty) -> Finding:

@@ -166,7 +166,7 @@ class WebConnector:
         its cursor, in the moment the outbox records this very delivery. A repeated send shows nothing twice."""
         return uuid4().hex
 
-    async def typing(self, chat_id: str) -> None:
+    async def typing(self, chat_id: str, thread: str = "") -> None:  # noqa: ARG002 - a visitor has one chat
         """Tells the visitor's open pages, as far as they are connected with this process: a courtesy."""
         self._typing.give(chat_id)
 

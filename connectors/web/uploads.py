@@ -89,9 +89,9 @@ class Uploads:
             responses=refusals(400, 401, 403, 409, 411, 413, 422, 429, 503),
             openapi_extra={"requestBody": UPLOADED},
         )
-        async def upload(request: Request, upload_id: UUID) -> Response:
+        async def upload(request: Request, upload_id: str) -> Response:
             try:
-                kept = await self._take(request, str(upload_id))
+                kept = await self._take(request, upload_id)
             except Refused as refused:
                 return refusal(self._page, request, refused)
             said = Uploaded(id=kept.reference, name=kept.name, size=kept.size or 0, picture=kept.media_type in PICTURES)
@@ -115,6 +115,7 @@ class Uploads:
     async def _take(self, request: Request, upload_id: str) -> Attachment:
         """Keeps a file. When this returns, it is committed."""
         contact = await self._author(request)
+        upload_id = _uuid(upload_id)
         if not self._bounds.most:
             raise Refused(403, "no_files")
         size = _announced(request)
@@ -182,6 +183,13 @@ class Uploads:
             )
         )
         return Refused(503, "unavailable", retry_after=2)
+
+
+def _uuid(given: str) -> str:
+    try:
+        return str(UUID(given))
+    except ValueError:
+        raise Refused(422, "malformed", "the id of an upload is a UUID") from None
 
 
 def _announced(request: Request) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -56,6 +57,16 @@ async def test_it_keeps_the_protocol(stage: Stage) -> None:
     assert stage.connector.name in installed()
     assert stage.connector.account
     assert isinstance(stage.connector.capabilities, Capabilities)
+
+
+@pytest.mark.parametrize("part", [Connector, Editing, Fetching, Typing], ids=lambda part: part.__name__)
+async def test_what_it_has_is_called_as_the_protocol_says(stage: Stage, part: type) -> None:
+    """``isinstance`` looks at names alone."""
+    if isinstance(stage.connector, part):
+        for name, method in inspect.getmembers(part, inspect.isfunction):
+            if not name.startswith("_"):
+                own = inspect.signature(getattr(type(stage.connector), name))
+                assert list(own.parameters) == list(inspect.signature(method).parameters), name
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ class WholeDesk:
         """All that was brought is dealt with: no work is left but the files that their platform does not give now, no
         channel is down, every conversation can be looked at, and no log has a customer's words."""
         await until(lambda: self._left() == [], "work is left in the queue", self._left)
-        for name, doing in self.desk._health.items():
+        for name in self.desk.connectors:
+            doing = self.desk._health[name]
             assert doing.state is ChannelState.CONNECTED, f"{name} is {doing.state}: {doing.error}"
         await self._look()
         told = [line for line in self.logs if WORDS in line]

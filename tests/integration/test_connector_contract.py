@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import hashlib
+import inspect
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4

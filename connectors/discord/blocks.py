@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bot.domain.context import Link
-from connectors.discord.fields import Json, each, line, number, whole, words
+from connectors.fields import Json, each, line, number, whole, words
 
 MAX_DEPTH = 10
 """Of components in components; Discord nests three."""

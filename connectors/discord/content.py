@@ -3,17 +3,17 @@ malformed, the rest is read."""
 
 from __future__ import annotations
 
-import json
 import mimetypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from bot.domain.context import MAX_RAW, Context, Forward, ForwardKind, Link
+from bot.domain.context import Context, Forward, ForwardKind, Link
 from bot.domain.message import Attachment
 from connectors.discord.blocks import Told, is_preview, poll_words, read_components, read_embed
-from connectors.discord.fields import Json, each, line, moment, number, snowflake, whole, words
+from connectors.discord.fields import moment, snowflake
+from connectors.fields import Json, as_it_came, each, line, number, whole, words
 
 FORWARD = 1
 """The type of a reference to a message that is passed on, not answered."""
@@ -85,7 +85,7 @@ def held(message: Json) -> Held:
     links = tuple(dict.fromkeys(link for part in parts for link in part.links))
     # Beside words of their own, what a customer passes on is a quotation: the words are theirs, and are answered.
     forward = _forward(reference, shots) if is_forward and not own.text else None
-    context = Context(forward, foreign if own.text else "", links, _raw(rest))
+    context = Context(forward, foreign if own.text else "", links, as_it_came(rest))
     return Held(
         own.text or foreign, attachments, context, words(message.get("content")), all(part.whole for part in parts)
     )
@@ -233,18 +233,5 @@ def _sticker(data: Json) -> Attachment | None:
     return Attachment("sticker", address, f"{name}.{extension}" if name else "", media_type)
 
 
-# --- what has no words ----------------------------------------------------------------------------
-
-
 def _kind(rest: Json, otherwise: str) -> str:
     return words(next(iter(rest), otherwise))[:100]
-
-
-def _raw(rest: Json) -> str:
-    """As it came."""
-    if not rest:
-        return ""
-    try:
-        return words(json.dumps(rest, ensure_ascii=False, default=str))[:MAX_RAW]
-    except (ValueError, RecursionError):
-        return ""

@@ -12,7 +12,8 @@ from discord.utils import snowflake_time
 
 from bot.domain.message import REACTION, Attachment, Command, Incoming, Sender, parse_command
 from connectors.discord.content import Held, answered, held
-from connectors.discord.fields import Json, each, moment, number, snowflake, whole, words
+from connectors.discord.fields import moment, snowflake, strict_snowflake
+from connectors.fields import Json, each, number, strict_object, strict_text, whole, words
 
 NAME = "discord"
 SUPPORT = "support"
@@ -86,7 +87,7 @@ def read_message(raw: object, account: str) -> Incoming | None:
     Raises ``MalformedEvent``, and nothing else, whatever ``raw`` is; as do the functions below.
     """
     try:
-        return _message(_object(raw), account)
+        return _message(strict_object(raw), account)
     except Exception as error:
         raise MalformedEvent(type(error).__name__) from None
 
@@ -94,7 +95,7 @@ def read_message(raw: object, account: str) -> Incoming | None:
 def read_edit(raw: object, account: str) -> Incoming | None:
     """The same for a message that was changed; None also if only its preview was."""
     try:
-        data = _object(raw)
+        data = strict_object(raw)
         if data.get("edited_timestamp") is None:
             return None
         content = held(data)
@@ -119,10 +120,10 @@ def read_edit(raw: object, account: str) -> Incoming | None:
 
 def read_deletion(raw: object, account: str) -> Incoming | None:
     try:
-        data = _object(raw)
+        data = strict_object(raw)
         if data.get("guild_id") is not None:
             return None
-        return deletion(_id(data["id"]), _id(data["channel_id"]), account)
+        return deletion(strict_snowflake(data["id"]), strict_snowflake(data["channel_id"]), account)
     except Exception as error:
         raise MalformedEvent(type(error).__name__) from None
 
@@ -142,11 +143,17 @@ def deletion(message_id: str, chat_id: str, account: str) -> Incoming:
 def read_reaction(raw: object, account: str) -> Incoming | None:
     """What a customer put under a message; taking it away again is of no concern."""
     try:
-        data = _object(raw)
-        user = _id(data["user_id"])
+        data = strict_object(raw)
+        user = strict_snowflake(data["user_id"])
         if data.get("guild_id") is not None or user == account:
             return None
-        return reaction(_id(data["message_id"]), _id(data["channel_id"]), Sender(user), _object(data["emoji"]), account)
+        return reaction(
+            strict_snowflake(data["message_id"]),
+            strict_snowflake(data["channel_id"]),
+            Sender(user),
+            strict_object(data["emoji"]),
+            account,
+        )
     except Exception as error:
         raise MalformedEvent(type(error).__name__) from None
 
@@ -180,24 +187,24 @@ def reactions_under(raw: object) -> list[tuple[str, Json]]:
 def read_interaction(raw: object) -> Interaction | None:
     """None for what the desk never offered (forms, autocompletion, commands of somebody else)."""
     try:
-        data = _object(raw)
-        kind, given = data.get("type"), _object(data.get("data") or {})
+        data = strict_object(raw)
+        kind, given = data.get("type"), strict_object(data.get("data") or {})
         if kind not in (_COMPONENT, _COMMAND):
             return None
         on_server = data.get("guild_id") is not None
-        user = _object(data["member"])["user"] if data.get("user") is None else data["user"]
-        locale = _text(data.get("locale"))
-        wish = _text(given["custom_id"] if kind == _COMPONENT else given["name"])
+        user = strict_object(data["member"])["user"] if data.get("user") is None else data["user"]
+        locale = words(data.get("locale"))
+        wish = strict_text(given["custom_id"] if kind == _COMPONENT else given["name"])
         # The desk's own buttons are only in direct messages; on a server there is but the one that opens the chat.
         command = _COMMANDS.get(wish) if kind == _COMMAND or on_server else None
         if command is None and (kind == _COMMAND or on_server):
             return None
         return Interaction(
-            id=_id(data["id"]),
-            token=_text(data["token"]),
-            application_id=_id(data["application_id"]),
-            chat_id=None if on_server else _id(data["channel_id"]),
-            sender=replace(_sender(_object(user)), language=locale or None),
+            id=strict_snowflake(data["id"]),
+            token=strict_text(data["token"]),
+            application_id=strict_snowflake(data["application_id"]),
+            chat_id=None if on_server else strict_snowflake(data["channel_id"]),
+            sender=replace(_sender(strict_object(user)), language=locale or None),
             command=command,
             payload=wish,
             label=f"/{wish}" if command else _label(data.get("message"), wish),
@@ -209,19 +216,16 @@ def read_interaction(raw: object) -> Interaction | None:
 
 def message_id(raw: object) -> int:
     """Of a message; 0 if it has none. Discord's ids grow with time."""
-    value = raw.get("id") if isinstance(raw, dict) else None
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 20:
-        return int(value)
-    return 0
+    return int(snowflake(whole(raw).get("id")) or 0)
 
 
 def author_id(raw: object) -> str:
-    author = raw.get("author") if isinstance(raw, dict) else None
-    return str(author.get("id", "")) if isinstance(author, dict) else ""
+    """Of a message; empty if it has none."""
+    return snowflake(whole(whole(raw).get("author")).get("id")) or ""
 
 
 def _message(data: Json, account: str, content: Held | None = None) -> Incoming | None:
-    author = _object(data["author"])
+    author = strict_object(data["author"])
     if (
         data.get("guild_id") is not None
         or author.get("bot")
@@ -229,7 +233,7 @@ def _message(data: Json, account: str, content: Held | None = None) -> Incoming 
         or number(data.get("type")) in _NOTICES
     ):
         return None
-    number_, chat_id = _id(data["id"]), _id(data["channel_id"])
+    number_, chat_id = strict_snowflake(data["id"]), strict_snowflake(data["channel_id"])
     content = content or held(data)
     command, argument = parse_command(content.typed) or (None, "")
     replies_to, says = answered(data, chat_id)
@@ -257,33 +261,13 @@ def _sent_at(number_: str) -> datetime:
 
 
 def _sender(user: Json) -> Sender:
-    return Sender(_id(user["id"]), name=words(user.get("global_name")) or words(user.get("username")))
+    return Sender(strict_snowflake(user["id"]), name=words(user.get("global_name")) or words(user.get("username")))
 
 
 def _label(message: object, custom_id: str) -> str:
     """What the pressed button says. Discord names only its id; the message with it comes along."""
-    rows = message.get("components") if isinstance(message, dict) else None
-    for row in rows or ():
-        for button in row.get("components") or ():
+    for row in each(whole(message).get("components")):
+        for button in each(row.get("components")):
             if button.get("custom_id") == custom_id:
-                return _text(button.get("label")) or custom_id
+                return words(button.get("label")) or custom_id
     return custom_id
-
-
-def _object(value: object) -> Json:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
-
-
-def _text(value: object) -> str:
-    if value is not None and not isinstance(value, str):
-        raise TypeError
-    return words(value)
-
-
-def _id(value: object) -> str:
-    found = snowflake(value)
-    if found is None:
-        raise TypeError
-    return found

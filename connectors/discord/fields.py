@@ -1,37 +1,10 @@
-"""Fields of Discord's objects, read one by one: what is missing, new or of another type spoils nothing beside it."""
+"""Fields that only Discord's objects have; ``connectors.fields`` has the others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from discord.utils import parse_time
-
-Json = dict[str, Any]
-
-
-def words(value: object) -> str:
-    """Empty for what is no text. Text that every database and every encoder takes: without NUL and without lone
-    surrogates."""
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def whole(value: object) -> Json:
-    """Empty for what is no object."""
-    return value if isinstance(value, dict) else {}
-
-
-def each(value: object) -> Iterator[Json]:
-    """The objects of a list."""
-    if isinstance(value, list):
-        yield from (one for one in value if isinstance(one, dict))
-
-
-def number(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value < 2**63 else None
 
 
 def snowflake(value: object) -> str | None:
@@ -44,6 +17,14 @@ def snowflake(value: object) -> str | None:
     return str(int(digits)) if int(digits) < 2**64 else None
 
 
+def strict_snowflake(value: object) -> str:
+    """Raises ``TypeError`` for what is none."""
+    found = snowflake(value)
+    if found is None:
+        raise TypeError
+    return found
+
+
 def moment(value: object) -> datetime | None:
     """None for what is no time."""
     if not isinstance(value, str) or not value:
@@ -53,7 +34,3 @@ def moment(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return at.replace(tzinfo=at.tzinfo or UTC)
-
-
-def line(*parts: str, by: str = " · ") -> str:
-    return by.join(part for part in parts if part)

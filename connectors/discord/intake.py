@@ -35,7 +35,7 @@ from connectors.discord.events import (
     read_edit,
     read_message,
 )
-from connectors.discord.fields import Json, whole
+from connectors.fields import Json, whole
 
 log = structlog.get_logger(__name__)
 

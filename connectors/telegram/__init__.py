@@ -107,7 +107,7 @@ class TelegramConnector:
             log.info("telegram connected", action="telegram_started", account=self.account, mode=self.settings.mode)
             while True:  # what comes now comes through ``routes``
                 await asyncio.sleep(WATCH)
-                url = await webhooks.is_set(self._api)
+                url = await webhooks.address_of(self._api)
                 if url is not None and url != self.settings.webhook_url:
                     await self._set_webhook()
                     self._tell(webhooks.changed(url))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bot.domain.context import MAX_RAW, Context, Forward, ForwardKind, Link
+from bot.domain.context import Context, Forward, ForwardKind, Link
 from bot.domain.message import Attachment
+from connectors.fields import Json, as_it_came, each, line, number, whole, words
 from connectors.telegram import rich
-from connectors.telegram.fields import Json, coordinate, each, line, moment, name_of, number, size, whole, words
+from connectors.telegram.fields import coordinate, moment, name_of
 
 _FILES = {
     "animation": "video",  # before document: Telegram sets both
@@ -81,21 +81,19 @@ def held(message: Json) -> Held:
             rest[name] = found.unknown
     is_whole = not any(name in _READ or name in _FILES or name == "photo" for name in rest)
     foreign = [name for name in rest if name not in _BESIDE]
-    for name in foreign:
-        if name == "rich_message" or not isinstance(message[name], dict | list):
-            continue
+    strange = [name for name in foreign if name != "rich_message" and isinstance(message[name], dict | list)]
+    for name in strange:
         told = rich.read(message[name], _files)
         attachments += told.files
         links += told.links
         text = text or told.text
-    strange = next((name for name in foreign if isinstance(message[name], dict | list)), "")
-    if strange and strange != "rich_message" and not isinstance(message.get("text"), str):
-        attachments.append(Attachment("unsupported", _word(strange)))
+    if strange and not isinstance(message.get("text"), str):
+        attachments.append(Attachment("unsupported", _word(strange[0])))
     elif not text and not attachments:
         attachments.append(Attachment("unsupported", _word(next(iter(foreign), "unknown"))))
     quote = whole(message.get("quote"))
     links += _links(words(quote.get("text")), quote.get("entities"))
-    context = Context(_forward(message), words(quote.get("text")), tuple(dict.fromkeys(links)), _raw(rest))
+    context = Context(_forward(message), words(quote.get("text")), tuple(dict.fromkeys(links)), as_it_came(rest))
     return Held(text, tuple(attachments), context, is_whole)
 
 
@@ -123,8 +121,7 @@ def _links(text: str, entities: object) -> Iterator[Link]:
         if not address:
             continue
         start, length = number(entity.get("offset")) or 0, number(entity.get("length")) or 0
-        begin, end = max(0, min(start, len(encoded))), max(0, min(start + length, len(encoded)))
-        shown = encoded[2 * begin : 2 * end].decode("utf-16-le", "replace")
+        shown = encoded[2 * start : 2 * (start + length)].decode("utf-16-le", "replace")
         if shown.strip() != address:
             yield Link(words(shown), address)
 
@@ -165,7 +162,7 @@ def _files(name: str, value: Any) -> tuple[Attachment, ...]:
         if not sizes or not all("width" in one or name == "photo" for one in sizes):
             return ()
         largest = max(sizes, key=lambda one: (number(one.get("width")) or 0) * (number(one.get("height")) or 0))
-        return (Attachment("photo", words(largest["file_id"]), size=size(largest.get("file_size"))),)
+        return (Attachment("photo", words(largest["file_id"]), size=number(largest.get("file_size"))),)
     if name in ("thumbnail", "thumb", "cover") or not isinstance(value, dict):
         return ()
     if name == "location" and (place := _location(value)) is not None:
@@ -174,14 +171,14 @@ def _files(name: str, value: Any) -> tuple[Attachment, ...]:
     if not reference:
         return ()
     if name == "sticker":
-        return (Attachment("sticker", reference, name=words(value.get("emoji")), size=size(value.get("file_size"))),)
+        return (Attachment("sticker", reference, name=words(value.get("emoji")), size=number(value.get("file_size"))),)
     return (
         Attachment(
             _FILES.get(name, "file"),
             reference,
             name=words(value.get("file_name")),
             media_type=words(value.get("mime_type")),
-            size=size(value.get("file_size")),
+            size=number(value.get("file_size")),
         ),
     )
 
@@ -299,14 +296,6 @@ def _forward(message: Json) -> Forward | None:
     username = words(chat.get("username"))
     name = line(name_of(chat), f"(@{username})" if username and username != name_of(chat) else "", signature, by=" ")
     return Forward(name, ForwardKind.CHANNEL if is_channel else ForwardKind.UNKNOWN, at)
-
-
-def _raw(rest: Json) -> str:
-    """What there are no words for, as it came."""
-    try:
-        return words(json.dumps(rest, ensure_ascii=False)[:MAX_RAW]) if rest else ""
-    except (RecursionError, ValueError):  # deeper, or with larger numbers, than anybody could read
-        return ""
 
 
 def _word(name: str) -> str:

@@ -14,9 +14,9 @@ from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.message import Attachment, Button, File, MessageFormat
 from bot.domain.said import fault
 from bot.web.media import picture_type
+from connectors.fields import storable, strict_integer, strict_text
 from connectors.telegram import places
 from connectors.telegram.api import Api, too_large
-from connectors.telegram.fields import integer, storable
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.request import UNREADABLE
 
@@ -147,7 +147,7 @@ async def fetch(api: Api, attachment: Attachment, limit: int) -> bytes:
     if attachment.size is not None and attachment.size > limit:
         raise too_large(limit)
     try:
-        path = storable((await api.call("getFile", file_id=attachment.reference))["file_path"])
+        path = strict_text((await api.call("getFile", file_id=attachment.reference))["file_path"])
     except BadRequest as error:
         said = str(error).lower()
         if "file is too big" in said:
@@ -220,6 +220,6 @@ def _sent(chat_id: str, external_id: str) -> dict[str, int]:
 
 def _id_of(sent: Any) -> str:
     try:
-        return str(integer(sent["message_id"]))
+        return str(strict_integer(sent["message_id"]))
     except (KeyError, TypeError):
         raise TemporaryError(UNREADABLE) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connectors.telegram.fields import Json, whole
+from connectors.fields import Json, whole
 
 _DIRECT = re.compile(r"direct:(-?\d{1,19}):(\d{1,19})")
 

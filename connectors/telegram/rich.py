@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.domain.context import Link
 from bot.domain.message import Attachment
-from connectors.telegram.fields import Json, storable, words
+from connectors.fields import Json, storable, words
 
 DEEPEST = 40
 """Blocks in blocks that are read."""
@@ -113,7 +113,8 @@ class _Reader:
 
     def _generic(self, block: Json, depth: int) -> None:
         """Its text, what is in it, and what stands below that; files wherever they are."""
-        if isinstance(block.get("url"), str):  # a text with its address, standing where a block could
+        is_text = isinstance(block.get("url"), str)  # a text with its address, standing where a block could
+        if is_text:
             self._add(self._text(block, depth))
         else:
             for name in _TEXTS:
@@ -125,7 +126,7 @@ class _Reader:
                 self.found.files.extend(files)
             elif isinstance(value, dict | list) or name in ("blocks", "content"):
                 self.blocks(value, depth + 1)
-        for name in _BEHIND:
+        for name in () if is_text else _BEHIND:
             self._add(self._text(block.get(name), depth))
 
     # --- texts in lines

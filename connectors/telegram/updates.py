@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.message import REACTION, Attachment, Incoming, Sender, parse_command
+from connectors.fields import Json, each, line, number, strict_integer, strict_object, strict_text, whole, words
 from connectors.telegram.content import held, is_service
-from connectors.telegram.fields import Json, each, integer, line, moment, name_of, number, storable, whole, words
+from connectors.telegram.fields import moment, name_of
 from connectors.telegram.places import is_direct, place_of
 
 CHANNEL = "telegram"
@@ -36,7 +37,7 @@ def read_update(raw: object, account: str) -> Incoming | None:
             ("message_reaction", _reaction),
         ):
             if raw.get(kind) is not None:
-                return read(_object(raw[kind]), account, update_id)
+                return read(strict_object(raw[kind]), account, update_id)
         return None
     except Exception as error:
         # Whatever a stranger's server sends: nothing of it may end the fetching.
@@ -51,16 +52,16 @@ def update_id_of(update: object) -> int | None:
 def _press(query: Json, account: str, _: int) -> Incoming | None:
     under = whole(query.get("message"))
     chat = whole(under.get("chat"))
-    sender = _object(query.get("from"))
+    sender = strict_object(query.get("from"))
     if query.get("data") is None or not _is_private(chat) or sender.get("is_bot") is True:
         return None  # a game's button: we never send one; or of no concern
-    payload = storable(query["data"])
+    payload = strict_text(query["data"])
     return Incoming(
         channel=CHANNEL,
         account=account,
-        external_id=f"callback:{_text(query.get('id'))}",
+        external_id=f"callback:{strict_text(query.get('id'))}",
         sender=_sender(sender),
-        chat_id=str(integer(chat.get("id"))),
+        chat_id=str(strict_integer(chat.get("id"))),
         thread=place_of(under),
         text=_label(under, payload),
         button=payload,
@@ -86,21 +87,21 @@ def _message(message: Json, account: str, _: int) -> Incoming | None:
 
 
 def _said(message: Json, account: str, *, edit: bool = False) -> Incoming | None:
-    chat = _object(message.get("chat"))
+    chat = strict_object(message.get("chat"))
     direct = is_direct(message)
     if not (_is_private(chat) or direct) or is_service(message):
         return None
     # A private chat has the id of the person.
-    sender = _object(chat if message.get("from") is None else message["from"])
+    sender = strict_object(chat if message.get("from") is None else message["from"])
     if sender.get("is_bot") is True or (direct and _is_from_channel(message, sender)):
         return None
     content = held(message)
-    chat_id = integer(chat.get("id"))
+    chat_id = strict_integer(chat.get("id"))
     person = _sender(sender)
     return Incoming(
         channel=CHANNEL,
         account=account,
-        external_id=f"{chat_id}:{integer(message.get('message_id'))}",
+        external_id=f"{chat_id}:{strict_integer(message.get('message_id'))}",
         sender=person,
         chat_id=person.external_id if direct else str(chat_id),
         thread=place_of(message),
@@ -134,7 +135,7 @@ def _reaction(reaction: Json, account: str, update_id: int) -> Incoming | None:
     signs = line(*(words(one.get("emoji")) or words(one.get("type")) for one in each(reaction.get("new_reaction"))))
     if not signs or not _is_private(chat) or not sender or sender.get("is_bot") is True:
         return None
-    chat_id, under = integer(chat.get("id")), integer(reaction.get("message_id"))
+    chat_id, under = strict_integer(chat.get("id")), strict_integer(reaction.get("message_id"))
     return Incoming(
         channel=CHANNEL,
         account=account,
@@ -154,7 +155,7 @@ def _answered(message: Json) -> str | None:
     answered = whole(message.get("reply_to_message"))
     if type(under := answered.get("message_id")) is not int:
         return None
-    chat_id = integer(_object(message.get("chat")).get("id"))
+    chat_id = strict_integer(strict_object(message.get("chat")).get("id"))
     match answered.get("from"):
         case {"is_bot": True}:
             return f"{chat_id}:{under}" if is_direct(message) else str(under)
@@ -180,16 +181,6 @@ def _is_from_channel(message: Json, sender: Json) -> bool:
 
 
 def _sender(user: Json) -> Sender:
-    return Sender(str(integer(user.get("id"))), name=name_of(user), language=words(user.get("language_code")) or None)
-
-
-def _object(value: object) -> Json:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return storable(value)
+    return Sender(
+        str(strict_integer(user.get("id"))), name=name_of(user), language=words(user.get("language_code")) or None
+    )

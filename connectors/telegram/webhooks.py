@@ -10,8 +10,8 @@ from bot.domain.said import Fault, fault
 from connectors.telegram.api import Api
 
 
-async def is_set(api: Api) -> str | None:
-    """The webhook's address, empty for none; None where the server does not tell."""
+async def address_of(api: Api) -> str | None:
+    """Where the webhook leads, empty for none; None where the server does not tell."""
     try:
         info = await api.call("getWebhookInfo")
     except TelegramError:
@@ -22,7 +22,7 @@ async def is_set(api: Api) -> str | None:
 async def take_away(api: Api) -> Fault | None:
     """Takes a webhook away that keeps the desk from fetching; what waits at Telegram stays. What was done, or None
     where there is none."""
-    url = await is_set(api)
+    url = await address_of(api)
     if not url:
         return None
     try:

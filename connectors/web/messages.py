@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,13 +12,13 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 from bot.domain.message import Author, Message, MessageFormat
 from bot.web.markdown import to_html
 from bot.web.media import PICTURES
+from connectors.fields import storable
 
 # --- in ------------------------------------------------------------------------------------------
 
 
 def _storable(value: Any) -> Any:
-    """Without NUL, which PostgreSQL cannot hold, and with � for half a surrogate pair, which UTF-8 cannot."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", value.replace("\x00", "")) if isinstance(value, str) else value
+    return storable(value) if isinstance(value, str) else value
 
 
 def _payload(value: str) -> str:

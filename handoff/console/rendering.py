@@ -43,9 +43,10 @@ def fold(text: str) -> tuple[str, str]:
 
 def gone(message: Message, attachment: Attachment) -> bool:
     """Whether what a version of a message had attached is not attached any more."""
-    now = message.attachments
-    return all((one.kind, one.reference) != (attachment.kind, attachment.reference) for one in now) and all(
-        not one.sha256 or one.sha256 != attachment.sha256 for one in now
+    return not any(
+        (one.kind, one.reference) == (attachment.kind, attachment.reference)
+        or (one.sha256 and one.sha256 == attachment.sha256)
+        for one in message.attachments
     )
 
 

@@ -277,6 +277,13 @@ def test_a_button_without_its_message_says_its_id(given: Any) -> None:
     assert interaction.label == "helped:no"
 
 
+def test_what_is_malformed_beside_a_button_costs_not_its_press() -> None:
+    button = {"custom_id": "helped:no", "label": "否"}
+    interaction = read_interaction(press(message={"components": [7, {"components": 7}, {"components": ["x", button]}]}))
+    assert interaction is not None
+    assert interaction.label == "否"
+
+
 @pytest.mark.parametrize(("name", "expected"), [("human", Command.HUMAN), ("support", Command.START)])
 def test_slash_commands(name: str, expected: Command) -> None:
     here, there = read_interaction(command(name)), read_interaction(on_server(command(name)))

@@ -155,7 +155,7 @@ def test_deeply_nested_json_is_malformed_and_no_more() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "number"),
-    [({"id": "12"}, 12), ({"id": 12}, 0), ({"id": "-1"}, 0), ({"id": "１"}, 0), ({"id": "9" * 5000}, 0), ({}, 0)],
+    [({"id": "12"}, 12), ({"id": 12}, 12), ({"id": "-1"}, 0), ({"id": "１"}, 0), ({"id": "9" * 5000}, 0), ({}, 0)],
 )
 def test_the_number_of_a_message(raw: Any, number: int) -> None:
     assert message_id(raw) == number

@@ -124,6 +124,13 @@ def test_a_rich_message_is_text_with_its_links_and_files() -> None:
     assert (edit.text, edit.edits) == (result.text, "42:7")
 
 
+def test_what_stands_below_a_text_with_an_address_is_read_once() -> None:
+    here = {"text": "here", "url": "https://x.example", "caption": {"text": "or", "url": "https://y.example"}}
+    result = incoming(rich_message={"blocks": [here]})
+    assert result.text == "here — or"
+    assert sorted(link.url for link in result.context.links) == ["https://x.example", "https://y.example"]
+
+
 def test_a_rich_message_without_end_is_read_as_far_as_it_goes() -> None:
     deep: dict[str, Any] = {"type": "paragraph", "text": "end"}
     for _ in range(300):

@@ -83,7 +83,7 @@ class _Chat:
     customer: str = ""
     """Who else is there; empty until they are known to have done something."""
     reactions: list[tuple[str, Json]] = field(default_factory=list)
-    """Seen in its history, as message and emoji, and not committed yet."""
+    """Seen in its history, as message and emoji, and not committed yet: the latest ``PAGE``."""
 
 
 class Intake:
@@ -284,12 +284,14 @@ class Intake:
             if not whole(whole(raw).get("author")).get("bot"):
                 chat.customer = author_id(raw) or chat.customer
             if message_id(raw) > since:
-                chat.reactions += reactions_under(raw)
+                # A page that could not be committed comes again.
+                chat.reactions += [one for one in reactions_under(raw) if one not in chat.reactions]
+                del chat.reactions[:-PAGE]
         return page
 
     async def _take_reactions(self, chat: _Chat) -> None:
         """History has the reactions under a message without saying whose or when: of the only other person there."""
-        found, chat.reactions = chat.reactions[-PAGE:], []
+        found, chat.reactions = chat.reactions, []
         for under, emoji in found if chat.customer else ():
             await self._commit(chat, reaction(under, chat.id, Sender(chat.customer), emoji, self._account))
 

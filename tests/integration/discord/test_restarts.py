@@ -101,6 +101,30 @@ async def test_a_session_is_not_kept_while_something_of_an_earlier_one_is_open(
     await calls.close()
 
 
+async def test_a_reaction_seen_on_many_pages_of_history_is_committed_once(
+    peer: DiscordPeer, desk: Desk, ann: PeerUser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_FIRST_PAUSE", 0.01)
+    first = ann.writes("m0")
+    ann.reacts(first, "👀")
+    tried: list[str] = []
+
+    async def receive(incoming: Incoming) -> Receipt:
+        tried.append(incoming.external_id.partition(":")[0])
+        return await desk.receive(incoming)
+
+    chat = Chat(str(ann.channel_id), str(first - 1), datetime.now(UTC))
+    calls = api.Api(peer.api_base, peer.token)
+    reading = intake.Intake(calls, desk.records, receive, str(peer.bot_id), [chat])
+    desk.failures = 3
+    reading.begin_session()
+    await until(lambda: "reaction" in tried)
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name().startswith("discord chat")))
+    assert (tried.count(str(first)), tried.count("reaction")) == (4, 1)
+    await reading.close()
+    await calls.close()
+
+
 async def test_a_clean_stop_leaves_the_session_to_the_next_start(
     peer: DiscordPeer, connector: DiscordConnector, desk: Desk
 ) -> None:

@@ -24,10 +24,6 @@ from handoff.rules import AFFIRM, DENY, NO_TOPIC, SMALL_TALK, THANKS, Rules
 
 SHORT = 80
 """Characters: a longer message is a story of its own, whatever cues are in it."""
-ANAPHORA = 32
-"""Characters: a question that is no longer ("and how long is that?") often does not name what it is about."""
-CERTAIN = 0.9
-"""The confidence from which such a question is about the topic that the engine names, not about the open one."""
 FEW_WORDS = 4
 """Characters of words that are worth taking where words were asked for."""
 SURELY_OUTSIDE = 0.9
@@ -163,11 +159,10 @@ def _by_cue(
     if Cue.LACKS in cues and state.asks:
         return rules.not_helped(state, heard, situation)
     asked = next((cue for cue in FOLLOW_UPS if cue in cues), None)
-    # "Where is that?" is about what was just said, whatever it sounds like; "how long" may be about something else.
-    about_it = asked in (Cue.WHERE, Cue.WHAT_NEXT) or intent in (None, "response_time", THANKS, AFFIRM, state.topic)
-    if len(heard.text) <= ANAPHORA and heard.prediction is not None and heard.prediction.confidence < CERTAIN:
-        # "And how long is that gonna be?" sounds most like the topic that is asked so most often.
-        about_it = True
+    # "Where is that?" is about what was just said, whatever the engine takes it for, and so is a "how long" that names
+    # no other subject.
+    about_it = asked in (Cue.WHERE, Cue.WHAT_NEXT) or Cue.NAMES not in cues
+    about_it = about_it or intent in (None, "response_time", THANKS, AFFIRM, state.topic)
     if asked is not None and about_it:
         topic = rules.topics.get(state.topic or "")
         key = f"{state.topic}+{asked.value}"

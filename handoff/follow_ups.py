@@ -25,16 +25,17 @@ from handoff.rules import AFFIRM, DENY, NO_TOPIC, SMALL_TALK, THANKS, Rules
 SHORT = 80
 """Characters: a longer message is a story of its own, whatever cues are in it."""
 ANAPHORA = 32
-"""Characters: a shorter question names little."""
+"""Characters: a question that is no longer ("and how long is that?") often does not name what it is about."""
 CERTAIN = 0.9
-"""The confidence from which a short question is about another topic, whatever was asked before."""
+"""The confidence from which such a question is about the topic that the engine names, not about the open one."""
 FEW_WORDS = 4
 """Characters of words that are worth taking where words were asked for."""
 SURELY_OUTSIDE = 0.9
-"""The confidence from which a message has nothing to do with what was asked."""
+"""The engine's confidence in "out of scope" from which a message does not answer what the bot asked."""
 LIKELY = 0.6
 """The confidence from which a message is likely to be about another topic, though not surely."""
 BY_THE_WAY = frozenset({Kind.TIME, Kind.DURATION, Kind.AMOUNT})
+"""Details that any sentence may have by chance ("today")."""
 UNFINISHED = frozenset({Cue.GOES_ON, Cue.DONE_ALL, Cue.STILL_NOT, Cue.WHAT_NEXT})
 """A yes or thanks with one of these is none."""
 
@@ -99,11 +100,8 @@ def _at_step(
     """An answer to the step's question."""
     unfinished = bool(cues & UNFINISHED)
     yes = {AFFIRM: True, DENY: False}.get(intent or "")
-    to = (
-        None
-        if step.ends
-        else chosen(step, rules.cues.without_fine(heard.text), intent, None if unfinished and yes else yes)
-    )
+    plain = None if unfinished and yes else yes
+    to = None if step.ends else chosen(step, rules.cues.without_fine(heard.text), intent, plain)
     if to is None and step.asks and (gives(state, heard) or _any_words(rules, state, heard, intent)):
         if step.then is None:
             return rules.collected(state, heard, situation)

@@ -3,7 +3,7 @@ what the desk gives a connector."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -39,6 +39,8 @@ class Access:
     """The values of the plugin's ``secret_variables``; one that is not set is missing."""
     egress: Sequence[str] = ()
     """What may be reached at the word of others though it is not public: for ``bot.web.egress``."""
+    channels: Collection[str] = ()
+    """The names of all channels that are installed."""
 
 
 LoadChannel = Callable[[Path | None], "tuple[Any, Access, Words]"]
@@ -159,7 +161,8 @@ class Bounces(Protocol):
     """Where a connector tells what became of a message later."""
 
     async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
-        """What the platform had taken did not reach its contact. Whether there is such a message; told again, no."""
+        """What the platform had taken did not reach its contact. Whether there is such a message; told again, no.
+        Raises ``NotNow`` while something is being sent there: tell it again in a moment."""
         ...
 
 

@@ -84,7 +84,8 @@ def build_connectors(
 def access(settings: Settings, name: str, plugin: Plugin) -> Access:
     """What the channel may use."""
     secret = settings.secrets.get(plugin.secret_variable or "", "")
-    return Access(secret, settings.secrets_of(variables(settings, name, plugin)), settings.config.egress.allow)
+    secrets = settings.secrets_of(variables(settings, name, plugin))
+    return Access(secret, secrets, settings.config.egress.allow, list(installed()))
 
 
 def variables(settings: Settings, name: str, plugin: Plugin) -> list[str]:

@@ -56,4 +56,4 @@ class NoticeRefused(Exception):
 
 
 class NotNow(Exception):
-    """The bot is just answering this customer: give the notice again in a moment."""
+    """Something else is under way with this customer: bring the same again in a moment."""

@@ -58,6 +58,7 @@ class ApiConnector:
             edits=True,
             attachments=True,
             quotes=True,
+            pictures_as_files=True,
             idempotent=True,
             named_accounts=True,
             max_length=settings.max_length,

@@ -107,6 +107,8 @@ class Intake:
                 status, said = await act(known, id, body)
             except Refused as refused:
                 return _refusal(refused)
+            except NotNow as busy:
+                return _refusal(Refused(503, "busy", str(busy), retry_after=1))
             except Exception as error:
                 # Only the kind: its words may hold the customer's.
                 kind = type(error).__name__
@@ -128,7 +130,7 @@ class Intake:
     async def _known(self, name: str, request: Request, most: int) -> tuple[App, str, bytes]:
         """Who calls, the id of what they bring, and its body, of which never more than ``most`` is held."""
         app = self._apps.get(name)
-        if app is None or not app.keys:
+        if app is None:
             raise Refused(
                 404,
                 "no_app",
@@ -213,8 +215,6 @@ class Intake:
             receipt = await self._notices.give(given)
         except NoticeRefused as error:
             raise Refused(_STATUS.get(error.code, 422), error.code, str(error)) from None
-        except NotNow as error:
-            raise Refused(503, "busy", str(error), retry_after=1) from None
         return 200, NoticeTaken(
             duplicate=receipt.duplicate,
             message_id=receipt.message_id,

@@ -87,6 +87,7 @@ class Sending:
                 media_type=file.media_type or "application/octet-stream",
                 size=len(file.content),
                 content=base64.b64encode(file.content).decode(),
+                as_file=file.as_file,
             ),
             reply_to=message.reply_to,
             thread=message.thread,

@@ -224,6 +224,8 @@ class OutFile(_Said):
     size: int
     content: str
     """In base64."""
+    as_file: bool
+    """Show it as a file, though it be a picture: the agent wants it to arrive as it is."""
 
 
 class _Out(_Said):

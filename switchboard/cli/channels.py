@@ -12,7 +12,7 @@ from switchboard.cli.shared import cli, fail, load_settings
 
 
 def _load(name: str, plugin: Plugin, config: Path | None) -> tuple[Any, Access, Words]:
-    """The channel's settings, what it may use, without its token the command ends, and the desk's words."""
+    """The channel's settings, what it may use, and the desk's words. Ends the command where its token is missing."""
     settings = load_settings(config)
     access = plugins.access(settings, name, plugin)
     if plugin.secret_variable and not access.secret:

@@ -81,6 +81,8 @@ class Memory:
         return NoticeReceipt(1, len(self.notices), DeliveryState.PENDING, duplicate=duplicate)
 
     async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
+        if self.refuses is not None:
+            raise self.refuses
         self.bounced.append((channel, account, contact_id, external_id, error.words))
         return True
 

@@ -121,6 +121,16 @@ async def test_what_comes_again_is_recorded_once_and_what_failed_may_come_again(
     assert len(desk.received) == 1
 
 
+async def test_a_bounce_that_comes_too_early_is_to_come_again(app: Caller, memory: Memory) -> None:
+    memory.refuses = NotNow("on its way")
+    bounce = {"type": "bounce", "message": "msg_1", "error": "blocked"}
+    early = await app.event("b", **bounce)
+    assert (early.status_code, early.json()["error"], early.headers["retry-after"]) == (503, "busy", "1")
+    memory.refuses = None
+    assert (await app.event("b", **bounce)).status_code == 200
+    assert len(memory.bounced) == 1
+
+
 async def test_files_come_before_their_message(app: Caller, desk: StandInDesk, memory: Memory) -> None:
     content = bytes(range(256)) * 40
     upload = {"content": base64.b64encode(content).decode()}

@@ -77,7 +77,7 @@ async def test_what_is_sent_is_signed_and_says_all(hook: Hook, connector: ApiCon
     said = "**Fees** are [here](https://example.com).\n\n- one\n- two"
     more = {"buttons": (Button("Yes", "helped:yes"),), "reply_to": "m1", "thread": "t", "repeated": True}
     assert await connector.send(outgoing(said, format=MessageFormat.MARKDOWN, **more)) == "theirs-1"
-    await connector.send(outgoing("", "2", file=File("账单.pdf", "application/pdf", b"\x00%PDF")))
+    await connector.send(outgoing("", "2", file=File("账单.pdf", "application/pdf", b"\x00%PDF", as_file=True)))
     await connector.edit(outgoing("*new*"), "theirs-1")
     await connector.delete("sample:ann", "theirs-1")
     await connector.typing("sample:ann")
@@ -94,7 +94,7 @@ async def test_what_is_sent_is_signed_and_says_all(hook: Hook, connector: ApiCon
         True,
     )
     assert base64.b64decode(file["file"].pop("content")) == b"\x00%PDF"
-    assert file["file"] == {"name": "账单.pdf", "media_type": "application/pdf", "size": 5}
+    assert file["file"] == {"name": "账单.pdf", "media_type": "application/pdf", "size": 5, "as_file": True}
     assert (edit["type"], edit["message"], edit["text"], edit["markdown"]) == ("edit", "theirs-1", "*new*", None)
     assert (deletion["type"], deletion["message"]) == ("delete", "theirs-1")
     assert typing["type"] == "typing"
@@ -233,16 +233,20 @@ async def test_doctor_says_of_each_app_whether_it_is_there(hook: Hook) -> None:
         apps={
             "sample": AppSettings(webhook_url=hook.url),
             "off": AppSettings(webhook_url=hook.url),
-            "wallet": AppSettings(),
+            "wallet": AppSettings(may_write_to=("telegram", "telegrm")),
         }
     )
     secrets = {VARIABLE: SECRET, "API_CHANNEL_SECRET_WALLET": new_secret()}
-    sample, off, wallet = await examine(settings, Access("", secrets, ["127.0.0.1"]))
+    access = Access("", secrets, ["127.0.0.1"], ["api", "telegram"])
+    sample, off, wallet, misspelt = await examine(settings, access)
     assert (sample.level, hook.bodies[0]["type"]) == (Level.OK, "ping")
     assert (off.level, "API_CHANNEL_SECRET_OFF" in off.fix) == (Level.WRONG, True)
     assert wallet.level is Level.OK
+    assert (misspelt.level, "telegrm" in misspelt.words) == (Level.WRONG, True)
+    assert "api, telegram" in misspelt.fix
+    assert "channels.api.apps.wallet.may_write_to" in misspelt.fix
     hook.answers.append(web.Response(status=401))
-    refused, *_ = await examine(settings, Access("", secrets, ["127.0.0.1"]))
+    refused, *_ = await examine(settings, access)
     assert (refused.level, "same secret" in refused.fix) == (Level.WRONG, True)
 
 

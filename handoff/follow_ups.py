@@ -24,17 +24,14 @@ from handoff.rules import AFFIRM, DENY, NO_TOPIC, SMALL_TALK, THANKS, Rules
 
 SHORT = 80
 """Characters: a longer message is a story of its own, whatever cues are in it."""
-ANAPHORA = 32
-"""Characters: a shorter question names little."""
-CERTAIN = 0.9
-"""The confidence from which a short question is about another topic, whatever was asked before."""
 FEW_WORDS = 4
 """Characters of words that are worth taking where words were asked for."""
 SURELY_OUTSIDE = 0.9
-"""The confidence from which a message has nothing to do with what was asked."""
+"""The engine's confidence in "out of scope" from which a message does not answer what the bot asked."""
 LIKELY = 0.6
 """The confidence from which a message is likely to be about another topic, though not surely."""
 BY_THE_WAY = frozenset({Kind.TIME, Kind.DURATION, Kind.AMOUNT})
+"""Details that any sentence may have by chance ("today")."""
 UNFINISHED = frozenset({Cue.GOES_ON, Cue.DONE_ALL, Cue.STILL_NOT, Cue.WHAT_NEXT})
 """A yes or thanks with one of these is none."""
 
@@ -99,11 +96,8 @@ def _at_step(
     """An answer to the step's question."""
     unfinished = bool(cues & UNFINISHED)
     yes = {AFFIRM: True, DENY: False}.get(intent or "")
-    to = (
-        None
-        if step.ends
-        else chosen(step, rules.cues.without_fine(heard.text), intent, None if unfinished and yes else yes)
-    )
+    plain = None if unfinished and yes else yes
+    to = None if step.ends else chosen(step, rules.cues.without_fine(heard.text), intent, plain)
     if to is None and step.asks and (gives(state, heard) or _any_words(rules, state, heard, intent)):
         if step.then is None:
             return rules.collected(state, heard, situation)
@@ -165,11 +159,10 @@ def _by_cue(
     if Cue.LACKS in cues and state.asks:
         return rules.not_helped(state, heard, situation)
     asked = next((cue for cue in FOLLOW_UPS if cue in cues), None)
-    # "Where is that?" is about what was just said, whatever it sounds like; "how long" may be about something else.
-    about_it = asked in (Cue.WHERE, Cue.WHAT_NEXT) or intent in (None, "response_time", THANKS, AFFIRM, state.topic)
-    if len(heard.text) <= ANAPHORA and heard.prediction is not None and heard.prediction.confidence < CERTAIN:
-        # "And how long is that gonna be?" sounds most like the topic that is asked so most often.
-        about_it = True
+    # "Where is that?" is about what was just said, whatever the engine takes it for, and so is a "how long" that names
+    # no other subject.
+    about_it = asked in (Cue.WHERE, Cue.WHAT_NEXT) or Cue.NAMES not in cues
+    about_it = about_it or intent in (None, "response_time", THANKS, AFFIRM, state.topic)
     if asked is not None and about_it:
         topic = rules.topics.get(state.topic or "")
         key = f"{state.topic}+{asked.value}"

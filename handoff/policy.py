@@ -116,11 +116,9 @@ class Policy:
         """A message that says nothing by itself, read together with the one that the open topic began with: another
         topic than that one, if the two together surely mean it. None if not."""
         name = self._rules.surely(heard.prediction)
-        if name is None or name in NO_TOPIC or name in state.told or self._rules.same(name, state.topic):
+        if name is None or name not in self._rules.topics or name in NO_TOPIC or name in state.told:
             return None
-        if name not in self._rules.topics:
-            return None
-        return self._rules.topic(name, state, heard, situation)
+        return None if self._rules.same(name, state.topic) else self._rules.topic(name, state, heard, situation)
 
     def on_found(
         self,

@@ -31,7 +31,7 @@ NO_TOPIC = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN, OUT_OF_SCOPE, DANGER}
 A_STORY = 100
 """Characters."""
 LACKS = 3
-"""So much is asked of who waits anyway."""
+"""Details that a customer is asked to add while they wait; more would read like a form."""
 
 
 class Rules:

@@ -24,11 +24,11 @@ SHORT = 40
 NOTED_FOR = timedelta(minutes=2)
 """So long after being told how they stand a customer goes on writing without being told again."""
 TOLD_FOR = timedelta(minutes=20)
-"""So long nobody is told anew how long it takes."""
+"""After a customer was told how long it takes, the desk waits this long before it tells them anew."""
 BY_MUCH = timedelta(minutes=10)
-"""So much, and half of the wait that was said, it may take longer or shorter before the customer is told."""
+"""The wait may change by this much, or by half of what was said if that is more, before the customer is told."""
 BY_MUCH_ALWAYS = timedelta(hours=1)
-"""More than that is much, however long the wait was that was said."""
+"""A larger change is always told, however long the wait was that was said."""
 COMPLAINT = "complaint"
 CANCEL = "cancel"
 """The payload of the button that leaves the queue."""

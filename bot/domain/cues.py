@@ -37,6 +37,9 @@ class Cue(StrEnum):
     HOW_LONG = "how_long"
     COST = "cost"
     SAFE = "safe"
+    NAMES = "names"
+    """Names a subject: "how long does a transfer take" is about transfers, "how long does that take" about what was
+    answered."""
     ALSO = "also"
     """Begins another problem."""
     CANCEL = "cancel"

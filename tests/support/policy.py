@@ -83,6 +83,7 @@ CUES = Cues(
         Cue.GIVEN: ("already sent", "发过了"),
         Cue.LACKS: ("don't have", "没有哈希"),
         Cue.HOW_LONG: ("how long", "多久"),
+        Cue.NAMES: ("transfers",),
         Cue.ALSO: ("also", "另外"),
         Cue.CANCEL: ("never mind", "不用了"),
         Cue.WAITING: ("anyone there", "有人吗"),

@@ -98,10 +98,12 @@ class StoredTranscript:
                     if contact_id is not None:
                         self._present.add(contact_id)
                     yield []
+                missed = silent < _LOOK_AGAIN and not heard
                 if heard == {"message"}:
                     await watch.changed(_MOMENT)
-                if ENDED in heard:
-                    # Who comes by that external id is somebody else now.
+                if ENDED in heard or missed:
+                    # Who comes by that external id is somebody else now, or may be: woken without an event, the feed
+                    # has missed some.
                     contact_id = None
                     self._feed.move(watch, contact_key(channel, account, contact))
                 heard.clear()

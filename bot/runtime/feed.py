@@ -96,13 +96,17 @@ class Feed:
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
             await connection.execute(f"LISTEN {NOTIFY_CHANNEL}")
-            for watches in self._watches.values():
-                for watch in watches:
-                    watch.wake()
+            self.wake()
             while True:
                 async for notification in connection.notifies(timeout=KEEPALIVE):
                     self.tell(LiveEvent(**json.loads(notification.payload)))
                 await connection.execute("SELECT 1")
+
+    def wake(self) -> None:
+        """Wakes everybody, without an event: some may have been missed."""
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.wake()
 
     def tell(self, event: LiveEvent) -> None:
         """Wakes whom the event concerns."""

@@ -53,20 +53,15 @@ class Uploads(Area):
         sha256 = hashlib.sha256(content).hexdigest()
         kept = upsert(file).values(sha256=sha256, content=content)
         async with self._engine.begin() as connection:
-            if (known := await _found(connection, owner, [brought.id])) and known[0].sha256 == sha256:
-                return known[0]
-            if known:
-                raise OtherContent(f"another file was brought as {brought.id}")
+            if known := await _known(connection, owner, brought.id, sha256):
+                return known
             # Its many bytes first, and only what takes a moment under the lock; if there is no room, neither is kept.
             await connection.execute(
                 kept.on_conflict_do_update(index_elements=["sha256"], set_={"created_at": func.now()})
             )
             await connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
-            if known := await _found(connection, owner, [brought.id]):
-                # Twice at once; the other was first.
-                if known[0].sha256 != sha256:
-                    raise OtherContent(f"another file was brought as {brought.id}")
-                return known[0]
+            if known := await _known(connection, owner, brought.id, sha256):
+                return known  # it came twice at once, and the other was first
             await _admit(connection, owner, len(content), bounds)
             values = {
                 "channel": channel,
@@ -112,6 +107,14 @@ async def _admit(connection: AsyncConnection, owner: _Owner, size: int, bounds: 
 def _sum(of: ColumnElement[bool] | None = None) -> ColumnElement[int]:
     counted = func.greatest(upload.c.size, LEAST)
     return func.coalesce(func.sum(counted if of is None else case((of, counted), else_=0)), 0)
+
+
+async def _known(connection: AsyncConnection, owner: _Owner, upload_id: str, sha256: str) -> Attachment | None:
+    """What was brought under this id before; ``OtherContent`` where that is not this file."""
+    found = await _found(connection, owner, [upload_id])
+    if found and found[0].sha256 != sha256:
+        raise OtherContent(f"another file was brought as {upload_id}")
+    return found[0] if found else None
 
 
 async def _found(connection: AsyncConnection, owner: _Owner, ids: Sequence[str]) -> list[Attachment]:

@@ -3,7 +3,7 @@
 Strangers choose these bytes. So nothing is ever shown as what it claims to be: a picture, a sound or a film by its
 first bytes, and everything else is a download; and none of it may run, load or frame anything. A picture that would
 have a browser stand still (``bot.web.pictures``) is a download, too. Browsers show in a page whatever has the bytes
-of a picture, download or not: so pages ask for their pictures with ``AS_PICTURE``, and get a picture or nothing.
+of a picture, download or not: so pages ask for their pictures with ``?as=picture``, and get a picture or nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from bot.web.headers import FILE_HEADERS
 from bot.web.media import EXTENSIONS, HEAD, PICTURES, playable
 from bot.web.pictures import is_shown
 
-AS_PICTURE = "as=picture"
-"""The query of a file's address in an ``<img>``."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -34,7 +34,7 @@ from structlog.typing import FilteringBoundLogger
 
 from bot.domain.channel import Capabilities, Outgoing
 from bot.domain.conversation import NotFound
-from bot.domain.message import Button, Incoming, Message, Receipt, Sender, parse_command
+from bot.domain.message import Button, Incoming, Receipt, Sender, parse_command
 from bot.domain.said import fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Streams, Transcript, Words
 from bot.ports import Uploads as KeptUploads
@@ -144,7 +144,6 @@ class WebConnector:
         self._uploads = Uploads(
             uploads,
             settings.files,
-            self._page,
             channel=(self.name, self.account),
             author=self._author,
             known=self._known.has,
@@ -177,7 +176,8 @@ class WebConnector:
         """Nothing to do: the transcript tells that the message was taken back."""
 
     def routes(self, receive: Receive) -> APIRouter:
-        router = APIRouter(prefix="/chat", tags=["chat"], route_class=self._door.route_class())
+        route_class = self._door.route_class()
+        router = APIRouter(prefix="/chat", tags=["chat"], route_class=route_class)
 
         @router.get("", response_class=HTMLResponse)
         async def page(request: Request) -> Response:
@@ -188,7 +188,7 @@ class WebConnector:
             return response
 
         router.include_router(ASSETS.router())
-        router.include_router(self._uploads.router())
+        router.include_router(self._uploads.router(route_class))
 
         @router.post(
             "/messages",
@@ -325,14 +325,9 @@ class WebConnector:
 
     # --- out -------------------------------------------------------------------------------------
 
-    def _news(self, contact: str, after: int, wait: int | None = None) -> AsyncIterator[str]:
+    async def _news(self, contact: str, after: int, wait: int | None = None) -> AsyncIterator[str]:
         """What comes behind ``after``: as a stream, or with ``wait`` as the answer to a poll."""
         followed = self._transcript.follow(self.name, self.account, contact, after)
-        return self._heard(contact, followed, wait)
-
-    async def _heard(
-        self, contact: str, followed: AsyncIterator[list[Message]], wait: int | None
-    ) -> AsyncIterator[str]:
         with self._typing.awaited(contact) as typing:
             told = (
                 stream(followed, typing, self._closing) if wait is None else poll(followed, typing, self._closing, wait)

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
@@ -31,8 +32,7 @@ from bot.ports import Uploads as Kept
 from bot.web.media import PICTURES, media_type_of, safe_name
 from connectors.web.bounds import FileBounds
 from connectors.web.description import UPLOADED, Uploaded, refusals
-from connectors.web.page import Page
-from connectors.web.refused import PRIVATE, Refused, refusal
+from connectors.web.refused import PRIVATE, Refused
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,6 @@ _STRANGERS = 0.25
 keep no customer from sending a file."""
 _LATER = 3600
 """Seconds after which to ask again whether there is room: what was brought counts for a day."""
-
 _TELL = 60.0
 """Seconds between two lines of the log about it."""
 
@@ -59,7 +58,6 @@ class Uploads:
         self,
         kept: Kept,
         bounds: FileBounds,
-        page: Page,
         *,
         channel: tuple[str, str],
         author: Callable[[Request], Awaitable[str]],
@@ -69,7 +67,6 @@ class Uploads:
         """``author`` says which contact asks, or raises ``Refused``; ``known`` whether a contact has written."""
         self._kept = kept
         self._bounds = bounds
-        self._page = page
         self._channel, self._account = channel
         self._author = author
         self._known = known
@@ -79,8 +76,9 @@ class Uploads:
         self._told = -_TELL
         self._writing = asyncio.Semaphore(_WRITTEN_AT_ONCE)
 
-    def router(self) -> APIRouter:
-        router = APIRouter()
+    def router(self, route_class: type[APIRoute]) -> APIRouter:
+        """``route_class`` answers ``Refused``."""
+        router = APIRouter(route_class=route_class)
 
         @router.post(
             "/uploads/{upload_id}",
@@ -90,10 +88,7 @@ class Uploads:
             openapi_extra={"requestBody": UPLOADED},
         )
         async def upload(request: Request, upload_id: str) -> Response:
-            try:
-                kept = await self._take(request, upload_id)
-            except Refused as refused:
-                return refusal(self._page, request, refused)
+            kept = await self._take(request, upload_id)
             said = Uploaded(id=kept.reference, name=kept.name, size=kept.size or 0, picture=kept.media_type in PICTURES)
             return JSONResponse(said.model_dump(), 201, PRIVATE)
 

@@ -30,16 +30,6 @@ _LIFETIME = 180 * 24 * 3600
 _TOKEN = re.compile(r"[\w-]{43}", re.ASCII)
 
 
-def token_of(request: Request) -> str | None:
-    """The visitor's token; None without a cookie, with one that this desk never set, or with another's than the page
-    shows: the browser got a new cookie meanwhile, in another tab."""
-    token = request.cookies.get(COOKIE, "")
-    if not _TOKEN.fullmatch(token):
-        return None
-    shown = request.headers.get(VISITOR)
-    return token if shown is None or shown == mark_of(token) else None
-
-
 def mark_of(token: str) -> str:
     """By what a page knows its visitor from another, and nobody else does."""
     return hashlib.sha256(f"mark of {token}".encode()).hexdigest()[:16]
@@ -64,8 +54,9 @@ class Visitor:
 
 
 async def visitor_of(request: Request, knows: Callable[[str], Awaitable[bool]]) -> Visitor | None:
-    """As ``token_of``; but of several tokens that one browser was given at its first pages always the same one: of who
-    has written (``knows``), else the one given first."""
+    """Who asks; None without a cookie, with one that this desk never set, or with another's than the page shows: the
+    browser got a new cookie meanwhile, in another tab. Of several tokens that one browser was given at its first pages
+    always the same one counts: of who has written (``knows``), else the one given first."""
     given = request.cookies.get(COOKIE, "")
     if not _TOKEN.fullmatch(given):
         return None
@@ -104,10 +95,8 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def welcome(request: Request, response: Response, token: str | None = None, *, fresh: bool = False) -> None:
-    """Gives the visitor their token for another 180 days; without ``token`` that of their cookie, or a new one.
-    ``fresh`` is who came without any."""
-    token = token or token_of(request) or new_token()
+def welcome(request: Request, response: Response, token: str, *, fresh: bool = False) -> None:
+    """Gives the visitor their token for another 180 days. ``fresh`` is who came without any."""
     response.headers[VISITOR] = mark_of(token)
     _give(request, response, COOKIE, token, _LIFETIME)
     if fresh:

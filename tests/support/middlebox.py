@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+
+from tests.support.between import Between
 
 _HOST = re.compile(rb"(?im)^host:[^\r\n]*")
 _CONNECTION = re.compile(rb"(?im)^connection:[^\r\n]*\r\n")
@@ -15,13 +15,11 @@ _COOKIE = re.compile(rb"(?im)^set-cookie:[^\r\n]*\r\n")
 _LENGTH = re.compile(rb"(?im)^content-length:\s*(\d+)")
 
 
-class Middlebox:
+class Middlebox(Between):
     """Forwards HTTP requests to ``port``, each on a connection of its own. What it does may change meanwhile."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        super().__init__(port)
         self.holds = False
         """An answer goes on only when it is complete."""
         self.cuts_after: float | None = None
@@ -39,23 +37,7 @@ class Middlebox:
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Middlebox]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A cut, a browser that has gone, the end of the test.
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await self._forward(reader, writer)
@@ -73,7 +55,7 @@ class Middlebox:
             head = _HOST.sub(b"Host: " + self.host.encode(), head)
         if self.plain:
             head = _FETCH.sub(b"", head)
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        there, back = await asyncio.open_connection("127.0.0.1", self.to)
         answering = asyncio.ensure_future(self._answer(there, writer))
         leaving = asyncio.ensure_future(reader.read())
         try:

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+
+from tests.support.between import Between
 
 
-class Wire:
+class Wire(Between):
     """Forwards TCP connections to ``port`` while it is alive."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        super().__init__(port)
         self.dead = False
         """While it is set nothing passes, in either direction; new connections are taken and hear nothing. What was
         connected meanwhile stays dead for good: its bytes are lost."""
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[Wire]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
-            yield self
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self.to)
         lost = asyncio.Event()
         if self.dead:
             lost.set()
@@ -56,7 +38,7 @@ class Wire:
             if lost.is_set() or self.dead:
                 await ways[0]
         except asyncio.CancelledError:
-            pass  # the server of ``asyncio`` would make a noise of it
+            pass
         finally:
             for way in ways:
                 way.cancel()

@@ -70,9 +70,10 @@ class Transcript:
 
     messages: list[Message] = field(default_factory=list)
     reads: int = 0
+    ended: bool = False
 
-    async def get(self, *_key: str) -> Contact:
-        return Contact(7, "web", "web", "visitor", "visitor", "", None)
+    async def get(self, *_key: str) -> Contact | None:
+        return None if self.ended else Contact(7, "web", "web", "visitor", "visitor", "", None)
 
     async def transcript(self, _contact_id: int, *, after: int, limit: int) -> list[Message]:
         self.reads += 1
@@ -121,6 +122,21 @@ async def test_a_question_and_its_answer_are_read_at_once() -> None:
 async def test_a_question_without_an_answer_is_shown_a_moment_later() -> None:
     _, _, reading = await asked()
     assert [message.id for message in await asyncio.wait_for(reading, 1)] == [1]
+
+
+async def test_who_ended_the_chat_hears_nothing_more_though_the_feed_missed_it() -> None:
+    feed, store = Feed(""), Transcript()
+    news = reading_from(store, feed).follow("web", "web", "visitor", 0)
+    reading = asyncio.ensure_future(anext(news))
+    await asyncio.sleep(0.01)
+    store.ended = True
+    feed.wake()  # as when it listens again
+    await asyncio.sleep(0.01)
+    store.says(1, Author.AGENT)
+    feed.tell(about(7, "message"))
+    done, _ = await asyncio.wait({reading}, timeout=0.3)
+    assert not done
+    reading.cancel()
 
 
 async def test_who_was_away_for_long_is_shown_everything() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import Request
 
-from bot.web.files import AS_PICTURE, file_answer
+from bot.web.files import file_answer
 from bot.web.pictures import MOST_PIXELS, pixels
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -48,7 +48,7 @@ def test_a_picture_that_would_stop_a_browser_is_a_download(side: int, shown: boo
 
     content = PNG + side.to_bytes(4, "big") * 2
     # A page would show its bytes all the same: it asks for a picture, and gets one or nothing.
-    picture = file_answer(asked(AS_PICTURE.encode()), content, sha256="ab", name="a.png")
+    picture = file_answer(asked(b"as=picture"), content, sha256="ab", name="a.png")
     assert (picture.status_code, picture.body) == ((200, content) if shown else (415, b""))
     answer = file_answer(asked(b""), content, sha256="ab", name="a.png")
     assert answer.headers["content-type"] == ("image/png" if shown else "application/octet-stream")

@@ -33,7 +33,7 @@ const LONGEST_WISH = 120_000;
 export const later = (milliseconds) => milliseconds * (0.75 + Math.random() / 2);
 export const backoff = (failures, longest = LONGEST_PAUSE) => later(Math.min(1000 * 2 ** Math.max(0, failures - 1), longest));
 /** The milliseconds after which the desk wants to be asked again, as far as it says and is believed. */
-const wishOf = (response) => Math.min(Number(response.headers.get("Retry-After")) * 1000 || 0, LONGEST_WISH);
+export const wishOf = (response) => Math.min(Number(response.headers.get("Retry-After")) * 1000 || 0, LONGEST_WISH);
 
 /** The events of a response's body, as they come: arrays of {name, data, id, retry}. */
 async function* eventsOf(body) {
@@ -211,8 +211,6 @@ export class Holder {
         await this.#sleepAtMost(Math.max(found?.wish ?? 0, took > WAITED ? 0 : backoff(failures)), polling.signal);
       }
     }
-    // Whoever ended it may have begun anew.
-    if (this.polling !== polling) return;
     this.polling = null;
     if (!this.ended && this.polled) {
       this.polled = false;
@@ -269,8 +267,13 @@ export class Holder {
 
   #sleepAtMost(milliseconds, signal) {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, milliseconds));
-      signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", end); // one signal is for hours of polls
+        resolve();
+      };
+      const timer = setTimeout(end, Math.max(0, milliseconds));
+      signal.addEventListener("abort", end);
     });
   }
 }

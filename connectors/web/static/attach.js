@@ -3,22 +3,10 @@
 // anew; what is not is lost with the page, which therefore asks before it is left.
 
 import { h, icon } from "./elements.js";
-import { sizesOf } from "./files.js";
+import { parsed, tabStorage } from "./storage.js";
 import { thumbnailOf } from "./thumbnail.js";
 import { Upload } from "./upload.js";
-
-const KEPT = "switchboard:files";
-
-function kept() {
-  try { return JSON.parse(sessionStorage.getItem(KEPT)) ?? {}; } catch { return {}; }
-}
-
-function keep(record) {
-  try {
-    if (record) sessionStorage.setItem(KEPT, JSON.stringify(record));
-    else sessionStorage.removeItem(KEPT);
-  } catch { /* full or forbidden */ }
-}
+import { sizesOf } from "./words.js";
 
 const holdsFiles = (transfer) => Boolean(transfer?.types.includes("Files"));
 
@@ -271,14 +259,13 @@ export class Tray {
   // --- over a reload -----------------------------------------------------------------------------------------------
 
   #keep() {
-    if (!this.count) return keep(null);
     const items = this.#items.map(({ id, name, size, picture, state }) => ({ id, name, size, picture, ready: state === "ready" }));
-    keep({ visitor: this.visitor(), items });
+    tabStorage.set("files", this.count ? JSON.stringify({ visitor: this.visitor(), items }) : null);
   }
 
   /** Shows what an earlier page of this tab left. */
   restore() {
-    const { visitor, items } = kept();
+    const { visitor, items } = parsed(tabStorage.get("files")) ?? {};
     if (visitor !== this.visitor() || !Array.isArray(items)) return;
     for (const { ready, ...item } of items.slice(0, this.most)) {
       const lost = ready ? {} : { why: this.say("chat.files.lost"), forGood: true };

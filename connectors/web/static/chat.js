@@ -9,13 +9,13 @@ import { Clock } from "./clock.js";
 import { Draft } from "./draft.js";
 import { h, icon } from "./elements.js";
 import { ending } from "./ending.js";
-import { attachment, sizesOf, unsentFile } from "./files.js";
+import { attachment, unsentFile } from "./files.js";
 import { Line } from "./line.js";
 import { Outbox } from "./outbox.js";
 import { Tabs } from "./tabs.js";
 import { View } from "./view.js";
 import { Visit } from "./visit.js";
-import { formatsOf, wordsOf } from "./words.js";
+import { formatsOf, sizesOf, wordsOf } from "./words.js";
 
 const TYPING_AT_MOST = 8_000;
 const GROUPED_WITHIN = 5 * 60_000;

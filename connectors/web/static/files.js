@@ -3,19 +3,6 @@
 import { h, icon } from "./elements.js";
 import { BASE } from "./line.js";
 
-/** Says a size as the desk does: 900 byte, 3.2 MB. */
-export function sizesOf(formats) {
-  return (bytes) => {
-    let [value, unit] = [bytes, "byte"];
-    for (const larger of ["kilobyte", "megabyte", "gigabyte"]) {
-      if (value < 1000) break;
-      [value, unit] = [value / 1000, larger];
-    }
-    const shown = value < 10 ? Math.round(value * 10) / 10 : Math.floor(value);
-    return new Intl.NumberFormat(formats, { style: "unit", unit }).format(shown);
-  };
-}
-
 function described(file, sizes, say) {
   return [
     icon("file"), h("bdi", {}, file.name || say("chat.file")),

@@ -1,5 +1,6 @@
 // What the customer said and the desk does not have yet, kept over reloads.
 
+import { backoff, wishOf } from "./holder.js";
 import { BASE } from "./line.js";
 import { parsed, storage } from "./storage.js";
 import { inTurn } from "./tabs.js";
@@ -181,7 +182,7 @@ export class Outbox {
 
   /** Tries once. Null when that is the end of it, else the milliseconds after which to try again. */
   async #post(item) {
-    const backoff = Math.min(1000 * 2 ** this.failures, LONGEST_PAUSE) * (0.75 + Math.random() / 2);
+    const pause = backoff(this.failures + 1, LONGEST_PAUSE);
     const timeout = this.posting = new AbortController();
     const timer = setTimeout(() => timeout.abort(), SEND_TIMEOUT);
     try {
@@ -198,11 +199,8 @@ export class Outbox {
         this.#become(item, "sent");
         return null;
       }
-      if (response.status === 401) return (await this.renew()) ? 0 : backoff;
-      if ([408, 429].includes(response.status) || response.status >= 500) {
-        const asked = Number(response.headers.get("Retry-After")) * 1000;
-        return Math.max(asked || 0, backoff);
-      }
+      if (response.status === 401) return (await this.renew()) ? 0 : pause;
+      if ([408, 429].includes(response.status) || response.status >= 500) return Math.max(wishOf(response), pause);
       const said = await response.json().catch(() => ({}));
       item.why = said.message ?? "";
       item.error = said.error;
@@ -210,7 +208,7 @@ export class Outbox {
       this.#keep(item);
       return null;
     } catch {
-      return backoff;
+      return pause;
     } finally {
       clearTimeout(timer);
     }

@@ -34,13 +34,16 @@ export const storage = {
   },
 };
 
-/** Of this tab alone: it survives a reload, and nothing else. */
+/** Of this tab alone: it survives a reload, and nothing else. An empty value is none here, too. */
 export const tabStorage = {
   get(key) {
     try { return sessionStorage.getItem(PREFIX + key); } catch { return null; }
   },
   set(key, value) {
-    try { sessionStorage.setItem(PREFIX + key, value); } catch { /* full or forbidden */ }
+    try {
+      if (value) sessionStorage.setItem(PREFIX + key, value);
+      else sessionStorage.removeItem(PREFIX + key);
+    } catch { /* full or forbidden */ }
   },
 };
 

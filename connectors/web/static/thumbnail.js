@@ -8,9 +8,6 @@ const MOST_PIXELS = 64_000_000;
 /** What every browser shows, and the desk as well. */
 const PICTURES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-/** Whether the file calls itself a picture; what it is, the desk finds out. */
-export const isPicture = (file) => PICTURES.includes(file.type);
-
 /** The width and height of a picture. Browsers read them without decoding the rest. */
 function sizeOf(address) {
   return new Promise((resolve, reject) => {
@@ -23,7 +20,7 @@ function sizeOf(address) {
 
 /** A canvas with the picture, upright as its camera was held; null where there is none to be shown. */
 export async function thumbnailOf(file, alt) {
-  if (!isPicture(file)) return null;
+  if (!PICTURES.includes(file.type)) return null; // what it calls itself; what it is, the desk finds out
   const address = URL.createObjectURL(file);
   try {
     const [width, height] = await sizeOf(address);

@@ -1,7 +1,9 @@
 // One file on its way to the desk.
 
+import { backoff } from "./holder.js";
 import { BASE } from "./line.js";
 import { newId } from "./outbox.js";
+import { parsed } from "./storage.js";
 
 /** An upload that gets no further for so long has lost its line. */
 const STALLED = 30_000;
@@ -12,10 +14,6 @@ const LONGEST_PAUSE = 30_000;
 /** For a header; half a surrogate pair, which a file's name may hold, cannot be encoded. */
 function encoded(name) {
   try { return encodeURIComponent(name); } catch { return ""; }
-}
-
-function parsed(text) {
-  try { return JSON.parse(text); } catch { return null; }
 }
 
 /**
@@ -56,9 +54,8 @@ export class Upload {
         return this.#fail(why, ![429, 503].includes(status));
       }
       if (tried >= TRIES) return this.#fail(this.say("chat.files.not_reached"));
-      const backoff = Math.min(1000 * 2 ** (tried - 1), LONGEST_PAUSE) * (0.75 + Math.random() / 2);
       this.#become("trying");
-      await this.#sleep(Math.max(retryAfter, backoff));
+      await this.#sleep(Math.max(retryAfter, backoff(tried, LONGEST_PAUSE)));
     }
   }
 

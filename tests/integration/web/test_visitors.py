@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import httpx
 import pytest
 from structlog.testing import capture_logs
@@ -52,6 +54,10 @@ async def test_of_two_first_pages_nobody_wrote_on_the_one_asked_for_first_stands
         assert (await browser.get("/chat/messages", headers=second)).status_code == 401
         assert (await browser.get("/chat/messages", headers=first)).status_code == 200
         assert (await browser.get("/chat")).headers[VISITOR] == first[VISITOR]
+        own = contact_of(browser.cookies[COOKIE])
+        put(browser, pages[1])
+        assert (await browser.post(f"/chat/uploads/{uuid4()}", content=b"x", headers=first)).status_code == 201
+        assert contact_of(browser.cookies[COOKIE]) == own, "files bring it back, too"
 
 
 async def test_another_cookie_of_that_form_makes_nobody_another_visitor(site: Site, visitor: httpx.AsyncClient) -> None:

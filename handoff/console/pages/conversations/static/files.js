@@ -3,19 +3,12 @@
 import { feature } from "../components/console.js";
 import { composer, follow, modeOf } from "./boxes.js";
 import { formats, say } from "../components/say.js";
+import { sizesOf } from "../components/words.js";
 
 /** What is chosen and not sent yet, by conversation: neither updates nor another conversation lose it; leaving the page does. */
 const chosen = new Map();
 
-export function size(bytes) {
-  let [value, unit] = [Number(bytes), "byte"];
-  for (const larger of ["kilobyte", "megabyte", "gigabyte"]) {
-    if (value < 1000) break;
-    [value, unit] = [value / 1000, larger];
-  }
-  const shown = value < 10 ? Math.round(value * 10) / 10 : Math.floor(value);
-  return new Intl.NumberFormat(formats, { style: "unit", unit, unitDisplay: unit === "byte" ? "long" : "short" }).format(shown);
-}
+export const size = sizesOf(formats);
 
 /** Says in the composer why something was not taken. */
 export function refuse(words) {

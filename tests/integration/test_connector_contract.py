@@ -1,4 +1,4 @@
-"""What every connector promises (``bot/ports.py``), the same tests over all of them, over real sockets.
+"""What every connector promises (``bot/ports/``), the same tests over all of them, over real sockets.
 
 A new platform adds one function to ``tests/support/stages.py``: its connector with the platform's far end and one
 customer there.

@@ -30,6 +30,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.domain.secret import SecretKind
+
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the home of the default ``config.yml``, ``data`` and ``var``."""
 
@@ -208,6 +210,13 @@ class Egress(_Section):
     """Besides the public network: host names, addresses, networks."""
 
 
+class Secrets(_Section):
+    """What customers must not share, and is removed from what they write."""
+
+    let_pass: tuple[SecretKind, ...] = ()
+    """Kinds that are left as they are: identity numbers may have their place in a review of accounts."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -223,6 +232,7 @@ class Config(_Section):
     desk: DeskRules = DeskRules()
     server: Server = Server()
     egress: Egress = Egress()
+    secrets: Secrets = Secrets()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""

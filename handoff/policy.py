@@ -7,10 +7,10 @@ The bot does what is expected to cost least (``weighing``), reads each message w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.domain.conversation import EscalationReason, Priority
+from bot.domain.conversation import ConversationState, EscalationReason, Priority
 from bot.domain.cues import Cue, Cues
 from bot.domain.decision import Action, Decision, Handoff
 from bot.domain.dialogue import DialogueState
@@ -20,8 +20,9 @@ from bot.domain.heard import Heard
 from bot.domain.message import Command
 from bot.domain.procedure import Procedure, pressed
 from bot.domain.said import Said
+from bot.domain.secret import Removed, TheirCopy
 from bot.domain.situation import Situation
-from handoff import follow_ups, waiting
+from handoff import follow_ups, shared_secrets, waiting
 from handoff.escalation import escalate, named
 from handoff.rules import AFFIRM, DANGER, DENY, NO_TOPIC, TALK_TO_HUMAN, Rules
 from handoff.weighing import Act, Topic
@@ -71,6 +72,8 @@ class Policy:
         cues = self._rules.cues.of(heard.text)
         if Cue.DANGER in cues or _probability(heard.prediction, DANGER) >= IN_DANGER:
             decision = self._in_danger(state, heard, situation, queued=queued)
+        elif shared_secrets.told_in_words(self._rules.cues, heard.text):
+            decision = shared_secrets.on_told(state, situation, queued=queued)
         elif queued:
             decision = waiting.on_words(self._rules, state, heard, cues, situation)
             if state.topic == DANGER:
@@ -206,6 +209,24 @@ class Policy:
 
     def on_unknown_button(self) -> Decision:
         return Decision(Action.ANSWER, says=(Said("customer.what_else"),), keeps_dialogue=True)
+
+    def on_removed(
+        self, removed: Sequence[Removed], state: ConversationState, situation: Situation, theirs: TheirCopy
+    ) -> Decision:
+        """A secret that opens somebody's funds was removed from the message: what to do now comes before all else."""
+        return shared_secrets.on_removed(removed, state, situation, theirs)
+
+    def warned(
+        self,
+        decision: Decision | None,
+        removed: Sequence[Removed],
+        state: ConversationState,
+        situation: Situation,
+        theirs: TheirCopy,
+    ) -> Decision:
+        """A secret of another sort was removed: a word about it before what the rest of the message comes to (None: a
+        person has the conversation)."""
+        return shared_secrets.warned(decision, removed, state, situation, theirs)
 
     def on_engine_unavailable(self, heard: Heard, situation: Situation, *, queued: bool = False) -> Decision:
         if queued:

@@ -55,6 +55,16 @@ class Cue(StrEnum):
     """Hints at ending their life."""
     CLOSES = "closes"
     """The problem is over."""
+    SECRET = "secret"  # noqa: S105  (the name of a cue)
+    """Names a phrase or a key."""
+    GAVE = "gave"
+    """Somebody else got it."""
+    ENTERED = "entered"
+    """It was typed, which is as it should be in one's own wallet, and not"""
+    ELSEWHERE = "elsewhere"
+    """on a page, behind a link, in a form."""
+    NOT_DONE = "not_done"
+    """Says that it did not happen, or asks what if."""
 
 
 FOLLOW_UPS = (Cue.HOW_LONG, Cue.WHERE, Cue.WHAT_NEXT, Cue.COST, Cue.SAFE)
@@ -107,6 +117,10 @@ class Cues:
 
     def of(self, text: str) -> frozenset[Cue]:
         return frozenset(name for name, _, _ in self._phrases.spans(fold(text)))
+
+    def of_clauses(self, text: str) -> list[frozenset[Cue]]:
+        """What each clause of the text has."""
+        return [self.of(clause) for clause in _CLAUSE.split(fold(text)) if clause.strip()]
 
     def without_fine(self, text: str) -> str:
         """The text without its clauses about what is no problem, unless there are no others."""

@@ -86,6 +86,8 @@ class Decision:
     """When a waiting customer is told how they stand (``DialogueState.noted``)."""
     expects: Expectation | None = None
     """What the customer is told about when a person comes (``DialogueState.told_until``)."""
+    remembers: str | None = None
+    """What is said and is no topic, as ``DialogueState.told`` has it."""
     may_wait: bool = False
     """The message could not be answered alone: the bot waits a moment for the rest of it."""
     gathers: bool = False
@@ -127,6 +129,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
     if decision.follow_up is not None:
         said += (f"{decision.about}+{decision.follow_up.value}",)
     said += tuple(f"{decision.procedure}.{step}" for step in decision.steps)
+    if decision.remembers is not None:
+        said += (decision.remembers,)
     told = tuple(dict.fromkeys((*state.told, *said)))[-TOLD_AT_MOST:]
     later = state.later if decision.later is None else decision.later
     misses = 0 if decision.understood else state.misses + 1
@@ -140,7 +144,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         # What is open stays open: the question back is about this message alone.
         return replace(state, misses=misses, offered=decision.offers, told=told, later=later, noted=noted)
     if decision.keeps_dialogue or decision.resumes:
-        return replace(state, misses=misses, told=told, later=later, noted=noted)
+        asks = tuple(dict.fromkeys((*state.asks, *decision.asks))) if decision.keeps_dialogue else state.asks
+        return replace(state, misses=misses, asks=asks, told=told, later=later, noted=noted)
     return DialogueState(
         misses=misses,
         topic=(topic := decision.about or decision.topic),

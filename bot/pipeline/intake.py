@@ -9,6 +9,7 @@ import structlog
 
 from bot import guard, monotonic
 from bot.domain.message import ClearedIncoming, Command, Incoming, Receipt, Sender
+from bot.pipeline.clearing import clear_alone
 from bot.pipeline.dead_letters import described, own_fault
 from bot.runtime.channel_status import ChannelHealth
 from bot.runtime.metrics import Metrics
@@ -33,8 +34,11 @@ class Intake:
         prefetch: Callable[[Incoming], None] = lambda _: None,
         health: Mapping[str, ChannelHealth] | None = None,
         metrics: Metrics | None = None,
+        clear: Callable[[Incoming], Awaitable[ClearedIncoming]] = clear_alone,
     ) -> None:
-        """``record`` commits an event. ``prefetch`` is told of each before that. ``health`` by channel."""
+        """``record`` commits an event, once it was made fit for that by ``clear``. ``prefetch`` is told of each before
+        it is committed. ``health`` by channel."""
+        self._clear = clear
         self._record = record
         self._prefetch = prefetch
         self._health = health or {}
@@ -46,7 +50,7 @@ class Intake:
     async def receive(self, incoming: Incoming) -> Receipt:
         """What every connector awaits: guard, then store. What it returns for is committed; where it raises, nothing
         is, and the platform must be left to bring it again."""
-        cleared = guard.incoming(incoming)
+        cleared = await self._clear(incoming)
         self._prefetch(cleared)
         try:
             receipt = await self.record(cleared)

@@ -30,8 +30,6 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.domain.secret import SecretKind
-
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: the home of the default ``config.yml``, ``data`` and ``var``."""
 
@@ -213,7 +211,19 @@ class Egress(_Section):
 class Secrets(_Section):
     """What customers must not share, and is removed from what they write."""
 
-    let_pass: tuple[SecretKind, ...] = ()
+    let_pass: tuple[
+        Literal[
+            "seed_phrase",
+            "private_key",
+            "keystore",
+            "api_secret",
+            "password",
+            "one_time_code",
+            "card_number",
+            "identity_number",
+        ],
+        ...,
+    ] = ()
     """Kinds that are left as they are: identity numbers may have their place in a review of accounts."""
 
 

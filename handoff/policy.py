@@ -73,7 +73,7 @@ class Policy:
         if Cue.DANGER in cues or _probability(heard.prediction, DANGER) >= IN_DANGER:
             decision = self._in_danger(state, heard, situation, queued=queued)
         elif shared_secrets.told_in_words(self._rules.cues, heard.text):
-            decision = shared_secrets.on_told(state, situation, queued=queued)
+            decision = self._on_told_of_secret(state, heard, cues, situation, queued=queued)
         elif queued:
             decision = waiting.on_words(self._rules, state, heard, cues, situation)
             if state.topic == DANGER:
@@ -255,6 +255,17 @@ class Policy:
             if placed is not None:
                 return placed
         return self._on_new(state, heard, situation)
+
+    def _on_told_of_secret(
+        self, state: DialogueState, heard: Heard, cues: frozenset[Cue], situation: Situation, *, queued: bool
+    ) -> Decision:
+        """Somebody else has their phrase or key. Where the funds are gone already, the first aid for that says more."""
+        name = self._rules.surely(heard.prediction)
+        topic = self._rules.topics.get(name or "")
+        if topic is None or topic.priority is not Priority.URGENT or queued:
+            return shared_secrets.on_told(state, situation, queued=queued)
+        decision = self._with_bot(state, heard, cues, situation)
+        return replace(decision, reason=EscalationReason.FUNDS_AT_RISK) if decision.escalates else decision
 
     def _asks_for_person(self, heard: Heard, cues: frozenset[Cue], best: str | None) -> bool:
         return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE)

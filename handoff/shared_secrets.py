@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bot.domain.conversation import ConversationState, EscalationReason, Priority
 from bot.domain.cues import Cue, Cues
@@ -47,22 +48,24 @@ def warned(
     """The message held a secret of another sort. The warning comes before what the rest of it comes to; alone where
     that is nothing, or a question back: half a message is easily misread."""
     says = warnings(removed, theirs)
+    asks = (Ask.HASH,) if any(one.doubtful for one in removed) else ()
     if decision is not None and decision.understood and decision.action is not Action.SILENT and not decision.may_wait:
-        return replace(decision, opening=(*says, *decision.opening))
+        return replace(decision, opening=(*says, *decision.opening), asks_too=asks)
     if state is ConversationState.QUEUED:
         says = (*says, Said("customer.already_queued"), *expectation(situation))
-    asks = (Ask.HASH,) if any(one.doubtful for one in removed) else ()
     details = () if decision is None else decision.details
-    return Decision(Action.ANSWER, says=says, asks=asks, details=details, keeps_dialogue=True)
+    return Decision(Action.ANSWER, says=says, asks_too=asks, details=details, keeps_dialogue=True)
 
 
 def told_in_words(cues: Cues, text: str) -> bool:
     """Whether the customer says that somebody else has their phrase or key ("I already gave him my phrase")."""
-    for found in cues.of_clauses(text):
-        if Cue.SECRET in found and Cue.NOT_DONE not in found:
-            if Cue.GAVE in found or {Cue.ENTERED, Cue.ELSEWHERE} <= found:
-                return True
-    return False
+    return cues.has(Cue.SECRET, text) and any(_tells_so(cues, clause) for clause in cues.clauses(text))
+
+
+def _tells_so(cues: Cues, clause: str) -> bool:
+    has = partial(cues.has, text=clause)
+    given = has(Cue.GAVE) or (has(Cue.ENTERED) and has(Cue.ELSEWHERE))
+    return given and has(Cue.SECRET) and not has(Cue.NOT_DONE)
 
 
 def on_told(state: DialogueState, situation: Situation, *, queued: bool) -> Decision:

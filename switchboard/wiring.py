@@ -28,7 +28,7 @@ from bot.domain.forms import Vocabulary
 from bot.domain.message import Incoming, Receipt
 from bot.domain.procedure import Procedure
 from bot.domain.said import fault
-from bot.domain.secret import TheirCopy
+from bot.domain.secret import SecretKind, TheirCopy
 from bot.pipeline.attachments import Attachments
 from bot.pipeline.clearing import Clearing
 from bot.pipeline.dead_letters import RetryLimit
@@ -310,12 +310,10 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     listening = dialogue.listening(measured(engine.predict, metrics))
-    clearing = Clearing(store.incoming, settings.config.secrets.let_pass)
+    clearing = Clearing(store.incoming, map(SecretKind, settings.config.secrets.let_pass))
     turns = Turns(
         store.turns,
-        dialogue.deciding(
-            listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)
-        ),
+        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)),
         listening,
         dialogue.speech,
         situations=situations.now,

@@ -114,17 +114,22 @@ class Phrases(Generic[Name]):
 class Cues:
     def __init__(self, phrases: Mapping[Cue, Iterable[str]] | None = None) -> None:
         self._phrases = Phrases(phrases or {})
+        self._each = {cue: Phrases({cue: words}) for cue, words in (phrases or {}).items()}
 
     def of(self, text: str) -> frozenset[Cue]:
         return frozenset(name for name, _, _ in self._phrases.spans(fold(text)))
 
-    def of_clauses(self, text: str) -> list[frozenset[Cue]]:
-        """What each clause of the text has."""
-        return [self.of(clause) for clause in _CLAUSE.split(fold(text)) if clause.strip()]
+    def has(self, cue: Cue, text: str) -> bool:
+        """Whether the text has this one, whatever longer phrase of another covers it."""
+        phrases = self._each.get(cue)
+        return phrases is not None and next(phrases.spans(fold(text)), None) is not None
+
+    def clauses(self, text: str) -> list[str]:
+        return [clause for clause in _CLAUSE.split(fold(text)) if clause.strip()]
 
     def without_fine(self, text: str) -> str:
         """The text without its clauses about what is no problem, unless there are no others."""
-        clauses = [clause for clause in _CLAUSE.split(fold(text)) if clause.strip()]
+        clauses = self.clauses(text)
         kept = [clause for clause in clauses if Cue.FINE not in self.of(clause)]
         return ", ".join(kept or clauses)
 

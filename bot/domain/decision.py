@@ -55,6 +55,8 @@ class Decision:
     """Other buttons, by payload: ``human``, ``cancel``."""
     asks: tuple[Ask, ...] = ()
     """What the customer is asked for."""
+    asks_too: tuple[Ask, ...] = ()
+    """And besides that, whatever is open."""
     about: str | None = None
     """The topic that the conversation is about now, where that is more than what is answered."""
     reason: EscalationReason | None = None
@@ -144,14 +146,14 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         # What is open stays open: the question back is about this message alone.
         return replace(state, misses=misses, offered=decision.offers, told=told, later=later, noted=noted)
     if decision.keeps_dialogue or decision.resumes:
-        asks = tuple(dict.fromkeys((*state.asks, *decision.asks))) if decision.keeps_dialogue else state.asks
+        asks = tuple(dict.fromkeys((*state.asks, *decision.asks_too)))
         return replace(state, misses=misses, asks=asks, told=told, later=later, noted=noted)
     return DialogueState(
         misses=misses,
         topic=(topic := decision.about or decision.topic),
         opened_by=state.opened_by if topic == state.topic else message_id,
         offered=decision.offers if decision.action is Action.ASK_BACK else (),
-        asks=decision.asks,
+        asks=tuple(dict.fromkeys((*decision.asks, *decision.asks_too))),
         procedure=decision.procedure,
         step=decision.steps[-1] if decision.steps else None,
         told=told,

@@ -117,9 +117,7 @@ def leave_queue(now: Conversation, by: Actor = CUSTOMER, why: str = "") -> Step:
     return _step(now, EventKind.LEFT, by, changes, _why(why))
 
 
-def urge(
-    now: Conversation, priority: Priority, reason: EscalationReason | None = None, by: Actor = BOT
-) -> Step | None:
+def urge(now: Conversation, priority: Priority, reason: EscalationReason | None = None, by: Actor = BOT) -> Step | None:
     """Forward in the queue, or before the eyes of whoever has it: what the customer wrote meanwhile is more urgent, and
     may be the ``reason`` from now on. None if it is as urgent already, for that reason."""
     if now.state not in (ConversationState.QUEUED, ConversationState.ASSIGNED):

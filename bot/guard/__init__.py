@@ -1,7 +1,7 @@
 """What may be written: one door in (``incoming``), one door out (``outgoing``), and no way round.
 
 Writers of the store accept only ``Cleared`` texts and ``ClearedIncoming`` events, and only this package makes them. It
-removes what no store or platform can hold, and puts a label in the place of every secret that a customer must not share.
+removes what no store or platform can hold, and puts a label in the place of every secret that customers must not share.
 """
 
 from __future__ import annotations

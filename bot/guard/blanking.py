@@ -1,4 +1,4 @@
-"""An event of a customer with a labelled blank in the place of every secret: the words, and all that comes with them."""
+"""An event of a customer with a label in the place of every secret: in the words, and in all that comes with them."""
 
 from __future__ import annotations
 

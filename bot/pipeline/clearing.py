@@ -7,7 +7,7 @@ because two replicas may take two parts in the same moment, neither of which see
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from bot import guard
@@ -27,7 +27,7 @@ class Earlier(Protocol):
 
 
 class Clearing:
-    def __init__(self, earlier: Earlier, lets_pass: Collection[SecretKind] = frozenset()) -> None:
+    def __init__(self, earlier: Earlier, lets_pass: Iterable[SecretKind] = ()) -> None:
         """Kinds of secret that this deployment ``lets_pass`` are left as they are."""
         self._earlier = earlier
         self._lets_pass = frozenset(lets_pass)

@@ -2,7 +2,8 @@
 
 ``turn`` takes one customer message, with the conversation as its lock: in order within a conversation,
 parallel across conversations. ``deliver`` sends one message, with the contact as its lock. ``fetch`` gets what a
-customer attached, ``erase`` deletes from a platform what held a secret. A task that fails is tried again with growing pauses, and blocks only its own lock meanwhile.
+customer attached, ``erase`` deletes from a platform what held a secret. A task that fails is tried again with growing
+pauses, and blocks only its own lock meanwhile.
 """
 
 from __future__ import annotations
@@ -149,7 +150,8 @@ class Queue:
         erase: Task | None = None,
         limited: Callable[[str, Task], Task] = lambda _, task: task,
     ) -> None:
-        """Names what the tasks do; before ``run``, once. Without ``erase`` platforms keep what they have. ``limited`` gives up, in a task's place, what always fails."""
+        """Names what the tasks do; before ``run``, once. Without ``erase`` platforms keep what they have. ``limited``
+        gives up, in a task's place, what always fails."""
         for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch), (ERASE, erase or _nothing)):
             self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(limited(name, task)))
 

@@ -6,12 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, func, or_, select, update
+from sqlalchemy import Row, Text, and_, cast, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain import dialogue
-from bot.domain.conversation import ConversationState
 from bot.domain.message import Author, ClearedIncoming, Message
 from bot.domain.secret import LABELS, Cleaning, Removed, from_json, to_json, united
 from bot.store import tables

@@ -16,8 +16,8 @@ from bot.domain.decision import Action
 from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake
 from bot.domain.message import ClearedIncoming, Receipt
-from bot.domain.secret import from_json, to_json, united
 from bot.domain.parts import PARTS_AT_MOST, Content, carried, together
+from bot.domain.secret import from_json, to_json, united
 from bot.store import rows, tables
 from bot.store.cleanings import Cleanings
 from bot.store.statements import TOUCH

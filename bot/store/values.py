@@ -13,8 +13,8 @@ from bot.domain.decision import Decision, transition
 from bot.domain.details import merged
 from bot.domain.engine import Prediction
 from bot.domain.message import Attachment, Author, Button, Cleared, ClearedIncoming, MessageFormat
-from bot.domain.secret import to_json as removed_to_json
 from bot.domain.operations import DeliveryInput, TurnInput
+from bot.domain.secret import to_json as removed_to_json
 from bot.queue import delivery_priority
 from bot.store import rows
 

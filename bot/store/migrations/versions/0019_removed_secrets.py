@@ -18,4 +18,9 @@ depends_on = None
 
 def upgrade() -> None:
     comment = "Secrets it held: by kind, whether that is sure. Null for none."
+    op.create_table_comment(
+        "event",
+        "What happened: every change of a conversation's state, and of who may sign in. Only secrets are cut out.",
+        existing_comment="What happened: every change of a conversation's state, and of who may sign in. Never changed.",
+    )
     op.add_column("message", sa.Column("removed", JSONB(none_as_null=True), comment=comment))

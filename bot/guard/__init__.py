@@ -13,9 +13,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
-from bot.domain.message import Cleared, ClearedIncoming, Incoming
-from bot.domain.secret import SecretKind
-from bot.guard.blanking import Before, blanked, found_late, may_continue, needs_before
+from bot.domain.message import Cleared, ClearedContent, ClearedIncoming, Incoming
+from bot.domain.secret import FoundInFile, SecretKind
+from bot.guard.blanking import Before, as_found, blanked, found_late, may_continue, needs_before, upload, with_files
+from bot.guard.files import cleared_file, cleared_picture
 
 __all__ = [
     "MAX_ATTACHMENTS",
@@ -25,8 +26,11 @@ __all__ = [
     "MAX_URL",
     "NOTHING_BEFORE",
     "Before",
+    "as_found",
     "believable",
     "clean",
+    "file",
+    "file_as_it_is",
     "fill",
     "found_late",
     "identifier",
@@ -35,6 +39,8 @@ __all__ = [
     "needs_before",
     "outgoing",
     "phrases",
+    "picture",
+    "upload",
 ]
 
 NOTHING_BEFORE = Before()
@@ -57,13 +63,34 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def incoming(
-    message: Incoming, before: Before = NOTHING_BEFORE, off: Collection[SecretKind] = frozenset()
+    message: Incoming,
+    before: Before = NOTHING_BEFORE,
+    off: Collection[SecretKind] = frozenset(),
+    files: Mapping[str, FoundInFile] | None = None,
 ) -> ClearedIncoming:
     """The event as it may be recorded, before anything else sees it: storable, and without secrets, save those of the
-    kinds that are ``off``.
+    kinds that are ``off``. ``files`` says by SHA-256 what was found in those that it brings.
 
     Where ``needs_before`` says so of what it gives, it is to be given ``before`` and asked again."""
-    return ClearedIncoming(blanked(_storable(message), before, off))
+    return ClearedIncoming(with_files(blanked(_storable(message), before, off), files or {}))
+
+
+def file(content: bytes, off: Collection[SecretKind] = frozenset()) -> tuple[ClearedContent, FoundInFile]:
+    """A customer's file as it may be kept, and what was found in it: in a text, labels stand in the place of secrets.
+    Takes time in proportion to its length, up to ``files.MOST_TEXT`` characters; never raises."""
+    return cleared_file(content, off)
+
+
+def picture(
+    content: bytes, text: str | None, off: Collection[SecretKind] = frozenset()
+) -> tuple[ClearedContent, FoundInFile]:
+    """The same of a customer's picture, by the ``text`` that was read in it; None where nobody could."""
+    return cleared_picture(content, text, off)
+
+
+def file_as_it_is(content: bytes) -> ClearedContent:
+    """What an agent sends."""
+    return ClearedContent(content)
 
 
 def _storable(message: Incoming) -> Incoming:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.domain.context import MAX_RAW, Context, Link
 from bot.domain.forms import Kind
 from bot.domain.message import WITHOUT_CONTENT, Attachment, Incoming, Message
-from bot.domain.secret import Cleaning, Removed, SecretKind, united
+from bot.domain.said import fault
+from bot.domain.secret import Cleaning, FoundInFile, Removed, SecretKind, united
+from bot.domain.uploads import Upload
 from bot.guard import secrets
 from bot.guard.secrets import Certainty, Known, Searched
 
@@ -73,6 +75,34 @@ def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> I
     )
 
 
+def with_files(message: Incoming, files: Mapping[str, FoundInFile]) -> Incoming:
+    """The event with what was found in its files: what was withheld is not attached."""
+    if not files:
+        return message
+    found = [files[part.sha256] for part in message.attachments if part.sha256 in files]
+    return replace(
+        message,
+        attachments=tuple(
+            as_found(part, files[part.sha256]) if part.sha256 in files else part for part in message.attachments
+        ),
+        removed=united(message.removed, *(one.removed for one in found)),
+    )
+
+
+def as_found(part: Attachment, found: FoundInFile) -> Attachment:
+    """The attachment with its content, or with the reason why that is not kept."""
+    if not found.withheld:
+        return part
+    return replace(part, sha256="", problem=fault("it held a secret, and was not kept", "fault.held_secret"))
+
+
+def upload(brought: Upload, off: Collection[SecretKind]) -> tuple[Upload, tuple[Removed, ...]]:
+    """A file's name and type as they may be kept, and what was removed from them."""
+    search = _Search(Known(off=frozenset(off)))
+    kept = replace(brought, name=search(brought.name), media_type=search(brought.media_type))
+    return kept, united(search.removed)
+
+
 class _Search:
     """Searches one text after the other, and remembers what was removed."""
 
@@ -121,7 +151,7 @@ def cleanings(earlier: Collection[tuple[int, str]], found: Searched) -> list[Cle
 
 def _attachment(part: Attachment, search: Callable[[str], str]) -> Attachment:
     reference = search(part.reference) if part.kind in WITHOUT_CONTENT else part.reference
-    return replace(part, reference=reference, name=search(part.name))
+    return replace(part, reference=reference, name=search(part.name), media_type=search(part.media_type))
 
 
 def _context(context: Context, search: Callable[[str], str]) -> Context:

@@ -16,6 +16,7 @@ from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
 from bot.domain.message import Cleared, ClearedIncoming, Incoming
 from bot.domain.secret import SecretKind
 from bot.guard.blanking import Before, blanked, found_late, may_continue, needs_before
+from bot.guard.secrets import warm
 
 __all__ = [
     "MAX_ATTACHMENTS",
@@ -35,6 +36,7 @@ __all__ = [
     "needs_before",
     "outgoing",
     "phrases",
+    "warm",
 ]
 
 NOTHING_BEFORE = Before()

@@ -17,6 +17,7 @@ from bot.domain.message import Cleared, ClearedContent, ClearedIncoming, Incomin
 from bot.domain.secret import FoundInFile, SecretKind
 from bot.guard.blanking import Before, as_found, blanked, found_late, may_continue, needs_before, upload, with_files
 from bot.guard.files import cleared_file, cleared_picture
+from bot.guard.secrets import warm
 
 __all__ = [
     "MAX_ATTACHMENTS",
@@ -41,6 +42,7 @@ __all__ = [
     "phrases",
     "picture",
     "upload",
+    "warm",
 ]
 
 NOTHING_BEFORE = Before()

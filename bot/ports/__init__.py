@@ -314,8 +314,8 @@ class Transcript(Protocol):
     """What a customer may see of their own conversation, and do with it as a whole, for channels that have no memory of
     their own."""
 
-    async def knows(self, channel: str, account: str, contact: str) -> bool:
-        """Whether the contact with that external id has ever written."""
+    async def known(self, channel: str, account: str, contacts: Collection[str]) -> frozenset[str]:
+        """Of these external ids those whose contacts have ever written: in one look."""
         ...
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:

@@ -26,6 +26,7 @@ from bot.domain.message import Attachment, Incoming, Sender, parse_command
 from bot.domain.notice import Notice, NoticeRefused, NotNow
 from bot.domain.said import fault
 from bot.ports import Bounces, Files, Health, Notices, Receive
+from bot.web.media import kind_of
 from bot.web.throttle import Throttle
 from connectors.api.sending import App
 from connectors.api.settings import CHANNEL, variable
@@ -280,9 +281,7 @@ def _attachment(app: App, file: AppFile) -> Attachment:
         sha256, size = app.keys.file(file.file)
     except NoFile as error:
         raise Refused(422, "no_file", f"files: {error}") from None
-    main = file.media_type.partition("/")[0]
-    kind = {"image": "photo", "audio": "audio", "video": "video"}.get(main, "file")
-    return Attachment(kind, sha256, file.name, file.media_type, size, sha256)
+    return Attachment(kind_of(file.media_type), sha256, file.name, file.media_type, size, sha256)
 
 
 def _refuse_blank(text: str) -> None:

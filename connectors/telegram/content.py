@@ -21,6 +21,7 @@ _FILES = {
     "video": "video",
     "video_note": "video",
 }
+_MEDIA = frozenset({"photo", "sticker", "paid_media", "live_photo"})
 _ABOUT = frozenset(
     {
         *("message_id", "date", "edit_date", "chat", "from", "sender_chat", "author_signature", "via_bot"),
@@ -79,7 +80,7 @@ def held(message: Json) -> Held:
         links += found.links
         if found.unknown:
             rest[name] = found.unknown
-    is_whole = not any(name in _READ or name in _FILES or name == "photo" for name in rest)
+    is_whole = not any(name in _READ or name in _FILES or name in _MEDIA for name in rest)
     foreign = [name for name in rest if name not in _BESIDE]
     strange = [name for name in foreign if name != "rich_message" and isinstance(message[name], dict | list)]
     for name in strange:

@@ -104,6 +104,21 @@ async def test_a_notice_given_again_is_said_once_and_tells_how_it_stands(scene: 
     assert len([m for m in await scene.from_bot() if "new phone" in m.text]) == 1
 
 
+async def test_a_notice_given_again_has_its_receipt_though_its_topic_is_gone_and_its_contact_has_left(
+    scene: Scene, notices: StoredNotices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await greeted(scene)
+    first = await notices.give(notice())
+    monkeypatch.setattr(Answers, "variants", lambda *_: ())
+    again = await notices.give(notice())
+    assert (again.message_id, again.duplicate) == (first.message_id, True)
+    await scene.store.contacts.end("test", "bot", "7")
+    assert (await notices.give(notice())).message_id == first.message_id
+    with pytest.raises(NoticeRefused) as refused:
+        await notices.give(notice("login-2", topic=None))
+    assert refused.value.code == "unknown_contact"
+
+
 async def test_it_opens_a_conversation_where_none_is_open_and_leaves_events(
     scene: Scene, notices: StoredNotices, desk: Desk
 ) -> None:

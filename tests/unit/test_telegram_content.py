@@ -205,7 +205,8 @@ def test_an_edit_says_what_is_attached_now_unless_it_cannot_be_read() -> None:
 
     assert edited(text="only words").replaces_attachments
     assert edited(photo=[{**FILE, "width": 1, "height": 1}]).attachments == (Attachment("photo", "F1", size=12),)
-    assert not edited(photo=[{}], caption="x").replaces_attachments
+    for unreadable in ({"photo": [{}]}, {"sticker": {}}, {"paid_media": {"star_count": 5}}, {"live_photo": {}}):
+        assert not edited(**unreadable, caption="x").replaces_attachments
 
 
 def test_a_reaction_is_said_under_its_message() -> None:

@@ -120,6 +120,8 @@ async def test_without_an_id_in_the_answer_the_message_is_known_by_the_webhook_i
         web.json_response({"id": 5}),
         web.json_response({"id": "a b"}),
         web.json_response({"id": "x" * 129}),
+        web.Response(body=b"x" * 100_000),  # that it took the message its status says
+        web.json_response({"id": "a"}, headers={"Content-Encoding": "gzip"}),
     ):
         hook.answers.append(answer)
         assert await connector.send(outgoing("hi")) == hook.got[-1][0]["webhook-id"]

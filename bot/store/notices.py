@@ -118,7 +118,15 @@ class Notices(Area):
 
     async def _receipt(self, connection: AsyncConnection, message_id: int) -> NoticeReceipt:
         told = await self._message(connection, message_id)
-        return NoticeReceipt(told.conversation_id, told.id, told.delivery, told.delivery_error, duplicate=True)
+        return NoticeReceipt(
+            told.conversation_id,
+            told.id,
+            told.delivery,
+            told.delivery_error,
+            duplicate=True,
+            delivered_at=told.delivered_at,
+            read_at=told.read_at,
+        )
 
     async def _open(self, connection: AsyncConnection, contact_id: int, thread: str, language: str | None) -> int:
         is_open = (

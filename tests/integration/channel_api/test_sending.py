@@ -218,7 +218,7 @@ async def test_apps_are_accounts_of_one_channel(hook: Hook) -> None:
     settings = ApiSettings(apps={name: AppSettings(webhook_url=hook.url) for name in names})
     secrets = {"API_CHANNEL_SECRET_WECHAT": new_secret(), "API_CHANNEL_SECRET_LINE_OA": new_secret()}
     memory = Memory()
-    connector = ApiConnector(settings, secrets, files=memory, notices=memory, bounces=memory, egress=["127.0.0.1"])
+    connector = ApiConnector(settings, secrets, files=memory, notices=memory, receipts=memory, egress=["127.0.0.1"])
     assert connector.accounts == {*names}
     for name in names:
         await connector.send(Outgoing("api", name, f"{name}:ann", "hi", key=name))

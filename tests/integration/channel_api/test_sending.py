@@ -17,13 +17,18 @@ from standardwebhooks import Webhook
 
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.findings import Level
-from bot.domain.message import Button, File, MessageFormat
+from bot.domain.message import Button, File, Incoming, MessageFormat, Receipt
 from bot.ports import Access
+from bot.runtime import http
 from connectors.api import ApiConnector, ApiSettings, AppSettings, sending
 from connectors.api.check import examine
 from connectors.api.commands import new_secret
 from connectors.api.description import openapi
 from tests.support.api_channel import DOCS, SECRET, VARIABLE, Memory, api_connector, sample_client
+from tests.support.ports import HOST, HeldPort
+from tests.support.serving import served
+from tests.support.stand_in_desk import StandInDesk
+from tests.support.waiting import until
 
 
 class Hook:
@@ -259,6 +264,30 @@ async def test_the_client_of_the_docs_refuses_what_is_not_the_desks(tmp_path: Pa
             await stranger.send(outgoing("I am the desk"))
         await stranger.close()
         assert client.screen("ann") == []
+
+
+async def test_the_client_of_the_docs_keeps_files_for_a_desk_that_is_down_and_no_customer_waits_for_another(
+    tmp_path: Path,
+) -> None:
+    desk, memory = StandInDesk(), Memory()
+
+    async def receive(incoming: Incoming) -> Receipt:
+        if incoming.sender.external_id == "bea":
+            raise ConnectionError("not now")
+        return await desk.receive(incoming)
+
+    connector = api_connector("https://bridge.example/hook", memory)
+    with HeldPort() as port, sample_client(tmp_path / "chat.db", f"http://{HOST}:{port.number}") as (client, _):
+        client.says("bea", "busy for ever")
+        client.says("ann", "", files=[{"content": b"a bill", "name": "bill.pdf", "media_type": "application/pdf"}])
+        client.says("ann", "paid")
+        await until(lambda: client.failures > 2)
+        async with served(http.application([connector.routes(receive)], {}), port.number):
+            await until(lambda: client.unsent() == (1, []))
+        await connector.close()
+    bill, paid = desk.received
+    (file,) = bill.attachments
+    assert (memory.files[file.sha256], file.name, paid.text) == (b"a bill", "bill.pdf", "paid")
 
 
 def test_the_description_beside_the_page_is_the_contract() -> None:

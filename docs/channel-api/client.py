@@ -198,7 +198,7 @@ class Client:
             said = error.read(65536).decode("utf-8", "replace")
             if error.code in (408, 425, 429) or error.code >= 500:
                 raise Later(float(error.headers.get("Retry-After") or FIRST_PAUSE)) from None
-            if error.code == 401 or (path == "/events" and error.code in (403, 404)):
+            if error.code == 401 or (path != "/notices" and error.code in (403, 404)):
                 # Clock, secret or configuration: no event's fault, so they wait until somebody has mended it.
                 print(f"the desk says: {error.code} {said}", file=sys.stderr, flush=True)
                 raise Later(MENDED) from None

@@ -301,7 +301,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         StoredRecords(store.contacts, store.channels),
         SearchedFiles(store.files, search),
         StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
-        store.deliveries,
+        store.receipts,
         SearchedUploads(store.uploads, search),
         transcript,
         health,

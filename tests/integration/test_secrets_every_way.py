@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 import json
 import random
@@ -12,15 +13,22 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from benchmarks.secrets import plant
+from bot.domain.message import Incoming, Receipt
+from bot.domain.secret import Removed, SecretKind
+from bot.pipeline.clearing import Clearing
+from bot.pipeline.files import FileSearch, SearchedFiles
+from bot.store import Store
 from bot.store.database import conninfo
 from connectors.terminal import socket_path
 from tests.fuzz import discord, telegram
 from tests.fuzz.fuzzed import FIRST_PERSON
 from tests.fuzz.hostile import WORDS, of
 from tests.fuzz.whole import Channel, Message, WholeDesk, until
+from tests.support.api_channel import Memory, api_connector, calling
 from tests.support.dump import everything, left_of
 
 SECRET = plant.phrase(random.Random(20261128), "en", 12)
@@ -110,7 +118,15 @@ async def test_discord(whole: WholeDesk, database_url: str, every: int) -> None:
     await until(lambda: any("[seed phrase removed].txt" in line for line in held(database_url)), "not brought")
     # The bot cannot delete what stands in the customer's chat: they are told to.
     await until(lambda: any("please do that now" in sent["content"] for sent in ann.sees), "not told")
+    # Its address ends with its name, and without that it is found all the same.
+    await until(lambda: kept(database_url) != [], "the file is not there", lambda: whole.logs[-5:])
+    assert all("[seed phrase removed]" in content for content in kept(database_url))
     await nothing_left(whole, database_url, least=len(examples) // 3)
+
+
+def kept(url: str) -> list[str]:
+    with psycopg.connect(conninfo(url)) as connection:
+        return [row[0] for row in connection.execute("SELECT convert_from(content, 'UTF8') FROM file").fetchall()]
 
 
 def held(url: str) -> list[str]:
@@ -150,3 +166,40 @@ async def test_the_web_chat_and_the_terminal(whole: WholeDesk, database_url: str
     assert own["text"] == "【助记词已移除】"
     writer.close()
     await nothing_left(whole, database_url, least=6)
+
+
+async def test_the_channel_by_api(store: Store, database_url: str) -> None:
+    files, clearing = SearchedFiles(store.files, FileSearch()), Clearing(store.incoming, files=store.files)
+
+    class Stored(Memory):
+        async def add(self, content: bytes) -> str:
+            return await files.add(content)
+
+    async def receive(incoming: Incoming) -> Receipt:
+        return await store.incoming.record(await clearing(incoming))
+
+    connector = api_connector("http://127.0.0.1:9/", Stored())
+    async with calling(connector, receive) as app:
+        content = base64.b64encode(f"words: {PHRASE}".encode()).decode()
+        file = (await app.post("/files", {"content": content}, "file")).json()["file"]
+        named = {"file": file, "name": f"{NAMED}.txt", "media_type": f"text/{'-'.join(SECRET)}"}
+        said = {"type": "message", "text": PHRASE}
+        for number, event in enumerate(
+            (
+                {**said, "subject": PHRASE, "quote": PHRASE, "other": {PHRASE: [PHRASE]}},
+                {**said, "files": [named], "forwarded": {"name": PHRASE}, "thread": "second"},
+                {"type": "edit", "message": "0", "text": f"again {PHRASE}"},
+                {"type": "press", "payload": "helped:yes", "label": PHRASE},
+                {"type": "message", "text": "look", "contact": {"id": "ben", "name": PHRASE}, "files": [named]},
+                {**said, "reply_to": "0"},
+            )
+        ):
+            answer = await app.event(str(number), **event)
+            assert answer.status_code == 200, answer.text
+    held = everything(conninfo(database_url))
+    assert held.count("[seed phrase removed]") > 10
+    assert left_of(SECRET, held) == []
+    contact = await store.contacts.get("api", "sample", "ben")
+    assert contact is not None
+    [message] = await store.messages.transcript(contact.id)
+    assert (message.text, message.removed) == ("look", (Removed(SecretKind.SEED_PHRASE),))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 from bot.domain.context import MAX_RAW, Context, Link
 from bot.domain.forms import Kind
@@ -67,6 +68,7 @@ def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> I
         subject=None if message.subject is None else search(message.subject),
         answered=search(message.answered),
         argument=search(message.argument),
+        button=message.button and _button(message.button, search),
         sender=replace(message.sender, name=search(message.sender.name)),
         attachments=tuple(_attachment(part, search) for part in message.attachments),
         context=context and _context(context, search),
@@ -195,8 +197,20 @@ def cleanings(earlier: Collection[tuple[int, str]], found: Searched) -> list[Cle
 def _attachment(part: Attachment, search: Callable[[str], str]) -> Attachment:
     # A reference to content on the platform is one word, and no words of the customer's.
     says = part.kind in WITHOUT_CONTENT or any(map(str.isspace, part.reference))
-    reference = search(part.reference) if says else part.reference
+    reference = search(part.reference) if says else _without_name(part.reference, search)
     return replace(part, reference=reference, name=search(part.name), media_type=search(part.media_type))
+
+
+def _button(payload: str, search: Callable[[str], str]) -> str:
+    """Ours are one word each."""
+    return search(payload) if any(map(str.isspace, payload)) else payload
+
+
+def _without_name(reference: str, search: Callable[[str], str]) -> str:
+    """An address ends with the file's name, which customers choose. Where that is a secret, it ends before."""
+    before, slash, name = reference.rpartition("/")
+    named = unquote(name)
+    return before + slash if slash and search(named) != named else reference
 
 
 def _context(context: Context, search: Callable[[str], str]) -> Context:

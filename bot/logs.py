@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,10 +13,10 @@ from typing import Any, TextIO
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-# Libraries whose info lines are noise here, or hold what a log must not (httpx: URLs with bot tokens;
-# procrastinate: a line for every job).
 _OURS = ("bot", "connectors", "handoff", "intents", "switchboard")
 """What these say at debug level is looked after; libraries write down whatever they receive."""
+# Libraries whose info lines are noise here, or hold what a log must not (httpx: URLs with bot tokens;
+# procrastinate: a line for every job).
 _QUIET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
@@ -39,12 +41,15 @@ def configure(level: str, secrets: Iterable[str] = (), to: Path | None = None) -
     ]
     last: Sequence[Processor]
     if stream.isatty():
-        last = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        last = [structlog.dev.ConsoleRenderer(exception_formatter=_on_terminal)]
     else:
-        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        last = [
+            structlog.processors.ExceptionRenderer(_traceback),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _Blot(secrets)],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_rows, *last, _Blot(secrets)],
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
@@ -66,6 +71,48 @@ def configure(level: str, secrets: Iterable[str] = (), to: Path | None = None) -
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _without_rows(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """PostgreSQL's errors quote rows that break a rule, and rows hold what customers said: not in the fields of a line
+    with such an error, and not in its traceback."""
+    exc_info = line.get("exc_info")
+    error = exc_info[1] if isinstance(exc_info, tuple) else sys.exception() if exc_info is True else exc_info
+    if isinstance(error, BaseException) and (rows := _rows(error)):
+        for name, value in line.items():
+            if isinstance(value, str):
+                line[name] = _cut(value, rows)
+    return line
+
+
+def _traceback(exc_info: structlog.typing.ExcInfo) -> str:
+    return _cut("".join(traceback.format_exception(*exc_info)).rstrip("\n"), _rows(exc_info[1]))
+
+
+def _on_terminal(to: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    to.write(f"\n{_traceback(exc_info)}")
+
+
+def _rows(error: BaseException | None) -> list[str]:
+    """What PostgreSQL's errors say behind their first line, in the error or in one that it came from."""
+    found, seen, left = list[str](), set[int](), [error]
+    while left:
+        one = left.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        said = getattr(one, "diag", None)
+        quoted = [getattr(said, name, None) for name in ("message_detail", "context", "internal_query")]
+        found += [words for words in quoted if isinstance(words, str) and words]
+        left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+    return found
+
+
+def _cut(text: str, rows: Iterable[str]) -> str:
+    for row in rows:
+        # A traceback of several errors is indented, row and all.
+        text = re.sub(r"\n[ |]*".join(map(re.escape, row.split("\n"))), "…", text)
+    return text
 
 
 class _Blot:

@@ -110,6 +110,11 @@ def without_labels(text: str) -> str:
     return LABEL.sub(" ", text).strip()
 
 
+def labelled(text: str) -> tuple[Removed, ...]:
+    """What was removed from a text, by the labels in it."""
+    return tuple(Removed(_KINDS[found[0]]) for found in LABEL.finditer(text))
+
+
 def in_words(text: str, say: Callable[[str], str]) -> str:
     """The text with its labels in the reader's language. ``say`` says a phrase by its key, ``secret.label.<kind>``."""
     return LABEL.sub(lambda found: say(f"secret.label.{_KINDS[found[0]]}"), text)

@@ -13,7 +13,7 @@ from bot.domain.context import MAX_RAW, Context, Link
 from bot.domain.forms import Kind
 from bot.domain.message import WITHOUT_CONTENT, Attachment, Incoming, Message
 from bot.domain.said import fault
-from bot.domain.secret import Cleaning, FoundInFile, Removed, SecretKind, united
+from bot.domain.secret import Cleaning, FoundInFile, Removed, SecretKind, labelled, united
 from bot.domain.uploads import Upload
 from bot.guard import secrets
 from bot.guard.secrets import Certainty, Known, Searched
@@ -72,7 +72,8 @@ def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> I
         sender=replace(message.sender, name=search(message.sender.name)),
         attachments=tuple(_attachment(part, search) for part in message.attachments),
         context=context and _context(context, search),
-        removed=united(search.removed),
+        # A file that was uploaded before has its name without the secrets in it by now.
+        removed=united(search.removed, *(labelled(part.name) for part in message.attachments if part.sha256)),
         cleans=cleans,
     )
 

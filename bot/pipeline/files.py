@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import structlog
 
 from bot import guard
 from bot.domain.message import Attachment, ClearedContent
-from bot.domain.secret import FoundInFile, Removed, SecretKind, united
+from bot.domain.secret import FoundInFile, Removed, SecretKind
 from bot.domain.uploads import DailyBounds, Upload
 from bot.ports.pictures import ReadsPictures
 from bot.store.files import Files
@@ -84,8 +83,9 @@ class SearchedUploads:
         self, channel: str, account: str, contact: str, brought: Upload, content: bytes, bounds: DailyBounds
     ) -> Attachment:
         cleared, found = await self._search(content)
-        brought, more = self._search.named(brought)
-        found = replace(found, removed=united(found.removed, more))
+        # What was found is kept with the content, which others may bring under names of their own: what was in this
+        # name, its labels tell the message that comes with it.
+        brought, _ = self._search.named(brought)
         return await self._uploads.add(channel, account, contact, brought, cleared, bounds, found)
 
     async def named(self, channel: str, account: str, contact: str, ids: Sequence[str]) -> tuple[Attachment, ...]:

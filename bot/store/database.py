@@ -62,6 +62,8 @@ def create_engine(url: str) -> AsyncEngine:
         pool_size=10,
         max_overflow=10,
         pool_pre_ping=False,
+        # Errors of the database get into logs; the values of statements are what customers said.
+        hide_parameters=True,
         connect_args={"options": session.options(conninfo(url))},
     )
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.queue import STALLED_AFTER
 from bot.queue.statements import JOBS, OLDEST_DUE, WORKERS
 from bot.store.database import DatabaseError, conninfo
+from bot.store.server_log import ASKED, telling
 
 CONNECT_WITHIN = 10
 """Seconds, for each address of the server's name."""
@@ -26,6 +27,7 @@ _TABLES = """
     FROM pg_class class JOIN pg_namespace namespace ON namespace.oid = class.relnamespace
     WHERE namespace.nspname = current_schema() AND class.relkind IN ('r', 'p')
 """
+_LOGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
 _REVISION = "SELECT version_num FROM alembic_version"
 _DEAD_LETTERS = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
 
@@ -60,6 +62,10 @@ class DatabaseStatus:
     """Bytes of the tables, with their indexes, by name."""
     work: Work | None
     """None where there are no tables yet."""
+    user: str = ""
+    """As whom the desk is there."""
+    log_tells: tuple[str, ...] = ()
+    """Its settings by which customers' words get into its log."""
 
 
 def read_status(url: str) -> DatabaseStatus:
@@ -102,6 +108,8 @@ def _looked(connection: psycopg.Connection[Any]) -> DatabaseStatus:
         known=revision in {script.revision for script in scripts.walk_revisions()},
         sizes=sizes,
         work=work,
+        user=connection.info.user,
+        log_tells=telling(dict(connection.execute(_LOGS, [list(ASKED)]).fetchall())),
     )
 
 

@@ -12,7 +12,7 @@ DUE_TOO_LONG = 60.0
 
 
 def database(status: DatabaseStatus) -> list[Finding]:
-    found = [_server(status), _tables(status)]
+    found = [_server(status), *_log(status), _tables(status)]
     if status.work is None:
         return found
     found.append(_queue(status))
@@ -46,6 +46,21 @@ def _server(status: DatabaseStatus) -> Finding:
             " off for the desk's user",
         )
     return Finding("database", Level.OK, f"{version} answers")
+
+
+def _log(status: DatabaseStatus) -> list[Finding]:
+    if not status.log_tells:
+        return []
+    words = f"customers' words may get into PostgreSQL's own log: {', '.join(status.log_tells)}"
+    quiet = [one.partition(" = ")[0] for one in status.log_tells if "." in one]
+    loud = len(quiet) < len(status.log_tells)
+    user = status.user.replace('"', '""')
+    fixes = [f'ALTER ROLE "{user}" SET log_error_verbosity = terse'] if loud else []
+    fixes += [
+        f'ALTER ROLE "{user}" SET {name} = {"-1" if name.startswith("auto_explain") else "off"}' for name in quiet
+    ]
+    fix = f"as a superuser: {'; '.join(fixes)}. Then restart the desk, and see to what the log holds already"
+    return [Finding("database log", Level.WARNING, words, fix)]
 
 
 def _tables(status: DatabaseStatus) -> Finding:

@@ -85,6 +85,17 @@ async def test_what_comes_before_its_message_is_searched_and_marks_it(store: Sto
     assert [await store.files.get(message.attachments[at].sha256) for at in (0, 2)] == [CLEAN, CLEAN]
 
 
+async def test_what_was_in_a_name_is_told_of_nobody_else_who_brings_the_same_content(store: Store) -> None:
+    uploads = SearchedUploads(store.uploads, FileSearch())
+    for contact, name in (("8", "plain"), ("7", ENGLISH), ("9", "plain")):
+        await uploads.add("test", "bot", contact, Upload("u1", "file", f"{name}.txt", "text/plain"), b"x", ROOM)
+    [attached] = await uploads.named("test", "bot", "7", ["u1"])
+    await receive(store, attached)
+    [message] = await store.messages.of(1)
+    assert (message.attachments[0].name, message.removed) == ("[seed phrase removed].txt", PHRASE)
+    assert await store.files.found([attached.sha256]) == {attached.sha256: FoundInFile()}
+
+
 async def test_a_picture_is_read_where_a_deployment_has_somebody_who_can(store: Store) -> None:
     for says, found in (
         ("Where is my transfer?", FoundInFile()),

@@ -22,6 +22,7 @@ from bot.store.embedded.locks import FileLock
 from bot.store.embedded.postmaster import PID_FILE, Sight, State, look
 from bot.store.embedded.reach import VERSION
 from bot.store.errors import DatabaseError
+from bot.store.server_log import QUIET
 
 log = structlog.get_logger(__name__)
 
@@ -244,6 +245,7 @@ class _Server:
             chosen = sockets.choose(folder, self._place.sockets, account)
             sockets.clear(chosen)
             access.apply(folder, self._rules(account))
+        settings |= QUIET
         launch.turn_over_log(folder / launch.LOG)
         said = launch.log_size(folder)
         return self._ready(launch.start(folder, account, settings, chosen), said)

@@ -10,7 +10,7 @@ def _ours(_object: object, name: str | None, type_: str, _reflected: bool, _comp
     return not (type_ == "table" and name is not None and name.startswith("procrastinate_"))
 
 
-engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool)
+engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool, hide_parameters=True)
 with engine.connect() as connection:
     context.configure(connection=connection, target_metadata=metadata, include_object=_ours)
     with context.begin_transaction():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.guard.secrets import chinese, phrases
+from bot.guard.secrets.rows import TOKEN
 from bot.guard.secrets.view import View
 from bot.guard.secrets.words import key, lists, owners
 
@@ -105,7 +106,7 @@ def _announces(lower: str) -> bool:
 def _has_words(view: View) -> bool:
     """Whether the words of a list are a good part of the message."""
     owner = owners().get
-    keys = [key(word) for word in phrases.TOKEN.findall(view.plain)]
+    keys = [key(word) for word in TOKEN.findall(view.lower)]
     if not 0 < len(keys) <= _MOST_WORDS:
         return False
     bits = [owner(word, 0) for word in keys]

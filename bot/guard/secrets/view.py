@@ -53,6 +53,12 @@ class View:
                 done = end
             setattr(self, name, "".join((*parts, text[done:])))
 
+    def part(self, start: int, end: int) -> View:
+        """A part of it as it is now, for searching: its places begin at 0."""
+        part = View("")
+        part.plain, part.lower = self.plain[start:end], self.lower[start:end]
+        return part
+
     def original(self, start: int, end: int) -> tuple[int, int]:
         if self._at is None or start >= end:
             return start, end

@@ -25,6 +25,8 @@ _ENGLISH = ("en", OLD, "slip39")
 _BITS = 11
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LETTERS = 1626
+_BIP39 = 2048
+"""Words of a list whose phrases have a checksum of BIP-39."""
 
 COMMON = frozenset(
     """about above accident account across act action actually actual add address advice after again against age agree
@@ -97,12 +99,14 @@ class Words:
     is_english: bool = False
     _near: dict[str, list[str]] = field(default_factory=dict)
 
-    def valid(self, keys: Sequence[str]) -> bool:
-        """Whether the row of words has a checksum of the size it has, and it is right: BIP-39's, or Electrum's."""
-        numbers = [self.index.get(word, -1) for word in keys]
-        if len(keys) not in SIZES or -1 in numbers or len(self.index) < 2048:
-            return False
-        return _bip39(numbers)
+    def numbers(self, keys: Sequence[str]) -> list[int]:
+        """The place of each word in the list, -1 for one that is not in it."""
+        place = self.index.get
+        return [place(word, -1) for word in keys]
+
+    def valid(self, numbers: Sequence[int]) -> bool:
+        """Whether words at these places of the list have a checksum of BIP-39 for as many words, and it is right."""
+        return len(numbers) in SIZES and -1 not in numbers and len(self.index) >= _BIP39 and _bip39(numbers)
 
     def near(self, word: str) -> bool:
         """Whether the word is one edit from a word of the list: a letter too many, too few, another, or two swapped."""

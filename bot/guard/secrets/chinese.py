@@ -9,12 +9,13 @@ the scores; ``benchmarks/secrets/learn.py`` says how they were counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise, repeat
+from operator import add, and_, not_, sub
 from pathlib import Path
 
-from bot.guard.secrets.finding import Certainty, Finding, SecretKind, Span
+from bot.guard.secrets.finding import Budget, Certainty, Finding, SecretKind, Span
 from bot.guard.secrets.phrases import SEED_WORDS
 from bot.guard.secrets.view import View
 from bot.guard.secrets.words import SIZES, chinese, valid_chinese
@@ -36,12 +37,14 @@ _STRANGE = 2
 _DISTINCT = 9
 _GROUP = 6
 """Characters of the longest group in which people write a phrase."""
-_MOST_LOOKED = 1000
-"""Windows of one stretch that are looked at closely; no message has as many. Behind them the score alone decides."""
+_MOST_LOOKED = 4_000
+"""Windows of a search that are looked at closely; no message has as many. Behind them the score alone decides."""
 _HOSTILE = -1.0
 
-_BLOCK = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
-_SOFT = re.compile(r"[\W\d_]{1,8}")
+_CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
+_STRETCH = re.compile(rf"{_CHINESE.pattern}(?:[\W\d_]{{1,8}}{_CHINESE.pattern})*")
+_NEW = 99.0
+"""Of a pair that the table does not have."""
 _BEFORE = frozenset("是为為词詞叫下：:")
 _AFTER = frozenset("请帮这我你怎谢对是能吗,，。")
 _FIRST_LETTER = ord("A")
@@ -70,14 +73,12 @@ class _Model:
 
     def scores(self, characters: str) -> list[float]:
         """Of each character with the one before it; the first has none."""
-        known, single, rest = self.pairs.get, self.single.get, self.rest.get
-        found = [0.0]
-        for place in range(1, len(characters)):
-            score = known(characters[place - 1 : place + 1])
-            if score is None:
+        found = [0.0, *map(self.pairs.get, map(add, characters, characters[1:]), repeat(_NEW))]
+        single, rest = self.single.get, self.rest.get
+        for place, score in enumerate(found):
+            if score == _NEW:
                 one, other = rest(characters[place - 1]), single(characters[place])
-                score = 0.0 if one is None or other is None else one + other
-            found.append(score)
+                found[place] = 0.0 if one is None or other is None else one + other
         return found
 
 
@@ -96,27 +97,24 @@ class _Stretch:
 
     __slots__ = ("characters", "gaps", "listed", "message", "places", "scored", "sums")
 
-    def __init__(self, message: int, blocks: list[re.Match[str]]) -> None:
+    def __init__(self, message: int, start: int, text: str) -> None:
         self.message = message
-        self.characters = "".join(block[0] for block in blocks)
-        self.places = [place for block in blocks for place in range(block.start(), block.end())]
-        self.gaps = [0] * (len(self.characters) + 1)
-        place = 0
-        for block in blocks:
-            self.gaps[place] = 1
-            place += len(block[0])
-        self.gaps[place] = 1
+        self.characters = "".join(_CHINESE.findall(text))
+        size = len(self.characters)
+        self.places: Sequence[int] = range(start, start + size)
+        self.gaps = bytearray(size + 1)  # before each character, and behind the last
+        self.gaps[0] = self.gaps[size] = 1
+        if size < len(text):
+            self.places = [place + start for block in _CHINESE.finditer(text) for place in range(*block.span())]
+            for place, (one, other) in enumerate(pairwise(self.places), 1):
+                self.gaps[place] = other - one > 1
         learnt = model()
         folded = self.characters.translate(learnt.fold)
-        self.sums = [0.0]
-        for score in learnt.scores(folded):
-            self.sums.append(self.sums[-1] + score)
-        self.listed = [character in learnt.single for character in folded]
+        self.sums = list(accumulate(learnt.scores(folded), initial=0.0))
+        self.listed = list(map(learnt.single.__contains__, folded))
         self.scored: list[int] | None = None  # pairs of two listed characters before a place, where some are not
         if not all(self.listed):
-            self.scored = [0, 0]
-            for one, other in zip(self.listed, self.listed[1:], strict=False):
-                self.scored.append(self.scored[-1] + (one and other))
+            self.scored = [0, *accumulate(map(and_, self.listed, self.listed[1:]), initial=0)]
 
     def mean(self, start: int, end: int) -> float:
         """Of the pairs of listed characters."""
@@ -133,6 +131,7 @@ class _Stretch:
 def find(views: list[View]) -> Iterator[Finding]:
     """Every phrase of the Chinese lists."""
     rows = [_stretches(view, message) for message, view in enumerate(views)]
+    budget = Budget(_MOST_LOOKED)
     for message, row in enumerate(rows):
         named = None
         for stretch in row:
@@ -140,7 +139,7 @@ def find(views: list[View]) -> Iterator[Finding]:
                 if named is None:
                     named = any(SEED_WORDS.search(view.lower) for view in views[max(0, message - 1) : message + 1])
                 yield from _spaced(stretch)
-                yield from _windows(stretch, named)
+                yield from _windows(stretch, named, budget)
     if len(views) > 1:
         yield from _spread(rows)
 
@@ -148,21 +147,14 @@ def find(views: list[View]) -> Iterator[Finding]:
 def _stretches(view: View, message: int) -> list[_Stretch]:
     if view.plain.isascii():
         return []
-    found: list[_Stretch] = []
-    blocks: list[re.Match[str]] = []
-    for block in _BLOCK.finditer(view.plain):
-        if blocks and not _SOFT.fullmatch(view.plain, blocks[-1].end(), block.start()):
-            found.append(_Stretch(message, blocks))
-            blocks = []
-        blocks.append(block)
-    if blocks:
-        found.append(_Stretch(message, blocks))
-    return found
+    return [_Stretch(message, match.start(), match[0]) for match in _STRETCH.finditer(view.plain)]
 
 
 def _spaced(stretch: _Stretch) -> Iterator[Finding]:
     """Ten and more single characters in a row."""
     gaps, size = stretch.gaps, len(stretch.characters)
+    if sum(gaps) <= _SPACED:
+        return
     start = 0
     for end in range(1, size + 1):
         alone = gaps[end - 1] and gaps[end]
@@ -176,25 +168,22 @@ def _spaced(stretch: _Stretch) -> Iterator[Finding]:
         start = end
 
 
-def _windows(stretch: _Stretch, named: bool) -> Iterator[Finding]:
+def _windows(stretch: _Stretch, named: bool, budget: Budget) -> Iterator[Finding]:
     sums, size = stretch.sums, len(stretch.characters)
     ceiling = _CEILING * (LEAST - 1)
-    strange: list[int] | None = None
-    looked, done = 0, 0
-    for start in range(size - LEAST + 1):
-        score = sums[start + LEAST] - sums[start + 1]
-        if score >= ceiling or start < done:
+    low = [place for place, score in enumerate(map(sub, sums[LEAST:], sums[1:])) if score < ceiling]
+    if not low:
+        return
+    strange = [0, *accumulate(map(not_, stretch.listed))]
+    done = 0
+    for start in low:
+        if start < done:
             continue
-        looked += 1
-        if looked > _MOST_LOOKED:
-            if score < _HOSTILE * (LEAST - 1):
+        if not budget.spend():
+            if sums[start + LEAST] - sums[start + 1] < _HOSTILE * (LEAST - 1):
                 done = start + LEAST
                 yield stretch.finding(start, done, Certainty.LIKELY)
             continue
-        if strange is None:
-            strange = [0]
-            for listed in stretch.listed:
-                strange.append(strange[-1] + (not listed))
         for length in SIZES:
             end = start + length
             if end > size:
@@ -226,7 +215,7 @@ def _judge(stretch: _Stretch, start: int, end: int, mean: float, named: bool) ->
     return None
 
 
-def _is_regular(gaps: list[int], start: int, end: int) -> bool:
+def _is_regular(gaps: Sequence[int], start: int, end: int) -> bool:
     """In one piece, or in groups of one size, the last perhaps shorter: as a list is written, not a sentence."""
     cuts = [place for place in range(start + 1, end) if gaps[place]]
     if not cuts:

@@ -41,6 +41,9 @@ _HEX_APART = re.compile(
     r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9a-fA-F]{2,62}[\s-]{1,2}){1,31}[0-9a-fA-F]{2,62}(?![0-9A-Za-z])"
 )
 _HEX_SHORT = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{32}(?![0-9A-Za-z-])")
+_ALL, _LETTERS = frozenset("0123456789abcdef"), frozenset("abcdef")
+_DIFFERENT = 9
+"""Different digits among 64: of a key there are fewer once in 10 to the power of 15 times."""
 _LINK = re.compile(r"[^\s\"'<>，。]{0,300}\Z")
 _BASE58 = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{28,120}(?![0-9A-Za-z])")
 _WIF = re.compile(r"5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-HJ-NP-Za-km-z]{51}")
@@ -90,17 +93,23 @@ def _hex(views: list[View], message: int, known: Known) -> Iterator[Finding]:
     plain = views[message].plain
     for match in _HEX.finditer(plain):
         prefixed, digits = match[1] is not None, match[2]
-        if digits.isdigit() or digits.isalpha():
+        if not _is_random(digits):
             continue
         certainty = judge_hex(views, message, match.start(), match.end(), known, len(digits), prefixed=prefixed)
         if certainty is not None:
             yield _key(message, match, certainty)
     for match in _HEX_APART.finditer(plain):
-        if len(match[0]) > 64:
+        if len(match[0]) > 64 and _is_random(match[0]):
             yield from _apart(views, message, match, known)
     for match in _HEX_SHORT.finditer(plain):
         if not match[0].isdigit() and _named_key(Around(views, message, *match.span())):
             yield _key(message, match, Certainty.LIKELY)
+
+
+def _is_random(digits: str) -> bool:
+    """Whether they are as mixed as those of a key are."""
+    different = set(digits.lower())
+    return len(different & _ALL) >= _DIFFERENT and bool(different & _LETTERS)
 
 
 def _apart(views: list[View], message: int, match: re.Match[str], known: Known) -> Iterator[Finding]:
@@ -113,8 +122,7 @@ def _apart(views: list[View], message: int, match: re.Match[str], known: Known) 
             if length >= 64:
                 break
         text = views[message].plain[groups[first][0] : end]
-        mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
-        if length == 64 and mixed and start != groups[first][0]:
+        if length == 64 and start != groups[first][0] and _is_random(text):
             begin = groups[first][0]
             certainty = judge_hex(views, message, begin, end, known, 64, prefixed=False)
             if certainty is not None:
@@ -152,9 +160,8 @@ def _named_key(around: Around) -> bool:
     """A word for a key right before, nearer than any word for a hash."""
     if not around.names(KEY_WORDS, _HASH_GAP):
         return False
-    hashes = [match.end() for match in HASH_WORDS.finditer(around.before)]
-    keys = [match.end() for match in KEY_WORDS.finditer(around.before)]
-    return not hashes or (bool(keys) and keys[-1] > hashes[-1])
+    one, other = around.last(KEY_WORDS), around.last(HASH_WORDS)
+    return other is None or (one is not None and one < other)
 
 
 def _in_explorer(lower: str, start: int) -> bool:

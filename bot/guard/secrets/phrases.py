@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, chain, combinations, pairwise
 
-from bot.guard.secrets.finding import Certainty, Finding, SecretKind, Span
+from bot.guard.secrets.finding import Budget, Certainty, Finding, SecretKind, Span
 from bot.guard.secrets.rows import LEAST, MISSPELT, TOKEN, Row, Token, dense
 from bot.guard.secrets.schemes import find_glued, find_monero
 from bot.guard.secrets.view import Around, View
@@ -38,19 +38,10 @@ SEED_WORDS = re.compile(
 _SEPARATED = re.compile(r"[\n,;|/、，；\d_]")
 
 
-class _Budget:
-    """How many windows of a search may still be looked at for their checksum: the rest counts as having none."""
-
-    __slots__ = ("left",)
-
-    def __init__(self) -> None:
-        self.left = _MOST_WINDOWS
-
-
 def find(views: list[View]) -> Iterator[Finding]:
     """Every phrase; the same words may be found more than once."""
     rows = [Row(view, message) for message, view in enumerate(views)]
-    budget = _Budget()
+    budget = Budget(_MOST_WINDOWS)
     for row in rows:
         yield from find_monero(row)
         yield from find_glued(row)
@@ -62,7 +53,7 @@ def find(views: list[View]) -> Iterator[Finding]:
         yield from _over_messages(pieces, views, budget)
 
 
-def _in_row(row: Sequence[Token], views: list[View], budget: _Budget) -> Iterator[Finding]:
+def _in_row(row: Sequence[Token], views: list[View], budget: Budget) -> Iterator[Finding]:
     every = 0
     for token in row:
         every |= token.bits
@@ -134,7 +125,7 @@ def _stretched(row: Sequence[Token], start: int, end: int, words: Words) -> tupl
     return start, end
 
 
-def _judge(part: Sequence[Token], words: Words, views: list[View], budget: _Budget) -> Certainty | None:
+def _judge(part: Sequence[Token], words: Words, views: list[View], budget: Budget) -> Certainty | None:
     """Whether the words are a phrase: how sure, or None."""
     keys = [token.key for token in part]
     common = [word in COMMON for word in keys] if words.is_english else [False] * len(keys)
@@ -172,13 +163,12 @@ def _shape(part: Sequence[Token], common: Sequence[bool], words: Words, limit: i
     return None
 
 
-def _valid(keys: Sequence[str], words: Words, budget: _Budget) -> Iterator[tuple[int, int]]:
+def _valid(keys: Sequence[str], words: Words, budget: Budget) -> Iterator[tuple[int, int]]:
     """Places and sizes of the windows whose checksum is right."""
     numbers = words.numbers(keys)
     for size in sorted(SIZES, reverse=True):
         for start in range(len(keys) - size + 1):
-            budget.left -= 1
-            if budget.left < 0:
+            if not budget.spend():
                 return
             if words.valid(numbers[start : start + size]) or _electrum(keys[start : start + size], words):
                 yield start, size
@@ -209,13 +199,13 @@ def _is_shaped(part: Sequence[Token], views: list[View]) -> bool:
     )
 
 
-def _over_messages(rows: list[Row], views: list[View], budget: _Budget) -> Iterator[Finding]:
+def _over_messages(rows: list[Row], views: list[View], budget: Budget) -> Iterator[Finding]:
     for words in lists():
         if sum(sum(bits & words.bit != 0 for bits in row.bits) for row in rows) >= LEAST - MISSPELT:
             yield from _spread(rows, words, views, budget)
 
 
-def _spread(rows: list[Row], words: Words, views: list[View], budget: _Budget) -> Iterator[Finding]:
+def _spread(rows: list[Row], words: Words, views: list[View], budget: Budget) -> Iterator[Finding]:
     """A phrase over several messages: the longest stretch of each that is mostly list words, joined in their order."""
     pieces = [piece for row in rows if (piece := _piece(row, words))]
     if len(pieces) < 2:

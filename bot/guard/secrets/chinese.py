@@ -37,7 +37,7 @@ _STRANGE = 2
 _DISTINCT = 9
 _GROUP = 6
 """Characters of the longest group in which people write a phrase."""
-_MOST_LOOKED = 4_000
+_MOST_LOOKED = 2_000
 """Windows of a search that are looked at closely; no message has as many. Behind them the score alone decides."""
 _HOSTILE = -1.0
 

@@ -44,7 +44,7 @@ _HEX_SHORT = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{32}(?![0-9A-Za-z-])")
 _ALL, _LETTERS = frozenset("0123456789abcdef"), frozenset("abcdef")
 _DIFFERENT = 9
 """Different digits among 64: of a key there are fewer once in 10 to the power of 15 times."""
-_LINK = re.compile(r"[^\s\"'<>，。]{0,300}\Z")
+_LINK_END = re.compile(r"[\s\"'<>，。]")
 _BASE58 = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{28,120}(?![0-9A-Za-z])")
 _WIF = re.compile(r"5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-HJ-NP-Za-km-z]{51}")
 _BECH32 = re.compile(
@@ -166,8 +166,7 @@ def _named_key(around: Around) -> bool:
 
 def _in_explorer(lower: str, start: int) -> bool:
     """Whether the digits are part of a link to an explorer, or to a page that calls them a transaction."""
-    head = _LINK.search(lower[max(0, start - 300) : start])
-    link = head[0] if head else ""
+    link = _LINK_END.split(lower[max(0, start - 300) : start])[-1]
     if not link or ("." not in link and "/" not in link):
         return False
     return any(site in link for site in EXPLORERS) or any(part in link for part in ("/tx/", "/transaction/", "tx/0x"))

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import compress, repeat
-from operator import not_
+from operator import not_, sub
 from typing import NamedTuple
 
 from bot.guard.secrets.view import View
@@ -116,14 +116,17 @@ class Row:
 def dense(bits: Sequence[int]) -> list[tuple[int, int]]:
     """Places in a row, with a margin, between which some twelve words in a row have ten of lists, or all are that."""
     size = len(bits)
-    others = [-1, *compress(range(size), map(not_, bits)), size, size, size]
-    last = len(others) - 4
+    others = [-1, *compress(range(size), map(not_, bits)), *[size] * (MISSPELT + 1)]
+    last = len(others) - 2 - MISSPELT
+    wide = [place for place, width in enumerate(map(sub, others[MISSPELT + 1 :], others)) if width > LEAST]
+    for place in range(max(0, last - MISSPELT), last + 1):
+        if LEAST - MISSPELT < others[place + MISSPELT + 1] - others[place] <= LEAST:
+            wide.append(place)
     found: list[tuple[int, int]] = []
-    for place, (before, after) in enumerate(zip(others, others[MISSPELT + 1 :], strict=False)):
-        if after - before > LEAST or (place >= last - MISSPELT and after - before > LEAST - MISSPELT):
-            start, end = max(0, before + 1 - _MARGIN), min(size, after + _MARGIN)
-            if found and start <= found[-1][1]:
-                found[-1] = (found[-1][0], end)
-            else:
-                found.append((start, end))
+    for place in wide:
+        start, end = max(0, others[place] + 1 - _MARGIN), min(size, others[place + MISSPELT + 1] + _MARGIN)
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((start, end))
     return found

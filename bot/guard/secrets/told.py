@@ -96,8 +96,14 @@ _NO_CODE = re.compile(
     r"ending|sms from"
 )
 _YEAR = re.compile(r"(?:19|20)\d{2}")
-_MOST = 20_000
+_MOST = 100_000
 """Characters of a message that are read for these: a password in a book is nobody's."""
+_WORD = re.compile(_BY_WORD)
+_CODE_WORD = re.compile(f"{_CODE}|code")
+_BEFORE, _AFTER = 150, 250
+"""Characters before and after a word that names a secret in which the secret may be."""
+
+Areas = list[tuple[int, int]]
 
 
 def find(views: list[View]) -> Iterator[Finding]:
@@ -105,19 +111,37 @@ def find(views: list[View]) -> Iterator[Finding]:
     for message, view in enumerate(views):
         lower = view.lower[:_MOST]
         yield from _passwords(lower, view.plain, message)
-        if any(character.isdigit() for character in lower):
+        if any(digit in lower for digit in "0123456789"):
             yield from _codes(lower, message)
         if message:
             yield from _answered(views[message - 1].lower[-60:], view, message)
 
 
+def _areas(word: re.Pattern[str], lower: str) -> Areas:
+    """What stands around the words that name a secret: the patterns are slow, and are tried only there."""
+    areas: Areas = []
+    for match in word.finditer(lower):
+        start, end = max(0, match.start() - _BEFORE), min(len(lower), match.end() + _AFTER)
+        if areas and start <= areas[-1][1]:
+            areas[-1] = (areas[-1][0], end)
+        else:
+            areas.append((start, end))
+    return areas
+
+
+def _in(areas: Areas, pattern: re.Pattern[str], lower: str) -> Iterator[re.Match[str]]:
+    for start, end in areas:
+        yield from pattern.finditer(lower, start, end)
+
+
 def _passwords(lower: str, plain: str, message: int) -> Iterator[Finding]:
-    for match in _GIVEN.finditer(lower):
+    areas = _areas(_WORD, lower)
+    for match in _in(areas, _GIVEN, lower):
         start, end = match.span(1)
         end = _trimmed(lower, start, end)
         if _is_password(lower, plain, start, end, said=True) and not denied(lower, match.start()):
             yield _found(SecretKind.PASSWORD, message, start, end)
-    for match in _BESIDE.finditer(lower):
+    for match in _in(areas, _BESIDE, lower):
         start, end = match.span(1)
         end = _trimmed(lower, start, end)
         value = lower[start:end]
@@ -127,10 +151,10 @@ def _passwords(lower: str, plain: str, message: int) -> Iterator[Finding]:
         )
         if len(value) >= 6 and mixed and _is_password(lower, plain, start, end, said=True):
             yield _found(SecretKind.PASSWORD, message, start, end)
-    for match in _PIN.finditer(lower):
+    for match in _in(areas, _PIN, lower):
         if not _UNIT.match(lower, match.end()):
             yield _found(SecretKind.PASSWORD, message, *match.span(1))
-    for match in _BEHIND.finditer(lower):
+    for match in _in(areas, _BEHIND, lower):
         start, end = match.span(1)
         end = _trimmed(lower, start, end)
         odd = any(not c.isalpha() for c in lower[start:end]) or plain[start:end] != lower[start:end]
@@ -178,16 +202,17 @@ def _scrambled(value: str) -> bool:
 
 
 def _codes(lower: str, message: int) -> Iterator[Finding]:
-    for match in _CODE_GIVEN.finditer(lower):
+    areas = _areas(_CODE_WORD, lower)
+    for match in _in(areas, _CODE_GIVEN, lower):
         between = match[1]
         if _NO_CODE.search(between) or _UNIT.match(lower, match.end()) or _plain_year(match[2], between):
             continue
         yield _found(SecretKind.ONE_TIME_CODE, message, *match.span(2))
-    for match in _CODE_PLAIN.finditer(lower):
+    for match in _in(areas, _CODE_PLAIN, lower):
         other = _OTHER_CODE.search(lower[max(0, match.start() - 12) : match.start()])
         if not other and not _UNIT.match(lower, match.end()):
             yield _found(SecretKind.ONE_TIME_CODE, message, *match.span(1))
-    for match in _CODE_BEHIND.finditer(lower):
+    for match in _in(areas, _CODE_BEHIND, lower):
         if not _plain_year(match[1], "") and not re.search(
             r"error|错误|报错|代码", lower[max(0, match.start() - 12) : match.start()]
         ):

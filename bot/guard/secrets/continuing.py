@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from bot.guard.secrets import chinese, phrases
-from bot.guard.secrets.rows import TOKEN
+from bot.guard.secrets.rows import Row
+from bot.guard.secrets.schemes import is_monero_piece
 from bot.guard.secrets.view import View
-from bot.guard.secrets.words import key, lists, owners
+from bot.guard.secrets.words import lists
 
 _LONG = 2_000
 """Characters behind which a message is a part without being looked at: nearly nobody writes so many, and a chunk of a
@@ -105,11 +106,13 @@ def _announces(lower: str) -> bool:
 
 def _has_words(view: View) -> bool:
     """Whether the words of a list are a good part of the message."""
-    owner = owners().get
-    keys = [key(word) for word in TOKEN.findall(view.lower)]
-    if not 0 < len(keys) <= _MOST_WORDS:
+    row = Row(view, 0)
+    if len(row) > _MOST_WORDS:
         return False
-    bits = [owner(word, 0) for word in keys]
+    places = row.of_piece()
+    keys, bits = [row.keys[place] for place in places], [row.bits[place] for place in places]
+    if is_monero_piece(keys):
+        return True
     if not phrases.is_piece(keys, bits, None):
         return False
     every = 0
@@ -118,6 +121,8 @@ def _has_words(view: View) -> bool:
     for words in lists():
         if words.bit & every:
             listed = [some & words.bit for some in bits]
+            if words.is_short and (len(listed) < 2 or not all(listed)):
+                continue
             if phrases.is_piece(keys, listed, None):
                 return True
     return False

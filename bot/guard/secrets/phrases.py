@@ -9,7 +9,7 @@ from itertools import accumulate, chain, combinations, pairwise
 
 from bot.guard.secrets.finding import Budget, Certainty, Finding, SecretKind, Span
 from bot.guard.secrets.rows import LEAST, MISSPELT, TOKEN, Row, Token, dense
-from bot.guard.secrets.schemes import find_glued, find_monero
+from bot.guard.secrets.schemes import find_glued, find_monero, find_monero_spread
 from bot.guard.secrets.view import Around, View
 from bot.guard.secrets.words import COMMON, OLD, SIZES, Words, electrum_seed, is_word, lists
 
@@ -28,13 +28,14 @@ _LONGEST_PIECE = 100
 """Words of a message that may have a part of a phrase."""
 _BEGINNING = 100
 """Words that say whether a long row is written as a list."""
+_SHORT_MESSAGE = 4
 _BEYOND = 3
 """Words of the list behind a word that is too misspelt to be near one, with which the phrase goes on."""
 SEED_WORDS = re.compile(
-    r"助记[词詞]|助記詞|备份|備份|抄(?:的|下|写|了)|导入|導入|恢复|恢復|恢复词|恢復詞|备份词|種子|种子|私钥|私鑰|注记词|助计词|記憶詞|记忆词|"
-    r"\b(?:seed|mnemonic|(?:recovery|secret|backup|wallet) (?:phrase|words)|phrase|words|srp|import|restored?|"
-    r"recover(?:ed|y)?)\b|"
-    r"frase (?:semilla|de recuperaci)|phrase (?:de r[ée]cup|secr)|"
+    r"助[记記忆憶]?[词詞]|备份|備份|抄(?:的|下|写|了)|导入|導入|恢复|恢復|種子|种子|私钥|私鑰|注记词|助计词|記憶詞|记忆词|单词|單詞|"
+    r"(?<![a-z])(?:se[ae]d|mnemonics?|(?:recovery|secret|backup|wallet) (?:phrase|words)|phrase|words|srp|import|"
+    r"restored?|recover(?:ed|y)?|cop(?:y|ied)|wrote|written|screenshot|backup|ledger|trezor)(?![a-z])|"
+    r"fras[ea] (?:semilla|de recuperaci|pemulihan)|phrase (?:de r[ée]cup|secr)|"
     r"сид[ -]?фраз|мнемон|シード|ニーモニック|リカバリー|시드|니모닉|복구"
 )
 _SEPARATED = re.compile(r"[\n,;|/、，；\d_]")
@@ -52,6 +53,7 @@ def find(views: list[View]) -> Iterator[Finding]:
                 yield from _in_row(tokens, views, budget)
     pieces = [row for row in rows if 0 < len(row) <= _LONGEST_PIECE]
     if len(pieces) > 1:
+        yield from find_monero_spread(pieces)
         yield from _over_messages(pieces, views, budget)
 
 
@@ -227,7 +229,12 @@ def _spread(rows: list[Row], words: Words, views: list[View], budget: Budget) ->
 
 def _piece(row: Row, words: Words) -> list[Token]:
     """What of a message may be a part of a phrase; nothing where other words are more."""
-    return row.tokens(range(*_longest(row.keys, [bits & words.bit for bits in row.bits], words)))
+    places = row.of_piece()
+    keys = [row.keys[place] for place in places]
+    start, end = _longest(keys, [row.bits[place] & words.bit for place in places], words)
+    if words.is_short and end - start < max(2, len(keys)):
+        return []  # beginnings are in most sentences
+    return row.tokens(places[start:end])
 
 
 def is_piece(keys: Sequence[str], listed: Sequence[int], words: Words | None) -> bool:
@@ -239,6 +246,10 @@ def is_piece(keys: Sequence[str], listed: Sequence[int], words: Words | None) ->
 
 def _longest(keys: Sequence[str], listed: Sequence[int], words: Words | None) -> tuple[int, int]:
     """The longest stretch of list words, with two misspelt in twelve; of no length where other words are more."""
+
+    def near(place: int) -> bool:
+        return is_word(keys[place]) and (words is None or words.near(keys[place]))
+
     best, start, wrong = (0, 0), -1, 0
     for place, known in enumerate(listed):
         if start < 0:
@@ -257,6 +268,8 @@ def _longest(keys: Sequence[str], listed: Sequence[int], words: Words | None) ->
     first, end = best
     while end > first and not listed[end - 1] and end - first < len(keys):
         end -= 1
+    if first == 1 and end > 1 and (words or len(keys) < _SHORT_MESSAGE) and near(0):
+        first = 0
     few = end - first < 2 and len(keys) > 1
     return (0, 0) if few or (end - first) * 2 < len(keys) else (first, end)
 

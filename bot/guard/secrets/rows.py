@@ -29,10 +29,17 @@ _WINDOW = 400
 _LABEL_TIMES = 4
 """A word that stands so often before or after a number is a label ("word 1", "第 2 个"), and is left out."""
 _DIGIT = re.compile(r"\d")
-_ORDINALS = frozenset(
+FILLERS = frozenset(
     """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth
-    sixteenth seventeenth eighteenth nineteenth twentieth st nd rd th no nr number word""".split()  # noqa: SIM905
+    sixteenth seventeenth eighteenth nineteenth twentieth st nd rd th no nr number word and then um uh uhm er erm hm
+    hmm comma dot period dash hyphen li br td tr div span""".split()  # noqa: SIM905
 )
+"""Said or written between the words of a list, and of none of them."""
+_LEAD = re.compile(
+    r"(?:[^:：\n]{0,60}?(?<![a-z])(?:seed|words?|phrase|frase|mnemonic|one by one|rest|next|then|and|part|half|"
+    r"continued?|last ones?)(?![a-z])[^:：\n\d-]{0,24}[:：\n\d-])"
+)
+"""What a message says before its part of a phrase."""
 
 
 class Token(NamedTuple):
@@ -46,11 +53,11 @@ class Token(NamedTuple):
 class Row:
     """The words of one message: their keys, and the bits of the lists that have each."""
 
-    __slots__ = ("_starts", "bits", "keys", "lower", "message", "words")
+    __slots__ = ("_starts", "bits", "keys", "lower", "message", "plain", "words")
 
     def __init__(self, view: View, message: int) -> None:
         self.message = message
-        self.lower = view.lower
+        self.plain, self.lower = view.plain, view.lower
         self.words: list[str] = TOKEN.findall(self.lower)
         self.keys = self.words if self.lower.isascii() else [w if w.isascii() else key(w) for w in self.words]
         self.bits = list(map(owners().get, self.keys, repeat(0)))
@@ -74,20 +81,31 @@ class Row:
             yield self.tokens(range(start, end))
 
     def dense_unlabelled(self) -> Iterator[list[Token]]:
-        """The same, without labels and what stands between the words over and over again, and then without words for
-        places in a row ("first") as well."""
+        """The same of what ``unlabelled`` gives."""
+        for places in self.unlabelled():
+            for start, end in dense([self.bits[place] for place in places]):
+                yield self.tokens(places[start:end])
+
+    def unlabelled(self) -> Iterator[list[int]]:
+        """Places of its words without labels and what stands between them over and over again, and then without words
+        for places in a row ("first") and the like as well; of a long row, in parts that overlap."""
         for first in range(0, max(1, len(self) - _WINDOW // 2), _WINDOW // 2):
             window = range(first, min(first + _WINDOW, len(self)))
-            if sum(map(bool, self.bits[window.start : window.stop])) < LEAST - MISSPELT:
-                continue
             drop = self._labels(window)
             before = len(window)
-            for left_out in (drop, drop | _ORDINALS):
+            for left_out in (drop, drop | FILLERS):
                 places = [place for place in window if self.keys[place] not in left_out]
                 if LEAST - MISSPELT <= len(places) < before:
-                    for start, end in dense([self.bits[place] for place in places]):
-                        yield self.tokens(places[start:end])
+                    yield places
                 before = len(places)
+
+    def of_piece(self) -> list[int]:
+        """Places of the words that may be a part of a phrase: without what is said before it, and what is between."""
+        lead = _LEAD.match(self.lower)
+        first = len(TOKEN.findall(self.lower, 0, lead.end())) if lead else 0
+        if first == len(self):
+            first = 0
+        return [place for place in range(first, len(self)) if self.keys[place] not in FILLERS]
 
     def _labels(self, window: range) -> set[str]:
         most = max(_LABEL_TIMES, len(window) // LEAST)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
+import re
+from collections.abc import Iterator, Sequence
+from itertools import combinations, pairwise
 
-from bot.guard.secrets.finding import Certainty, Finding, SecretKind, Span
-from bot.guard.secrets.rows import LEAST, Row
+from bot.guard.secrets.finding import Budget, Certainty, Finding, SecretKind, Span
+from bot.guard.secrets.rows import LEAST, TOKEN, Row
 from bot.guard.secrets.words import COMMON, lists, monero
 
 _SIZES = (25, 13)
@@ -15,35 +16,91 @@ _SHORTEST, _LONGEST = 4, 12
 """Letters of the words of Monero's lists."""
 _MOST_LOOKED = 10_000
 """Rows of a message whose checksum is counted; no message has as many that repeat a word at the end."""
+_NUMBERED = re.compile(rf"(?<!\d)(\d{{1,2}})[.):,、\s-]{{1,3}}({TOKEN.pattern})")
+_PIECE = 3
+"""Words of a message that may be a part of a phrase of Monero's."""
+_MOST_LEAD = 3
+_NUMBERED_PART, _MOST_NUMBERED = 1_000, 60
+"""Characters in which numbered words are looked for together, and how many they may be."""
 _GLUED = range(24, 301)
 
 
 def find_monero(row: Row) -> Iterator[Finding]:
-    """25 words of four letters and more in a row, or MyMonero's 13, the last of them the checksum of the others."""
-    keys, looked = row.keys, 0
-    if len(keys) < min(_SIZES):
+    """25 words of four letters and more in a row, or MyMonero's 13, the last of them the checksum of the others; also
+    between labels, and in columns by their numbers."""
+    if len(row) < min(_SIZES):
         return
+    budget = Budget(_MOST_LOOKED)
+    yield from _by_checksum(row, range(len(row)), budget)
+    for places in row.unlabelled():
+        yield from _by_checksum(row, places, budget)
+    for start in range(0, len(row.plain), _NUMBERED_PART):
+        numbered = list(_NUMBERED.finditer(row.plain, start, start + 2 * _NUMBERED_PART))
+        if min(_SIZES) <= len(numbered) <= _MOST_NUMBERED:
+            yield from _in_columns(row, numbered)
+
+
+def _by_checksum(row: Row, places: Sequence[int], budget: Budget) -> Iterator[Finding]:
+    keys = [row.keys[place] for place in places]
     odd = [-1, *(place for place, word in enumerate(keys) if not _SHORTEST <= len(word) <= _LONGEST), len(keys)]
     for before, after in pairwise(odd):
         if after - before <= min(_SIZES):
             continue
         seen: dict[str, int] = {}
         for place in range(before + 1, after):
-            word = keys[place]
-            earlier = seen.get(word, -1)
-            seen[word] = place
+            earlier = seen.get(keys[place], -1)
+            seen[keys[place]] = place
             for size in _SIZES:
                 start = place - size + 1
                 if earlier < start or start <= before:
                     continue
-                looked += 1
-                if looked > _MOST_LOOKED:
+                if not budget.spend():
                     return
-                if monero(keys[start : place + 1]) and (
-                    size == _SIZES[0] or sum(part in COMMON for part in keys[start : place + 1]) <= 2
+                tokens = [row.token(places[other]) for other in range(start, place + 1)]
+                if _is_monero([row.plain[token.start : token.end] for token in tokens]) and (
+                    size == _SIZES[0] or sum(token.key in COMMON for token in tokens) <= 2
                 ):
-                    span = Span(row.message, row.token(start).start, row.token(place).end)
+                    span = Span(row.message, tokens[0].start, tokens[-1].end)
                     yield Finding(SecretKind.SEED_PHRASE, (span,), Certainty.CERTAIN)
+
+
+def find_monero_spread(rows: list[Row]) -> Iterator[Finding]:
+    """The same over several messages."""
+    pieces = []
+    for row in rows:
+        places = row.of_piece()
+        if is_monero_piece([row.keys[place] for place in places]):
+            pieces.append([(row, row.token(place)) for place in places])
+    for count in range(len(pieces), 1, -1):
+        for chosen in combinations(pieces, count):
+            joined = [row.plain[token.start : token.end] for piece in chosen for row, token in piece]
+            # The first words may say what follows: "recovery phrase malady behind fatal …".
+            if any(size <= len(joined) <= size + _MOST_LEAD and _is_monero(joined[-size:]) for size in _SIZES):
+                spans = tuple(Span(piece[0][0].message, piece[0][1].start, piece[-1][1].end) for piece in chosen)
+                yield Finding(SecretKind.SEED_PHRASE, spans, Certainty.CERTAIN)
+                return
+
+
+def is_monero_piece(keys: Sequence[str]) -> bool:
+    """Whether a message of these words may be a part of a phrase: all as long as its words, few of them common."""
+    if len(keys) < _PIECE or not all(_SHORTEST <= len(word) <= _LONGEST for word in keys):
+        return False
+    return sum(word in COMMON for word in keys) * 3 <= len(keys)
+
+
+def _in_columns(row: Row, numbered: list[re.Match[str]]) -> Iterator[Finding]:
+    by_number = {int(match[1]): match for match in numbered}
+    for size in _SIZES:
+        if all(number in by_number for number in range(1, size + 1)):
+            chosen = [by_number[number] for number in range(1, size + 1)]
+            if _is_monero([match[2] for match in chosen]):
+                start, end = min(match.start() for match in chosen), max(match.end() for match in chosen)
+                yield Finding(SecretKind.SEED_PHRASE, (Span(row.message, start, end),), Certainty.CERTAIN)
+
+
+def _is_monero(words: list[str]) -> bool:
+    """As they are written, or in small letters."""
+    return monero(words) or monero([word.lower() for word in words]) or monero([word.capitalize() for word in words])
 
 
 def find_glued(row: Row) -> Iterator[Finding]:

@@ -261,7 +261,7 @@ _CHATTER = 1.0
 _WORDS = 2.0
 """The lowest mean score of a short message that is no part: of pairs drawn from the list one in 80 has more."""
 _LEAD = re.compile(
-    "(?:我|我的|这是|這是|以下是|下面是|下面|就是|先发|先發|分开发|分開發|分段发|一个一个发|前面的?|前半|后面的?|後面的?|后半|後半|还有的?|還有的?|"
+    "(?:我的|我|这是|這是|以下是|下面是|下面|就是|先发|先發|分开发|分開發|分段发|一个一个发|前面的?|前半|后面的?|後面的?|后半|後半|还有的?|還有的?|"
     "然后|然後|接着|接著|剩下的?|最后|最後|继续|繼續|助[记記憶忆]?[词詞]|单词|單詞|备份|備份|第[一二三四五1-5]部分|是)+的?"
 )
 """What people say before a part of a phrase."""
@@ -347,7 +347,7 @@ def _piece(row: list[_Stretch]) -> _Piece | None:
                 fits = (end - start) * 2 >= total - lead and sum(stretch.listed[start:end]) >= end - start - 1
                 mean = stretch.mean(start, end)
                 short = end - start == total - lead <= _SHORT and mean < _WORDS
-                worth = mean - end + start - 2 * apart
+                worth = (mean if not apart else min(mean, 0.0)) - 2 * (end - start)
                 if fits and (apart or short or mean < _SENTENCE) and (best is None or worth < best[0]):
                     best = (worth, piece)
     return best and best[1]

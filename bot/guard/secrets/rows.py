@@ -36,8 +36,11 @@ FILLERS = frozenset(
 )
 """Said or written between the words of a list, and of none of them."""
 _LEAD = re.compile(
-    r"(?:[^:：\n]{0,60}?(?<![a-z])(?:seed|words?|phrase|frase|mnemonic|one by one|rest|next|then|and|part|half|"
-    r"continued?|last ones?)(?![a-z])[^:：\n\d-]{0,24}[:：\n\d-])"
+    r"(?:[^:：\n]{0,60}?(?<![a-z])(?:seed|words|phrase|frase|mnemonic|one by one|part|half|continued?)(?![a-z])"
+    r"(?:\s(?:coming|is|are|below|here|now|of|my|the|it|in|order|for|you|from|words?|phrase|part|half))*\s?[:：\n\d-]|"
+    r"[a-z ]{0,30}?(?:one by one|(?:first|second|third|last|next|other) (?:part|half)|"
+    r"(?:seed|recovery|backup|secret|my|the) (?:phrase|words)(?: coming| is)?)[\s:-]|"
+    r"(?:and|then|next|(?:the )?rest|more)(?: is)?\s?[:：\n-])"
 )
 """What a message says before its part of a phrase."""
 
@@ -105,7 +108,14 @@ class Row:
         first = len(TOKEN.findall(self.lower, 0, lead.end())) if lead else 0
         if first == len(self):
             first = 0
-        return [place for place in range(first, len(self)) if self.keys[place] not in FILLERS]
+        while first < len(self) - 1 and self.keys[first] in FILLERS:
+            first += 1
+        times = Counter(self.keys)
+        return [
+            place
+            for place in range(first, len(self))
+            if (word := self.keys[place]) not in FILLERS or (self.bits[place] and times[word] == 1)
+        ]
 
     def _labels(self, window: range) -> set[str]:
         most = max(_LABEL_TIMES, len(window) // LEAST)

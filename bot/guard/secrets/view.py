@@ -104,10 +104,8 @@ class Around:
 
     @property
     def before(self) -> str:
-        text = self._views[self._message].lower[max(0, self._start - AROUND) : self._start]
-        if self._message and self._start < AROUND:
-            return f"{self._views[self._message - 1].lower[-AROUND:]}\n{text}"
-        return text
+        texts = [view.lower[start:end] for view, start, end, _ in self._stretches_behind()]
+        return "\n".join(texts)
 
     @property
     def after(self) -> str:
@@ -141,16 +139,26 @@ class Around:
         assert lead is not None  # it matches nothing, too
         return pattern.match(after, lead.end()) is not None
 
+    def _stretches_behind(self) -> list[tuple[View, int, int, int]]:
+        """Views with a part of each that is near enough, and how far the end of the part is from the place; the nearest
+        last. Between two messages there is the end of a line."""
+        found: list[tuple[View, int, int, int]] = []
+        message, end, far = self._message, self._start, 0
+        while True:
+            view = self._views[message]
+            start = max(0, end - (AROUND - far))
+            found.append((view, start, end, far))
+            far += end - start + 1
+            if not message or start or far >= AROUND:
+                return found[::-1]
+            message -= 1
+            end = len(self._views[message].lower)
+
     def _behind(self, pattern: re.Pattern[str]) -> Iterator[tuple[View, int, int]]:
         """View, start, and distance of the end from the place; the nearest last."""
-        if self._message and self._start < AROUND:
-            view = self._views[self._message - 1]
-            size = len(view.lower)
-            for start, end in view.matches(pattern, size - AROUND, size):
-                yield view, start, self._start + 1 + size - end
-        view = self._views[self._message]
-        for start, end in view.matches(pattern, self._start - AROUND, self._start):
-            yield view, start, self._start - end
+        for view, first, last, far in self._stretches_behind():
+            for start, end in view.matches(pattern, first, last):
+                yield view, start, last - end + far
 
     def _ahead(self, pattern: re.Pattern[str]) -> Iterator[tuple[View, int, int]]:
         view = self._views[self._message]

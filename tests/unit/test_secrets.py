@@ -156,7 +156,7 @@ def test_a_word_one_edit_away_is_near_and_two_edits_are_not() -> None:
         st.one_of(
             st.text(max_size=60),
             st.sampled_from(
-                ["密码是", "code 12", "[", "{", "private key ", "\u200b", " ", "。", KEY, " ".join(PHRASE), "İ"]
+                ["密码是", "code 12", "[", "{", "private key ", "\u200b", " ", "。", KEY, f" {' '.join(PHRASE)} ", "İ"]
             ),
         ),
         max_size=12,

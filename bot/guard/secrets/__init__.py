@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.guard.secrets import chinese, documents, keys, numbers, phrases, pieces, tokens, told, words
+from bot.guard.secrets import answered, chinese, documents, keys, numbers, phrases, pieces, tokens, told, words
 from bot.guard.secrets.choosing import chosen
 from bot.guard.secrets.continuing import continues
 from bot.guard.secrets.finding import (
@@ -140,6 +140,7 @@ def _all(views: list[View], known: Known) -> Iterator[Finding]:
     yield from chinese.find(views)
     yield from tokens.find(views)
     yield from told.find(views)
+    yield from answered.find(views)
     yield from numbers.find(views)
     yield from pieces.find(views, known)
 

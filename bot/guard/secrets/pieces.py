@@ -10,7 +10,7 @@ from bot.guard.secrets import documents, keys, tokens
 from bot.guard.secrets.finding import Certainty, Finding, Known, SecretKind, Span
 from bot.guard.secrets.view import View
 
-_PART = re.compile(r"(?<![0-9A-Za-z])(?:0x)?([0-9A-Za-z]{4,128})(?![0-9A-Za-z])")
+_PART = re.compile(r"(?<![0-9A-Za-z])(?:0x)?([0-9A-Za-z]{8,128})(?![0-9A-Za-z])")
 _LONGEST = 200
 """Characters of a message that may have a part of a key."""
 _HEX = re.compile(r"[0-9a-fA-F]+")
@@ -36,11 +36,6 @@ def find(views: list[View], known: Known) -> Iterator[Finding]:
     yield from _keys([part for message, view in enumerate(views) if (part := _part(view, message))], views, known)
     yield from _pem(views)
     yield from _api(views)
-
-
-def is_part(text: str) -> bool:
-    """Whether a message may have a part of a key."""
-    return _part(View(text), 0) is not None
 
 
 def _part(view: View, message: int) -> _Part | None:

@@ -72,7 +72,7 @@ COMMON = frozenset(
 """Words of the English lists that ordinary sentences are full of, and this domain's. Chosen by hand; a phrase drawn
 from the list of BIP-39 has on average one in six of them, a sentence made of list words at least two in three."""
 
-_FUNCTION = frozenset(
+FUNCTION = frozenset(
     """the a an and or of to in is are was were be am my me we us he she it its his her him our i at on by as if do did
     does not no so up but for this that with from has had have you your they them then there these than when what who
     will would can could should may been being also just some any all one too very now get got let say see out
@@ -83,7 +83,7 @@ _FUNCTION = frozenset(
 
 def is_word(word: str) -> bool:
     """Whether it may be a misspelt word of some list: it is long enough, and none that sentences are full of."""
-    return len(word) > (2 if word.isascii() else 1) and word not in _FUNCTION and word not in COMMON
+    return len(word) > (2 if word.isascii() else 1) and word not in FUNCTION and word not in COMMON
 
 
 def key(word: str) -> str:
@@ -117,7 +117,7 @@ class Words:
 
     def near(self, word: str) -> bool:
         """Whether the word is one edit from a word of the list: a letter too many, too few, another, or two swapped."""
-        if len(word) < 2 or self.is_short or (self.is_english and word in _FUNCTION):
+        if len(word) < 2 or self.is_short or (self.is_english and word in FUNCTION):
             return False
         if not self._near:
             for known in self.index:

@@ -10,6 +10,7 @@ from itertools import accumulate, chain, combinations, pairwise
 from bot.guard.secrets.finding import Budget, Certainty, Finding, SecretKind, Span
 from bot.guard.secrets.rows import LEAST, MISSPELT, TOKEN, Row, Token, dense
 from bot.guard.secrets.schemes import find_glued, find_monero, find_monero_spread
+from bot.guard.secrets.sorts import is_of_one_sort
 from bot.guard.secrets.view import Around, View
 from bot.guard.secrets.words import COMMON, OLD, SIZES, Words, electrum_seed, is_word, lists
 
@@ -134,23 +135,27 @@ def _judge(part: Sequence[Token], words: Words, views: list[View], budget: Budge
     keys = [token.key for token in part]
     common = [word in COMMON for word in keys] if words.is_english else [False] * len(keys)
     more = 2 if words.name == OLD else 0  # more than one in four of its words is common
-    bare = _shape(part, common, words, _COMMON_BARE - more // 2)
+    named = not words.is_english or _is_named(part, views)
+    bare = _shape(part, common, words, _COMMON_BARE - more // 2, named=named)
     if bare is not None:
         return bare
     shaped = _is_shaped(part, views)
-    if shaped and (found := _shape(part, common, words, _COMMON_SHAPED + more)) is not None:
+    if shaped and (found := _shape(part, common, words, _COMMON_SHAPED + more, named=named)) is not None:
         return found
     for start, size in _valid(keys, words, budget):
-        if shaped or not words.is_english or sum(common[start : start + size]) * LEAST <= _COMMON_VALID * size:
+        few = shaped or not words.is_english or sum(common[start : start + size]) * LEAST <= _COMMON_VALID * size
+        if few and (named or not is_of_one_sort(keys[start : start + size])):
             return Certainty.CERTAIN
     return None
 
 
-def _shape(part: Sequence[Token], common: Sequence[bool], words: Words, limit: int) -> Certainty | None:
-    """By their number alone: twelve, or eleven without a flaw, mostly different and few of them common."""
+def _shape(part: Sequence[Token], common: Sequence[bool], words: Words, limit: int, *, named: bool) -> Certainty | None:
+    """By their number alone: twelve, or eleven without a flaw, mostly different and few of them common; and no things
+    of one sort, unless it is named."""
     if len(part) < LEAST:
         distinct = len({token.key for token in part})
-        return Certainty.LIKELY if sum(common) <= limit // 2 and distinct >= _DISTINCT else None
+        plain = named or not is_of_one_sort([token.key for token in part])
+        return Certainty.LIKELY if sum(common) <= limit // 2 and distinct >= _DISTINCT and plain else None
     inside = Counter(token.key for token in part[:LEAST])
     many = sum(common[:LEAST])
     for place in range(len(part) - LEAST + 1):
@@ -161,7 +166,7 @@ def _shape(part: Sequence[Token], common: Sequence[bool], words: Words, limit: i
             if not inside[gone]:
                 del inside[gone]
             many += common[place + LEAST - 1] - common[place - 1]
-        if many <= limit and len(inside) >= _DISTINCT:
+        if many <= limit and len(inside) >= _DISTINCT and (named or not is_of_one_sort(list(inside))):
             exact = all(token.bits & words.bit for token in part[place : place + LEAST])
             return Certainty.CERTAIN if exact else Certainty.LIKELY
     return None
@@ -198,8 +203,14 @@ def _is_shaped(part: Sequence[Token], views: list[View]) -> bool:
         alone = not TOKEN.search(view.plain[: first.start]) and not TOKEN.search(view.plain, last.end)
         if alone:
             return True
-    around = Around(views, first.message, first.start, first.end)
-    return SEED_WORDS.search(around.before) is not None or (
+    return _is_named(part, views)
+
+
+def _is_named(part: Sequence[Token], views: list[View]) -> bool:
+    """Whether words around say that it is a phrase."""
+    first, last = part[0], part[-1]
+    before = Around(views, first.message, first.start, first.end).before
+    return SEED_WORDS.search(before) is not None or (
         SEED_WORDS.search(Around(views, last.message, last.start, last.end).after) is not None
     )
 

@@ -20,6 +20,9 @@ _NUMBERED = re.compile(rf"(?<!\d)(\d{{1,2}})[.):,、\s-]{{1,3}}({TOKEN.pattern})
 _PIECE = 3
 """Words of a message that may be a part of a phrase of Monero's."""
 _MOST_LEAD = 3
+_MOST_OTHERS = 20
+"""Other words of a message with a phrase of 13 words or with labels between: the checksum, which is right once in 12 or
+24 rows of words that end with a repeated one, says too little in a longer text."""
 _NUMBERED_PART, _MOST_NUMBERED = 1_000, 60
 """Characters in which numbered words are looked for together, and how many they may be."""
 _GLUED = range(24, 301)
@@ -33,7 +36,8 @@ def find_monero(row: Row) -> Iterator[Finding]:
     budget = Budget(_MOST_LOOKED)
     yield from _by_checksum(row, range(len(row)), budget)
     for places in row.unlabelled():
-        yield from _by_checksum(row, places, budget)
+        if len(places) <= _MOST_OTHERS + max(_SIZES):
+            yield from _by_checksum(row, places, budget)
     for start in range(0, len(row.plain), _NUMBERED_PART):
         numbered = list(_NUMBERED.finditer(row.plain, start, start + 2 * _NUMBERED_PART))
         if min(_SIZES) <= len(numbered) <= _MOST_NUMBERED:
@@ -57,9 +61,9 @@ def _by_checksum(row: Row, places: Sequence[int], budget: Budget) -> Iterator[Fi
                 if not budget.spend():
                     return
                 tokens = [row.token(places[other]) for other in range(start, place + 1)]
-                if _is_monero([row.plain[token.start : token.end] for token in tokens]) and (
-                    size == _SIZES[0] or sum(token.key in COMMON for token in tokens) <= 2
-                ):
+                common = sum(token.key in COMMON for token in tokens)
+                alone = common <= 2 and len(row) <= size + _MOST_OTHERS
+                if (alone or size == max(_SIZES)) and _is_monero([row.plain[one.start : one.end] for one in tokens]):
                     span = Span(row.message, tokens[0].start, tokens[-1].end)
                     yield Finding(SecretKind.SEED_PHRASE, (span,), Certainty.CERTAIN)
 

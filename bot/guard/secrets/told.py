@@ -11,10 +11,10 @@ from bot.guard.secrets.words import FUNCTION
 
 BY_WORD = (
     r"密[码碼]|密马|蜜码|口令|pin ?码|暗証番号|パスワード|비밀 ?번호|암호|كلمة المرور|पासवर्ड|รหัสผ่าน|"
-    r"(?<![0-9a-zа-яà-ÿ])(?:pass ?words?|pass?wr?o?r?ds?|passwd|pass(?: ?code| ?phrase)?|pwd|pw|psw|pin(?: code| number)?|"
-    r"mima|"
+    r"(?<![0-9a-zа-яà-ÿ])(?:pass ?words?|pass?wr?o?r?ds?|passwd|pass(?: ?code| ?phrase)?|pwd|pw|psw|"
+    r"pin(?: code| number)?|mima|"
     r"contraseña|contrasena|clave|"
-    r"mot de passe|mdp|пароль|паролем|passwort|kennwort|senha|şifrem?|sifrem?|parolam?|mật khẩu|mat khau|mk|"
+    r"mot de passe|mdp|пароль|паролем|passwort|kennwort|senha|şifrem?|sifrem?|parolam?|mật khẩu|mat khau|(?<![._/-])mk|"
     r"(?:kata )?sandi|"
     r"password nya|hasło|haslo|heslo|wachtwoord|lösenord|salasana|adgangskode)(?![0-9a-zа-яà-ÿ])"
 )
@@ -76,7 +76,7 @@ _UNIT = re.compile(
 )
 _DEVICE = re.compile(
     r"(?:v?\d+(?:\.\d+)+|(?:i?phone|ios|android|win(?:dows)?|mate|mi|redmi|galaxy|pro)[ -]?\w{0,6}|0x[0-9a-f]{6,}|"
-    r"https?:.*|www\..*|[\w.+-]+@[\w-]+\.\w.*)\Z"
+    r"https?:.*|--?[a-z].*|[\w.\[-]+\(\w?.*|www\..*|[\w.+-]+@[\w-]+\.\w.*)\Z"
 )
 _PRODUCTS = re.compile(
     "(?i:wallet|token|trust|mask|link|pay|chain|swap|phone|book|tube|app|hub|keep|pal|pocket|chat|store|scan|auth|bit|coin|"
@@ -84,6 +84,9 @@ _PRODUCTS = re.compile(
 )
 """Parts of names of products, which have capitals inside as well."""
 _FIRST_CHINESE = "\u2e80"
+_VERB = re.compile("pass(?= (?!word|code|phrase))")
+_OWNED = re.compile(r"(?:my|the|our|your|his|her|new|old|login|user|wallet)\s\Z")
+"""Before "pass" where it is a password and no verb."""
 _CLOSING = "\"'“”‘’「」『』`*>)）】].,;!?、，。；！？"
 
 CODE = (
@@ -180,6 +183,12 @@ def _passwords(lower: str, plain: str, message: int) -> Iterator[Finding]:
     for match in _in(areas, _BESIDE, lower):
         start, end = match.span(1)
         end = _trimmed(lower, start, end)
+        if (
+            match.start()
+            and _VERB.match(lower, match.start())
+            and not _OWNED.search(lower, max(0, match.start() - 12), match.start())
+        ):
+            continue
         value = lower[start:end]
         mixed = (
             _scrambled(plain[start:end])
@@ -211,7 +220,7 @@ def _trimmed(lower: str, start: int, end: int) -> int:
 
 def is_password(lower: str, plain: str, start: int, end: int, *, said: bool) -> bool:
     value = lower[start:end]
-    if len(value) < 3 or value in _STOP or value.startswith("[") or _DEVICE.match(value):
+    if len(value) < 3 or value in _STOP or value[0] in "[\\" or _DEVICE.match(value):
         return False
     if value.isdigit() and (
         len(value) < 4 or _UNIT.match(lower, end) or (len(value) == 4 and _YEAR.fullmatch(value) and not said)

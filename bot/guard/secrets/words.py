@@ -81,6 +81,10 @@ FUNCTION = frozenset(
 """Never a misspelt word of a phrase."""
 
 
+_ILLEGIBLE = frozenset("blurry unreadable illegible unclear smudged missing unknown xxx xxxx".split())  # noqa: SIM905
+"""What people write in the place of a word that they cannot read."""
+
+
 def is_word(word: str) -> bool:
     """Whether it may be a misspelt word of some list: it is long enough, and none that sentences are full of."""
     return len(word) > (2 if word.isascii() else 1) and word not in FUNCTION and word not in COMMON
@@ -119,6 +123,8 @@ class Words:
         """Whether the word is one edit from a word of the list: a letter too many, too few, another, or two swapped."""
         if len(word) < 2 or self.is_short or (self.is_english and word in FUNCTION):
             return False
+        if word in _ILLEGIBLE:
+            return True
         if not self._near:
             for known in self.index:
                 for short in _shortened(known):

@@ -16,6 +16,7 @@ from bot.guard.secrets.words import lists, monero
 RND = random.Random(20261128)
 PHRASE = plant.phrase(RND, "en", 12)
 CHINESE = plant.phrase(RND, "zh", 12)
+PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "7th", "8th", "9th", "tenth", "eleventh", "twelfth")
 BLANK = LABELS[SecretKind.SEED_PHRASE]
 KEY = f"{RND.getrandbits(256):064x}"
 
@@ -74,27 +75,7 @@ def _chinese(form: str) -> str:
     "text",
     [
         " ".join(f"{word} {rnd_filler}" for word, rnd_filler in zip(PHRASE, ["um", "comma", ""] * 4, strict=True)),
-        " ".join(
-            f"{place} is {word},"
-            for place, word in zip(
-                [
-                    "first",
-                    "second",
-                    "third",
-                    "fourth",
-                    "fifth",
-                    "sixth",
-                    "seventh",
-                    "eighth",
-                    "ninth",
-                    "tenth",
-                    "eleventh",
-                    "twelfth",
-                ],
-                PHRASE,
-                strict=True,
-            )
-        ),
+        " ".join(f"{place} is {word}," for place, word in zip(PLACES, PHRASE, strict=True)),
         "<ul>" + "".join(f"<li>{word}</li>" for word in PHRASE) + "</ul>",
         " ".join(word[:4] for word in PHRASE),
         " ".join([*PHRASE[:6], "[unreadable]", *PHRASE[7:]]),
@@ -173,8 +154,8 @@ def _monero_cut(rnd: random.Random) -> list[str]:
 
 def test_each_message_that_has_a_part_of_a_spread_secret_continues() -> None:
     rnd = random.Random(5)
-    spread = [make(rnd).texts for make in (planting._spread, planting._chinese_spread) for _ in range(100)]
-    cut = [make(rnd) for make in (_halves, _pem_cut, _monero_cut) for _ in range(25)]
+    spread = [make(rnd).texts for make in (planting._spread, planting._chinese_spread) for _ in range(60)]
+    cut = [make(rnd) for make in (_halves, _pem_cut, _monero_cut) for _ in range(15)]
     assert [
         texts for texts in cut if len({span.message for one in search(texts).findings for span in one.spans}) < 2
     ] == []

@@ -241,6 +241,7 @@ class Switchboard:
                 background("http", lambda: http.serve(app, listening, self._streams.limits))
             )
             stack.callback(stopping.set)
+            await asyncio.to_thread(guard.warm)  # or the first customer would wait for it
             await first_engine_ready()
             await stack.enter_async_context(background("sweeps", lambda: sweeps.run(self._sweeps)))
             await stack.enter_async_context(background("queue", self._queue.run))

@@ -18,6 +18,7 @@ from bot.domain.message import Cleared, ClearedIncoming, ClearedWords, File, Inc
 from bot.domain.secret import SecretKind
 from bot.guard.agents import SecretInWords, check_file, cleared_words
 from bot.guard.blanking import Before, blanked, found_late, may_continue, needs_before
+from bot.guard.secrets import warm
 
 __all__ = [
     "MAX_ATTACHMENTS",
@@ -40,6 +41,7 @@ __all__ = [
     "needs_before",
     "outgoing",
     "phrases",
+    "warm",
 ]
 
 NOTHING_BEFORE = Before()

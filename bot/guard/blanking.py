@@ -120,7 +120,9 @@ def cleanings(earlier: Collection[tuple[int, str]], found: Searched) -> list[Cle
 
 
 def _attachment(part: Attachment, search: Callable[[str], str]) -> Attachment:
-    reference = search(part.reference) if part.kind in WITHOUT_CONTENT else part.reference
+    # A reference to content on the platform is one word, and no words of the customer's.
+    says = part.kind in WITHOUT_CONTENT or any(map(str.isspace, part.reference))
+    reference = search(part.reference) if says else part.reference
     return replace(part, reference=reference, name=search(part.name))
 
 

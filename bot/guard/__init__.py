@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
 from bot.domain.message import Cleared, ClearedIncoming, ClearedWords, File, Incoming
 from bot.domain.secret import SecretKind
-from bot.guard.agents import SecretInWords, check_file, cleared_words
 from bot.guard.blanking import Before, blanked, found_late, may_continue, needs_before
+from bot.guard.by_agents import SecretInWords, check_file, cleared_words
 from bot.guard.secrets import warm
 
 __all__ = [

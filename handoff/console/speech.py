@@ -115,7 +115,7 @@ class Speech:
         """That a message held a secret, and what agents do about it."""
         what = self.say("console.secret.removed", what=self.say(f"secret.kind.{one.kind}"))
         key = "doubtful" if one.doubtful else "at_risk" if one.kind in PUTS_FUNDS_AT_RISK else "do_not_ask"
-        return f"{what} {self.say(f'console.secret.{key}')}"
+        return self.say("console.secret.both", what=what, then=self.say(f"console.secret.{key}"))
 
     def line(self, message: Message) -> str:
         """What a line of the desk's says; one that was written before lines were phrases, in its own words."""

@@ -33,14 +33,8 @@ NO_SECRET = "my words: corgi marmalade zeppelin trombone"
 def holds(sql: Sql, *parts: str) -> list[str]:
     """The tables in which any of the parts stands, in whatever column."""
     tables = [row[0] for row in sql("select table_name from information_schema.tables where table_schema = 'public'")]
-    found = []
-    for table in tables:
-        for part in parts:
-            hexed = f"%{part.encode().hex()}%"
-            query = f'select 1 from "{table}" t where t::text like %s or t::text like %s limit 1'
-            if sql(query, f"%{part}%", hexed):
-                found.append(table)
-    return found
+    like = [f"%{form}%" for part in parts for form in (part, part.encode().hex())]
+    return [one for one in tables if sql(f'select 1 from "{one}" t where t::text like any(%s) limit 1', like)]
 
 
 # --- what agents write ----------------------------------------------------------------------------
@@ -217,7 +211,7 @@ async def test_a_removed_secret_is_shown_in_the_agents_language(
     client.headers["accept-language"] = "zh"
     page = (await client.get(f"{here}?tab=bot")).text
     assert '<b class="blank">【助记词已移除】</b>' in page
-    assert "已移除：助记词。 资产有风险，不要向客户索要。" in page
+    assert "已移除：助记词。资产有风险，不要向客户索要。" in page
     assert "seed phrase removed" not in page, "in the list beside it, too"
 
 

@@ -76,7 +76,7 @@ function mayBeWords(text) {
       korean = word.length > 1 && word.length < 6 ? korean + 1 : 0;
       if (korean >= KOREAN) return true;
     }
-    const listed = word.length > 2 && word.length < 10 && !/[\p{sc=Hangul}\p{sc=Han}]/u.test(word);
+    const listed = word.length > 2 && word.length < 13 && !/[\p{sc=Hangul}\p{sc=Han}]/u.test(word);
     row = listed && !ORDINARY.has(word.toLowerCase()) ? row + 1 : 0;
     if (row >= WORDS) return true;
   }

@@ -293,12 +293,13 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
     transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     dialogue = build_dialogue(settings, answers)
+    lets_pass = frozenset(map(SecretKind, settings.config.secrets.let_pass))
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
         store.files,
-        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
+        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures, lets_pass),
         store.receipts,
         store.uploads,
         transcript,
@@ -311,7 +312,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     listening = dialogue.listening(measured(engine.predict, metrics))
-    clearing = Clearing(store.incoming, map(SecretKind, settings.config.secrets.let_pass))
+    clearing = Clearing(store.incoming, lets_pass)
     turns = Turns(
         store.turns,
         dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)),
@@ -327,7 +328,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
     )
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
-    desk = Desk(store, answers.words.by_locale)
+    desk = Desk(store, answers.words.by_locale, lets_pass)
     pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
     waits = expectations.Expectations(store.waiting, situations.now, dialogue.speech)
     absent = absences.Absences(

@@ -6,7 +6,7 @@ Plain data. ``bot.guard.secrets`` finds them; nothing of a secret itself is ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,10 +38,11 @@ LABELS: Mapping[SecretKind, str] = {
     SecretKind.CARD_NUMBER: "[card number removed]",
     SecretKind.IDENTITY_NUMBER: "[identity number removed]",
 }
-"""What stands for a secret that was removed. The same in all languages: a page may put its own words in its place."""
+"""What stands for a secret that was removed: the same in every text that is kept. Whoever reads has it ``in_words``."""
 
 LABEL = re.compile("|".join(map(re.escape, LABELS.values())))
 """Any of the labels."""
+_KINDS = {label: kind for kind, label in LABELS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ def at_risk(removed: Iterable[Removed]) -> bool:
 def without_labels(text: str) -> str:
     """What the customer said besides their secrets."""
     return LABEL.sub(" ", text).strip()
+
+
+def in_words(text: str, say: Callable[[str], str]) -> str:
+    """The text with its labels in the reader's language. ``say`` says a phrase by its key, ``secret.label.<kind>``."""
+    return LABEL.sub(lambda found: say(f"secret.label.{_KINDS[found[0]]}"), text)
 
 
 def united(*several: Iterable[Removed]) -> tuple[Removed, ...]:

@@ -20,7 +20,11 @@ def everything(conninfo: str) -> str:
     found: list[str] = []
     with psycopg.connect(conninfo) as connection:
         for table, column, kind in connection.execute(_COLUMNS).fetchall():
-            query = sql.SQL("SELECT {0} FROM {1} WHERE {0} IS NOT NULL" if kind in ("bytea", "jsonb", "json") else "SELECT {0}::text FROM {1} WHERE {0} IS NOT NULL")
+            query = sql.SQL(
+                "SELECT {0} FROM {1} WHERE {0} IS NOT NULL"
+                if kind in ("bytea", "jsonb", "json")
+                else "SELECT {0}::text FROM {1} WHERE {0} IS NOT NULL"
+            )
             for (value,) in connection.execute(query.format(sql.Identifier(column), sql.Identifier(table))).fetchall():
                 if kind == "bytea":
                     found += [bytes(value).decode(one, "ignore") for one in ("utf-8", "utf-16-le", "gb18030")]

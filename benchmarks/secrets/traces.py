@@ -8,7 +8,7 @@ import re
 import struct
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -23,6 +23,8 @@ SHORTEST = ANCHOR + _EVERY - 1
 """Bytes of a needle."""
 _CHUNK = 8 * 1024 * 1024
 _LONGEST = 4096
+Written = Callable[[str], bytes]
+"""A form in which programs write a text."""
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0002ffff]")
 _WORD = re.compile(r"[^\W\d_]+")
 _RANDOM = re.compile(r"[0-9a-zA-Z+/]{16,}")
@@ -45,7 +47,8 @@ def parts(text: str, start: int, end: int, kind: SecretKind) -> set[str]:
     secret = text[start:end]
     if kind is SecretKind.SEED_PHRASE:
         if len(_HAN.findall(secret)) >= 8:
-            found = _runs(secret, [one.span() for one in _HAN.finditer(secret)], 4)
+            spans = [one.span() for one in _HAN.finditer(secret)]
+            found = _runs(secret, spans, 4) | _runs(secret, spans, 6)  # four are too short a needle in UTF-16
         else:
             found = _runs(secret, [one.span() for one in _WORD.finditer(secret)], 3)
     elif kind is SecretKind.KEYSTORE or "-----" in secret:

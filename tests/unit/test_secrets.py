@@ -250,3 +250,30 @@ def test_time_grows_with_the_length(unit: str) -> None:
 
     spent(1000)
     assert spent(40_000) < 30 * max(spent(4_000), 0.002)
+
+
+@pytest.mark.parametrize("language", ["en", "cs", "ja", "zh", "zh_tw"])
+def test_the_rest_of_a_phrase_follows_what_of_it_was_recognised(language: str) -> None:
+    words = plant.phrase(RND, language, 24)
+    joint = "" if language.startswith("zh") else " "
+    first, second, last = (joint.join(words[a:b]) for a, b in ((0, 15), (15, 20), (20, 24)))
+    texts = list[str]()
+    for text in (first, "wait a moment", second, last):
+        texts = list(search([*texts, text]).redacted)
+    assert texts == [BLANK, "wait a moment", BLANK, BLANK]
+    assert search([second]).findings == ()
+
+
+def test_what_is_said_after_a_phrase_stays() -> None:
+    for text in (
+        "any news",
+        "what should I do now",
+        "thank you very much",
+        "怎么办才好",
+        "我的钱还在吗",
+        "please help me",
+    ):
+        assert search([BLANK, text]).redacted == (BLANK, text)
+    # All of it was in one message: what comes next is no rest.
+    said = f"this is my phrase: {BLANK}, can you see what is wrong with the wallet?"
+    assert search([said, "cash market office"]).redacted[1] == "cash market office"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.guard.secrets import answered, chinese, documents, keys, numbers, phrases, pieces, tokens, told, words
+from bot.guard.secrets import answered, chinese, documents, keys, numbers, phrases, pieces, rest, tokens, told, words
 from bot.guard.secrets.choosing import chosen
 from bot.guard.secrets.continuing import continues
 from bot.guard.secrets.finding import (
@@ -143,6 +143,7 @@ def _all(views: list[View], known: Known) -> Iterator[Finding]:
     yield from answered.find(views)
     yield from numbers.find(views)
     yield from pieces.find(views, known)
+    yield from rest.find(views)
 
 
 def _blanked(views: list[View], kept: list[Finding]) -> tuple[tuple[Finding, ...], tuple[str, ...]]:

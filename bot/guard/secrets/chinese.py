@@ -265,6 +265,9 @@ _LEAD = re.compile(
     "然后|然後|接着|接著|剩下的?|最后|最後|继续|繼續|助[记記憶忆]?[词詞]|单词|單詞|备份|備份|第[一二三四五1-5]部分|是)+的?"
 )
 """What people say before a part of a phrase."""
+_FEWEST_LEFT = 3
+_LEFT = -0.5
+"""The highest mean score of what is left of a phrase. Of 16,474 messages of ours 8 would be hidden behind one."""
 _PIECES_VALID = 0.4
 _PIECES_INVALID = -1.2
 
@@ -320,6 +323,24 @@ def _joined(pieces: Sequence[_Piece], certainty: Certainty) -> Finding:
 def has_piece(view: View) -> bool:
     """Whether the message may be a part of a phrase."""
     return _piece(_stretches(view, 0)) is not None
+
+
+def rest(view: View, message: int) -> Span | None:
+    """Where the message is nothing but characters of a list, and no sentence."""
+    piece = _piece(_stretches(view, message))
+    if (
+        piece is None
+        or piece.end - piece.start < _FEWEST_LEFT
+        or not all(piece.stretch.listed[piece.start : piece.end])
+    ):
+        return None
+    span = piece.stretch.span(piece.start, piece.end)
+    return span if is_alone(view, span) and (piece.is_apart() or _score_of(piece.characters) < _LEFT) else None
+
+
+def is_alone(view: View, span: Span) -> bool:
+    """Whether the message has no other letters."""
+    return sum(map(str.isalpha, view.plain[: span.start] + view.plain[span.end :])) == 0
 
 
 def _piece(row: list[_Stretch]) -> _Piece | None:

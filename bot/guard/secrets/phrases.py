@@ -223,7 +223,7 @@ def _over_messages(rows: list[Row], views: list[View], budget: Budget) -> Iterat
 
 def _spread(rows: list[Row], words: Words, views: list[View], budget: Budget) -> Iterator[Finding]:
     """A phrase over several messages: the longest stretch of each that is mostly list words, joined in their order."""
-    pieces = [piece for row in rows if (piece := _piece(row, words))]
+    pieces = [piece for row in rows if (piece := piece_of(row, words))]
     if len(pieces) < 2:
         return
     for count in range(len(pieces), 1, -1):
@@ -238,7 +238,7 @@ def _spread(rows: list[Row], words: Words, views: list[View], budget: Budget) ->
         yield _finding(joined, Certainty.LIKELY)
 
 
-def _piece(row: Row, words: Words) -> list[Token]:
+def piece_of(row: Row, words: Words) -> list[Token]:
     """What of a message may be a part of a phrase; nothing where other words are more."""
     places = row.of_piece()
     keys = [row.keys[place] for place in places]

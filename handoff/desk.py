@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot import guard
+from bot.domain.characters import shows
 from bot.domain.conversation import Conversation
 from bot.domain.message import Attachment, Cleared, File, Message
 from bot.domain.said import Refusal
@@ -17,6 +18,8 @@ from bot.web.media import PICTURES
 
 MAX_REPLY = 10_000
 MAX_REASON = 300
+MAX_NAME = 80
+"""Characters of what agents call a customer."""
 UNDO = timedelta(seconds=10)
 """So long after it the customer is told that their conversation was resolved."""
 
@@ -136,6 +139,11 @@ class Desk:
         _check(agent, Permission.ANSWER_CUSTOMERS)
         await self._store.contacts.undo_link(link_id, agent.id)
 
+    async def name(self, contact_id: int, agent: Agent, name: str) -> None:
+        """What agents call the customer from now on; empty: as the platform does."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        await self._store.contacts.name(contact_id, agent.id, _called(name))
+
     async def note(self, conversation_id: int, agent: Agent, text: str, *, submission: str | None = None) -> Message:
         """Leaves a private note, which the customer never sees. ``submission`` as in ``reply``."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
@@ -181,6 +189,18 @@ def _reason(why: str) -> Cleared:
         words = f"the reason has {len(why)} characters; at most {MAX_REASON} fit"
         raise Refusal(words, "refusal.why_too_long", n=len(why), most=MAX_REASON)
     return guard.outgoing(why)
+
+
+def _called(name: str) -> Cleared | None:
+    name = " ".join(name.replace("\x00", "").split())
+    if not name:
+        return None
+    if not shows(name):
+        raise Refusal("the name shows nothing: use letters or digits", "refusal.name_unseen")
+    if len(name) > MAX_NAME:
+        words = f"the name has {len(name)} characters; at most {MAX_NAME} fit"
+        raise Refusal(words, "refusal.name_too_long", n=len(name), most=MAX_NAME)
+    return guard.outgoing(name)
 
 
 def _words(text: str, *, may_be_empty: bool = False) -> Cleared:

@@ -327,6 +327,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
             vendor=VENDOR,
             brand=settings.config.brand.name,
             words=answers.words,
+            titles=answers.titles,
             stopping=stopping,
             streams=streams,
         )
@@ -361,6 +362,7 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(store.deliveries.release_held, every=1),
         Sweep(put_back_abandoned, every=5),
         Sweep(store.conversations.wake_due, every=5),
+        Sweep(store.glances.forget_old, every=3600),
         Sweep(store.deliveries.defer_forgotten, every=15),
         Sweep(store.agents.forget_expired, every=60),
         Sweep(store.uploads.forget_old, every=3600),

@@ -36,6 +36,10 @@ class EventKind(StrEnum):
     RESOLVE_UNDONE = "resolve_undone"
     REOPENED = "reopened"
 
+    # Who customers are.
+    CONTACT_NAMED = "contact_named"
+    """An agent gave a customer a name, or took it away. The event does not keep it: names can be deleted."""
+
     # Who works at the desk.
     AGENT_ADDED = "agent_added"
     AGENT_RENAMED = "agent_renamed"

@@ -29,6 +29,7 @@ CONVERSATION = (
         _customer.c.chat_id.label("contact_chat_id"),
         _customer.c.name.label("contact_name"),
         _customer.c.language.label("contact_language"),
+        _customer.c.given_name.label("contact_given_name"),
         agent.c.name.label("agent_name"),
         agent.c.role.label("agent_role"),
         agent.c.password_hash.is_not(None).label("agent_has_password"),

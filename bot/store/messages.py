@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
-from bot.domain.message import Author, Message, MessageVersion, Visibility
+from bot.domain.message import Message, MessageVersion, Visibility
 from bot.store import rows
 from bot.store.base import MESSAGE, Area
 from bot.store.tables import message, message_version
@@ -24,20 +23,6 @@ _LATEST = _SEEN.order_by(message.c.cursor.desc())
 
 
 class Messages(Area):
-    async def latest(self, conversation_ids: Iterable[int], *, author: Author | None = None) -> dict[int, Message]:
-        """The latest public message of each conversation, of anybody or of ``author``: what a list shows."""
-        query = (
-            MESSAGE.where(
-                message.c.conversation_id.in_(list(conversation_ids)), message.c.visibility == Visibility.PUBLIC
-            )
-            .ext(distinct_on(message.c.conversation_id))
-            .order_by(message.c.conversation_id, message.c.id.desc())
-        )
-        if author is not None:
-            query = query.where(message.c.author == author)
-        async with self._engine.connect() as connection:
-            return {row.conversation_id: rows.message(row) for row in await connection.execute(query)}
-
     async def of(self, conversation_id: int, *, limit: int = 500) -> list[Message]:
         """The last ``limit`` messages of a conversation, notes included, oldest first, with their versions."""
         newest = MESSAGE.where(message.c.conversation_id == conversation_id).order_by(message.c.id.desc()).limit(limit)

@@ -15,6 +15,7 @@ from bot.store.dead_letters import DeadLetters
 from bot.store.deliveries import Deliveries
 from bot.store.events import Events
 from bot.store.files import Files
+from bot.store.glances import Glances
 from bot.store.incoming import IncomingMessages
 from bot.store.messages import Messages
 from bot.store.notices import Notices
@@ -40,6 +41,7 @@ class Store:
         self.deliveries = Deliveries(self._database)
         self.dead_letters = DeadLetters(self._database)
         self.conversations = Conversations(self._database)
+        self.glances = Glances(self._database)
         self.messages = Messages(self._database)
         self.replies = Replies(self._database)
         self.notices = Notices(self._database)

@@ -74,7 +74,7 @@ async def test_a_link_shows_the_other_history_and_is_undone(browser: Browser, st
     other = await contact_of(store, theirs)
     client = await sign_in(browser())
     address = f"/console/conversations/{mine}"
-    assert "hello from telegram" not in (await client.get(address)).text
+    assert "hello from telegram" not in (await client.get(address, headers=HTMX)).text
 
     done = await client.post(f"{address}/links?tab=mine", data={"other": str(other)})
     assert (done.status_code, done.headers["location"]) == (303, f"{address}?tab=mine&linked={other}")

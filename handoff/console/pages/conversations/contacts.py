@@ -1,4 +1,5 @@
-"""Contacts that are one person: an agent says so, and takes it back. Nothing is linked by guess."""
+"""Contacts: what agents call them, and which are one person: an agent says so, and takes it back. Nothing is linked by
+guess."""
 
 from __future__ import annotations
 
@@ -55,6 +56,19 @@ async def with_found(console: Console, besides: Contact, opened: Opened) -> Open
     linked = {link.contact.id for link in await console.store.contacts.links(besides.id)}
     found = [Candidate(contact, active.get(contact.id), contact.id in linked) for contact in contacts]
     return replace(opened, found=found)
+
+
+@router.post("/conversations/{conversation_id}/name")
+async def name(
+    request: Request,
+    console: CurrentConsole,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    name: Annotated[str, Form()] = "",
+) -> Response:
+    """What agents call the customer; empty: as their platform does."""
+    contact = (await console.store.conversations.get(conversation_id)).contact
+    return await act(request, console, agent, conversation_id, console.desk.name(contact.id, agent, name))
 
 
 @router.post("/conversations/{conversation_id}/links")

@@ -23,6 +23,9 @@ AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 Why = Annotated[str, Form()]
 Holder = Annotated[int | None, Form(ge=1, le=2**63 - 1)]
 
+VISIBLE = "Switchboard-Visible"
+"""The header by which an open page says that it lies before its agent, and in no hidden tab."""
+
 router = APIRouter()
 
 
@@ -57,11 +60,18 @@ async def conversation(
     tab: str = Tab.QUEUE,
 ) -> Response:
     view = await read_view(console, conversation_id)
+    if view.messages and _is_read(request):
+        await console.store.glances.see(conversation_id, agent.id, view.messages[-1].id)
     if by_htmx(request):
         return fragment(request, console, agent, Tab(tab), view, opened)
     return await page(
         request, console, agent, Tab(tab), view, await with_found(console, view.conversation.contact, opened)
     )
+
+
+def _is_read(request: Request) -> bool:
+    """Whether somebody has it before their eyes: a page that was opened, or one that says that it is to be seen."""
+    return not by_htmx(request) or request.headers.get(VISIBLE) == "yes"
 
 
 @router.post("/conversations/{conversation_id}/claim")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,12 +13,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, StateConflict
-from bot.domain.message import Author, Message
+from bot.domain.details import in_order
+from bot.domain.forms import Detail, Kind
+from bot.domain.message import Message
+from bot.domain.problem import Telling, problem_of
 from bot.domain.said import Said
 from bot.domain.staff import Agent
+from bot.store.glances import Glance
 from handoff.console.context import Console, by_htmx, wants_json
 from handoff.console.pages.conversations.view import View, read_view
 from handoff.console.shell import show
+from handoff.rules import DANGER, NO_PROBLEM, NO_TOPIC
 
 ROWS = 100
 MAX_FILES = 10
@@ -26,6 +31,11 @@ MAX_FILES = 10
 MAX_UPLOAD = 64 * 1024 * 1024
 """Bytes of all files of one message together. They are held in memory on their way."""
 _LIMITS = {"most": MAX_FILES, "total": MAX_UPLOAD}
+
+IN_LISTS = (frozenset({Kind.HASH, Kind.TICKET, Kind.ADDRESS, Kind.ERROR}), frozenset({Kind.AMOUNT, Kind.COIN}))
+"""Of each the first detail stands in a row."""
+UNTITLED = NO_TOPIC - {DANGER}
+_NOTHING_KNOWN = Glance()
 
 ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -53,8 +63,8 @@ class Section:
 class Listing:
     tab: Tab
     sections: Sequence[Section]
-    last: dict[int, Message]
-    """The latest message of each conversation listed."""
+    glances: Mapping[int, Glance]
+    """Of each conversation listed."""
     waiting: int
     mine: int
     """How many there are in all; the rows may be fewer."""
@@ -62,6 +72,25 @@ class Listing:
     @property
     def empty(self) -> bool:
         return not any(section.rows for section in self.sections)
+
+    def glance(self, row: Conversation) -> Glance:
+        return self.glances.get(row.id, _NOTHING_KNOWN)
+
+    def problem(self, row: Conversation) -> Telling | None:
+        """What the customer said that tells most of why they are here."""
+        return problem_of(self.glance(row).said, NO_PROBLEM)
+
+    def topic(self, row: Conversation) -> str | None:
+        """What it is about, if that is known and not mere talk."""
+        problem = self.problem(row)
+        likely = (None if problem is None else problem.intent, row.topic)
+        return next((topic for topic in likely if topic is not None and topic not in UNTITLED), None)
+
+    def details(self, row: Conversation) -> Sequence[Detail]:
+        """What identifies the case, and what it is about: one of each."""
+        known = in_order(row.details)
+        first = (next((one for one in known if one.kind in kinds), None) for kinds in IN_LISTS)
+        return [one for one in first if one is not None]
 
     @property
     def cut(self) -> bool:
@@ -142,11 +171,7 @@ async def read_listing(console: Console, agent: Agent, tab: Tab) -> Listing:
     return Listing(
         tab=tab,
         sections=sections,
-        last=await store.messages.latest(
-            (row.id for section in sections for row in section.rows),
-            # The last word there was that they wait, or that it is over. What they wrote tells more.
-            author=Author.CUSTOMER if tab in (Tab.QUEUE, Tab.RESOLVED) else None,
-        ),
+        glances=await store.glances.of((row.id for section in sections for row in section.rows), agent.id),
         waiting=await store.conversations.count(ConversationState.QUEUED),
         mine=await store.conversations.count(assigned, agent_id=agent.id),
     )

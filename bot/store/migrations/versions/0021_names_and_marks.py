@@ -1,0 +1,36 @@
+"""What agents call customers, and what each agent has seen.
+
+Revision ID: 0021
+Revises: 0018
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("contact", sa.Column("given_name", sa.Text(), comment="What agents call them."))
+    op.create_table(
+        "agent_seen",
+        sa.Column("agent_id", sa.BigInteger(), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), nullable=False),
+        sa.Column("message_id", sa.BigInteger(), nullable=False, comment="The last message that they have seen."),
+        sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agent.id"], name="fk_agent_seen_agent_id", ondelete="cascade"),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name="fk_agent_seen_conversation_id",
+            ondelete="cascade",
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "conversation_id", name="pk_agent_seen"),
+        comment="How far each agent has read each conversation.",
+    )
+    op.create_index("ix_agent_seen_conversation_id", "agent_seen", ["conversation_id"])

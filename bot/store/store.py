@@ -17,6 +17,7 @@ from bot.store.events import Events
 from bot.store.files import Files
 from bot.store.glances import Glances
 from bot.store.incoming import IncomingMessages
+from bot.store.lists import Lists
 from bot.store.messages import Messages
 from bot.store.notices import Notices
 from bot.store.rate_limits import RateLimits
@@ -42,6 +43,7 @@ class Store:
         self.dead_letters = DeadLetters(self._database)
         self.conversations = Conversations(self._database)
         self.glances = Glances(self._database)
+        self.lists = Lists(self._database)
         self.messages = Messages(self._database)
         self.replies = Replies(self._database)
         self.notices = Notices(self._database)

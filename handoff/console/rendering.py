@@ -116,6 +116,7 @@ class Pages:
             "new_submission": lambda: str(uuid4()),
             "at_desk": at_desk,
             "languages": {locale: words.name(locale) for locale in words.locales},
+            "channels": sorted(capabilities),
             "roles": [role.value for role in Role],
         }
         base.filters |= {"markdown": markdown, "initial": initial, "iso": iso, "upper_first": upper_first}

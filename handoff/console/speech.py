@@ -73,6 +73,7 @@ class Speech:
         return {
             "say": self.html,
             "locale": self.locale,
+            "topics": sorted(self.titles, key=self.topic),
             "direction": self.words.direction(self.locale),
             "bdi": partial(_marked, "bdi"),
             "bold": lambda text: Markup('<b dir="auto">{}</b>').format(text),

@@ -81,7 +81,7 @@ async def test_the_console(
     await expect(page.locator("html")).to_have_attribute("lang", language)
     await page.wait_for_timeout(500)
     await seen(page, f"{name}-list")
-    await page.goto(f"{address}/conversations/{mine}?tab=mine")
+    await page.goto(f"{address}/conversations/{mine}?view=mine")
     box = page.locator(f"#words-{mine}")
     await expect(box).to_have_attribute("placeholder", WORDS.say("console.script.write_reply", language))
     await page.wait_for_timeout(500)

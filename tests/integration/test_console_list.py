@@ -94,7 +94,7 @@ async def test_what_is_unread_is_each_agents_own(
     here = f"/console/conversations/{one}"
 
     async def unread(name: str, view: str = "queue") -> int:
-        row = rows((await clients[name].get(f"/console/?tab={view}")).text).get(one, "")
+        row = rows((await clients[name].get(f"/console/?view={view}")).text).get(one, "")
         found = re.search(r'title="(\d+) new message', row)
         return int(found[1]) if found else 0
 

@@ -1,4 +1,4 @@
-"""What agents call customers, and what each agent has seen.
+"""What agents call customers, what each agent has seen, and the order of lists.
 
 Revision ID: 0021
 Revises: 0018
@@ -34,3 +34,12 @@ def upgrade() -> None:
         comment="How far each agent has read each conversation.",
     )
     op.create_index("ix_agent_seen_conversation_id", "agent_seen", ["conversation_id"])
+    latest: list[sa.ColumnElement[object]] = [sa.literal_column("updated_at DESC"), sa.literal_column("id DESC")]
+    for column in ("state", "topic", "language"):
+        op.create_index(f"ix_conversation_{column}", "conversation", [column, *latest])
+    op.create_index(
+        "ix_conversation_urgent",
+        "conversation",
+        ["id"],
+        postgresql_where=sa.text("priority = 2 and state <> 'resolved'"),
+    )

@@ -14,7 +14,8 @@ from bot.domain.conversation import Contact, NotFound
 from bot.domain.said import Refusal
 from bot.domain.staff import Agent
 from handoff.console.context import Console, CurrentConsole, SignedIn
-from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, Tab, act
+from handoff.console.pages.conversations.lists import InList
+from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, act
 
 ContactId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 LinkId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -28,7 +29,7 @@ async def found(
     console: CurrentConsole,
     agent: SignedIn,
     conversation_id: ConversationId,
-    tab: str = Tab.QUEUE,
+    listed: InList,
     find: str = "",
 ) -> Response:
     """The contacts found, for a page that shows the conversation."""
@@ -38,7 +39,7 @@ async def found(
         request,
         "conversations/found_part.html",
         agent=agent,
-        tab=Tab(tab),
+        listed=listed,
         id=conversation_id,
         address=f"{request.scope['root_path']}/conversations/{conversation_id}",
         opened=opened,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Depends, Path
@@ -13,89 +12,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from bot.domain.conversation import Contact, Conversation, ConversationState, StateConflict
-from bot.domain.details import in_order
-from bot.domain.forms import Detail, Kind
 from bot.domain.message import Message
-from bot.domain.problem import Telling, problem_of
 from bot.domain.said import Said
 from bot.domain.staff import Agent
-from bot.store.glances import Glance
 from handoff.console.context import Console, by_htmx, wants_json
+from handoff.console.pages.conversations.lists import Listed, listed_in, read_listing
 from handoff.console.pages.conversations.view import View, read_view
 from handoff.console.shell import show
-from handoff.rules import DANGER, NO_PROBLEM, NO_TOPIC
 
-ROWS = 100
 MAX_FILES = 10
 """With one message."""
 MAX_UPLOAD = 64 * 1024 * 1024
 """Bytes of all files of one message together. They are held in memory on their way."""
 _LIMITS = {"most": MAX_FILES, "total": MAX_UPLOAD}
 
-IN_LISTS = (frozenset({Kind.HASH, Kind.TICKET, Kind.ADDRESS, Kind.ERROR}), frozenset({Kind.AMOUNT, Kind.COIN}))
-"""Of each the first detail stands in a row."""
-UNTITLED = NO_TOPIC - {DANGER}
-_NOTHING_KNOWN = Glance()
-
 ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
-
-
-class Tab(StrEnum):
-    QUEUE = "queue"
-    MINE = "mine"
-    BOT = "bot"
-    RESOLVED = "resolved"
-
-    @classmethod
-    def _missing_(cls, _: object) -> Tab:
-        """An address that somebody edited still shows a list."""
-        return cls.QUEUE
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    heading: str | None
-    """The key of a phrase."""
-    rows: Sequence[Conversation]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    tab: Tab
-    sections: Sequence[Section]
-    glances: Mapping[int, Glance]
-    """Of each conversation listed."""
-    waiting: int
-    mine: int
-    """How many there are in all; the rows may be fewer."""
-
-    @property
-    def empty(self) -> bool:
-        return not any(section.rows for section in self.sections)
-
-    def glance(self, row: Conversation) -> Glance:
-        return self.glances.get(row.id, _NOTHING_KNOWN)
-
-    def problem(self, row: Conversation) -> Telling | None:
-        """What the customer said that tells most of why they are here."""
-        return problem_of(self.glance(row).said, NO_PROBLEM)
-
-    def topic(self, row: Conversation) -> str | None:
-        """What it is about, if that is known and not mere talk."""
-        problem = self.problem(row)
-        likely = (None if problem is None else problem.intent, row.topic)
-        return next((topic for topic in likely if topic is not None and topic not in UNTITLED), None)
-
-    def details(self, row: Conversation) -> Sequence[Detail]:
-        """What identifies the case, and what it is about: one of each."""
-        known = in_order(row.details)
-        first = (next((one for one in known if one.kind in kinds), None) for kinds in IN_LISTS)
-        return [one for one in first if one is not None]
-
-    @property
-    def cut(self) -> bool:
-        """Whether there may be more than these."""
-        return any(len(section.rows) == ROWS for section in self.sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,29 +85,6 @@ class Problem:
 NOTHING_OPEN = Opened()
 
 
-async def read_listing(console: Console, agent: Agent, tab: Tab) -> Listing:
-    store, assigned = console.store, ConversationState.ASSIGNED
-    if tab is Tab.MINE:
-        mine = await store.conversations.find(assigned, agent_id=agent.id, limit=ROWS)
-        held = {one.id for one in mine}
-        others = [one for one in await store.conversations.find(assigned, limit=ROWS) if one.id not in held]
-        sections = [Section(None, mine), Section("console.list.with_colleagues", others)]
-    else:
-        states = {
-            Tab.QUEUE: ConversationState.QUEUED,
-            Tab.BOT: ConversationState.BOT,
-            Tab.RESOLVED: ConversationState.RESOLVED,
-        }
-        sections = [Section(None, await store.conversations.find(states[tab], limit=ROWS))]
-    return Listing(
-        tab=tab,
-        sections=sections,
-        glances=await store.glances.of((row.id for section in sections for row in section.rows), agent.id),
-        waiting=await store.conversations.count(ConversationState.QUEUED),
-        mine=await store.conversations.count(assigned, agent_id=agent.id),
-    )
-
-
 async def act(
     request: Request,
     console: Console,
@@ -202,15 +110,15 @@ async def act(
         if problem is not None:
             return JSONResponse({"problem": problem.words}, problem.status)
         return JSONResponse({"message_id": done.id if isinstance(done, Message) else None})
-    tab = Tab(request.query_params.get("tab", Tab.QUEUE))
+    listed = listed_in(request)
     if problem is None and not by_htmx(request):
         address = f"{request.scope['root_path']}/conversations/{conversation_id}"
-        return RedirectResponse(f"{address}?tab={tab}" + (f"&linked={linked}" if linked else ""), 303)
+        return RedirectResponse(f"{address}?{listed.query}" + (f"&linked={linked}" if linked else ""), 303)
     view = await read_view(console, conversation_id)
     if by_htmx(request):
         # What was written in vain is still in the page that asked.
-        return fragment(request, console, agent, tab, view, Opened(linked=linked), problem)
-    return await page(request, console, agent, tab, view, refused, problem)
+        return fragment(request, console, agent, listed, view, Opened(linked=linked), problem)
+    return await page(request, console, agent, listed, view, refused, problem)
 
 
 def _taken(now: Conversation) -> Said:
@@ -225,7 +133,7 @@ def fragment(
     request: Request,
     console: Console,
     agent: Agent,
-    tab: Tab,
+    listed: Listed,
     view: View,
     opened: Opened = NOTHING_OPEN,
     problem: Problem | None = None,
@@ -236,7 +144,7 @@ def fragment(
         "conversations/conversation.html",
         status=problem.status if problem else 200,
         agent=agent,
-        tab=tab,
+        listed=listed,
         view=view,
         opened=opened,
         problem=problem,
@@ -248,7 +156,7 @@ async def page(
     request: Request,
     console: Console,
     agent: Agent,
-    tab: Tab,
+    listed: Listed,
     view: View | None,
     opened: Opened = NOTHING_OPEN,
     problem: Problem | None = None,
@@ -260,8 +168,8 @@ async def page(
         agent,
         "conversations/desk.html",
         status=problem.status if problem else 200,
-        tab=tab,
-        listing=await read_listing(console, agent, tab),
+        listed=listed,
+        listing=await read_listing(console, agent, listed),
         open_id=view and view.conversation.id,
         view=view,
         opened=opened,

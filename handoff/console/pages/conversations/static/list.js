@@ -2,6 +2,7 @@
 
 import { focusOn } from "./acts.js";
 import { composer } from "./boxes.js";
+import { openedByKey } from "./hotkeys.js";
 import { ask, feature } from "../components/console.js";
 import { draftOf } from "./drafts.js";
 import { say } from "../components/say.js";
@@ -58,7 +59,11 @@ feature({
   },
   stale,
   acted(elt) {
-    if (elt.matches(".row") && matchMedia("(pointer: fine)").matches) focusOn(composer()?.querySelector("textarea"));
+    if (elt.matches(".row") && !openedByKey(elt) && matchMedia("(pointer: fine)").matches) {
+      focusOn(composer()?.querySelector("textarea"));
+    }
+    // The list of views has closed behind it.
+    if (elt.matches(".views-sheet *") && !elt.checkVisibility?.()) document.getElementById("views-button")?.focus();
   },
   refreshed() {
     showOpen();

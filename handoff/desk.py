@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from bot import guard
 from bot.domain.characters import shows
-from bot.domain.conversation import Conversation
+from bot.domain.conversation import Conversation, Priority
+from bot.domain.lists import ListFilter
 from bot.domain.message import Attachment, Cleared, File, Message
 from bot.domain.said import Refusal
 from bot.domain.staff import Agent, NotAllowed, Permission, may
@@ -39,6 +40,12 @@ class Desk:
         """Takes the conversation from the queue or from the bot, and tells the customer who joined."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.claim(conversation_id, agent.id, self._joined(agent))
+
+    async def claim_next(self, agent: Agent, only: ListFilter | None = None) -> Conversation | None:
+        """Takes whoever is served next, of all or of those that ``only`` lets through, and tells the customer who
+        joined. None where nobody waits."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.conversations.claim_next(agent.id, self._joined(agent), only)
 
     async def take_over(self, conversation_id: int, agent: Agent, from_id: int, why: str) -> Conversation:
         """Takes a colleague's conversation, with a reason that both read."""
@@ -149,10 +156,30 @@ class Desk:
         _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.replies.add_note(conversation_id, agent.id, _words(text), submission=submission)
 
-    async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
-        """Returns the conversation to the bot."""
+    async def prioritise(self, conversation_id: int, agent: Agent, priority: Priority) -> Conversation:
+        """Ranks the conversation, whoever has it."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.conversations.hand_back(conversation_id, agent.id, self._told("customer.handed_back"))
+        return await self._store.conversations.prioritise(conversation_id, agent.id, priority)
+
+    async def snooze(self, conversation_id: int, agent: Agent, until: datetime) -> Conversation:
+        """Lays the agent's conversation aside until then, or until its customer writes; ``wake`` undoes it."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.conversations.snooze(conversation_id, agent.id, until)
+
+    async def wake(self, conversation_id: int, agent: Agent) -> Conversation:
+        """Ends the snooze of the agent's conversation."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.conversations.wake(conversation_id, agent.id)
+
+    async def hand_back(
+        self, conversation_id: int, agent: Agent, word: str = "", *, silent: bool = False
+    ) -> Conversation:
+        """Returns the conversation to the bot, with the agent's last word to the customer, if there is one. ``silent``:
+        the desk does not tell them that the bot goes on."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        last = _words(word, may_be_empty=True) or None
+        notice = None if silent else self._told("customer.handed_back")
+        return await self._store.conversations.hand_back(conversation_id, agent.id, notice, last)
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""

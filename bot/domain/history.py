@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     WOKEN = "woken"
     LEFT = "left"
     URGED = "urged"
+    PRIORITISED = "prioritised"
+    """An agent ranked it."""
     HANDED_BACK = "handed_back"
     NOTIFIED = "notified"
     """Another system had the desk write to the customer."""

@@ -1,4 +1,4 @@
-"""Conversations: what pages and lists show of them, and what is done with them (``acts``)."""
+"""Conversations: what pages and lists show of them, and what is done with them (``acts``, ``flow``)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sqlalchemy import func, or_, select
 
 from bot.domain.conversation import Conversation, ConversationState
 from bot.store import rows
-from bot.store.acts import ConversationActs
 from bot.store.base import CONVERSATION
+from bot.store.flow import ConversationFlow
 from bot.store.tables import conversation
 
 
-class Conversations(ConversationActs):
+class Conversations(ConversationFlow):
     async def get(self, conversation_id: int) -> Conversation:
         async with self._engine.connect() as connection:
             return await self._conversation(connection, conversation_id)

@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse
 
 from bot.domain.channel import Capabilities
 from bot.domain.characters import shows
+from bot.domain.conversation import Priority
+from bot.domain.lifecycle import UNTIL_WRITTEN
 from bot.domain.message import Attachment, Message
 from bot.domain.staff import Agent, Role, may
 from bot.ports import Words
@@ -23,6 +25,7 @@ from bot.web.markdown import to_html
 from handoff.console.assets import COMPONENTS, loaded
 from handoff.console.speech import Speech
 from handoff.desk import MAX_NAME, MAX_REASON, UNDO
+from handoff.snoozing import Snooze
 
 Titles = Callable[[str], Mapping[str, str]]
 """What each topic is called in a locale."""
@@ -115,6 +118,9 @@ class Pages:
             "most_name": MAX_NAME,
             "new_submission": lambda: str(uuid4()),
             "at_desk": at_desk,
+            "until_written": UNTIL_WRITTEN,
+            "snoozes": [one.value for one in Snooze if one is not Snooze.AT],
+            "priorities": [one.label for one in Priority],
             "languages": {locale: words.name(locale) for locale in words.locales},
             "channels": sorted(capabilities),
             "roles": [role.value for role in Role],

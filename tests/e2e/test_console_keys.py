@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
-from bot.domain.conversation import ConversationState
+from bot.domain.conversation import ConversationState, Priority
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
@@ -67,6 +67,40 @@ async def test_three_customers_are_served_by_keys_alone(
     await page.locator("#without-channel").click()
     await expect(page.locator("#without-channel")).to_have_count(0)
     assert "view=resolved" in page.url
+
+
+async def test_claim_next_snooze_and_undo_by_keys(store: Store, agents: dict[str, Agent], open_console: Open) -> None:
+    await queued(store, "calm", name="calm")
+    one = await queued(store, "on fire", name="fire")
+    await store.conversations.prioritise(one, agents["Ada"].id, Priority.URGENT)
+    page = await open_console()
+    heading, box = page.locator("h1"), page.get_by_role("textbox", name="Message")
+    await expect(page.locator("#claim-next-button")).to_be_visible()
+    await page.keyboard.press("n")
+    await expect(heading).to_have_text("fire")
+    await expect(box).to_be_focused()
+    assert f"/conversations/{one}" in page.url
+    await page.keyboard.press("Escape")
+    # A key that stands for a choice leads to it, and does nothing yet.
+    await page.keyboard.press("s")
+    await expect(page.get_by_role("button", name="1 hour")).to_be_focused()
+    await page.keyboard.press("Enter")
+    undo = page.get_by_role("button", name="Undo")
+    await expect(undo).to_be_visible()
+    await expect(page.locator(".who .snoozed")).to_contain_text("snoozed until")
+    await expect(page.get_by_role("button", name="1 hour")).to_be_hidden()
+    await expect(page.locator(f"#row-{one}")).to_have_count(0)
+    await page.keyboard.press("z")
+    await expect(page.locator(".who .snoozed")).to_have_count(0)
+    await expect(undo).to_have_count(0)
+    await expect(page.locator(f"#row-{one}")).to_be_visible()
+    assert (await store.conversations.get(one)).snoozed_until is None
+    await page.keyboard.press("p")
+    await expect(page.locator("[aria-pressed]")).to_have_text("Urgent")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("n")
+    await expect(heading).to_have_text("calm")
+    await expect(page.locator("#claim-next-button")).to_have_count(0)
 
 
 async def test_a_long_list_grows_while_it_is_read(store: Store, agents: dict[str, Agent], open_console: Open) -> None:

@@ -82,13 +82,6 @@ async def claim(
     return await act(request, console, agent, conversation_id, console.desk.claim(conversation_id, agent))
 
 
-@router.post("/conversations/{conversation_id}/hand-back")
-async def hand_back(
-    request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId
-) -> Response:
-    return await act(request, console, agent, conversation_id, console.desk.hand_back(conversation_id, agent))
-
-
 @router.post("/conversations/{conversation_id}/resolve")
 async def resolve(
     request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId

@@ -11,7 +11,7 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.domain.conversation import Contact, Conversation, ConversationState, StateConflict
+from bot.domain.conversation import Contact, Conversation, ConversationState, Priority, StateConflict
 from bot.domain.message import Message
 from bot.domain.said import Said
 from bot.domain.staff import Agent
@@ -39,6 +39,26 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """An act that can be undone by one press."""
+
+    act: str
+    """``snoozed`` or ``prioritised``."""
+    was: str = ""
+    """The label of the priority before."""
+
+    @classmethod
+    def read(cls, written: str) -> Done | None:
+        """As it stands in an address; None for anything else."""
+        name, _, was = written.partition(".")
+        known = name == "snoozed" or (name == "prioritised" and was in [one.label for one in Priority])
+        return cls(name, was) if known else None
+
+    def __str__(self) -> str:
+        return f"{self.act}.{self.was}" if self.was else self.act
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """What an agent has opened in the conversation. It stands in the address, so that it works without JavaScript."""
 
@@ -52,6 +72,8 @@ class Opened:
     """What contacts are looked for by."""
     linked: int | None = None
     """The contact that was linked a moment ago."""
+    done: Done | None = None
+    """What was done a moment ago, and can be undone."""
     found: Sequence[Candidate] = ()
     text: str = ""
     """The words of something that was refused: what was written is never lost."""
@@ -69,8 +91,9 @@ def _opened(
     quote: int | None = None,
     find: str | None = None,
     linked: int | None = None,
+    done: str = "",
 ) -> Opened:
-    return Opened(edit, delete, quote, find, linked)
+    return Opened(edit, delete, quote, find, linked, Done.read(done))
 
 
 InAddress = Annotated[Opened, Depends(_opened)]
@@ -93,15 +116,16 @@ async def act(
     action: Awaitable[object],
     *,
     linked: int | None = None,
+    done: Done | None = None,
     refused: Opened = NOTHING_OPEN,
 ) -> Response:
-    """Does it and shows the conversation after it, and the contact that was ``linked``. Where it is refused: why, with
-    the words that were written and what was open."""
+    """Does it and shows the conversation after it, the contact that was ``linked``, and how to undo what was ``done``.
+    Where it is refused: why, with the words that were written and what was open."""
     problem: Problem | None = None
-    done: object = None
+    result: object = None
     speech = console.pages.speech(request, agent)
     try:
-        done = await action
+        result = await action
     except StateConflict as conflict:
         problem = Problem(409, speech.tell(_taken(conflict.conversation)))
     except ValueError as error:
@@ -109,15 +133,18 @@ async def act(
     if wants_json(request):
         if problem is not None:
             return JSONResponse({"problem": problem.words}, problem.status)
-        return JSONResponse({"message_id": done.id if isinstance(done, Message) else None})
+        return JSONResponse({"message_id": result.id if isinstance(result, Message) else None})
     listed = listed_in(request)
     if problem is None and not by_htmx(request):
         address = f"{request.scope['root_path']}/conversations/{conversation_id}"
-        return RedirectResponse(f"{address}?{listed.query}" + (f"&linked={linked}" if linked else ""), 303)
+        return RedirectResponse(
+            f"{address}?{listed.query}" + (f"&linked={linked}" if linked else "") + (f"&done={done}" if done else ""),
+            303,
+        )
     view = await read_view(console, conversation_id)
     if by_htmx(request):
         # What was written in vain is still in the page that asked.
-        return fragment(request, console, agent, listed, view, Opened(linked=linked), problem)
+        return fragment(request, console, agent, listed, view, Opened(linked=linked, done=done), problem)
     return await page(request, console, agent, listed, view, refused, problem)
 
 

@@ -71,7 +71,7 @@ const words = (element) => (element.dataset.does ?? element.textContent).trim().
 
 function help() {
   if (document.querySelector("dialog.keys")) return;
-  const acts = new Map([...document.querySelectorAll("[data-key]")].filter(shown).map((one) => [one.dataset.key, words(one)]));
+  const acts = new Map([...document.querySelectorAll("[data-key]")].filter((one) => shown(one) || opener(one)).map((one) => [one.dataset.key, words(one)]));
   const line = (key, text) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, text));
   const moves = { j: "next", k: "previous", r: "reply", m: "note", "?": "help" };
   const box = h("input", { type: "checkbox", id: "keys-allowed", checked: allowed(), onchange: ({ target }) => kept.set(SETTING, target.checked ? "on" : "off") });
@@ -92,9 +92,23 @@ function help() {
 
 const shown = (element) => element.checkVisibility?.() ?? element.getClientRects().length > 0;
 
+/** What opens the part of the page that the element is in, if that is closed. */
+function opener(element) {
+  const summary = element.closest("details.sheet-of:not([open])")?.querySelector("summary");
+  return summary && summary !== element && shown(summary) ? summary : null;
+}
+
 function press(key) {
-  const button = [...document.querySelectorAll(`[data-key="${key}"]`)].find((one) => shown(one) && !one.disabled);
-  if (!button) return false;
+  const all = [...document.querySelectorAll(`[data-key="${key}"]`)].filter((one) => !one.disabled);
+  const button = all.find(shown);
+  if (!button) {
+    // It stands among others: its key leads there, and is no press yet.
+    const inside = all.find(opener);
+    if (!inside) return false;
+    opener(inside).click();
+    inside.focus();
+    return true;
+  }
   button.focus({ preventScroll: true });
   button.click();
   // What opened wants the keyboard.

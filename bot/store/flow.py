@@ -33,7 +33,8 @@ class ConversationFlow(ConversationActs):
             .where(conversation.c.state == ConversationState.QUEUED, *filtered(only or ListFilter()))
             .order_by(*AS_SERVED)
             .limit(1)
-            .with_for_update(of=conversation, skip_locked=True)
+            # Past the references of what is written meanwhile, as ``locked`` does.
+            .with_for_update(of=conversation, key_share=True, skip_locked=True)
         )
         async with self._engine.begin() as connection:
             await self._check_role(connection, agent_id)

@@ -106,7 +106,7 @@ async def test_the_language_is_chosen_in_the_account_menu(chromium: Browser, add
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_role("button", name="Account of Mei").click()
     await seen(page, "console-en-account")
-    await page.get_by_label("Language").select_option("zh")
+    await page.locator("#account").get_by_label("Language").select_option("zh")
     await page.get_by_role("button", name="Use").click()
     await expect(page.locator("html")).to_have_attribute("lang", "zh")
     await page.get_by_role("button", name="Mei 的账户").click()

@@ -58,7 +58,7 @@ async def test_where_accounts_say_which_platform_it_is_agents_read_them(
     page = (await client.get(f"/console/conversations/{mine}")).text
     assert ">wechat</span>" in page
     assert "<dd>wechat</dd>" in page
-    assert ">apps<" not in page
+    assert "<dd>apps<" not in page
 
 
 async def test_a_link_shows_the_other_history_and_is_undone(browser: Browser, store: Store, mei: Agent) -> None:

@@ -36,7 +36,7 @@ async def test_the_bare_address_leads_to_the_console(browser: Browser) -> None:
 async def test_htmx_is_sent_to_the_sign_in_and_back_to_the_page_it_was_on(browser: Browser) -> None:
     shown = {"HX-Current-URL": "http://desk/console/conversations/7?view=mine"}
     answer = await browser().get("/console/list", headers=HTMX | shown)
-    assert answer.headers["hx-redirect"] == "/console/sign-in?next=/console/conversations/7%3Ftab%3Dmine"
+    assert answer.headers["hx-redirect"] == "/console/sign-in?next=/console/conversations/7%3Fview%3Dmine"
 
 
 async def test_an_address_that_is_none_is_no_page(browser: Browser, mei: Agent) -> None:

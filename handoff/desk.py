@@ -116,7 +116,7 @@ class Desk:
                 name=file.name,
                 media_type=file.media_type,
                 size=len(file.content),
-                sha256=await self._store.files.add(file.content),
+                sha256=await self._store.files.add(guard.file_as_it_is(file.content)),
             )
             for file in files
         ]

@@ -20,6 +20,9 @@ ClearedWords = NewType("ClearedWords", Cleared)
 """What an agent wrote, without a customer's secrets. ``bot.guard.agents`` alone makes it; writers of agents' words
 accept nothing else."""
 
+ClearedContent = NewType("ClearedContent", bytes)
+"""The content of a file that may be kept. ``bot.guard`` alone makes it; writers of the store accept nothing else."""
+
 
 class Author(StrEnum):
     CUSTOMER = "customer"

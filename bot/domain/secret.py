@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class SecretKind(StrEnum):
@@ -52,6 +53,26 @@ class Removed:
     kind: SecretKind
     doubtful: bool = False
     """It may have been something harmless of the same form, such as a transaction hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInFile:
+    """What the search of a file's content found. Of content that nobody searched there is none."""
+
+    removed: tuple[Removed, ...] = ()
+    searched: bool = True
+    """False where it was kept without having been searched to its end: a picture, an archive."""
+    withheld: bool = False
+    """Nothing of the content is kept: out of such a document no secret can be cut."""
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return {"removed": to_json(self.removed), "searched": self.searched, "withheld": self.withheld}
+
+
+def found_in_file(kept: Mapping[str, Any]) -> FoundInFile:
+    """What ``as_json`` kept."""
+    return FoundInFile(from_json(kept.get("removed")), kept.get("searched", True), kept.get("withheld", False))
 
 
 class TheirCopy(StrEnum):

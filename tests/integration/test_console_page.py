@@ -37,6 +37,7 @@ async def test_scripts_find_one_another_in_the_folder_of_their_version(browser: 
         "holder.js",
         "words.js",
         "maybe_secret.js",
+        "pairs.js",
     }
     # While replicas are replaced: what another version has is not kept under this one's address.
     other = await client.get(re.sub(r"static/\w+/", "static/0123456789ab/", entries[0]))

@@ -47,5 +47,5 @@ def check_file(file: File, lets_pass: Collection[SecretKind] = frozenset()) -> N
     if kinds := kinds_in(file.name, lets_pass):
         raise SecretInWords(kinds)
     _, found = cleared_file(file.content, lets_pass)
-    if kinds := {one.kind for one in found.removed if not one.doubtful}:
+    if kinds := frozenset(one.kind for one in found.removed if not one.doubtful):
         raise SecretInWords(kinds, file.name)

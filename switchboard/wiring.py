@@ -294,14 +294,15 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
     transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     dialogue = build_dialogue(settings, answers)
-    search = FileSearch(map(SecretKind, settings.config.secrets.let_pass), picture_reader())
+    lets_pass = frozenset(map(SecretKind, settings.config.secrets.let_pass))
+    search = FileSearch(lets_pass, picture_reader())
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
         SearchedFiles(store.files, search),
-        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
-        store.deliveries,
+        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures, lets_pass),
+        store.receipts,
         SearchedUploads(store.uploads, search),
         transcript,
         health,
@@ -313,7 +314,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     listening = dialogue.listening(measured(engine.predict, metrics))
-    clearing = Clearing(store.incoming, map(SecretKind, settings.config.secrets.let_pass), store.files)
+    clearing = Clearing(store.incoming, lets_pass, store.files)
     turns = Turns(
         store.turns,
         dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)),
@@ -333,7 +334,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         search=search,
     )
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
-    desk = Desk(store, answers.words.by_locale)
+    desk = Desk(store, answers.words.by_locale, lets_pass)
     pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
     waits = expectations.Expectations(store.waiting, situations.now, dialogue.speech)
     absent = absences.Absences(

@@ -1,4 +1,5 @@
-"""What may be written: one door in (``incoming``), one door out (``outgoing``), and no way round.
+"""What may be written: one door in (``incoming``), one out for the desk's own words (``outgoing``) and one for those of
+agents (``agents``), and no way round.
 
 Writers of the store accept only ``Cleared`` texts and ``ClearedIncoming`` events, and only this package makes them. It
 removes what no store or platform can hold, and puts a label in the place of every secret that customers must not share.
@@ -13,9 +14,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
-from bot.domain.message import Cleared, ClearedContent, ClearedIncoming, Incoming
+from bot.domain.message import Cleared, ClearedContent, ClearedIncoming, ClearedWords, File, Incoming
 from bot.domain.secret import FoundInFile, SecretKind
 from bot.guard.blanking import Before, as_found, blanked, found_late, may_continue, needs_before, upload, with_files
+from bot.guard.by_agents import SecretInWords, check_file, cleared_words
 from bot.guard.files import cleared_file, cleared_picture
 from bot.guard.secrets import warm
 
@@ -27,6 +29,9 @@ __all__ = [
     "MAX_URL",
     "NOTHING_BEFORE",
     "Before",
+    "SecretInWords",
+    "agents",
+    "agents_file",
     "as_found",
     "believable",
     "clean",
@@ -147,8 +152,20 @@ def _context(context: Context) -> Context:
 
 
 def outgoing(text: str) -> Cleared:
-    """The text as it may be written: to a customer, or for agents."""
+    """The desk's own text as it may be written: to a customer, or for agents."""
     return Cleared(clean(text))
+
+
+def agents(text: str, lets_pass: Collection[SecretKind] = frozenset()) -> ClearedWords:
+    """An agent's words as they may be written. Raises ``SecretInWords`` where they hold a customer's secret, save those
+    of the kinds that the deployment ``lets_pass``."""
+    return cleared_words(outgoing(text), lets_pass)
+
+
+def agents_file(file: File, lets_pass: Collection[SecretKind] = frozenset()) -> None:
+    """The same of a file that an agent sends: of its name, and of its content where that is text. Raises
+    ``SecretInWords``."""
+    check_file(file, lets_pass)
 
 
 def phrases(texts: Mapping[str, str]) -> Mapping[str, Cleared]:

@@ -22,7 +22,8 @@ from bot.store.tables import contact, file, message, message_version
 
 UNNAMED_KEPT = timedelta(days=2)
 FORGOTTEN_AT_ONCE = 500
-_NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
+NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
+"""What the attachments of a message contain that has the file of the row."""
 
 
 class Files(Area):
@@ -39,9 +40,9 @@ class Files(Area):
             select(file.c.sha256)
             .where(
                 file.c.created_at < func.now() - UNNAMED_KEPT,
-                ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(_NAMED)),
+                ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(NAMED)),
                 ~exists().where(
-                    message_version.c.attachments.is_not(None), message_version.c.attachments.contains(_NAMED)
+                    message_version.c.attachments.is_not(None), message_version.c.attachments.contains(NAMED)
                 ),
             )
             # A file that is added again in this moment is left.

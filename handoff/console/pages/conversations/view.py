@@ -13,7 +13,7 @@ from bot.domain.details import in_order
 from bot.domain.forms import Detail
 from bot.domain.lines import PHRASES, Kind
 from bot.domain.message import WITHOUT_CONTENT, Attachment, Author, Message, Visibility
-from bot.domain.secret import FoundInFile
+from bot.domain.secret import FoundInFile, without_labels
 from bot.domain.staff import Agent, Permission, may
 from bot.pipeline.attachments import GIVE_UP_AFTER
 from bot.web.media import HEAD, playable
@@ -132,6 +132,20 @@ class View:
             and message.agent_id == agent.id
             and message.deleted_at is None
         )
+
+    def may_delete_note(self, message: Message, agent: Agent) -> bool:
+        """Whether the agent may delete the private note for good."""
+        return (
+            message.author is Author.AGENT
+            and message.visibility is Visibility.PRIVATE
+            and message.deleted_at is None
+            and (message.agent_id == agent.id or may(agent, Permission.DELETE_NOTES))
+        )
+
+    def may_mark(self, message: Message) -> bool:
+        """Whether there is anything of a customer's in it that may be marked as a secret."""
+        says = without_labels(message.text) or any(not one.problem for one in message.attachments)
+        return message.author is Author.CUSTOMER and bool(says or message.context)
 
     def awaits(self, message: Message, attachment: Attachment) -> bool:
         """Whether the content of an attachment is still to come."""

@@ -13,7 +13,7 @@ from bot.domain.conversation import Conversation, ConversationState, Priority
 from bot.domain.history import by_agent
 from bot.domain.lines import Kind, line
 from bot.domain.lists import ListFilter
-from bot.domain.message import Author, Cleared, MessageFormat
+from bot.domain.message import Author, Cleared, ClearedWords, MessageFormat
 from bot.store import values
 from bot.store.acts import AS_SERVED, ConversationActs
 from bot.store.base import CUSTOMER
@@ -91,7 +91,7 @@ class ConversationFlow(ConversationActs):
         conversation_id: int,
         agent_id: int,
         notice: Mapping[str, Cleared] | None,
-        word: Cleared | None = None,
+        word: ClearedWords | None = None,
     ) -> Conversation:
         """Returns the conversation to the bot, which begins anew. ``word`` is the agent's last one to the customer;
         without ``notice`` the desk itself tells them nothing."""

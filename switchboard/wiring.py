@@ -50,6 +50,7 @@ from bot.settings import ROOT, Settings
 from bot.store import Store
 from bot.store.database import conninfo, create_engine
 from bot.store.errors import safe_message
+from bot.store.search_indexes import BUILD_EVERY, SORT_EVERY
 from handoff import absences, expectations
 from handoff.console import console
 from handoff.desk import Desk
@@ -365,6 +366,8 @@ def sweeps_of(store: Store, queue: Queue, put_back_abandoned: Callable[[], Await
         Sweep(store.agents.forget_expired, every=60),
         Sweep(store.uploads.forget_old, every=3600),
         Sweep(store.files.forget_unnamed, every=3600),
+        Sweep(store.search_indexes.build, every=BUILD_EVERY),
+        Sweep(store.search_indexes.sort_in, every=SORT_EVERY),
     )
 
 

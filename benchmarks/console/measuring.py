@@ -1,0 +1,148 @@
+"""Times of searches and of what they cost who writes, and whether what they find is what LIKE finds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from benchmarks.console.asking import Question
+from bot.domain.search import Found, Ground
+from bot.queue import Queue
+from bot.store import Store
+from bot.store.database import conninfo, create_engine
+from bot.store.grounds import GROUNDS
+
+PAGE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    kind: str
+    times: Sequence[float]
+    """Seconds, in order."""
+    equal: int
+    whole: int
+    """How many pages were full, or all there was: the others said how far back they had looked."""
+
+    @property
+    def line(self) -> str:
+        asked = len(self.times)
+        return (
+            f"| {self.kind} | {asked} | {_at(self.times, 0.5):.1f} | {_at(self.times, 0.95):.1f} |"
+            f" {self.times[-1] * 1000:.1f} | {self.whole} | {self.equal} |"
+        )
+
+
+HEAD = (
+    "| looked for | searches | p50, ms | p95, ms | most, ms | whole pages | as LIKE |\n"
+    "|---|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def _at(times: Sequence[float], share: float) -> float:
+    return times[min(len(times) - 1, int(len(times) * share))] * 1000
+
+
+async def asked(
+    store: Store, connection: psycopg.Connection[tuple[object, ...]], kind: str, all_: Sequence[Question]
+) -> Row:
+    """The first page of each, as the search page asks for it; then the same by a scan of everything."""
+    times, equal, whole = [], 0, 0
+    for one in all_:
+        began = time.perf_counter()
+        found = await store.search.find(one.ground, one.terms, one.filters, limit=PAGE)
+        times.append(time.perf_counter() - began)
+        whole += found.back_to is None
+        ids = _ids(one.ground, found)
+        while found.further is not None and len(ids) < PAGE:
+            found = await store.search.find(one.ground, one.terms, one.filters, before=found.further, limit=PAGE)
+            ids += _ids(one.ground, found)
+        expected = await asyncio.to_thread(_scanned, connection, one)
+        equal += ids[:PAGE] == expected
+    return Row(kind, sorted(times), equal, whole)
+
+
+def _ids(ground: Ground, found: Found) -> list[int]:
+    if ground is Ground.CUSTOMERS:
+        return [hit.conversation.contact.id for hit in found.hits]
+    return [hit.message.id if hit.message is not None else hit.conversation.id for hit in found.hits]
+
+
+def _scanned(connection: psycopg.Connection[tuple[object, ...]], one: Question) -> list[int]:
+    of, filters = GROUNDS[one.ground], one.filters
+    where = [of.which or "true"]
+    values: list[object] = []
+    for term in one.terms:
+        where.append(f"lower({of.words}) LIKE lower(%s)")
+        values.append(f"%{term}%")
+    for condition, value in (
+        ("c.state = %s", filters.state),
+        ("c.last_agent_id = %s", filters.agent_id),
+        (f"{of.filtered_at} >= %s", filters.since),
+        (f"{of.filtered_at} < %s", filters.until),
+    ):
+        if value is not None:
+            where.append(condition)
+            values.append(value)
+    query = f"SELECT {of.short}.id FROM {of.source}{of.joins if filters else ''} WHERE {' AND '.join(where)}"
+    # Not by an index, and not backwards: everything is looked at.
+    rows = connection.execute(f"SELECT id FROM ({query} OFFSET 0) AS found ORDER BY id DESC LIMIT {PAGE}", values)  # type: ignore[arg-type]
+    return [int(str(row[0])) for row in rows]
+
+
+async def written(
+    store: Store, url: str, texts: Iterator[str], count: int, a_second: float
+) -> list[tuple[str, list[float]]]:
+    """Seconds of single insertions of messages: into a table without the index, and into the desk's, while a sweep
+    sorts in what is new."""
+    found = []
+    async with await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
+        await connection.execute("DROP TABLE IF EXISTS without_search")
+        await connection.execute("CREATE TABLE without_search (LIKE message INCLUDING ALL)")
+        await connection.execute("DROP INDEX IF EXISTS without_search_grams_array_idx")
+        for table in ("without_search", "message"):
+            times = []
+            async with _sweeping(store):
+                for _ in range(count):
+                    text = next(texts)
+                    began = time.perf_counter()
+                    await connection.execute(
+                        f"INSERT INTO {table} (conversation_id, contact_id, author, text)"  # type: ignore[arg-type]
+                        " VALUES (1, 1, 'customer', %s)",
+                        (text,),
+                    )
+                    times.append(time.perf_counter() - began)
+                    await asyncio.sleep(max(0.0, 1 / a_second - times[-1]))
+            found.append((table, sorted(times)))
+        await connection.execute("DROP TABLE without_search")
+    return found
+
+
+def _sweeping(store: Store) -> AbstractAsyncContextManager[None]:
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(1)
+            await store.search_indexes.sort_in()
+
+    @asynccontextmanager
+    async def swept():  # type: ignore[no-untyped-def]
+        running = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            running.cancel()
+
+    return swept()
+
+
+def line(name: str, times: Sequence[float]) -> str:
+    return f"| {name} | {len(times)} | {_at(times, 0.5):.2f} | {_at(times, 0.95):.2f} | {times[-1] * 1000:.1f} |"
+
+
+def open_store(url: str) -> Store:
+    return Store(create_engine(url), Queue(conninfo(url)))

@@ -28,9 +28,12 @@ from bot.domain.forms import Vocabulary
 from bot.domain.message import Incoming, Receipt
 from bot.domain.procedure import Procedure
 from bot.domain.said import fault
+from bot.domain.secret import SecretKind, TheirCopy
 from bot.pipeline.attachments import Attachments
+from bot.pipeline.clearing import Clearing
 from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.deciding import Deciding
+from bot.pipeline.erasures import Erasures
 from bot.pipeline.intake import Intake
 from bot.pipeline.listening import Listening, Predict, measured
 from bot.pipeline.notices import StoredNotices
@@ -39,7 +42,7 @@ from bot.pipeline.records import StoredRecords
 from bot.pipeline.speech import Speech
 from bot.pipeline.transcript import StoredTranscript
 from bot.pipeline.turns import Turns
-from bot.ports import Closing, Connector, Fetching, IntentEngine, LookUp, Routes, Typing
+from bot.ports import Closing, Connector, Erasing, Fetching, IntentEngine, LookUp, Routes, Typing
 from bot.queue import Queue
 from bot.runtime import handles, http, lease, sweeps
 from bot.runtime.channel_status import ChannelHealth, write_health
@@ -113,8 +116,13 @@ class Dialogue:
     def listening(self, predict: Predict) -> Listening:
         return Listening(predict, self.vocabulary, self.policy.parts)
 
-    def deciding(self, listening: Listening, look_ups: Mapping[str, LookUp] | None = None) -> Deciding:
-        return Deciding(self.answers, self.policy, listening, language.detect, look_ups)
+    def deciding(
+        self,
+        listening: Listening,
+        look_ups: Mapping[str, LookUp] | None = None,
+        their_copy: Callable[[str], TheirCopy] = lambda _: TheirCopy.NONE,
+    ) -> Deciding:
+        return Deciding(self.answers, self.policy, listening, language.detect, look_ups, their_copy)
 
 
 def build_dialogue(settings: Settings, answers: Answers | None = None) -> Dialogue:
@@ -140,6 +148,14 @@ def _topic(answers: Answers, name: str) -> Topic:
     follow_ups = frozenset(cue for answer in variants for cue in answer.follow_ups)
     first = variants[0]
     return Topic(first.handoff, first.priority, first.asks, first.costs, follow_ups)
+
+
+def _their_copy(connectors: Mapping[str, Connector], channel: str) -> TheirCopy:
+    connector = connectors.get(channel)
+    if isinstance(connector, Erasing):
+        return TheirCopy.DELETED
+    own_page = connector is not None and connector.capabilities.immediate
+    return TheirCopy.NONE if own_page else TheirCopy.STAYS
 
 
 class Switchboard:
@@ -226,6 +242,7 @@ class Switchboard:
                 background("http", lambda: http.serve(app, listening, self._streams.limits))
             )
             stack.callback(stopping.set)
+            await asyncio.to_thread(guard.warm)  # or the first customer would wait for it
             await first_engine_ready()
             await stack.enter_async_context(background("sweeps", lambda: sweeps.run(self._sweeps)))
             await stack.enter_async_context(background("queue", self._queue.run))
@@ -295,15 +312,17 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     listening = dialogue.listening(measured(engine.predict, metrics))
+    clearing = Clearing(store.incoming, map(SecretKind, settings.config.secrets.let_pass))
     turns = Turns(
         store.turns,
-        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}),
+        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)),
         listening,
         dialogue.speech,
         situations=situations.now,
         show_typing=typing,
         metrics=metrics,
         outbox=outbox,
+        clears_again=clearing.again,
     )
     attachments = Attachments(
         store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
@@ -317,7 +336,14 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         partial(desk.expire_absent, pages_alone),
         timedelta(minutes=settings.config.desk.visitor_gone_minutes),
     )
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=retry_limit.limited)
+    erasers = {name: part for name, part in connectors.items() if isinstance(part, Erasing)}
+    queue.serve(
+        turn=turns.take,
+        deliver=outbox.deliver,
+        fetch=attachments.fetch,
+        erase=Erasures(store.incoming, erasers).erase,
+        limited=retry_limit.limited,
+    )
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
         return console(
@@ -337,7 +363,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         store=store,
         queue=queue,
         feed=feed,
-        intake=Intake(partial(store.incoming.record, reopening=reopening), turns.prefetch, health, metrics),
+        intake=Intake(partial(store.incoming.record, reopening=reopening), turns.prefetch, health, metrics, clearing),
         connectors=connectors,
         health=health,
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},

@@ -8,7 +8,7 @@ the conversation is not in a state for it; ``at`` is the time of the act.
 |--------------------|-------------------------------|----------|
 | ``escalate``       | bot                           | queued   |
 | ``leave_queue``    | queued                        | bot      |
-| ``urge``           | queued                        | the same |
+| ``urge``           | queued, assigned              | the same |
 | ``notify``         | any but resolved              | the same |
 | ``claim``          | bot, queued                   | assigned |
 | ``take_over``      | assigned to the one named     | assigned |
@@ -117,13 +117,18 @@ def leave_queue(now: Conversation, by: Actor = CUSTOMER, why: str = "") -> Step:
     return _step(now, EventKind.LEFT, by, changes, _why(why))
 
 
-def urge(now: Conversation, priority: Priority, by: Actor = BOT) -> Step | None:
-    """Forward in the queue: what the customer wrote meanwhile is more urgent. None if it is as urgent already."""
-    if now.state is not ConversationState.QUEUED:
+def urge(now: Conversation, priority: Priority, reason: EscalationReason | None = None, by: Actor = BOT) -> Step | None:
+    """Forward in the queue, or before the eyes of whoever has it: what the customer wrote meanwhile is more urgent, and
+    may be the ``reason`` from now on. None if it is as urgent already, for that reason."""
+    if now.state not in (ConversationState.QUEUED, ConversationState.ASSIGNED):
         raise StateConflict(taken_by(now), now)
-    if priority <= now.priority:
-        return None
-    return _step(now, EventKind.URGED, by, {"priority": priority}, {"priority": priority.label})
+    changes: Changes = {}
+    if priority > now.priority:
+        changes["priority"] = priority
+    if reason is not None and reason is not now.reason:
+        changes["reason"] = reason
+    more = {"priority": max(priority, now.priority).label} | ({"reason": reason.value} if reason else {})
+    return _step(now, EventKind.URGED, by, changes, more) if changes else None
 
 
 def notify(

@@ -11,6 +11,7 @@ from typing import NewType
 
 from bot.domain.context import NO_CONTEXT, Context
 from bot.domain.said import Fault, Said
+from bot.domain.secret import Cleaning, Removed
 
 Cleared = NewType("Cleared", str)
 """A text that may be written: ``bot.guard`` alone makes it, and writers of the store accept nothing else."""
@@ -138,6 +139,8 @@ class Message:
     """Of a line of the desk's: the phrase that it is. ``text`` has it in words, for the record."""
     context: Context = NO_CONTEXT
     """For agents: the customer does not read it in their transcript."""
+    removed: tuple[Removed, ...] = ()
+    """The secrets that it held, in the place of which it has labels."""
 
 
 class Command(StrEnum):
@@ -199,6 +202,10 @@ class Incoming:
     sent_at: datetime | None = None
     edited_at: datetime | None = None
     """When the text was last changed, where a message is brought that was changed already."""
+    removed: tuple[Removed, ...] = ()
+    """The secrets that it held. Found by the guard, as are:"""
+    cleans: tuple[Cleaning, ...] = ()
+    """Earlier messages of the customer that held parts of the same secret."""
 
 
 ClearedIncoming = NewType("ClearedIncoming", Incoming)

@@ -1,19 +1,45 @@
 """What may be written: one door in (``incoming``), one door out (``outgoing``), and no way round.
 
-Writers of the store accept only ``Cleared`` texts and ``ClearedIncoming`` events, and only this package makes them. For
-now it removes what no store or platform can hold; what customers must never share is its next task.
+Writers of the store accept only ``Cleared`` texts and ``ClearedIncoming`` events, and only this package makes them. It
+removes what no store or platform can hold, and puts a label in the place of every secret that customers must not share.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
 from bot.domain.message import Cleared, ClearedIncoming, Incoming
+from bot.domain.secret import SecretKind
+from bot.guard.blanking import Before, blanked, found_late, may_continue, needs_before
+from bot.guard.secrets import warm
+
+__all__ = [
+    "MAX_ATTACHMENTS",
+    "MAX_ID",
+    "MAX_QUOTE",
+    "MAX_TEXT",
+    "MAX_URL",
+    "NOTHING_BEFORE",
+    "Before",
+    "believable",
+    "clean",
+    "fill",
+    "found_late",
+    "identifier",
+    "incoming",
+    "may_continue",
+    "needs_before",
+    "outgoing",
+    "phrases",
+    "warm",
+]
+
+NOTHING_BEFORE = Before()
 
 MAX_TEXT = 100_000
 """Characters of one message that are kept; no platform sends as many, a hostile one might."""
@@ -32,8 +58,17 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def incoming(message: Incoming) -> ClearedIncoming:
-    """The event as it may be recorded, before anything else sees it."""
+def incoming(
+    message: Incoming, before: Before = NOTHING_BEFORE, off: Collection[SecretKind] = frozenset()
+) -> ClearedIncoming:
+    """The event as it may be recorded, before anything else sees it: storable, and without secrets, save those of the
+    kinds that are ``off``.
+
+    Where ``needs_before`` says so of what it gives, it is to be given ``before`` and asked again."""
+    return ClearedIncoming(blanked(_storable(message), before, off))
+
+
+def _storable(message: Incoming) -> Incoming:
     sender = replace(
         message.sender,
         external_id=identifier(message.sender.external_id),
@@ -47,7 +82,7 @@ def incoming(message: Incoming) -> ClearedIncoming:
         for part in message.attachments[:MAX_ATTACHMENTS]
     )
     own = message.context.forward is None
-    cleared = replace(
+    return replace(
         message,
         external_id=identifier(message.external_id),
         chat_id=identifier(message.chat_id),
@@ -69,8 +104,9 @@ def incoming(message: Incoming) -> ClearedIncoming:
         button=clean(message.button)[:64] if own and message.button is not None else None,
         attachments=attachments,
         sender=sender,
+        removed=(),
+        cleans=(),
     )
-    return ClearedIncoming(cleared)
 
 
 def _context(context: Context) -> Context:

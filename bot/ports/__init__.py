@@ -31,6 +31,7 @@ __all__ = [
     "Connector",
     "ConnectorContext",
     "Editing",
+    "Erasing",
     "Fetching",
     "Files",
     "Health",
@@ -133,6 +134,15 @@ class Editing(Protocol):
 
     async def delete(self, chat_id: str, external_id: str) -> None:
         """Takes a sent message back. One that is gone already is what was wanted."""
+        ...
+
+
+@runtime_checkable
+class Erasing(Protocol):
+    """Optional: what a customer sent can be deleted from their chat."""
+
+    async def erase(self, chat_id: str, external_id: str) -> None:
+        """Deletes the customer's message; one that is gone already is what was wanted. Raises what ``send`` raises."""
         ...
 
 

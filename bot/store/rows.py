@@ -28,6 +28,7 @@ from bot.domain.message import (
 )
 from bot.domain.operations import DeliveryInput, TurnInput
 from bot.domain.said import Fault, fault_of, said_of
+from bot.domain.secret import from_json as removed_from_json
 from bot.domain.staff import Agent, Role, Session
 
 
@@ -233,6 +234,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         held_until=row.held_until,
         said=said_of(row.payload),
         context=contexts.from_json(row.context),
+        removed=removed_from_json(row.removed),
     )
 
 

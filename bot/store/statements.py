@@ -71,9 +71,10 @@ RECEIVE = f"""
         FOR NO KEY UPDATE OF conversation
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, attachments, payload, external_id, reply_to,
-            cursor, sent_at, edited_at, context, album)
+            cursor, sent_at, edited_at, context, album, removed)
         SELECT id, contact_id, 'customer', %(text)s, %(attachments)s, %(payload)s, %(external_id)s, %(reply_to)s,
-            nextval('message_cursor'), %(sent_at)s, %(edited_at)s, %(context)s::jsonb, %(album)s
+            nextval('message_cursor'), %(sent_at)s, %(edited_at)s, %(context)s::jsonb, %(album)s,
+            %(removed)s::jsonb
         FROM spoken
         ON CONFLICT (contact_id, external_id) DO NOTHING
         RETURNING *

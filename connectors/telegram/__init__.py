@@ -125,6 +125,10 @@ class TelegramConnector:
     async def delete(self, chat_id: str, external_id: str) -> None:
         await messages.delete(self._api, chat_id, external_id)
 
+    async def erase(self, chat_id: str, external_id: str) -> None:
+        """In private chats a bot may delete what its customer wrote, for two days."""
+        await messages.delete(self._api, chat_id, external_id)
+
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:  # noqa: ARG002
         return await messages.fetch(self._api, attachment, limit)
 

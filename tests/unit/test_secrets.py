@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.secrets import plant, planting
-from bot.guard.secrets import LABELS, MOST_MESSAGES, Certainty, Kind, Known, SecretKind, search
+from benchmarks.secrets import ordinary, plant, planting
+from bot.guard.secrets import LABELS, MOST_MESSAGES, Certainty, Kind, Known, SecretKind, continues, search
 from bot.guard.secrets.words import lists, monero
 
 RND = random.Random(20261128)
@@ -85,6 +85,39 @@ def test_a_phrase_over_five_messages_is_one_finding_with_a_span_in_each() -> Non
     result = search(texts)
     assert [[span.message for span in finding.spans] for finding in result.findings] == [[0, 1, 3, 4]]
     assert result.redacted == (BLANK, BLANK, "wait a moment", BLANK, BLANK)
+
+
+def test_each_message_that_has_a_part_of_a_spread_phrase_continues() -> None:
+    rnd = random.Random(5)
+    for make in (planting._spread, planting._chinese_spread):
+        for _ in range(150):
+            texts = make(rnd).texts
+            spread = [finding.spans for finding in search(texts).findings if len(finding.spans) > 1]
+            assert [
+                texts[span.message] for spans in spread for span in spans if not continues(texts[span.message])
+            ] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my password is",
+        "助记词:",
+        "here is my seed phrase:",
+        "私钥如下",
+        "Sunny2026!",
+        '"ciphertext": "a7',
+        KEY[:20],
+        "12,7,200,3,9,80,1",
+    ],
+)
+def test_what_announces_a_secret_or_has_a_piece_of_one_continues(text: str) -> None:
+    assert continues(text)
+
+
+def test_few_ordinary_messages_continue_anything() -> None:
+    messages = [text for _, text in ordinary.ours(ordinary.ROOT.parent / "shared")][::7]
+    assert sum(map(continues, messages)) < len(messages) * 0.15
 
 
 def test_spans_are_those_of_the_text_as_written() -> None:

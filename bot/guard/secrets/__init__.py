@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.guard.secrets import chinese, documents, keys, numbers, phrases, tokens, told, words
 from bot.guard.secrets.choosing import chosen
+from bot.guard.secrets.continuing import continues
 from bot.guard.secrets.finding import (
     LABELS,
     MOST_MESSAGES,
@@ -33,6 +34,7 @@ __all__ = [
     "Searched",
     "SecretKind",
     "Span",
+    "continues",
     "search",
     "warm",
 ]

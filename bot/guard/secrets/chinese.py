@@ -271,6 +271,11 @@ def _spread(rows: list[list[_Stretch]]) -> Iterator[Finding]:
                 return
 
 
+def has_piece(view: View) -> bool:
+    """Whether the message may be a part of a phrase."""
+    return _piece(_stretches(view, 0)) is not None
+
+
 def _piece(row: list[_Stretch]) -> tuple[_Stretch, int, int] | None:
     """What of a message may be a part of a phrase; None where most of it is a sentence."""
     total = sum(len(stretch.characters) for stretch in row)

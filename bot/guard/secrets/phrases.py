@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from bot.guard.secrets.finding import Certainty, Finding, SecretKind, Span
 from bot.guard.secrets.view import Around, View
-from bot.guard.secrets.words import COMMON, OLD, SIZES, Words, electrum_seed, key, lists, monero, owners
+from bot.guard.secrets.words import COMMON, OLD, SIZES, Words, electrum_seed, is_word, key, lists, monero, owners
 
 LEAST = 12
 """Words of the shortest phrase."""
@@ -30,7 +30,7 @@ _BEYOND = 3
 _LABEL_TIMES = 4
 """A word that stands so often before or after a number is a label ("word 1", "第 2 个"), and is left out."""
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     "[A-Za-z\u00aa-\u024f\u0300-\u052f\u1e00-\u1fff]+|[\u3041-\u309f]+|[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]+"
 )
 """Words of Latin, Greek and Cyrillic letters, of hiragana and of Hangul; Chinese may stand right beside them."""
@@ -84,7 +84,7 @@ def find(views: list[View]) -> Iterator[Finding]:
 def _tokens(view: View, message: int) -> list[Token]:
     owner = owners().get
     row = []
-    for match in _TOKEN.finditer(view.plain):
+    for match in TOKEN.finditer(view.plain):
         word = key(match[0])
         row.append(Token(message, *match.span(), word, owner(word, 0)))
     return row
@@ -230,7 +230,7 @@ def _is_shaped(part: Sequence[Token], views: list[View]) -> bool:
         return True
     view = views[first.message]
     if first.message == last.message and len(part) in SIZES:
-        alone = not _TOKEN.search(view.plain[: first.start]) and not _TOKEN.search(view.plain, last.end)
+        alone = not TOKEN.search(view.plain[: first.start]) and not TOKEN.search(view.plain, last.end)
         if alone:
             return True
     around = Around(views, first.message, first.start, first.end)
@@ -258,18 +258,43 @@ def _spread(rows: list[list[Token]], words: Words, views: list[View]) -> Iterato
 
 def _piece(row: list[Token], words: Words) -> list[Token]:
     """What of a message may be a part of a phrase; nothing where other words are more."""
-    best: list[Token] = []
-    now: list[Token] = []
-    for token in row:
-        if token.bits & words.bit or (now and words.near(token.key)):
-            now.append(token)
-        else:
-            best, now = max(best, now, key=len), []
-    best = max(best, now, key=len)
-    while best and not best[-1].bits & words.bit and len(best) < len(row):
-        best.pop()
-    few = len(best) < 2 and len(row) > 1
-    return [] if few or len(best) * 2 < len(row) else best
+    start, end = _longest([token.key for token in row], [token.bits & words.bit for token in row], words)
+    return row[start:end]
+
+
+def is_piece(keys: Sequence[str], listed: Sequence[int], words: Words | None) -> bool:
+    """Whether a message of these words may be a part of a phrase of the list; without a list, whether it may be of any
+    that has the words that are ``listed``."""
+    start, end = _longest(keys, listed, words)
+    return end > start
+
+
+def _longest(keys: Sequence[str], listed: Sequence[int], words: Words | None) -> tuple[int, int]:
+    """The longest stretch of list words, with two misspelt in twelve; of no length where other words are more."""
+    best, start, wrong = (0, 0), -1, 0
+    for place, known in enumerate(listed):
+        if start < 0:
+            if known:
+                start, wrong = place, 0
+        elif not known:
+            wrong += 1
+            if (
+                wrong > _MISSPELT * (1 + (place - start) // LEAST)
+                or not is_word(keys[place])
+                or (words and not words.near(keys[place]))
+            ):
+                best, start = max(best, (start, place), key=_length), -1
+    if start >= 0:
+        best = max(best, (start, len(keys)), key=_length)
+    first, end = best
+    while end > first and not listed[end - 1] and end - first < len(keys):
+        end -= 1
+    few = end - first < 2 and len(keys) > 1
+    return (0, 0) if few or (end - first) * 2 < len(keys) else (first, end)
+
+
+def _length(stretch: tuple[int, int]) -> int:
+    return stretch[1] - stretch[0]
 
 
 def _monero(row: Sequence[Token]) -> Iterator[Finding]:

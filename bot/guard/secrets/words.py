@@ -74,6 +74,11 @@ _FUNCTION = frozenset(
 """Never a misspelt word of a phrase."""
 
 
+def is_word(word: str) -> bool:
+    """Whether it may be a misspelt word of some list: it is long enough, and none that sentences are full of."""
+    return len(word) > 1 and word not in _FUNCTION
+
+
 def key(word: str) -> str:
     """The form in which words are compared."""
     if word.isascii():

@@ -130,6 +130,9 @@ message = Table(
         comment="Whose words it passes on, what it quotes, where its links lead, and what has no words; null for none.",
     ),
     Column("album", Text, comment="The platform's id of the album that it is; its parts are in message_part."),
+    Column(
+        "removed", JSONB(none_as_null=True), comment="Secrets it held: by kind, whether that is sure. Null for none."
+    ),
     one_of("author", Author),
     one_of("visibility", Visibility),
     one_of("format", MessageFormat),

@@ -1,0 +1,156 @@
+"""An event of a customer with a label in the place of every secret: in the words, and in all that comes with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bot.domain.context import MAX_RAW, Context, Link
+from bot.domain.forms import Kind
+from bot.domain.message import WITHOUT_CONTENT, Attachment, Incoming, Message
+from bot.domain.secret import Cleaning, Removed, SecretKind, united
+from bot.guard import secrets
+from bot.guard.secrets import Certainty, Known, Searched
+
+_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)", re.IGNORECASE | re.DOTALL)
+_DEPTH = 40
+"""Of JSON that is read; what is deeper is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the desk knows of a customer who writes."""
+
+    texts: tuple[tuple[int, str], ...] = ()
+    """Their latest messages before this one by number, the oldest first; the last four are read."""
+    asked: frozenset[Kind] = field(default_factory=frozenset)
+    """The kinds of detail that they were asked for: a hash that was asked for is no key."""
+
+
+def needs_before(message: Incoming, blanked: Incoming) -> bool:
+    """Whether ``Before`` may change what is found in the message: ``blanked`` is what it became without."""
+    return any(one.doubtful for one in blanked.removed) or secrets.continues(message.text)
+
+
+def may_continue(text: str) -> bool:
+    """Whether it may be a part of a secret that is spread over several messages."""
+    return secrets.continues(text)
+
+
+def found_late(message: Message, before: Before, off: Collection[SecretKind]) -> tuple[Cleaning, ...]:
+    """What of a recorded message, and of those before it, is a secret that nobody had seen whole."""
+    several = [*before.texts[-(secrets.MOST_MESSAGES - 1) :], (message.id, message.text)]
+    found = secrets.search([words for _, words in several], Known(before.asked, frozenset(off)))
+    return tuple(cleanings(several, found)) if _is_spread(found) else ()
+
+
+def _is_spread(found: Searched) -> bool:
+    """Each message by itself was searched before it was recorded, with what was asked for then: what is found in one
+    alone now was let through for a reason."""
+    return any(len({span.message for span in one.spans}) > 1 for one in found.findings)
+
+
+def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> Incoming:
+    """The event without its secrets: ``removed`` says which there were, ``cleans`` how earlier messages are to be."""
+    known = Known(before.asked, frozenset(off))
+    search = _Search(known)
+    text, cleans = _with_earlier(message.text, before, search)
+    context = message.context
+    return replace(
+        message,
+        text=text,
+        subject=None if message.subject is None else search(message.subject),
+        answered=search(message.answered),
+        argument=search(message.argument),
+        sender=replace(message.sender, name=search(message.sender.name)),
+        attachments=tuple(_attachment(part, search) for part in message.attachments),
+        context=context and _context(context, search),
+        removed=united(search.removed),
+        cleans=cleans,
+    )
+
+
+class _Search:
+    """Searches one text after the other, and remembers what was removed."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.removed: list[Removed] = []
+
+    def __call__(self, text: str) -> str:
+        if not text:
+            return text
+        found = secrets.search([text], self.known)
+        self.removed += removed_in(found)
+        return found.redacted[0]
+
+
+def removed_in(found: Searched, message: int | None = None) -> list[Removed]:
+    """What was found, in all the messages or in one."""
+    return [
+        Removed(one.kind, one.certainty is Certainty.DOUBTFUL)
+        for one in found.findings
+        if message is None or any(span.message == message for span in one.spans)
+    ]
+
+
+def _with_earlier(text: str, before: Before, search: _Search) -> tuple[str, tuple[Cleaning, ...]]:
+    """The message's own words, read together with those before it: a phrase may be spread over them."""
+    earlier = before.texts[-(secrets.MOST_MESSAGES - 1) :]
+    if not earlier or not text:
+        return search(text), ()
+    last = len(earlier)
+    found = secrets.search([*(words for _, words in earlier), text], search.known)
+    search.removed += removed_in(found, last)
+    return found.redacted[last], tuple(cleanings(earlier, found))
+
+
+def cleanings(earlier: Collection[tuple[int, str]], found: Searched) -> list[Cleaning]:
+    """Of the messages searched, those that are to be other than they are."""
+    cleans = []
+    for place, (number, words) in enumerate(earlier):
+        if found.redacted[place] != words:
+            spans = [span for one in found.findings for span in one.spans if span.message == place]
+            parts = tuple(words[span.start : span.end] for span in spans)
+            cleans.append(Cleaning(number, words, found.redacted[place], parts, tuple(removed_in(found, place))))
+    return cleans
+
+
+def _attachment(part: Attachment, search: Callable[[str], str]) -> Attachment:
+    # A reference to content on the platform is one word, and no words of the customer's.
+    says = part.kind in WITHOUT_CONTENT or any(map(str.isspace, part.reference))
+    reference = search(part.reference) if says else part.reference
+    return replace(part, reference=reference, name=search(part.name))
+
+
+def _context(context: Context, search: Callable[[str], str]) -> Context:
+    forward = context.forward and replace(context.forward, name=search(context.forward.name))
+    links = tuple(Link(search(link.text), search(link.url)) for link in context.links)
+    return Context(forward, search(context.quote), links, _raw(context.raw, search))
+
+
+def _raw(raw: str, search: Callable[[str], str]) -> str:
+    """JSON with every text in it searched by itself. What is cut off and no JSON any more is dropped if anything is
+    found in it."""
+    if not raw:
+        return raw
+    try:
+        return json.dumps(_walked(json.loads(raw), search, _DEPTH), ensure_ascii=False)[:MAX_RAW]
+    except (ValueError, RecursionError):
+        plain = _ESCAPE.sub(" ", raw)
+        return raw if search(plain) == plain else ""
+
+
+def _walked(value: Any, search: Callable[[str], str], depth: int) -> Any:
+    if isinstance(value, str):
+        return search(value)
+    if not depth:
+        return None
+    if isinstance(value, dict):
+        return {search(str(name)): _walked(one, search, depth - 1) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_walked(one, search, depth - 1) for one in value]
+    return value

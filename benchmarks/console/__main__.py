@@ -67,7 +67,7 @@ def _database(messages: int, each: int) -> Iterator[str]:
 
 
 async def _build(url: str) -> None:
-    store = measuring.open_store(url)
+    store, _ = measuring.open_store(url)
     began = time.monotonic()
     await store.search_indexes.build()
     await store.close()
@@ -75,17 +75,17 @@ async def _build(url: str) -> None:
 
 
 async def _search(url: str, samples: int, insertions: int) -> None:
-    store = measuring.open_store(url)
+    store, used = measuring.open_store(url)
     with psycopg.connect(conninfo(url), autocommit=True) as connection:
         for row in connection.execute(_SIZES):
             _tell(" ".join(map(str, row)))
         _tell(f"load average {os.getloadavg()[0]:.1f}")
         asked = asking.questions(connection, samples)
         # Everything was used before it is measured.
-        await measuring.asked(store, connection, "", [one[0] for one in asked.values()])
+        await measuring.asked(store, connection, "", [one[0] for one in asked.values()], used)
         typer.echo(measuring.HEAD)
         for kind, all_ in asked.items():
-            typer.echo((await measuring.asked(store, connection, kind, all_)).line)
+            typer.echo((await measuring.asked(store, connection, kind, all_, used)).line)
     texts = Texts(ROOT / "data", seed=9)
     for name, times in await measuring.written(store, url, iter(lambda: texts.message("zh"), None), insertions, 100):
         typer.echo(measuring.line(name, times))

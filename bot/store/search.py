@@ -179,15 +179,22 @@ class Search(Area):
         return top, low
 
     async def _first_since(self, connection: AsyncConnection, of: Searched, at: datetime, low: int, top: int) -> int:
-        """The first id of that time or later, of those from ``low`` to ``top``."""
-        while low < top:
-            middle = (low + top) // 2
-            found = await self._time_of(connection, of, middle)
-            if found is not None and found < at:
-                low = middle + 1
-            else:
-                top = middle
-        return low
+        """The first id of that time or later, of those from ``low`` to ``top``; else ``top``. Found by halves: no index
+        has times."""
+        query = f"""
+            WITH RECURSIVE half(low, top) AS (
+                SELECT CAST(:low AS bigint), CAST(:top AS bigint)
+                UNION ALL
+                SELECT CASE WHEN earlier THEN middle + 1 ELSE low END, CASE WHEN earlier THEN top ELSE middle END
+                FROM half, LATERAL (SELECT (low + top) / 2) AS at(middle), LATERAL (
+                    SELECT (SELECT {of.at} FROM {of.table} WHERE id >= middle ORDER BY id LIMIT 1) < :at
+                ) AS looked(earlier)
+                WHERE low < top
+            )
+            SELECT low FROM half WHERE low >= top
+        """
+        found = await connection.execute(text(query), {"low": low, "top": top, "at": at})
+        return int(found.scalar_one())
 
     async def _time_of(self, connection: AsyncConnection, of: Searched, row_id: int) -> datetime | None:
         """When the row of that id, or the next one, was written."""

@@ -9,6 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.base import Area, Database
+from bot.store.database import BUILDING
 from bot.store.grounds import GROUNDS, Searched
 
 log = structlog.get_logger(__name__)
@@ -20,8 +21,8 @@ SORT_EVERY = 1.0
 itself, and its customer waits."""
 SEARCHED = tuple({of.index: of for of in GROUNDS.values()}.values())
 
-_BUILDS = text("SELECT pg_try_advisory_lock(hashtext('switchboard.search.build'))")
-_BUILT = text("SELECT pg_advisory_unlock(hashtext('switchboard.search.build'))")
+_BUILDS = text(f"SELECT pg_try_advisory_lock(hashtext('{BUILDING}'))")
+_BUILT = text(f"SELECT pg_advisory_unlock(hashtext('{BUILDING}'))")
 _VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:index)")
 _SORT = text(
     "WITH alone AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(hashtext('switchboard.search.sort')) AS got)"

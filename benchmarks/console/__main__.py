@@ -38,11 +38,12 @@ def search(
     messages: Messages = 5_000_000,
     each: Each = 5,
     samples: Annotated[int, typer.Option(help="Searches of each kind.")] = 50,
+    scan: Annotated[bool, typer.Option(help="Everything is looked through as well, for each search.")] = True,
     insertions: Annotated[int, typer.Option(help="Messages that are written, with the index and without.")] = 2_000,
 ) -> None:
     """Searches of every kind, against a full scan; and what a message costs that is written meanwhile."""
     with _database(messages, each) as url:
-        asyncio.run(_search(url, samples, insertions))
+        asyncio.run(_search(url, samples, insertions, scan=scan))
 
 
 @contextmanager
@@ -74,7 +75,7 @@ async def _build(url: str) -> None:
     _tell(f"the indexes are there; that took {time.monotonic() - began:.0f} s")
 
 
-async def _search(url: str, samples: int, insertions: int) -> None:
+async def _search(url: str, samples: int, insertions: int, *, scan: bool) -> None:
     store, used = measuring.open_store(url)
     with psycopg.connect(conninfo(url), autocommit=True) as connection:
         for row in connection.execute(_SIZES):
@@ -85,10 +86,12 @@ async def _search(url: str, samples: int, insertions: int) -> None:
         await measuring.asked(store, connection, "", [one[0] for one in asked.values()], used)
         typer.echo(measuring.HEAD)
         for kind, all_ in asked.items():
-            typer.echo((await measuring.asked(store, connection, kind, all_, used)).line)
+            typer.echo((await measuring.asked(store, connection, kind, all_, used, scan=scan)).line)
     texts = Texts(ROOT / "data", seed=9)
-    for name, times in await measuring.written(store, url, iter(lambda: texts.message("zh"), None), insertions, 100):
-        typer.echo(measuring.line(name, times))
+    for name, times, processor in await measuring.written(
+        store, url, iter(lambda: texts.message("zh"), None), insertions, 100
+    ):
+        typer.echo(measuring.line(name, times, processor))
     _tell(f"load average {os.getloadavg()[0]:.1f}")
     await store.close()
 

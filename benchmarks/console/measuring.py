@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -21,6 +22,7 @@ from bot.store.database import conninfo, create_engine
 from bot.store.grounds import GROUNDS
 
 PAGE = 20
+_TELLING = "SET client_min_messages = log; SET log_min_messages = panic; SET log_statement_stats = on"
 _USED = re.compile(r"([\d.]+) s user, ([\d.]+) s system, [\d.]+ s elapsed")
 
 
@@ -60,9 +62,11 @@ async def asked(
     kind: str,
     all_: Sequence[Question],
     used: list[float],
+    *,
+    scan: bool = True,
 ) -> Row:
-    """The first page of each, as the search page asks for it; then the same by a scan of everything. ``used`` is of
-    ``open_store``."""
+    """The first page of each, as the search page asks for it; then, with ``scan``, the same by a scan of
+    everything. ``used`` is of ``open_store``."""
     times, processor, equal, whole = [], [], 0, 0
     for one in all_:
         used.clear()
@@ -71,6 +75,8 @@ async def asked(
         times.append(time.perf_counter() - began)
         processor.append(sum(used))
         whole += found.back_to is None
+        if not scan:
+            continue
         ids = _ids(one.ground, found)
         while found.further is not None and len(ids) < PAGE:
             found = await store.search.find(one.ground, one.terms, one.filters, before=found.further, limit=PAGE)
@@ -110,16 +116,22 @@ def _scanned(connection: psycopg.Connection[tuple[object, ...]], one: Question) 
 
 async def written(
     store: Store, url: str, texts: Iterator[str], count: int, a_second: float
-) -> list[tuple[str, list[float]]]:
-    """Seconds of single insertions of messages: into a table without the index, and into the desk's, while a sweep
-    sorts in what is new."""
+) -> list[tuple[str, list[float], list[float]]]:
+    """Seconds of single insertions of messages, and of PostgreSQL's processor: into a table without the index, and into
+    the desk's, while a sweep sorts in what is new."""
     found = []
     async with await psycopg.AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
         await connection.execute("DROP TABLE IF EXISTS without_search")
         await connection.execute("CREATE TABLE without_search (LIKE message INCLUDING ALL)")
-        await connection.execute("DROP INDEX IF EXISTS without_search_grams_array_idx")
+        copied = "SELECT indexname FROM pg_indexes WHERE tablename = 'without_search' AND indexdef LIKE '%grams(%'"
+        for (index,) in await (await connection.execute(copied)).fetchall():
+            await connection.execute(f"DROP INDEX {index}")  # type: ignore[arg-type]
+        used: list[float] = []
+        connection.add_notice_handler(partial(_tell, used))
+        await connection.execute(_TELLING)
         for table in ("without_search", "message"):
             times = []
+            used.clear()
             async with _sweeping(store):
                 for _ in range(count):
                     text = next(texts)
@@ -131,7 +143,7 @@ async def written(
                     )
                     times.append(time.perf_counter() - began)
                     await asyncio.sleep(max(0.0, 1 / a_second - times[-1]))
-            found.append((table, sorted(times)))
+            found.append((table, sorted(times), sorted(used)))
         await connection.execute("DROP TABLE without_search")
     return found
 
@@ -153,8 +165,14 @@ def _sweeping(store: Store) -> AbstractAsyncContextManager[None]:
     return swept()
 
 
-def line(name: str, times: Sequence[float]) -> str:
-    return f"| {name} | {len(times)} | {_at(times, 0.5):.2f} | {_at(times, 0.95):.2f} | {times[-1] * 1000:.1f} |"
+def line(name: str, times: Sequence[float], processor: Sequence[float]) -> str:
+    values = [_at(times, 0.5), _at(times, 0.95), times[-1] * 1000, _at(processor, 0.5), _at(processor, 0.95)]
+    return f"| {name} | {len(times)} | {' | '.join(f'{one:.2f}' for one in values)} |"
+
+
+def _tell(used: list[float], diagnostic: psycopg.errors.Diagnostic) -> None:
+    if found := _USED.search(diagnostic.message_detail or ""):
+        used.append(float(found[1]) + float(found[2]))
 
 
 def open_store(url: str) -> tuple[Store, list[float]]:
@@ -162,15 +180,9 @@ def open_store(url: str) -> tuple[Store, list[float]]:
     engine = create_engine(url)
     used: list[float] = []
 
-    def tell(diagnostic: psycopg.errors.Diagnostic) -> None:
-        if found := _USED.search(diagnostic.message_detail or ""):
-            used.append(float(found[1]) + float(found[2]))
-
     def begin(connection: Any, _: object) -> None:
-        connection.driver_connection.add_notice_handler(tell)
-        connection.cursor().execute(
-            "SET client_min_messages = log; SET log_min_messages = panic; SET log_statement_stats = on"
-        )
+        connection.driver_connection.add_notice_handler(partial(_tell, used))
+        connection.cursor().execute(_TELLING)
         connection.commit()
 
     event.listen(engine.sync_engine, "connect", begin)

@@ -300,7 +300,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         StoredRecords(store.contacts, store.channels),
         store.files,
         StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
-        store.deliveries,
+        store.receipts,
         store.uploads,
         transcript,
         health,

@@ -127,6 +127,10 @@ class Message:
     delivery: DeliveryState | None = None
     """None for what is never sent: the customer's own messages and private notes."""
     delivery_error: Fault | None = None
+    delivered_at: datetime | None = None
+    """When it was on the customer's device, where the platform tells."""
+    read_at: datetime | None = None
+    """When the customer had seen it, where the platform tells."""
     cursor: int | None = None
     """Grows in the order in which the customer gets to see messages; None until then."""
     revision: int | None = None
@@ -214,7 +218,7 @@ ClearedIncoming = NewType("ClearedIncoming", Incoming)
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an ``Incoming`` once it is committed."""
+    """What became of an event of a platform once it is committed."""
 
     message_id: int | None
     """None for the deletion of a message the desk never saw, and for a reaction of somebody it does not know."""

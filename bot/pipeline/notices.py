@@ -31,9 +31,12 @@ class StoredNotices:
         self._by_topic = {topic: procedure for procedure in procedures.values() for topic in procedure.topics}
 
     async def give(self, notice: Notice) -> NoticeReceipt:
+        # First: it may have been said before its topic was removed, or its contact left.
+        if (earlier := await self._notices.earlier(notice)) is not None:
+            return earlier
         if notice.topic is not None and not self._answers.variants(notice.topic):
             raise NoticeRefused("no_topic", f"there is no topic {notice.topic}")
-        contact, spoken = await self._notices.contact(notice.channel, notice.account, notice.contact)
+        contact, spoken = await self._notices.contact(notice)
         words = self._answers.words
         locale = words.negotiate([notice.locale, spoken, contact.language])
         text = _in(notice.texts, locale, words.default)

@@ -47,6 +47,8 @@ MESSAGE = (
         delivery.c.state.label("delivery_state"),
         delivery.c.error.label("delivery_error"),
         delivery.c.error_said.label("delivery_error_said"),
+        delivery.c.delivered_at.label("delivery_delivered_at"),
+        delivery.c.read_at.label("delivery_read_at"),
     )
     .outerjoin(agent, agent.c.id == message.c.agent_id)
     .outerjoin(delivery, delivery.c.message_id == message.c.id)

@@ -59,8 +59,7 @@ class Revisions(Cleanings):
         known = await connection.execute(select(part_of(contact_id, incoming.external_id)))
         if known.scalar_one() is not None or len(parts) >= PARTS_AT_MOST:
             return None
-        await self._add_part(connection, contact_id, found.id, incoming)
-        whole = await self._whole(connection, found)
+        whole = self._whole(found, [*parts, await self._add_part(connection, contact_id, found.id, incoming)])
         removed = united(from_json(found.removed), incoming.removed)
         await self._write(connection, found, whole, {"deleted_at": None, "removed": to_json(removed)})
         await self._clean(connection, incoming.cleans)
@@ -77,26 +76,30 @@ class Revisions(Cleanings):
 
     async def _add_part(
         self, connection: AsyncConnection, contact_id: int, message_id: int, incoming: ClearedIncoming
-    ) -> None:
-        await connection.execute(
-            insert(message_part).values(
-                message_id=message_id,
-                contact_id=contact_id,
-                external_id=incoming.external_id,
-                text=incoming.text,
-                attachments=rows.to_json(incoming.attachments),
-                context=incoming.context.as_json,
-                edited_at=incoming.edited_at,
+    ) -> Row[Any]:
+        added: Row[Any] = (
+            await connection.execute(
+                insert(message_part)
+                .values(
+                    message_id=message_id,
+                    contact_id=contact_id,
+                    external_id=incoming.external_id,
+                    text=incoming.text,
+                    attachments=rows.to_json(incoming.attachments),
+                    context=incoming.context.as_json,
+                    edited_at=incoming.edited_at,
+                )
+                .returning(message_part)
             )
-        )
+        ).one()
+        return added
 
     async def _parts(self, connection: AsyncConnection, message_id: int) -> Sequence[Row[Any]]:
         query = select(message_part).where(message_part.c.message_id == message_id).order_by(message_part.c.id)
         return (await connection.execute(query)).all()
 
-    async def _whole(self, connection: AsyncConnection, of: Row[Any]) -> Content:
+    def _whole(self, of: Row[Any], parts: Sequence[Row[Any]]) -> Content:
         """The message that its parts are together, with the content that the desk has of them."""
-        parts = await self._parts(connection, of.id)
         whole = together([_content(part) for part in parts if part.deleted_at is None])
         return Content(whole.text, carried(whole.attachments, _content(of).attachments), whole.context)
 
@@ -137,7 +140,7 @@ class Revisions(Cleanings):
                         deleted_at=None,
                     )
                 )
-                now = await self._whole(connection, original)
+                now = self._whole(original, await self._parts(connection, original.id))
             removed = united(from_json(original.removed), incoming.removed)
             await self._write(connection, original, now, {"edited_at": at, "removed": to_json(removed)})
             if incoming.removed:
@@ -257,9 +260,10 @@ class Revisions(Cleanings):
             ).one_or_none()
             if gone is None:
                 return Receipt(found.id, found.conversation_id, duplicate=True)
-            if any(part.deleted_at is None for part in await self._parts(connection, found.id)):
+            parts = await self._parts(connection, found.id)
+            if any(part.deleted_at is None for part in parts):
                 await self._keep_version(connection, found, f"deleted:{incoming.deletes}")
-                await self._write(connection, found, await self._whole(connection, found), {"edited_at": at})
+                await self._write(connection, found, self._whole(found, parts), {"edited_at": at})
                 await self._notify(connection, "message", found.conversation_id, found.contact_id)
                 return Receipt(found.id, found.conversation_id)
         if found.deleted_at is not None:

@@ -93,7 +93,7 @@ RECEIVE = f"""
     SELECT claimed.id AS job_id,
         {_made(conversation=(conversation, "touched"), contact=(contact, "told"))},
         NULL AS agent_name, NULL AS agent_public_name, NULL AS delivery_state, NULL AS delivery_error,
-        NULL AS delivery_error_said,
+        NULL AS delivery_error_said, NULL AS delivery_delivered_at, NULL AS delivery_read_at,
         {_notify("'message'", "touched.id", "told.id", "%(opened_by)s::text")}
     FROM made, touched, told LEFT JOIN claimed ON true
 """

@@ -97,7 +97,8 @@ def _funds_at_risk(said: Sequence[Said], state: ConversationState, situation: Si
         says=(Said("customer.waiting_urgent"), *expectation(situation)) if waits else (),
         reason=EscalationReason.FUNDS_AT_RISK,
         priority=Priority.URGENT,
-        urges=True,
+        # What is resolved waits for nobody any more.
+        urges=waits or state is ConversationState.ASSIGNED,
         keeps_dialogue=True,
         remembers=TOLD,
         expects=situation.expectation if waits else None,

@@ -23,12 +23,20 @@ from bot.ports import (
     Transcript,
     Uploads,
 )
+from bot.ports.pictures import ReadsPictures
 from bot.settings import Settings, load
 
 
 def installed() -> dict[str, Plugin]:
     """The installed connectors by name, from the entry point group ``switchboard.connectors``."""
     return {entry.name: entry.load() for entry in entry_points(group="switchboard.connectors")}
+
+
+def picture_reader() -> ReadsPictures | None:
+    """What reads the text in customers' pictures, from the entry point group ``switchboard.picture_readers``; of
+    several the first by name. None comes with the desk."""
+    found = sorted(entry_points(group="switchboard.picture_readers"), key=lambda entry: entry.name)
+    return found[0].load()() if found else None
 
 
 def load_settings(config: Path | None = None) -> Settings:

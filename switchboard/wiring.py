@@ -34,6 +34,7 @@ from bot.pipeline.clearing import Clearing
 from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.deciding import Deciding
 from bot.pipeline.erasures import Erasures
+from bot.pipeline.files import FileSearch, SearchedFiles, SearchedUploads
 from bot.pipeline.intake import Intake
 from bot.pipeline.listening import Listening, Predict, measured
 from bot.pipeline.notices import StoredNotices
@@ -62,7 +63,7 @@ from handoff.look_ups import TicketStatus
 from handoff.policy import Policy, Topic
 from handoff.situations import Situations
 from intents import language
-from switchboard.plugins import build_connectors, fingerprint, installed
+from switchboard.plugins import build_connectors, fingerprint, installed, picture_reader
 from switchboard.supervise import background
 
 log = structlog.get_logger(__name__)
@@ -294,14 +295,16 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
     transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     dialogue = build_dialogue(settings, answers)
+    lets_pass = frozenset(map(SecretKind, settings.config.secrets.let_pass))
+    search = FileSearch(lets_pass, picture_reader())
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
-        store.files,
-        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
+        SearchedFiles(store.files, search),
+        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures, lets_pass),
         store.receipts,
-        store.uploads,
+        SearchedUploads(store.uploads, search),
         transcript,
         health,
         streams,
@@ -312,7 +315,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     listening = dialogue.listening(measured(engine.predict, metrics))
-    clearing = Clearing(store.incoming, map(SecretKind, settings.config.secrets.let_pass))
+    clearing = Clearing(store.incoming, lets_pass, store.files)
     turns = Turns(
         store.turns,
         dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)),
@@ -325,10 +328,14 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         clears_again=clearing.again,
     )
     attachments = Attachments(
-        store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
+        store.files,
+        {name: part for name, part in connectors.items() if isinstance(part, Fetching)},
+        metrics,
+        marks=store.incoming,
+        search=search,
     )
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
-    desk = Desk(store, answers.words.by_locale)
+    desk = Desk(store, answers.words.by_locale, lets_pass)
     pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
     waits = expectations.Expectations(store.waiting, situations.now, dialogue.speech)
     absent = absences.Absences(

@@ -36,6 +36,7 @@ from bot.domain.conversation import Conversation, ConversationState, EscalationR
 from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, Actor, EventKind, HistoryEvent, by_agent
 from bot.domain.said import Refusal
+from bot.domain.secret import SecretKind
 
 
 class Changes(TypedDict, total=False):
@@ -251,6 +252,20 @@ def write_again(now: Conversation, at: datetime, agent_id: int | None) -> Step:
     else:
         changes |= {"state": ConversationState.ASSIGNED, "agent_id": agent_id, "last_agent_id": agent_id}
     return _step(now, EventKind.REOPENED, CUSTOMER, {**changes, "waiting_since": at})
+
+
+# --- what is gone for good ------------------------------------------------------------------------
+
+
+def note_deleted(now: Conversation, agent_id: int, message_id: int, author_id: int | None) -> HistoryEvent:
+    """Nothing of the conversation changes, nor of what the note said is anything known."""
+    more = {"message": message_id, "author_id": author_id}
+    return _step(now, EventKind.NOTE_DELETED, by_agent(agent_id), {}, more).event
+
+
+def secret_marked(now: Conversation, agent_id: int, message_id: int, kind: SecretKind) -> HistoryEvent:
+    more = {"message": message_id, "secret": kind.value}
+    return _step(now, EventKind.SECRET_MARKED, by_agent(agent_id), {}, more).event
 
 
 def taken_by(now: Conversation) -> str:

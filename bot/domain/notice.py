@@ -53,8 +53,8 @@ class NoticeRefused(Exception):
     """It cannot be said, now or later."""
 
     def __init__(self, code: str, words: str) -> None:
-        """``code`` is for programs: ``unknown_contact``, ``ambiguous_contact``, ``no_topic``, ``id_taken`` or
-        ``empty``."""
+        """``code`` is for programs: ``unknown_contact``, ``ambiguous_contact``, ``no_topic``, ``id_taken``,
+        ``empty`` or ``secret``."""
         super().__init__(words)
         self.code = code
 

@@ -6,9 +6,10 @@ Plain data. ``bot.guard.secrets`` finds them; nothing of a secret itself is ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class SecretKind(StrEnum):
@@ -38,10 +39,11 @@ LABELS: Mapping[SecretKind, str] = {
     SecretKind.CARD_NUMBER: "[card number removed]",
     SecretKind.IDENTITY_NUMBER: "[identity number removed]",
 }
-"""What stands for a secret that was removed. The same in all languages: a page may put its own words in its place."""
+"""What stands for a secret that was removed: the same in every text that is kept. Whoever reads has it ``in_words``."""
 
 LABEL = re.compile("|".join(map(re.escape, LABELS.values())))
 """Any of the labels."""
+_KINDS = {label: kind for kind, label in LABELS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,26 @@ class Removed:
     kind: SecretKind
     doubtful: bool = False
     """It may have been something harmless of the same form, such as a transaction hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInFile:
+    """What the search of a file's content found. Of content that nobody searched there is none."""
+
+    removed: tuple[Removed, ...] = ()
+    searched: bool = True
+    """False where it was kept without having been searched to its end: a picture, an archive."""
+    withheld: bool = False
+    """Nothing of the content is kept: out of such a document no secret can be cut."""
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return {"removed": to_json(self.removed), "searched": self.searched, "withheld": self.withheld}
+
+
+def found_in_file(kept: Mapping[str, Any]) -> FoundInFile:
+    """What ``as_json`` kept."""
+    return FoundInFile(from_json(kept.get("removed")), kept.get("searched", True), kept.get("withheld", False))
 
 
 class TheirCopy(StrEnum):
@@ -86,6 +108,11 @@ def at_risk(removed: Iterable[Removed]) -> bool:
 def without_labels(text: str) -> str:
     """What the customer said besides their secrets."""
     return LABEL.sub(" ", text).strip()
+
+
+def in_words(text: str, say: Callable[[str], str]) -> str:
+    """The text with its labels in the reader's language. ``say`` says a phrase by its key, ``secret.label.<kind>``."""
+    return LABEL.sub(lambda found: say(f"secret.label.{_KINDS[found[0]]}"), text)
 
 
 def united(*several: Iterable[Removed]) -> tuple[Removed, ...]:

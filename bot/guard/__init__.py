@@ -1,4 +1,5 @@
-"""What may be written: one door in (``incoming``), one door out (``outgoing``), and no way round.
+"""What may be written: one door in (``incoming``), one out for the desk's own words (``outgoing``) and one for those of
+agents (``agents``), and no way round.
 
 Writers of the store accept only ``Cleared`` texts and ``ClearedIncoming`` events, and only this package makes them. It
 removes what no store or platform can hold, and puts a label in the place of every secret that customers must not share.
@@ -13,9 +14,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
-from bot.domain.message import Cleared, ClearedIncoming, Incoming
-from bot.domain.secret import SecretKind
-from bot.guard.blanking import Before, blanked, found_late, may_continue, needs_before
+from bot.domain.message import Cleared, ClearedContent, ClearedIncoming, ClearedWords, File, Incoming
+from bot.domain.secret import FoundInFile, SecretKind
+from bot.guard.blanking import Before, as_found, blanked, found_late, may_continue, needs_before, upload, with_files
+from bot.guard.by_agents import SecretInWords, check_file, cleared_words
+from bot.guard.files import cleared_file, cleared_picture
 from bot.guard.secrets import warm
 
 __all__ = [
@@ -26,8 +29,14 @@ __all__ = [
     "MAX_URL",
     "NOTHING_BEFORE",
     "Before",
+    "SecretInWords",
+    "agents",
+    "agents_file",
+    "as_found",
     "believable",
     "clean",
+    "file",
+    "file_as_it_is",
     "fill",
     "found_late",
     "identifier",
@@ -36,6 +45,8 @@ __all__ = [
     "needs_before",
     "outgoing",
     "phrases",
+    "picture",
+    "upload",
     "warm",
 ]
 
@@ -59,13 +70,34 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def incoming(
-    message: Incoming, before: Before = NOTHING_BEFORE, off: Collection[SecretKind] = frozenset()
+    message: Incoming,
+    before: Before = NOTHING_BEFORE,
+    off: Collection[SecretKind] = frozenset(),
+    files: Mapping[str, FoundInFile] | None = None,
 ) -> ClearedIncoming:
     """The event as it may be recorded, before anything else sees it: storable, and without secrets, save those of the
-    kinds that are ``off``.
+    kinds that are ``off``. ``files`` says by SHA-256 what was found in those that it brings.
 
     Where ``needs_before`` says so of what it gives, it is to be given ``before`` and asked again."""
-    return ClearedIncoming(blanked(_storable(message), before, off))
+    return ClearedIncoming(with_files(blanked(_storable(message), before, off), files or {}))
+
+
+def file(content: bytes, off: Collection[SecretKind] = frozenset()) -> tuple[ClearedContent, FoundInFile]:
+    """A customer's file as it may be kept, and what was found in it: in a text, labels stand in the place of secrets.
+    Takes time in proportion to its length, up to ``files.MOST_TEXT`` characters; never raises."""
+    return cleared_file(content, off)
+
+
+def picture(
+    content: bytes, text: str | None, off: Collection[SecretKind] = frozenset()
+) -> tuple[ClearedContent, FoundInFile]:
+    """The same of a customer's picture, by the ``text`` that was read in it; None where nobody could."""
+    return cleared_picture(content, text, off)
+
+
+def file_as_it_is(content: bytes) -> ClearedContent:
+    """What an agent sends."""
+    return ClearedContent(content)
 
 
 def _storable(message: Incoming) -> Incoming:
@@ -120,8 +152,20 @@ def _context(context: Context) -> Context:
 
 
 def outgoing(text: str) -> Cleared:
-    """The text as it may be written: to a customer, or for agents."""
+    """The desk's own text as it may be written: to a customer, or for agents."""
     return Cleared(clean(text))
+
+
+def agents(text: str, lets_pass: Collection[SecretKind] = frozenset()) -> ClearedWords:
+    """An agent's words as they may be written. Raises ``SecretInWords`` where they hold a customer's secret, save those
+    of the kinds that the deployment ``lets_pass``."""
+    return cleared_words(outgoing(text), lets_pass)
+
+
+def agents_file(file: File, lets_pass: Collection[SecretKind] = frozenset()) -> None:
+    """The same of a file that an agent sends: of its name, and of its content where that is text. Raises
+    ``SecretInWords``."""
+    check_file(file, lets_pass)
 
 
 def phrases(texts: Mapping[str, str]) -> Mapping[str, Cleared]:

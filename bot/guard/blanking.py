@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 from bot.domain.context import MAX_RAW, Context, Link
 from bot.domain.forms import Kind
 from bot.domain.message import WITHOUT_CONTENT, Attachment, Incoming, Message
-from bot.domain.secret import Cleaning, Removed, SecretKind, united
+from bot.domain.said import fault
+from bot.domain.secret import Cleaning, FoundInFile, Removed, SecretKind, united
+from bot.domain.uploads import Upload
 from bot.guard import secrets
 from bot.guard.secrets import Certainty, Known, Searched
 
@@ -65,12 +68,41 @@ def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> I
         subject=None if message.subject is None else search(message.subject),
         answered=search(message.answered),
         argument=search(message.argument),
+        button=message.button and _button(message.button, search),
         sender=replace(message.sender, name=search(message.sender.name)),
         attachments=tuple(_attachment(part, search) for part in message.attachments),
         context=context and _context(context, search),
         removed=united(search.removed),
         cleans=cleans,
     )
+
+
+def with_files(message: Incoming, files: Mapping[str, FoundInFile]) -> Incoming:
+    """The event with what was found in its files: what was withheld is not attached."""
+    if not files:
+        return message
+    found = [files[part.sha256] for part in message.attachments if part.sha256 in files]
+    return replace(
+        message,
+        attachments=tuple(
+            as_found(part, files[part.sha256]) if part.sha256 in files else part for part in message.attachments
+        ),
+        removed=united(message.removed, *(one.removed for one in found)),
+    )
+
+
+def as_found(part: Attachment, found: FoundInFile) -> Attachment:
+    """The attachment with its content, or with the reason why that is not kept."""
+    if not found.withheld:
+        return part
+    return replace(part, sha256="", problem=fault("it held a secret, and was not kept", "fault.held_secret"))
+
+
+def upload(brought: Upload, off: Collection[SecretKind]) -> tuple[Upload, tuple[Removed, ...]]:
+    """A file's name and type as they may be kept, and what was removed from them."""
+    search = _Search(Known(off=frozenset(off)))
+    kept = replace(brought, name=search(brought.name), media_type=search(brought.media_type))
+    return kept, united(search.removed)
 
 
 class _Search:
@@ -122,8 +154,20 @@ def cleanings(earlier: Collection[tuple[int, str]], found: Searched) -> list[Cle
 def _attachment(part: Attachment, search: Callable[[str], str]) -> Attachment:
     # A reference to content on the platform is one word, and no words of the customer's.
     says = part.kind in WITHOUT_CONTENT or any(map(str.isspace, part.reference))
-    reference = search(part.reference) if says else part.reference
-    return replace(part, reference=reference, name=search(part.name))
+    reference = search(part.reference) if says else _without_name(part.reference, search)
+    return replace(part, reference=reference, name=search(part.name), media_type=search(part.media_type))
+
+
+def _button(payload: str, search: Callable[[str], str]) -> str:
+    """Ours are one word each."""
+    return search(payload) if any(map(str.isspace, payload)) else payload
+
+
+def _without_name(reference: str, search: Callable[[str], str]) -> str:
+    """An address ends with the file's name, which customers choose. Where that is a secret, it ends before."""
+    before, slash, name = reference.rpartition("/")
+    named = unquote(name)
+    return before + slash if slash and search(named) != named else reference
 
 
 def _context(context: Context, search: Callable[[str], str]) -> Context:

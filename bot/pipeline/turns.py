@@ -140,7 +140,8 @@ class Turns:
         sender = contact_key(contact.channel, contact.account, contact.external_id)
         if conversation.state not in (ConversationState.BOT, ConversationState.QUEUED):
             self._with_people.add(sender)
-            if taken.message.removed and conversation.state is ConversationState.ASSIGNED:
+            # Whoever has it, or had it: a secret may be found in what is long resolved.
+            if taken.message.removed:
                 await self._finish(taken, self._deciding.warn(taken, await self._situations(None)), job)
             else:
                 await self._skip(taken)

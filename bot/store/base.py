@@ -176,7 +176,8 @@ class Area:
                 select(message.c.conversation_id, message.c.contact_id)
                 .join(contact, contact.c.id == message.c.contact_id)
                 .where(message.c.id == message_id)
-                .with_for_update(of=contact)
+                # Past the references of what is written meanwhile.
+                .with_for_update(of=contact, key_share=True)
             )
         ).one_or_none()
         if found is None:

@@ -69,13 +69,13 @@ class Cleanings(FastPath):
     async def _clean(self, connection: AsyncConnection, cleanings: Sequence[Cleaning]) -> None:
         """The caller holds the contact's row."""
         for one in sorted(cleanings, key=lambda one: one.message_id):
-            query = select(message).where(message.c.id == one.message_id).with_for_update()
+            query = select(message).where(message.c.id == one.message_id).with_for_update(key_share=True)
             found = (await connection.execute(query)).one_or_none()
             if found is not None:
                 await self._clean_message(connection, found, one)
 
     async def _clean_message(self, connection: AsyncConnection, found: Row[Any], one: Cleaning) -> None:
-        cut = _Cut(one)
+        cut = Cut(one)
         await connection.execute(
             update(message)
             .where(message.c.id == found.id)
@@ -103,7 +103,7 @@ class Cleanings(FastPath):
         await self._queue.defer_erasure(connection, found.id)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
-    async def _clean_elsewhere(self, connection: AsyncConnection, found: Row[Any], cut: _Cut) -> None:
+    async def _clean_elsewhere(self, connection: AsyncConnection, found: Row[Any], cut: Cut) -> None:
         """Out of what else of the conversation may have copied it: quotations, details, events, notes."""
         for part in cut.long:
             for table, column, where in (
@@ -123,7 +123,7 @@ class Cleanings(FastPath):
         """A file of the message held secrets, which are removed: its customer is to be told. Its turn comes anew."""
         async with self._engine.begin() as connection:
             await self._lock_contact_of(connection, of.id)
-            query = select(message).where(message.c.id == of.id).with_for_update()
+            query = select(message).where(message.c.id == of.id).with_for_update(key_share=True)
             found = (await connection.execute(query)).one()
             now = to_json(united(from_json(found.removed), removed))
             if now == found.removed:
@@ -168,7 +168,7 @@ class Cleanings(FastPath):
             return found.channel, found.chat_id, list(ids)
 
 
-class _Cut:
+class Cut:
     """What is cut out, and by which label it is replaced."""
 
     def __init__(self, one: Cleaning) -> None:

@@ -19,12 +19,12 @@ from bot.domain.message import ClearedIncoming, Receipt
 from bot.domain.parts import PARTS_AT_MOST, Content, carried, together
 from bot.domain.secret import from_json, to_json, united
 from bot.store import rows, tables
-from bot.store.cleanings import Cleanings
+from bot.store.marking import Marking
 from bot.store.statements import TOUCH
 from bot.store.tables import contact, conversation, delivery, message, message_part, message_version, turn
 
 
-class Revisions(Cleanings):
+class Revisions(Marking):
     # --- albums -----------------------------------------------------------------------------------
 
     async def _record_part(

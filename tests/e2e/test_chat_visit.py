@@ -126,10 +126,10 @@ async def test_who_ends_the_chat_leaves_nothing_in_any_tab(
     opened: Opened, context: BrowserContext, desk: StandInDesk
 ) -> None:
     page, other = await opened(), await opened()
-    await say(page, "my secret matter")
-    await expect(bubbles(other)).to_have_text(["my secret matter", "about my secret matter"])
+    await say(page, "my confidential matter")
+    await expect(bubbles(other)).to_have_text(["my confidential matter", "about my confidential matter"])
     who = await contact(page)
-    await field(other).fill("secret draft")
+    await field(other).fill("confidential draft")
     end = page.get_by_role("button", name="End chat")
     await end.click()
     await expect(page.get_by_role("dialog", name="End this chat on this device?")).to_be_visible()
@@ -144,9 +144,9 @@ async def test_who_ends_the_chat_leaves_nothing_in_any_tab(
     await page.get_by_role("dialog").get_by_role("button", name="End chat").click()
     for tab in (page, other):
         await expect(tab.get_by_text("The chat has been ended on this device.")).to_be_visible()
-        assert "secret" not in await tab.content()
+        assert "confidential" not in await tab.content()
         await expect(field(tab)).to_have_value("")
-    assert "secret" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert "confidential" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert desk.ended == [who]
     await say(other, "somebody else")
     for tab in (page, other):

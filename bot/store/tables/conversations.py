@@ -31,6 +31,11 @@ file = Table(
     Column("sha256", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column(
+        "found",
+        JSONB(none_as_null=True),
+        comment="What the search for secrets found in it; null where nobody searched.",
+    ),
     comment="What customers and agents attach, by content: platforms' links expire.",
 )
 

@@ -91,6 +91,8 @@ class Opened:
     """The reply that the agent is asked about once more."""
     quote: int | None = None
     """The message that is answered."""
+    secret: int | None = None
+    """The customer's message that the agent is asked about once more: whether it is a secret."""
     find: str | None = None
     """What contacts are looked for by."""
     linked: int | None = None
@@ -112,11 +114,12 @@ def _opened(
     edit: int | None = None,
     delete: int | None = None,
     quote: int | None = None,
+    secret: int | None = None,
     find: str | None = None,
     linked: int | None = None,
     at: InThread = None,
 ) -> Opened:
-    return Opened(edit, delete, quote, find, linked, at)
+    return Opened(edit, delete, quote, secret, find, linked, at)
 
 
 InAddress = Annotated[Opened, Depends(_opened)]

@@ -7,11 +7,13 @@ import re
 import httpx
 import pytest
 
+from bot.domain.secret import LABELS, SecretKind
 from bot.domain.staff import Agent, Role
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console import HOSTILE, HTMX, Browser, queued, said, sign_in
 from tests.support.lifecycle import Sql
+from tests.support.words import WORDS
 
 
 @pytest.fixture
@@ -60,6 +62,15 @@ async def test_customers_details_and_messages_are_found_and_what_was_looked_for_
         assert not await found(client, q="wallet", **filters), filters
     every = {"state": "assigned", "channel": "discord", "language": "en", "agent": str(mei.id), "since": "2020-01-01"}
     assert f"messages-{note.id}" in await found(client, q="wallet", **every)
+
+
+async def test_the_label_of_a_removed_secret_is_in_the_readers_language(
+    client: httpx.AsyncClient, store: Store, sql: Sql
+) -> None:
+    await said(store, f"my phrase is {LABELS[SecretKind.SEED_PHRASE]}")
+    sql("UPDATE agent SET locale = 'zh'")
+    (hit,) = (await found(client, q="phrase is")).values()
+    assert hit.endswith(f"my |phrase| |is| {WORDS.say('secret.label.seed_phrase', 'zh')}")
 
 
 async def test_a_hostile_address_or_name_does_nothing(client: httpx.AsyncClient, store: Store) -> None:

@@ -16,7 +16,18 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.context import MAX_LINKS, MAX_RAW, Context, Link
 from bot.domain.message import Cleared, ClearedContent, ClearedIncoming, ClearedWords, File, Incoming
 from bot.domain.secret import FoundInFile, SecretKind
-from bot.guard.blanking import Before, as_found, blanked, found_late, may_continue, needs_before, upload, with_files
+from bot.guard.blanking import (
+    Before,
+    Recorded,
+    as_found,
+    blanked,
+    found_late,
+    may_continue,
+    needs_before,
+    recorded,
+    upload,
+    with_files,
+)
 from bot.guard.by_agents import SecretInWords, check_file, cleared_words
 from bot.guard.files import cleared_file, cleared_picture
 from bot.guard.secrets import warm
@@ -29,6 +40,7 @@ __all__ = [
     "MAX_URL",
     "NOTHING_BEFORE",
     "Before",
+    "Recorded",
     "SecretInWords",
     "agents",
     "agents_file",
@@ -46,6 +58,7 @@ __all__ = [
     "outgoing",
     "phrases",
     "picture",
+    "recorded",
     "upload",
     "warm",
 ]

@@ -77,6 +77,46 @@ def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> I
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A message that is in the database, as it may be there."""
+
+    text: str
+    attachments: tuple[Attachment, ...]
+    context: Context
+    removed: tuple[Removed, ...]
+    parts: tuple[str, ...]
+    """What was cut out of it by itself: to be looked for elsewhere."""
+    cleans: tuple[Cleaning, ...]
+    """Of messages before it, and of itself, that hold a secret together."""
+
+
+def recorded(
+    number: int,
+    text: str,
+    attachments: tuple[Attachment, ...],
+    context: Context,
+    before: Before,
+    off: Collection[SecretKind],
+) -> Recorded:
+    """The same search for what was recorded when nobody searched. ``before``: messages that are clean already."""
+    search = _Search(Known(before.asked, frozenset(off)))
+    clean = search(text)
+    together: tuple[Cleaning, ...] = ()
+    if before.texts and secrets.continues(clean):
+        several = [*before.texts[-(secrets.MOST_MESSAGES - 1) :], (number, clean)]
+        found = secrets.search([words for _, words in several], search.known)
+        together = tuple(cleanings(several, found)) if _is_spread(found) else ()
+    return Recorded(
+        clean,
+        tuple(_attachment(part, search) for part in attachments),
+        context and _context(context, search),
+        united(search.removed),
+        tuple(search.parts),
+        together,
+    )
+
+
 def with_files(message: Incoming, files: Mapping[str, FoundInFile]) -> Incoming:
     """The event with what was found in its files: what was withheld is not attached."""
     if not files:
@@ -111,12 +151,15 @@ class _Search:
     def __init__(self, known: Known) -> None:
         self.known = known
         self.removed: list[Removed] = []
+        self.parts: list[str] = []
+        """What was cut out."""
 
     def __call__(self, text: str) -> str:
         if not text:
             return text
         found = secrets.search([text], self.known)
         self.removed += removed_in(found)
+        self.parts += [text[span.start : span.end] for one in found.findings for span in one.spans]
         return found.redacted[0]
 
 

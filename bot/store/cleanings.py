@@ -66,13 +66,15 @@ class Cleanings(FastPath):
             await self._lock_contact_of(connection, cleanings[0].message_id)
             await self._clean(connection, cleanings)
 
-    async def _clean(self, connection: AsyncConnection, cleanings: Sequence[Cleaning]) -> None:
-        """The caller holds the contact's row."""
+    async def _clean(self, connection: AsyncConnection, cleanings: Sequence[Cleaning], *, erases: bool = True) -> None:
+        """The caller holds the contact's row. ``erases``: also from the customer's own chat, if that can be done."""
         for one in sorted(cleanings, key=lambda one: one.message_id):
             query = select(message).where(message.c.id == one.message_id).with_for_update(key_share=True)
             found = (await connection.execute(query)).one_or_none()
             if found is not None:
                 await self._clean_message(connection, found, one)
+                if erases:
+                    await self._queue.defer_erasure(connection, found.id)
 
     async def _clean_message(self, connection: AsyncConnection, found: Row[Any], one: Cleaning) -> None:
         cut = Cut(one)
@@ -100,7 +102,6 @@ class Cleanings(FastPath):
                     )
                 )
         await self._clean_elsewhere(connection, found, cut)
-        await self._queue.defer_erasure(connection, found.id)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
     async def _clean_elsewhere(self, connection: AsyncConnection, found: Row[Any], cut: Cut) -> None:

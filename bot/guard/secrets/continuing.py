@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from bot.guard.secrets import chinese, phrases
+from bot.guard.secrets.rows import Row
+from bot.guard.secrets.schemes import is_monero_piece
 from bot.guard.secrets.view import View
-from bot.guard.secrets.words import key, lists, owners
+from bot.guard.secrets.words import lists
 
 _LONG = 2_000
 """Characters behind which a message is a part without being looked at: nearly nobody writes so many, and a chunk of a
@@ -20,6 +22,7 @@ _FEW = 4
 
 _CHUNK = re.compile(
     r"(?<![!-~])(?=[!-~]{0,63}[0-9+/=_!@#$%^&*])[!-~]{16}|"  # of a key
+    r"(?<![0-9a-z])(?=[a-z]{0,20}\d)(?=\d{0,20}[a-z])[0-9a-z]{8}|"
     r"[{}\[\]\"]\s*[\"{}\[\]]|[\"']\s{0,3}:|-----|"  # of JSON or PEM
     r"(?:\d{1,3}\s{0,2},\s{0,2}){6}|(?<![0-9a-z])(?:[0-9a-f]{4}\s){4}"  # of an array of bytes, or digits in groups
 )
@@ -104,11 +107,13 @@ def _announces(lower: str) -> bool:
 
 def _has_words(view: View) -> bool:
     """Whether the words of a list are a good part of the message."""
-    owner = owners().get
-    keys = [key(word) for word in phrases.TOKEN.findall(view.plain)]
-    if not 0 < len(keys) <= _MOST_WORDS:
+    row = Row(view, 0)
+    if len(row) > _MOST_WORDS:
         return False
-    bits = [owner(word, 0) for word in keys]
+    places = row.of_piece()
+    keys, bits = [row.keys[place] for place in places], [row.bits[place] for place in places]
+    if is_monero_piece(keys):
+        return True
     if not phrases.is_piece(keys, bits, None):
         return False
     every = 0
@@ -117,6 +122,8 @@ def _has_words(view: View) -> bool:
     for words in lists():
         if words.bit & every:
             listed = [some & words.bit for some in bits]
+            if words.is_short and (len(listed) < 2 or not all(listed)):
+                continue
             if phrases.is_piece(keys, listed, None):
                 return True
     return False

@@ -25,6 +25,20 @@ class Certainty(StrEnum):
     """It may be something harmless of the same form, such as a transaction hash: hide it, and ask."""
 
 
+class Budget:
+    """How often a search may still do something that takes long; no message of anybody's comes near."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def spend(self) -> bool:
+        """Whether it may be done once more."""
+        self._left -= 1
+        return self._left >= 0
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A part of one message: ``texts[message][start:end]``."""

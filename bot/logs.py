@@ -13,6 +13,8 @@ from structlog.types import EventDict, Processor, WrappedLogger
 
 # Libraries whose info lines are noise here, or hold what a log must not (httpx: URLs with bot tokens;
 # procrastinate: a line for every job).
+_OURS = ("bot", "connectors", "handoff", "intents", "switchboard")
+"""What these say at debug level is looked after; libraries write down whatever they receive."""
 _QUIET = {
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
@@ -49,6 +51,9 @@ def configure(level: str, secrets: Iterable[str] = (), to: Path | None = None) -
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    for name in _OURS:
+        logging.getLogger(name).setLevel(root.level)
+    root.setLevel(max(root.level, logging.INFO))
     for name, quiet in _QUIET.items():
         logging.getLogger(name).setLevel(max(quiet, root.level))
     structlog.configure(

@@ -208,6 +208,25 @@ class Egress(_Section):
     """Besides the public network: host names, addresses, networks."""
 
 
+class Secrets(_Section):
+    """What customers must not share, and is removed from what they write."""
+
+    let_pass: tuple[
+        Literal[
+            "seed_phrase",
+            "private_key",
+            "keystore",
+            "api_secret",
+            "password",
+            "one_time_code",
+            "card_number",
+            "identity_number",
+        ],
+        ...,
+    ] = ()
+    """Kinds that are left as they are: identity numbers may have their place in a review of accounts."""
+
+
 class Logs(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -223,6 +242,7 @@ class Config(_Section):
     desk: DeskRules = DeskRules()
     server: Server = Server()
     egress: Egress = Egress()
+    secrets: Secrets = Secrets()
     logs: Logs = Logs()
     data: Path = Path("data")
     """The content folder, relative to the file."""

@@ -3,13 +3,15 @@ it to the customer (who joined, who left) are chosen here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot import guard
 from bot.domain.conversation import Conversation
-from bot.domain.message import Attachment, Cleared, File, Message
+from bot.domain.message import Attachment, Cleared, ClearedWords, File, Message
 from bot.domain.said import Refusal
+from bot.domain.secret import SecretKind
 from bot.domain.staff import Agent, NotAllowed, Permission, may
 from bot.pipeline.rendering import as_markdown
 from bot.store import Store
@@ -26,9 +28,12 @@ Phrase = Callable[..., Mapping[str, str]]
 
 class Desk:
     """Raises ``StateConflict`` when somebody else was faster, ``NotFound`` for an unknown conversation, ``NotAllowed``
-    where the agent's role does not let them, and ``ValueError`` for words that cannot be sent."""
+    where the agent's role does not let them, and ``ValueError`` for words that cannot be sent: ``guard.SecretInWords``
+    for those that hold a customer's secret. Nothing of them is kept."""
 
-    def __init__(self, store: Store, phrase: Phrase) -> None:
+    def __init__(self, store: Store, phrase: Phrase, lets_pass: Iterable[SecretKind] = ()) -> None:
+        """Kinds of secret that the deployment ``lets_pass`` may be written by agents, too."""
+        self._lets_pass = frozenset(lets_pass)
         self._store = store
         self._phrase = phrase
 
@@ -41,7 +46,7 @@ class Desk:
         """Takes a colleague's conversation, with a reason that both read."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.take_over(
-            conversation_id, agent.id, from_id, self._joined(agent), _reason(why)
+            conversation_id, agent.id, from_id, self._joined(agent), self._reason(why)
         )
 
     async def transfer(
@@ -51,7 +56,7 @@ class Desk:
         another agent, ``holder``, has."""
         holder = _whose(agent, holder)
         return await self._store.conversations.transfer(
-            conversation_id, holder, to.id, self._joined(to), _reason(why), by=_if_other(agent, holder)
+            conversation_id, holder, to.id, self._joined(to), self._reason(why), by=_if_other(agent, holder)
         )
 
     async def put_back(
@@ -61,7 +66,7 @@ class Desk:
         ``holder``, has."""
         holder = _whose(agent, holder)
         return await self._store.conversations.put_back(
-            conversation_id, holder, self._told("customer.put_back"), _reason(why), by=_if_other(agent, holder)
+            conversation_id, holder, self._told("customer.put_back"), self._reason(why), by=_if_other(agent, holder)
         )
 
     async def put_back_abandoned(self, gone_after: timedelta) -> int:
@@ -101,6 +106,9 @@ class Desk:
         """Sends the agent's words, files, or both. Only the agent who has the conversation may. ``reply_to`` is the
         message of the customer that it answers. What comes again under the same ``submission`` is sent once."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
+        words = self._words(text, may_be_empty=bool(files))
+        for file in files:
+            await asyncio.to_thread(guard.agents_file, file, self._lets_pass)
         attachments = [
             Attachment(
                 "photo" if file.media_type in PICTURES and not file.as_file else "file",
@@ -108,11 +116,10 @@ class Desk:
                 name=file.name,
                 media_type=file.media_type,
                 size=len(file.content),
-                sha256=await self._store.files.add(file.content),
+                sha256=await self._store.files.add(guard.file_as_it_is(file.content)),
             )
             for file in files
         ]
-        words = _words(text, may_be_empty=bool(files))
         return await self._store.replies.add(
             conversation_id, agent.id, words, attachments=attachments, reply_to=reply_to, submission=submission
         )
@@ -120,7 +127,7 @@ class Desk:
     async def edit(self, message_id: int, agent: Agent, text: str) -> Message:
         """Gives a reply of the agent's other words, also at the customer's."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.replies.edit(message_id, agent.id, _words(text))
+        return await self._store.replies.edit(message_id, agent.id, self._words(text))
 
     async def delete(self, message_id: int, agent: Agent) -> Message:
         """Takes a reply of the agent's back, also at the customer's."""
@@ -139,7 +146,17 @@ class Desk:
     async def note(self, conversation_id: int, agent: Agent, text: str, *, submission: str | None = None) -> Message:
         """Leaves a private note, which the customer never sees. ``submission`` as in ``reply``."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.replies.add_note(conversation_id, agent.id, _words(text), submission=submission)
+        return await self._store.replies.add_note(conversation_id, agent.id, self._words(text), submission=submission)
+
+    async def delete_note(self, message_id: int, agent: Agent) -> Message:
+        """Deletes a private note for good: the agent's own, or as a lead anybody's."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.replies.delete_note(message_id, agent.id)
+
+    async def mark_secret(self, message_id: int, agent: Agent, kind: SecretKind) -> None:
+        """Removes a customer's message for good, which the search for secrets had missed, and tells its customer."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        await self._store.incoming.mark_secret(message_id, kind, agent.id)
 
     async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
         """Returns the conversation to the bot."""
@@ -156,6 +173,24 @@ class Desk:
         _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.reopen(conversation_id, agent.id, self._joined(agent))
 
+    def _reason(self, why: str) -> ClearedWords:
+        why = " ".join(why.replace("\x00", "").split())
+        if not why:
+            raise Refusal("say why: the colleague and everybody after you will read it", "refusal.why_missing")
+        if len(why) > MAX_REASON:
+            words = f"the reason has {len(why)} characters; at most {MAX_REASON} fit"
+            raise Refusal(words, "refusal.why_too_long", n=len(why), most=MAX_REASON)
+        return guard.agents(why, self._lets_pass)
+
+    def _words(self, text: str, *, may_be_empty: bool = False) -> ClearedWords:
+        text = text.replace("\x00", "").replace("\r\n", "\n").strip()
+        if not text and not may_be_empty:
+            raise Refusal("there is nothing to send: the message is empty", "refusal.empty")
+        if len(text) > MAX_REPLY:
+            words = f"the message has {len(text)} characters; at most {MAX_REPLY} can be sent at once"
+            raise Refusal(words, "refusal.too_long", n=len(text), most=MAX_REPLY)
+        return guard.agents(text, self._lets_pass)
+
 
 def _check(agent: Agent, permission: Permission) -> None:
     if not may(agent, permission):
@@ -171,23 +206,3 @@ def _whose(agent: Agent, holder: int | None) -> int:
 
 def _if_other(agent: Agent, holder: int) -> int | None:
     return None if agent.id == holder else agent.id
-
-
-def _reason(why: str) -> Cleared:
-    why = " ".join(why.replace("\x00", "").split())
-    if not why:
-        raise Refusal("say why: the colleague and everybody after you will read it", "refusal.why_missing")
-    if len(why) > MAX_REASON:
-        words = f"the reason has {len(why)} characters; at most {MAX_REASON} fit"
-        raise Refusal(words, "refusal.why_too_long", n=len(why), most=MAX_REASON)
-    return guard.outgoing(why)
-
-
-def _words(text: str, *, may_be_empty: bool = False) -> Cleared:
-    text = text.replace("\x00", "").replace("\r\n", "\n").strip()
-    if not text and not may_be_empty:
-        raise Refusal("there is nothing to send: the message is empty", "refusal.empty")
-    if len(text) > MAX_REPLY:
-        words = f"the message has {len(text)} characters; at most {MAX_REPLY} can be sent at once"
-        raise Refusal(words, "refusal.too_long", n=len(text), most=MAX_REPLY)
-    return guard.outgoing(text)

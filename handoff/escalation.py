@@ -24,6 +24,7 @@ def escalate(
     about: str | None = None,
     priority: Priority = Priority.NORMAL,
     opening: Sequence[Said] = (),
+    remembers: str | None = None,
 ) -> Decision:
     """Hands over. ``topic`` is first aid said before it, ``about`` what the conversation is about."""
     return Decision(
@@ -35,6 +36,7 @@ def escalate(
         reason=reason,
         priority=priority,
         expects=situation.expectation,
+        remembers=remembers,
     )
 
 

@@ -7,10 +7,10 @@ The bot does what is expected to cost least (``weighing``), reads each message w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.domain.conversation import EscalationReason, Priority
+from bot.domain.conversation import ConversationState, EscalationReason, Priority
 from bot.domain.cues import Cue, Cues
 from bot.domain.decision import Action, Decision, Handoff
 from bot.domain.dialogue import DialogueState
@@ -20,8 +20,9 @@ from bot.domain.heard import Heard
 from bot.domain.message import Command
 from bot.domain.procedure import Procedure, pressed
 from bot.domain.said import Said
+from bot.domain.secret import Removed, TheirCopy
 from bot.domain.situation import Situation
-from handoff import follow_ups, waiting
+from handoff import follow_ups, shared_secrets, waiting
 from handoff.escalation import escalate, named
 from handoff.rules import AFFIRM, DANGER, DENY, NO_TOPIC, TALK_TO_HUMAN, Rules
 from handoff.weighing import Act, Topic
@@ -71,6 +72,8 @@ class Policy:
         cues = self._rules.cues.of(heard.text)
         if Cue.DANGER in cues or _probability(heard.prediction, DANGER) >= IN_DANGER:
             decision = self._in_danger(state, heard, situation, queued=queued)
+        elif shared_secrets.told_in_words(self._rules.cues, heard.text):
+            decision = self._on_told_of_secret(state, heard, cues, situation, queued=queued)
         elif queued:
             decision = waiting.on_words(self._rules, state, heard, cues, situation)
             if state.topic == DANGER:
@@ -207,6 +210,24 @@ class Policy:
     def on_unknown_button(self) -> Decision:
         return Decision(Action.ANSWER, says=(Said("customer.what_else"),), keeps_dialogue=True)
 
+    def on_removed(
+        self, removed: Sequence[Removed], state: ConversationState, situation: Situation, theirs: TheirCopy
+    ) -> Decision:
+        """A secret that opens somebody's funds was removed from the message: what to do now comes before all else."""
+        return shared_secrets.on_removed(removed, state, situation, theirs)
+
+    def warned(
+        self,
+        decision: Decision | None,
+        removed: Sequence[Removed],
+        state: ConversationState,
+        situation: Situation,
+        theirs: TheirCopy,
+    ) -> Decision:
+        """A secret of another sort was removed: a word about it before what the rest of the message comes to (None: a
+        person has the conversation)."""
+        return shared_secrets.warned(decision, removed, state, situation, theirs)
+
     def on_engine_unavailable(self, heard: Heard, situation: Situation, *, queued: bool = False) -> Decision:
         if queued:
             return replace(waiting.noted(DialogueState(), situation), details=heard.details)
@@ -234,6 +255,17 @@ class Policy:
             if placed is not None:
                 return placed
         return self._on_new(state, heard, situation)
+
+    def _on_told_of_secret(
+        self, state: DialogueState, heard: Heard, cues: frozenset[Cue], situation: Situation, *, queued: bool
+    ) -> Decision:
+        """Somebody else has their phrase or key. Where the funds are gone already, the first aid for that says more."""
+        name = self._rules.surely(heard.prediction)
+        topic = self._rules.topics.get(name or "")
+        if topic is None or topic.priority is not Priority.URGENT or queued:
+            return shared_secrets.on_told(state, situation, queued=queued)
+        decision = self._with_bot(state, heard, cues, situation)
+        return replace(decision, reason=EscalationReason.FUNDS_AT_RISK) if decision.escalates else decision
 
     def _asks_for_person(self, heard: Heard, cues: frozenset[Cue], best: str | None) -> bool:
         return best == TALK_TO_HUMAN or (Cue.HUMAN in cues and len(heard.text) <= SHORT and best not in ABOUT_PEOPLE)

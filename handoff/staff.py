@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from bot import guard
 from bot.domain.staff import Agent, Role, public_name, sign_in_name
 from bot.store.agents import Agents
 from handoff.desk import Desk
@@ -32,8 +33,8 @@ class Staff:
     ) -> Agent:
         """A new agent. Customers know them as ``seen_as``; without it by their name, where that is one for customers
         and nobody else has it. Without a password they sign in by a link first."""
-        name = sign_in_name(name)
-        seen = public_name(seen_as, self._brand) if seen_as.strip() else None
+        name = guard.agents(sign_in_name(name))
+        seen = self._public_name(seen_as)
         password_hash = None if password is None else await self._hash(name, seen, password)
         who = await self._agents.add(name, role, password_hash, seen, by=_id(by))
         _log("agent added", "agent_added", who, by, role=role.value)
@@ -48,13 +49,13 @@ class Staff:
 
     async def rename(self, who: Agent, name: str, *, by: Agent | None = None) -> Agent:
         """Changes the name to sign in with."""
-        now = await self._agents.rename(who.id, sign_in_name(name), by=_id(by))
+        now = await self._agents.rename(who.id, guard.agents(sign_in_name(name)), by=_id(by))
         _log("agent renamed", "agent_renamed", now, by, before=who.name)
         return now
 
     async def show_as(self, who: Agent, seen_as: str, *, by: Agent | None = None) -> Agent:
         """Changes the name by which customers know the agent; an empty one makes them "a person"."""
-        seen = public_name(seen_as, self._brand) if seen_as.strip() else None
+        seen = self._public_name(seen_as)
         now = await self._agents.set_public_name(who.id, seen, by=_id(by))
         _log("agent's public name changed", "agent_public_name", now, by, public_name=seen)
         return now
@@ -88,6 +89,9 @@ class Staff:
         hashed = await self._hash(who.name, who.public_name, password)
         await self._agents.set_password(who.id, hashed, by=_id(by), address=address)
         _log("password set", "agent_password", who, by)
+
+    def _public_name(self, seen_as: str) -> str | None:
+        return guard.agents(public_name(seen_as, self._brand)) if seen_as.strip() else None
 
     async def _hash(self, name: str, seen_as: str | None, password: str) -> str:
         # What is too short is said first, and costs nothing.

@@ -11,24 +11,32 @@ from bot.content.answers import Answers
 from bot.domain.message import Button
 from bot.ports import (
     Access,
-    Bounces,
     Connector,
     ConnectorContext,
     Files,
     Health,
     Notices,
     Plugin,
+    Receipts,
     Records,
     Streams,
     Transcript,
     Uploads,
 )
+from bot.ports.pictures import ReadsPictures
 from bot.settings import Settings, load
 
 
 def installed() -> dict[str, Plugin]:
     """The installed connectors by name, from the entry point group ``switchboard.connectors``."""
     return {entry.name: entry.load() for entry in entry_points(group="switchboard.connectors")}
+
+
+def picture_reader() -> ReadsPictures | None:
+    """What reads the text in customers' pictures, from the entry point group ``switchboard.picture_readers``; of
+    several the first by name. None comes with the desk."""
+    found = sorted(entry_points(group="switchboard.picture_readers"), key=lambda entry: entry.name)
+    return found[0].load()() if found else None
 
 
 def load_settings(config: Path | None = None) -> Settings:
@@ -48,7 +56,7 @@ def build_connectors(
     records: Records,
     files: Files,
     notices: Notices,
-    bounces: Bounces,
+    receipts: Receipts,
     uploads: Uploads,
     transcript: Transcript,
     health: Mapping[str, Health],
@@ -71,7 +79,7 @@ def build_connectors(
                 records=records,
                 files=files,
                 notices=notices,
-                bounces=bounces,
+                receipts=receipts,
                 uploads=uploads,
                 health=health[name],
                 streams=streams,

@@ -28,9 +28,13 @@ from bot.domain.forms import Vocabulary
 from bot.domain.message import Incoming, Receipt
 from bot.domain.procedure import Procedure
 from bot.domain.said import fault
+from bot.domain.secret import SecretKind, TheirCopy
 from bot.pipeline.attachments import Attachments
+from bot.pipeline.clearing import Clearing
 from bot.pipeline.dead_letters import RetryLimit
 from bot.pipeline.deciding import Deciding
+from bot.pipeline.erasures import Erasures
+from bot.pipeline.files import FileSearch, SearchedFiles, SearchedUploads
 from bot.pipeline.intake import Intake
 from bot.pipeline.listening import Listening, Predict, measured
 from bot.pipeline.notices import StoredNotices
@@ -39,7 +43,7 @@ from bot.pipeline.records import StoredRecords
 from bot.pipeline.speech import Speech
 from bot.pipeline.transcript import StoredTranscript
 from bot.pipeline.turns import Turns
-from bot.ports import Closing, Connector, Fetching, IntentEngine, LookUp, Routes, Typing
+from bot.ports import Closing, Connector, Erasing, Fetching, IntentEngine, LookUp, Routes, Typing
 from bot.queue import Queue
 from bot.runtime import handles, http, lease, sweeps
 from bot.runtime.channel_status import ChannelHealth, write_health
@@ -58,7 +62,7 @@ from handoff.look_ups import TicketStatus
 from handoff.policy import Policy, Topic
 from handoff.situations import Situations
 from intents import language
-from switchboard.plugins import build_connectors, fingerprint, installed
+from switchboard.plugins import build_connectors, fingerprint, installed, picture_reader
 from switchboard.supervise import background
 
 log = structlog.get_logger(__name__)
@@ -112,8 +116,13 @@ class Dialogue:
     def listening(self, predict: Predict) -> Listening:
         return Listening(predict, self.vocabulary, self.policy.parts)
 
-    def deciding(self, listening: Listening, look_ups: Mapping[str, LookUp] | None = None) -> Deciding:
-        return Deciding(self.answers, self.policy, listening, language.detect, look_ups)
+    def deciding(
+        self,
+        listening: Listening,
+        look_ups: Mapping[str, LookUp] | None = None,
+        their_copy: Callable[[str], TheirCopy] = lambda _: TheirCopy.NONE,
+    ) -> Deciding:
+        return Deciding(self.answers, self.policy, listening, language.detect, look_ups, their_copy)
 
 
 def build_dialogue(settings: Settings, answers: Answers | None = None) -> Dialogue:
@@ -139,6 +148,14 @@ def _topic(answers: Answers, name: str) -> Topic:
     follow_ups = frozenset(cue for answer in variants for cue in answer.follow_ups)
     first = variants[0]
     return Topic(first.handoff, first.priority, first.asks, first.costs, follow_ups)
+
+
+def _their_copy(connectors: Mapping[str, Connector], channel: str) -> TheirCopy:
+    connector = connectors.get(channel)
+    if isinstance(connector, Erasing):
+        return TheirCopy.DELETED
+    own_page = connector is not None and connector.capabilities.immediate
+    return TheirCopy.NONE if own_page else TheirCopy.STAYS
 
 
 class Switchboard:
@@ -225,6 +242,7 @@ class Switchboard:
                 background("http", lambda: http.serve(app, listening, self._streams.limits))
             )
             stack.callback(stopping.set)
+            await asyncio.to_thread(guard.warm)  # or the first customer would wait for it
             await first_engine_ready()
             await stack.enter_async_context(background("sweeps", lambda: sweeps.run(self._sweeps)))
             await stack.enter_async_context(background("queue", self._queue.run))
@@ -276,14 +294,16 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     streams = http.Streams(http.Limits(http.connections_for(handles.limit(), settings.config.server.connections)))
     transcript = StoredTranscript(store.contacts, store.messages, store.files, feed)
     dialogue = build_dialogue(settings, answers)
+    lets_pass = frozenset(map(SecretKind, settings.config.secrets.let_pass))
+    search = FileSearch(lets_pass, picture_reader())
     connectors = build_connectors(
         settings,
         answers,
         StoredRecords(store.contacts, store.channels),
-        store.files,
-        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures),
-        store.deliveries,
-        store.uploads,
+        SearchedFiles(store.files, search),
+        StoredNotices(store.notices, answers, dialogue.speech, dialogue.procedures, lets_pass),
+        store.receipts,
+        SearchedUploads(store.uploads, search),
         transcript,
         health,
         streams,
@@ -294,21 +314,27 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
     reopening = _reopening(settings, answers)
     situations = Situations(store.waiting, working_hours(settings.config.hours), reopening.agent_gone_after)
     listening = dialogue.listening(measured(engine.predict, metrics))
+    clearing = Clearing(store.incoming, lets_pass, store.files)
     turns = Turns(
         store.turns,
-        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}),
+        dialogue.deciding(listening, {"ticket": TicketStatus(store.conversations)}, partial(_their_copy, connectors)),
         listening,
         dialogue.speech,
         situations=situations.now,
         show_typing=typing,
         metrics=metrics,
         outbox=outbox,
+        clears_again=clearing.again,
     )
     attachments = Attachments(
-        store.files, {name: part for name, part in connectors.items() if isinstance(part, Fetching)}, metrics
+        store.files,
+        {name: part for name, part in connectors.items() if isinstance(part, Fetching)},
+        metrics,
+        marks=store.incoming,
+        search=search,
     )
     retry_limit = RetryLimit(store.dead_letters, guard.phrases(answers.words.by_locale(TURN_FAILED)), metrics)
-    desk = Desk(store, answers.words.by_locale)
+    desk = Desk(store, answers.words.by_locale, lets_pass)
     pages_alone = [name for name, connector in connectors.items() if not connector.capabilities.reaches_absent]
     waits = expectations.Expectations(store.waiting, situations.now, dialogue.speech)
     absent = absences.Absences(
@@ -316,7 +342,14 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         partial(desk.expire_absent, pages_alone),
         timedelta(minutes=settings.config.desk.visitor_gone_minutes),
     )
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=attachments.fetch, limited=retry_limit.limited)
+    erasers = {name: part for name, part in connectors.items() if isinstance(part, Erasing)}
+    queue.serve(
+        turn=turns.take,
+        deliver=outbox.deliver,
+        fetch=attachments.fetch,
+        erase=Erasures(store.incoming, erasers).erase,
+        limited=retry_limit.limited,
+    )
 
     def pages(stopping: Callable[[], bool]) -> APIRouter:
         return console(
@@ -336,7 +369,7 @@ def build(settings: Settings, url: str, engine: IntentEngine) -> Switchboard:
         store=store,
         queue=queue,
         feed=feed,
-        intake=Intake(partial(store.incoming.record, reopening=reopening), turns.prefetch, health, metrics),
+        intake=Intake(partial(store.incoming.record, reopening=reopening), turns.prefetch, health, metrics, clearing),
         connectors=connectors,
         health=health,
         leases={name: f"{name}:{fingerprint(settings, plugin)}" for name, plugin in installed().items()},

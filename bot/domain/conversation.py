@@ -46,6 +46,7 @@ class EscalationReason(StrEnum):
     COLLECTED = "collected"
     PROCEDURE = "procedure"
     DANGER = "danger"
+    FUNDS_AT_RISK = "funds_at_risk"
 
     @property
     def explanation(self) -> str:
@@ -65,6 +66,7 @@ _EXPLANATIONS = {
     EscalationReason.COLLECTED: "the customer sent what they were asked for",
     EscalationReason.PROCEDURE: "the procedure ends with a person",
     EscalationReason.DANGER: "the customer may be in danger: read at once",
+    EscalationReason.FUNDS_AT_RISK: "somebody may have the customer's phrase or key: funds at risk",
 }
 
 

@@ -55,6 +55,16 @@ class Cue(StrEnum):
     """Hints at ending their life."""
     CLOSES = "closes"
     """The problem is over."""
+    SECRET = "secret"  # noqa: S105  (the name of a cue)
+    """Names a phrase or a key."""
+    GAVE = "gave"
+    """Somebody else got it."""
+    ENTERED = "entered"
+    """It was typed, which is as it should be in one's own wallet, and not"""
+    ELSEWHERE = "elsewhere"
+    """on a page, behind a link, in a form."""
+    NOT_DONE = "not_done"
+    """Says that it did not happen, or asks what if."""
 
 
 FOLLOW_UPS = (Cue.HOW_LONG, Cue.WHERE, Cue.WHAT_NEXT, Cue.COST, Cue.SAFE)
@@ -104,13 +114,22 @@ class Phrases(Generic[Name]):
 class Cues:
     def __init__(self, phrases: Mapping[Cue, Iterable[str]] | None = None) -> None:
         self._phrases = Phrases(phrases or {})
+        self._each = {cue: Phrases({cue: words}) for cue, words in (phrases or {}).items()}
 
     def of(self, text: str) -> frozenset[Cue]:
         return frozenset(name for name, _, _ in self._phrases.spans(fold(text)))
 
+    def has(self, cue: Cue, text: str) -> bool:
+        """Whether the text has this one, whatever longer phrase of another covers it."""
+        phrases = self._each.get(cue)
+        return phrases is not None and next(phrases.spans(fold(text)), None) is not None
+
+    def clauses(self, text: str) -> list[str]:
+        return [clause for clause in _CLAUSE.split(fold(text)) if clause.strip()]
+
     def without_fine(self, text: str) -> str:
         """The text without its clauses about what is no problem, unless there are no others."""
-        clauses = [clause for clause in _CLAUSE.split(fold(text)) if clause.strip()]
+        clauses = self.clauses(text)
         kept = [clause for clause in clauses if Cue.FINE not in self.of(clause)]
         return ", ".join(kept or clauses)
 

@@ -55,6 +55,8 @@ class Decision:
     """Other buttons, by payload: ``human``, ``cancel``."""
     asks: tuple[Ask, ...] = ()
     """What the customer is asked for."""
+    asks_too: tuple[Ask, ...] = ()
+    """And besides that, whatever is open."""
     about: str | None = None
     """The topic that the conversation is about now, where that is more than what is answered."""
     reason: EscalationReason | None = None
@@ -86,6 +88,8 @@ class Decision:
     """When a waiting customer is told how they stand (``DialogueState.noted``)."""
     expects: Expectation | None = None
     """What the customer is told about when a person comes (``DialogueState.told_until``)."""
+    remembers: str | None = None
+    """What is said and is no topic, as ``DialogueState.told`` has it."""
     may_wait: bool = False
     """The message could not be answered alone: the bot waits a moment for the rest of it."""
     gathers: bool = False
@@ -127,6 +131,8 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
     if decision.follow_up is not None:
         said += (f"{decision.about}+{decision.follow_up.value}",)
     said += tuple(f"{decision.procedure}.{step}" for step in decision.steps)
+    if decision.remembers is not None:
+        said += (decision.remembers,)
     told = tuple(dict.fromkeys((*state.told, *said)))[-TOLD_AT_MOST:]
     later = state.later if decision.later is None else decision.later
     misses = 0 if decision.understood else state.misses + 1
@@ -140,13 +146,14 @@ def transition(state: DialogueState, decision: Decision, message_id: int = 0) ->
         # What is open stays open: the question back is about this message alone.
         return replace(state, misses=misses, offered=decision.offers, told=told, later=later, noted=noted)
     if decision.keeps_dialogue or decision.resumes:
-        return replace(state, misses=misses, told=told, later=later, noted=noted)
+        asks = tuple(dict.fromkeys((*state.asks, *decision.asks_too)))
+        return replace(state, misses=misses, asks=asks, told=told, later=later, noted=noted)
     return DialogueState(
         misses=misses,
         topic=(topic := decision.about or decision.topic),
         opened_by=state.opened_by if topic == state.topic else message_id,
         offered=decision.offers if decision.action is Action.ASK_BACK else (),
-        asks=decision.asks,
+        asks=tuple(dict.fromkeys((*decision.asks, *decision.asks_too))),
         procedure=decision.procedure,
         step=decision.steps[-1] if decision.steps else None,
         told=told,

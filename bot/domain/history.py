@@ -36,6 +36,12 @@ class EventKind(StrEnum):
     RESOLVE_UNDONE = "resolve_undone"
     REOPENED = "reopened"
 
+    # What is gone for good.
+    NOTE_DELETED = "note_deleted"
+    """An agent deleted a private note; ``message`` is its number, ``author_id`` who had written it."""
+    SECRET_MARKED = "secret_marked"  # noqa: S105 -- no secret
+    """An agent marked a customer's message as a secret, which removed it; ``message`` and ``secret``, its kind."""
+
     # Who works at the desk.
     AGENT_ADDED = "agent_added"
     AGENT_RENAMED = "agent_renamed"

@@ -8,7 +8,7 @@ the conversation is not in a state for it; ``at`` is the time of the act.
 |--------------------|-------------------------------|----------|
 | ``escalate``       | bot                           | queued   |
 | ``leave_queue``    | queued                        | bot      |
-| ``urge``           | queued                        | the same |
+| ``urge``           | queued, assigned              | the same |
 | ``notify``         | any but resolved              | the same |
 | ``claim``          | bot, queued                   | assigned |
 | ``take_over``      | assigned to the one named     | assigned |
@@ -36,6 +36,7 @@ from bot.domain.conversation import Conversation, ConversationState, EscalationR
 from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, Actor, EventKind, HistoryEvent, by_agent
 from bot.domain.said import Refusal
+from bot.domain.secret import SecretKind
 
 
 class Changes(TypedDict, total=False):
@@ -117,13 +118,18 @@ def leave_queue(now: Conversation, by: Actor = CUSTOMER, why: str = "") -> Step:
     return _step(now, EventKind.LEFT, by, changes, _why(why))
 
 
-def urge(now: Conversation, priority: Priority, by: Actor = BOT) -> Step | None:
-    """Forward in the queue: what the customer wrote meanwhile is more urgent. None if it is as urgent already."""
-    if now.state is not ConversationState.QUEUED:
+def urge(now: Conversation, priority: Priority, reason: EscalationReason | None = None, by: Actor = BOT) -> Step | None:
+    """Forward in the queue, or before the eyes of whoever has it: what the customer wrote meanwhile is more urgent, and
+    may be the ``reason`` from now on. None if it is as urgent already, for that reason."""
+    if now.state not in (ConversationState.QUEUED, ConversationState.ASSIGNED):
         raise StateConflict(taken_by(now), now)
-    if priority <= now.priority:
-        return None
-    return _step(now, EventKind.URGED, by, {"priority": priority}, {"priority": priority.label})
+    changes: Changes = {}
+    if priority > now.priority:
+        changes["priority"] = priority
+    if reason is not None and reason is not now.reason:
+        changes["reason"] = reason
+    more = {"priority": max(priority, now.priority).label} | ({"reason": reason.value} if reason else {})
+    return _step(now, EventKind.URGED, by, changes, more) if changes else None
 
 
 def notify(
@@ -246,6 +252,20 @@ def write_again(now: Conversation, at: datetime, agent_id: int | None) -> Step:
     else:
         changes |= {"state": ConversationState.ASSIGNED, "agent_id": agent_id, "last_agent_id": agent_id}
     return _step(now, EventKind.REOPENED, CUSTOMER, {**changes, "waiting_since": at})
+
+
+# --- what is gone for good ------------------------------------------------------------------------
+
+
+def note_deleted(now: Conversation, agent_id: int, message_id: int, author_id: int | None) -> HistoryEvent:
+    """Nothing of the conversation changes, nor of what the note said is anything known."""
+    more = {"message": message_id, "author_id": author_id}
+    return _step(now, EventKind.NOTE_DELETED, by_agent(agent_id), {}, more).event
+
+
+def secret_marked(now: Conversation, agent_id: int, message_id: int, kind: SecretKind) -> HistoryEvent:
+    more = {"message": message_id, "secret": kind.value}
+    return _step(now, EventKind.SECRET_MARKED, by_agent(agent_id), {}, more).event
 
 
 def taken_by(now: Conversation) -> str:

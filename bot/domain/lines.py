@@ -33,6 +33,7 @@ class Kind(StrEnum):
     REOPENED = "reopened"
     EXPIRED = "expired"
     ENDED = "ended"
+    NOTE_DELETED = "note_deleted"
     ESCALATED = "escalated"
 
 
@@ -48,6 +49,7 @@ _WORDS = {
     Kind.RESOLVED: "{agent} resolved",
     Kind.REOPENED: "{agent} reopened",
     Kind.EXPIRED: "The customer closed the chat, and was not back for {n} min: with the bot again",
+    Kind.NOTE_DELETED: "Note deleted by {agent}",
     Kind.ENDED: "The customer ended the chat on their computer, and can read nothing here any more",
 }
 

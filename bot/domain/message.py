@@ -11,9 +11,17 @@ from typing import NewType
 
 from bot.domain.context import NO_CONTEXT, Context
 from bot.domain.said import Fault, Said
+from bot.domain.secret import Cleaning, Removed
 
 Cleared = NewType("Cleared", str)
 """A text that may be written: ``bot.guard`` alone makes it, and writers of the store accept nothing else."""
+
+ClearedWords = NewType("ClearedWords", Cleared)
+"""What an agent wrote, without a customer's secrets. ``bot.guard.agents`` alone makes it; writers of agents' words
+accept nothing else."""
+
+ClearedContent = NewType("ClearedContent", bytes)
+"""The content of a file that may be kept. ``bot.guard`` alone makes it; writers of the store accept nothing else."""
 
 
 class Author(StrEnum):
@@ -126,6 +134,10 @@ class Message:
     delivery: DeliveryState | None = None
     """None for what is never sent: the customer's own messages and private notes."""
     delivery_error: Fault | None = None
+    delivered_at: datetime | None = None
+    """When it was on the customer's device, where the platform tells."""
+    read_at: datetime | None = None
+    """When the customer had seen it, where the platform tells."""
     cursor: int | None = None
     """Grows in the order in which the customer gets to see messages; None until then."""
     revision: int | None = None
@@ -138,6 +150,8 @@ class Message:
     """Of a line of the desk's: the phrase that it is. ``text`` has it in words, for the record."""
     context: Context = NO_CONTEXT
     """For agents: the customer does not read it in their transcript."""
+    removed: tuple[Removed, ...] = ()
+    """The secrets that it held, in the place of which it has labels."""
 
 
 class Command(StrEnum):
@@ -199,6 +213,10 @@ class Incoming:
     sent_at: datetime | None = None
     edited_at: datetime | None = None
     """When the text was last changed, where a message is brought that was changed already."""
+    removed: tuple[Removed, ...] = ()
+    """The secrets that it held. Found by the guard, as are:"""
+    cleans: tuple[Cleaning, ...] = ()
+    """Earlier messages of the customer that held parts of the same secret."""
 
 
 ClearedIncoming = NewType("ClearedIncoming", Incoming)
@@ -207,7 +225,7 @@ ClearedIncoming = NewType("ClearedIncoming", Incoming)
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of an ``Incoming`` once it is committed."""
+    """What became of an event of a platform once it is committed."""
 
     message_id: int | None
     """None for the deletion of a message the desk never saw, and for a reaction of somebody it does not know."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.conversation import Priority
 from bot.domain.message import DeliveryState
@@ -43,14 +44,17 @@ class NoticeReceipt:
     error: Fault | None = None
     """Why it was not delivered, where that is so."""
     duplicate: bool = False
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    """As of a ``Message``."""
 
 
 class NoticeRefused(Exception):
     """It cannot be said, now or later."""
 
     def __init__(self, code: str, words: str) -> None:
-        """``code`` is for programs: ``unknown_contact``, ``ambiguous_contact``, ``no_topic``, ``id_taken`` or
-        ``empty``."""
+        """``code`` is for programs: ``unknown_contact``, ``ambiguous_contact``, ``no_topic``, ``id_taken``,
+        ``empty`` or ``secret``."""
         super().__init__(words)
         self.code = code
 

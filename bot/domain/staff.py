@@ -55,6 +55,8 @@ class Permission(StrEnum):
     """Claim, reply, leave notes, resolve, link contacts; be given a conversation by a colleague."""
     MOVE_CONVERSATIONS = "move_conversations"
     """Pass on, or put back into the queue, what a colleague has."""
+    DELETE_NOTES = "delete_notes"
+    """Delete for good what a colleague noted."""
     VIEW_OPERATIONS = "view_operations"
     """How the channels are doing, and what the desk failed on."""
     OPERATE = "operate"
@@ -66,7 +68,12 @@ class Permission(StrEnum):
 
 
 _AGENT = frozenset({Permission.READ_CONVERSATIONS, Permission.ANSWER_CUSTOMERS})
-_LEAD = _AGENT | {Permission.MOVE_CONVERSATIONS, Permission.VIEW_OPERATIONS, Permission.OPERATE}
+_LEAD = _AGENT | {
+    Permission.MOVE_CONVERSATIONS,
+    Permission.DELETE_NOTES,
+    Permission.VIEW_OPERATIONS,
+    Permission.OPERATE,
+}
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.AGENT: _AGENT,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 
+from bot import guard
 from bot.domain.channel import PermanentError, TemporaryError
 from bot.domain.message import WITHOUT_CONTENT, Attachment, Message
+from bot.domain.secret import Removed
 from bot.pipeline.faults import NO_ANSWER, given_up
+from bot.pipeline.files import FileSearch
 from bot.ports import Fetching
 from bot.queue import JobLease, TryAgain
 from bot.runtime.metrics import NullMetrics
@@ -28,11 +32,29 @@ GIVE_UP_AFTER = timedelta(hours=20)
 """Before the platforms' links are a day old."""
 
 
+class Marks(Protocol):
+    """The store, as fetching needs it where it finds a secret."""
+
+    async def mark_removed(self, of: Message, removed: Sequence[Removed]) -> None:
+        """The customer of the message is to be told; its turn comes anew."""
+        ...
+
+
 class Attachments:
-    def __init__(self, files: Files, fetchers: Mapping[str, Fetching], metrics: NullMetrics | None = None) -> None:
+    def __init__(
+        self,
+        files: Files,
+        fetchers: Mapping[str, Fetching],
+        metrics: NullMetrics | None = None,
+        *,
+        marks: Marks,
+        search: FileSearch | None = None,
+    ) -> None:
         """``fetchers`` by channel; a channel without one keeps only what its platform calls the content."""
         self._files = files
         self._fetchers = fetchers
+        self._marks = marks
+        self._search = search or FileSearch()
         self._metrics = metrics or NullMetrics()
 
     async def fetch(self, message_id: int, job: JobLease) -> None:
@@ -46,6 +68,7 @@ class Attachments:
             return
         late = datetime.now(UTC) - message.created_at > GIVE_UP_AFTER
         found: list[Attachment] = []
+        removed: list[Removed] = []
         again = False
         for attachment in _wanted(message):
             try:
@@ -61,7 +84,14 @@ class Attachments:
                 else:
                     again = True
             else:
-                found.append(replace(attachment, sha256=await self._files.add(content), size=len(content)))
+                cleared, within = await self._search(content)
+                removed += within.removed
+                # Nothing of what is withheld is kept, its hash neither.
+                sha256 = "" if within.withheld else await self._files.add(cleared, within)
+                found.append(guard.as_found(replace(attachment, sha256=sha256, size=len(content)), within))
+        if removed:
+            # First: a desk that dies behind it does this once more, and one that died before would never tell.
+            await self._marks.mark_removed(message, removed)
         if found:
             await self._files.record_fetched(message_id, found)
         for one in found:

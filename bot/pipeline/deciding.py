@@ -18,6 +18,7 @@ from bot.domain.heard import Heard
 from bot.domain.message import Command
 from bot.domain.operations import TurnInput
 from bot.domain.procedure import STEP
+from bot.domain.secret import Removed, TheirCopy, at_risk, without_labels
 from bot.domain.situation import Situation
 from bot.pipeline.listening import Listening, Read
 from bot.ports import LookUp
@@ -74,6 +75,17 @@ class Decide(Protocol):
         self, state: DialogueState, situation: Situation, *, spoke_before: bool, queued: bool = False
     ) -> Decision: ...
     def on_unknown_button(self) -> Decision: ...
+    def on_removed(
+        self, removed: Sequence[Removed], state: ConversationState, situation: Situation, theirs: TheirCopy
+    ) -> Decision: ...
+    def warned(
+        self,
+        decision: Decision | None,
+        removed: Sequence[Removed],
+        state: ConversationState,
+        situation: Situation,
+        theirs: TheirCopy,
+    ) -> Decision: ...
     def on_engine_unavailable(self, heard: Heard, situation: Situation, *, queued: bool = False) -> Decision: ...
     def on_turn_failed(self, situation: Situation, *, queued: bool = False) -> Decision: ...
 
@@ -95,8 +107,11 @@ class Deciding:
         listening: Listening,
         detect: Detect,
         look_ups: Mapping[str, LookUp] | None = None,
+        their_copy: Callable[[str], TheirCopy] = lambda _: TheirCopy.NONE,
     ) -> None:
-        """``look_ups`` by what procedures name: ``ticket``."""
+        """``look_ups`` by what procedures name: ``ticket``. ``their_copy`` says by channel what becomes of a customer's
+        own message that held a secret."""
+        self._their_copy = their_copy
         self._answers = answers
         self._policy = policy
         self._listening = listening
@@ -119,6 +134,50 @@ class Deciding:
         ``recall`` brings those of others that this one may have to be read together with. ``spoke_before``: the
         customer's own words came just before a forward, and had their answer. ``ahead`` is what the engine was asked
         already, ``patiently`` awaits it, and ``gives_up`` says that the turn failed too often."""
+        if taken.message.removed and (at_risk(taken.message.removed) or gives_up):
+            return self.warn(taken, situation)
+        decided = await self._decide(
+            taken,
+            situation,
+            before=[words for text in before if shows(words := without_labels(text))],
+            recall=recall,
+            spoke_before=spoke_before,
+            ahead=ahead,
+            patiently=patiently,
+            gives_up=gives_up,
+        )
+        return self._warned(decided, taken, situation) if taken.message.removed else decided
+
+    def warn(self, taken: TurnInput, situation: Situation) -> Decided:
+        """What to do with a message that held a secret, whatever else it says: also where a person has the
+        conversation, with whom the bot else does not interfere."""
+        return self._warned(None, taken, situation)
+
+    def _warned(self, decided: Decided | None, taken: TurnInput, situation: Situation) -> Decided:
+        conversation, removed = taken.conversation, taken.message.removed
+        theirs = self._their_copy(conversation.contact.channel)
+        if decided is None and at_risk(removed):
+            decision = self._policy.on_removed(removed, conversation.state, situation, theirs)
+        else:
+            alone = None if decided is None else decided.decision
+            decision = self._policy.warned(alone, removed, conversation.state, situation, theirs)
+        if decided is not None:
+            return replace(decided, decision=decision)
+        own = "" if taken.message.context.forward else without_labels(taken.message.text)
+        return Decided(decision, self._language(taken, self._listening.read(own)))
+
+    async def _decide(
+        self,
+        taken: TurnInput,
+        situation: Situation,
+        *,
+        before: Sequence[str],
+        recall: Recall,
+        spoke_before: bool,
+        ahead: Ahead | None,
+        patiently: Patiently,
+        gives_up: bool,
+    ) -> Decided:
         conversation = taken.conversation
         state, queued = conversation.dialogue, conversation.state is ConversationState.QUEUED
         nothing = Heard("", known=conversation.details)
@@ -132,7 +191,7 @@ class Deciding:
         if button is not None:
             decision = self._on_button(button, state, nothing, situation, queued)
             return Decided(await self._looked_up(decision, taken, nothing, situation), language)
-        own = "" if is_forward else taken.message.text
+        own = "" if is_forward else without_labels(taken.message.text)
         text = "\n".join(part for part in (*before, own) if shows(part))
         if not text:
             return Decided(self._on_no_words(taken, situation, spoke_before), language)
@@ -185,13 +244,13 @@ class Deciding:
         return alone, heard
 
     async def _together(self, texts: Sequence[str], conversation: Conversation) -> Heard:
-        read = self._listening.read("\n".join(texts), conversation.dialogue.asked_kinds)
+        read = self._listening.read("\n".join(map(without_labels, texts)), conversation.dialogue.asked_kinds)
         return await self._listening.hear(read, conversation.details)
 
     async def _with_last(self, taken: TurnInput, heard: Heard, ahead: Ahead | None) -> Heard:
         """The last of several messages may be another question than those before it: it is also read by itself, and of
         two topics none is dropped."""
-        read = self._listening.read(taken.message.text, taken.conversation.dialogue.asked_kinds)
+        read = self._listening.read(without_labels(taken.message.text), taken.conversation.dialogue.asked_kinds)
         if not read.words or heard.prediction is None:
             return heard
         same = ahead is not None and ahead[0] == read.asked

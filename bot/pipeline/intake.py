@@ -9,6 +9,7 @@ import structlog
 
 from bot import guard, monotonic
 from bot.domain.message import ClearedIncoming, Command, Incoming, Receipt, Sender
+from bot.pipeline.clearing import clear_alone
 from bot.pipeline.dead_letters import described, own_fault
 from bot.runtime.channel_status import ChannelHealth
 from bot.runtime.metrics import Metrics
@@ -33,8 +34,11 @@ class Intake:
         prefetch: Callable[[Incoming], None] = lambda _: None,
         health: Mapping[str, ChannelHealth] | None = None,
         metrics: Metrics | None = None,
+        clear: Callable[[Incoming], Awaitable[ClearedIncoming]] = clear_alone,
     ) -> None:
-        """``record`` commits an event. ``prefetch`` is told of each before that. ``health`` by channel."""
+        """``record`` commits an event, once it was made fit for that by ``clear``. ``prefetch`` is told of each before
+        it is committed. ``health`` by channel."""
+        self._clear = clear
         self._record = record
         self._prefetch = prefetch
         self._health = health or {}
@@ -46,7 +50,7 @@ class Intake:
     async def receive(self, incoming: Incoming) -> Receipt:
         """What every connector awaits: guard, then store. What it returns for is committed; where it raises, nothing
         is, and the platform must be left to bring it again."""
-        cleared = guard.incoming(incoming)
+        cleared = await self._cleared(incoming)
         self._prefetch(cleared)
         try:
             receipt = await self.record(cleared)
@@ -59,6 +63,18 @@ class Intake:
         self._refused_at = -math.inf
         self._tell(cleared, receipt)
         return receipt
+
+    async def _cleared(self, incoming: Incoming) -> ClearedIncoming:
+        """What cannot be searched for secrets is not recorded: a person is told of it instead."""
+        try:
+            return await self._clear(incoming)
+        except Exception as error:
+            if not own_fault(error):
+                raise
+            log.error(
+                "an event cannot be searched", action="unsearched", channel=incoming.channel, error=described(error)
+            )
+            return _stand_in(incoming)
 
     def refusal(self) -> str | None:
         """Why the database did not take a message lately; None while it takes them. Small writes may still find room
@@ -106,7 +122,7 @@ class Intake:
             self._failures.pop(next(iter(self._failures)))
 
 
-def _stand_in(incoming: ClearedIncoming) -> ClearedIncoming:
+def _stand_in(incoming: Incoming) -> ClearedIncoming:
     """Only what the event cannot be without."""
     stand_in = Incoming(
         channel=incoming.channel,

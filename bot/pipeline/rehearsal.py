@@ -13,7 +13,7 @@ from bot.domain.conversation import Contact, Conversation, ConversationState, Pr
 from bot.domain.decision import Decision, transition
 from bot.domain.details import merged
 from bot.domain.engine import Prediction
-from bot.domain.message import Attachment, Author, Button, Message, MessageFormat, Reply, Visibility
+from bot.domain.message import Attachment, Author, Button, Incoming, Message, MessageFormat, Reply, Sender, Visibility
 from bot.domain.operations import TurnInput
 from bot.domain.situation import Situation
 from bot.pipeline.deciding import Deciding
@@ -59,18 +59,24 @@ class Rehearsal:
         """The customer writes, presses or sends something; ``forward``: they pass on somebody else's words, alone."""
         now = datetime.now(UTC)
         self._said += 1
-        self._texts[self._said] = "" if forward else text
         files = () if attachment is None else (Attachment(attachment, "rehearsed"),)
+        before = guard.Before(tuple(self._texts.items()), self.conversation.dialogue.asked_kinds)
+        passed_on = Context(Forward()) if forward else NO_CONTEXT
+        sent = Incoming("rehearsal", "", str(self._said), Sender(""), "", text, attachments=files, context=passed_on)
+        cleared = guard.incoming(sent, before)
+        self._texts |= {one.message_id: one.text for one in cleared.cleans}
+        self._texts[self._said] = "" if forward else cleared.text
         message = Message(
             self._said,
             0,
             Author.CUSTOMER,
             Visibility.PUBLIC,
-            guard.outgoing(text),
+            cleared.text,
             MessageFormat.TEXT,
             now,
             attachments=files,
-            context=Context(Forward()) if forward else NO_CONTEXT,
+            context=passed_on,
+            removed=cleared.removed,
         )
         taken = TurnInput(message, self.conversation, button=button, last_buttons=self._buttons)
         decided = await self.deciding.decide(taken, Situation(now), recall=self._recall)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import replace
 
 from bot.domain.conversation import NotFound, contact_key
@@ -43,8 +43,8 @@ class StoredTranscript:
         if present:
             await self._contacts.note_present(present)
 
-    async def knows(self, channel: str, account: str, contact: str) -> bool:
-        return await self._contacts.get(channel, account, contact) is not None
+    async def known(self, channel: str, account: str, contacts: Collection[str]) -> frozenset[str]:
+        return await self._contacts.known(channel, account, contacts)
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:
         known = await self._contacts.get(channel, account, contact)

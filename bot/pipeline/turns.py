@@ -20,8 +20,9 @@ from bot.domain.characters import shows
 from bot.domain.conversation import Conversation, ConversationState, contact_key
 from bot.domain.decision import Action, Decision
 from bot.domain.engine import Prediction
-from bot.domain.message import Incoming
+from bot.domain.message import Incoming, Message
 from bot.domain.operations import TurnEnd, TurnInput
+from bot.domain.secret import at_risk, without_labels
 from bot.domain.situation import Situation
 from bot.pipeline.deciding import Decided, Deciding
 from bot.pipeline.listening import Listening
@@ -68,6 +69,11 @@ async def always_there(_place: int | None) -> Situation:
     return Situation(datetime.now(UTC))
 
 
+async def _is_clear(_: Message) -> bool:
+    """Nothing is spread over messages."""
+    return False
+
+
 class Turns:
     def __init__(
         self,
@@ -80,7 +86,10 @@ class Turns:
         show_typing: ShowTyping = lambda _: None,
         metrics: NullMetrics | None = None,
         outbox: Placing | None = None,
+        clears_again: Callable[[Message], Awaitable[bool]] = _is_clear,
     ) -> None:
+        """``clears_again``: whether secrets were cut out of the message just now, which is then read anew."""
+        self._clears_again = clears_again
         self._turns = turns
         self._deciding = deciding
         self._listening = listening
@@ -103,9 +112,10 @@ class Turns:
             and incoming.deletes is None
             and incoming.context.forward is None
             and shows(incoming.text)
+            and not at_risk(incoming.removed)
             and sender not in self._with_people
         ):
-            read = self._listening.read(incoming.text)
+            read = self._listening.read(without_labels(incoming.text))
             if read.words:
                 self._prefetched.begin((incoming.channel, incoming.account, incoming.external_id), read.asked)
 
@@ -119,6 +129,8 @@ class Turns:
     async def _take(self, taken: TurnInput, job: JobLease) -> TurnInput | None:
         """None when the turn is over; where the customer corrected the message while the bot waited for more, the
         message as it is now."""
+        if await self._clears_again(taken.message):
+            return await self._turns.begin(taken.message.id)
         conversation = taken.conversation
         if taken.message.deleted_at is not None:
             await self._skip(taken)  # who takes a question back wants no answer
@@ -128,7 +140,11 @@ class Turns:
         sender = contact_key(contact.channel, contact.account, contact.external_id)
         if conversation.state not in (ConversationState.BOT, ConversationState.QUEUED):
             self._with_people.add(sender)
-            await self._skip(taken)
+            # Whoever has it, or had it: a secret may be found in what is long resolved.
+            if taken.message.removed:
+                await self._finish(taken, self._deciding.warn(taken, await self._situations(None)), job)
+            else:
+                await self._skip(taken)
             return None
         self._with_people.discard(sender)
         is_forward = taken.message.context.forward is not None
@@ -190,7 +206,8 @@ class Turns:
         if end.shown and self._outbox is not None:
             self._outbox.placed(channel, monotonic.seconds() - began)
         self._metrics.turned(channel, decision.action, taken.message.created_at)
-        if decision.reason is not None and end.position is not None:  # or a human was faster, and nothing is queued
+        # Or a human was faster, and nothing is queued.
+        if decision.escalates and decision.reason is not None and end.position is not None:
             self._metrics.escalated(channel, decision.reason)
         log.info(
             "turn",
@@ -204,7 +221,7 @@ class Turns:
     async def _skip(self, taken: TurnInput) -> None:
         """Without a word; what the customer told in a form of its own is kept all the same."""
         own = taken.message.context.forward is None
-        await self._turns.skip(taken, self._listening.read(taken.message.text).details if own else ())
+        await self._turns.skip(taken, self._listening.read(without_labels(taken.message.text)).details if own else ())
         self._metrics.turned(taken.conversation.contact.channel, None, taken.message.created_at)
 
     # --- the engine -------------------------------------------------------------------------------

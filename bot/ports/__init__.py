@@ -15,6 +15,7 @@ from typer import Typer
 
 from bot.domain.channel import Capabilities, Chat, Outgoing
 from bot.domain.conversation import Conversation
+from bot.domain.delivery import DeliveryReceipt
 from bot.domain.engine import Prediction
 from bot.domain.findings import Finding
 from bot.domain.forms import Detail
@@ -26,11 +27,11 @@ from bot.ports.words import Phrase, Words
 
 __all__ = [
     "Access",
-    "Bounces",
     "Closing",
     "Connector",
     "ConnectorContext",
     "Editing",
+    "Erasing",
     "Fetching",
     "Files",
     "Health",
@@ -42,6 +43,7 @@ __all__ = [
     "NullHealth",
     "Phrase",
     "Plugin",
+    "Receipts",
     "Receive",
     "Records",
     "Routes",
@@ -137,6 +139,15 @@ class Editing(Protocol):
 
 
 @runtime_checkable
+class Erasing(Protocol):
+    """Optional: what a customer sent can be deleted from their chat."""
+
+    async def erase(self, chat_id: str, external_id: str) -> None:
+        """Deletes the customer's message; one that is gone already is what was wanted. Raises what ``send`` raises."""
+        ...
+
+
+@runtime_checkable
 class Fetching(Protocol):
     """Optional: the content of what customers attach can be had from the platform."""
 
@@ -185,12 +196,15 @@ class Notices(Protocol):
         ...
 
 
-class Bounces(Protocol):
-    """Where a connector tells what became of a message later."""
+class Receipts(Protocol):
+    """Where a connector tells what became of a message after its platform took it."""
 
-    async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
-        """What the platform had taken did not reach its contact. Whether there is such a message; told again, no.
-        Raises ``NotNow`` while something is being sent there: tell it again in a moment."""
+    async def record(
+        self, channel: str, account: str, contact_id: str, external_id: str, told: DeliveryReceipt
+    ) -> Receipt:
+        """Commits it; told again, it changes nothing. Raises ``ReceiptRefused`` for a message that the desk does not
+        have and for what cannot be true beside an earlier receipt, ``NotNow`` while something is being sent there: tell
+        it again in a moment."""
         ...
 
 
@@ -268,7 +282,7 @@ class ConnectorContext:
     records: Records
     files: Files
     notices: Notices
-    bounces: Bounces
+    receipts: Receipts
     uploads: Uploads
     health: Health
     streams: Streams
@@ -314,8 +328,8 @@ class Transcript(Protocol):
     """What a customer may see of their own conversation, and do with it as a whole, for channels that have no memory of
     their own."""
 
-    async def knows(self, channel: str, account: str, contact: str) -> bool:
-        """Whether the contact with that external id has ever written."""
+    async def known(self, channel: str, account: str, contacts: Collection[str]) -> frozenset[str]:
+        """Of these external ids those whose contacts have ever written: in one look."""
         ...
 
     async def read(self, channel: str, account: str, contact: str, after: int) -> list[Message]:

@@ -1,8 +1,9 @@
-"""The work queue: three procrastinate tasks, deferred in the transaction that makes them necessary.
+"""The work queue: four procrastinate tasks, deferred in the transaction that makes them necessary.
 
 ``turn`` takes one customer message, with the conversation as its lock: in order within a conversation,
 parallel across conversations. ``deliver`` sends one message, with the contact as its lock. ``fetch`` gets what a
-customer attached. A task that fails is tried again with growing pauses, and blocks only its own lock meanwhile.
+customer attached, ``erase`` deletes from a platform what held a secret. A task that fails is tried again with growing
+pauses, and blocks only its own lock meanwhile.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from bot.queue.worker import LEASE, STALLED_AFTER, TURN, Retry, Slot, Worker
 
 __all__ = [
     "DELIVER",
+    "ERASE",
     "FETCH",
     "STALLED_AFTER",
     "TURN",
@@ -45,6 +47,7 @@ __all__ = [
 _NAME = re.compile(r"%\((\w+)\)s")
 DELIVER = "deliver"
 FETCH = "fetch"
+ERASE = "erase"
 
 _URGENT = 2
 
@@ -128,6 +131,10 @@ class Queue:
         """Like ``defer_turn``, and after both others: the words come first."""
         await self._defer(connection, FETCH, message_id, lock=f"files:{message_id}", priority=-1)
 
+    async def defer_erasure(self, connection: Transaction, message_id: int) -> None:
+        """Like ``defer_fetch``, and before it."""
+        await self._defer(connection, ERASE, message_id, lock=f"erasure:{message_id}", priority=0)
+
     async def _defer(self, connection: Transaction, task: str, message_id: int, *, lock: str, priority: int) -> None:
         raw = await connection.get_raw_connection()
         await self._app.configure_task(
@@ -140,10 +147,12 @@ class Queue:
         turn: Task,
         deliver: Task,
         fetch: Task,
+        erase: Task | None = None,
         limited: Callable[[str, Task], Task] = lambda _, task: task,
     ) -> None:
-        """Names what the tasks do; before ``run``, once. ``limited`` gives up, in a task's place, what always fails."""
-        for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch)):
+        """Names what the tasks do; before ``run``, once. Without ``erase`` platforms keep what they have. ``limited``
+        gives up, in a task's place, what always fails."""
+        for name, task in ((TURN, turn), (DELIVER, deliver), (FETCH, fetch), (ERASE, erase or _nothing)):
             self._app.task(name=name, retry=Retry(), pass_context=True)(_in_context(limited(name, task)))
 
     async def run(self) -> None:
@@ -203,6 +212,10 @@ def _row_of(statement: str, cursor: AsyncRawCursor[Any]) -> Any:
 
 async def _autocommit(connection: AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
+
+
+async def _nothing(_: int, __: JobLease) -> None:
+    """There is nothing to be done."""
 
 
 def _in_context(task: Task) -> Callable[..., Awaitable[None]]:

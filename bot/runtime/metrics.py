@@ -22,7 +22,7 @@ from bot.domain.channel import ChannelState
 from bot.domain.conversation import EscalationReason
 from bot.domain.decision import Action
 from bot.domain.message import Incoming, Receipt
-from bot.queue import DELIVER, FETCH, TURN
+from bot.queue import DELIVER, ERASE, FETCH, TURN
 from bot.store.statistics import Figures
 
 log = structlog.get_logger(__name__)
@@ -302,7 +302,7 @@ def _queue(figures: Figures) -> Iterator[Metric]:
     jobs = _gauges("queue_jobs", "Jobs that wait (todo) or are under way (doing)", "task", "status")
     oldest = _gauges("queue_oldest_seconds", "How long the oldest job that could begin has waited", "task")
     by_task = {task.task: task for task in figures.tasks}
-    for name in dict.fromkeys((TURN, DELIVER, FETCH, *by_task)):
+    for name in dict.fromkeys((TURN, DELIVER, FETCH, ERASE, *by_task)):
         task = by_task.get(name)
         jobs.add_metric([name, "todo"], task.todo if task else 0)
         jobs.add_metric([name, "doing"], task.doing if task else 0)
@@ -323,7 +323,7 @@ def _desk(figures: Figures) -> Iterator[Metric]:
     )
     yield _gauge("deliveries_pending", "Messages that their customers do not have yet", figures.deliveries_pending)
     dead_letters = _gauges("dead_letters", "Work that failed as often as it is tried, and waits for a person", "task")
-    for name in dict.fromkeys((TURN, DELIVER, FETCH, *figures.dead_letters)):
+    for name in dict.fromkeys((TURN, DELIVER, FETCH, ERASE, *figures.dead_letters)):
         dead_letters.add_metric([name], figures.dead_letters.get(name, 0))
     yield dead_letters
 

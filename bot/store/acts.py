@@ -19,7 +19,7 @@ from bot.domain.conversation import Conversation, ConversationState, NotFound, P
 from bot.domain.history import SYSTEM, EventKind, by_agent
 from bot.domain.lifecycle import Step
 from bot.domain.lines import Kind, Line, line
-from bot.domain.message import Author, Cleared, Visibility
+from bot.domain.message import Author, Cleared, ClearedWords, Visibility
 from bot.domain.said import Refusal
 from bot.domain.staff import NotAllowed, Permission, may, roles_with
 from bot.store import rows
@@ -46,7 +46,7 @@ class ConversationActs(Area):
             return now
 
     async def take_over(
-        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, Cleared], why: Cleared
+        self, conversation_id: int, agent_id: int, from_id: int, notice: Mapping[str, Cleared], why: ClearedWords
     ) -> Conversation:
         """Gives a colleague's conversation to the agent. ``StateConflict`` if ``from_id`` does not have it any more."""
         async with self._engine.begin() as connection:
@@ -60,7 +60,7 @@ class ConversationActs(Area):
         agent_id: int,
         to_id: int,
         notice: Mapping[str, Cleared],
-        why: Cleared,
+        why: ClearedWords,
         *,
         by: int | None = None,
     ) -> Conversation:
@@ -103,7 +103,7 @@ class ConversationActs(Area):
         conversation_id: int,
         agent_id: int,
         notice: Mapping[str, Cleared],
-        why: Cleared | None = None,
+        why: ClearedWords | None = None,
         *,
         by: int | None = None,
     ) -> Conversation:

@@ -47,6 +47,8 @@ MESSAGE = (
         delivery.c.state.label("delivery_state"),
         delivery.c.error.label("delivery_error"),
         delivery.c.error_said.label("delivery_error_said"),
+        delivery.c.delivered_at.label("delivery_delivered_at"),
+        delivery.c.read_at.label("delivery_read_at"),
     )
     .outerjoin(agent, agent.c.id == message.c.agent_id)
     .outerjoin(delivery, delivery.c.message_id == message.c.id)
@@ -174,7 +176,8 @@ class Area:
                 select(message.c.conversation_id, message.c.contact_id)
                 .join(contact, contact.c.id == message.c.contact_id)
                 .where(message.c.id == message_id)
-                .with_for_update(of=contact)
+                # Past the references of what is written meanwhile.
+                .with_for_update(of=contact, key_share=True)
             )
         ).one_or_none()
         if found is None:

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
 from bot.domain.channel import Chat
-from bot.domain.conversation import Contact, ConversationState, Link, NotFound
+from bot.domain.conversation import Contact, ConversationState, Link, NotFound, Priority
+from bot.domain.history import CUSTOMER
+from bot.domain.lifecycle import leave_queue
 from bot.domain.lines import Kind, line
 from bot.domain.message import Author, Visibility
 from bot.domain.said import Refusal
@@ -34,6 +36,14 @@ class Contacts(Area):
         async with self._reader.connect() as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else rows.contact_of(row)
+
+    async def known(self, channel: str, account: str, external_ids: Collection[str]) -> frozenset[str]:
+        """Those of the ids that are a contact's."""
+        query = select(contact.c.external_id).where(
+            contact.c.channel == channel, contact.c.account == account, contact.c.external_id.in_(list(external_ids))
+        )
+        async with self._reader.connect() as connection:
+            return frozenset((await connection.execute(query)).scalars())
 
     async def find(self, words: str, *, besides: int, limit: int = 20) -> list[Contact]:
         """Contacts whose name contains ``words``, or who are called so by their platform; the latest first."""
@@ -84,7 +94,8 @@ class Contacts(Area):
 
     async def end(self, channel: str, account: str, external_id: str) -> None:
         """Nobody is known by that external id any more: the contact has another one, that no platform gives. Agents
-        read in what is open that the customer has left."""
+        read in what is open that the customer has left. Who waited for a person waits no more, since nobody could
+        answer them; whose case is urgent stays in the queue: an agent must see it."""
         async with self._engine.begin() as connection:
             mine = select(contact.c.id).where(*_is(channel, account, external_id)).with_for_update()
             contact_id = (await connection.execute(mine)).scalar_one_or_none()
@@ -99,17 +110,20 @@ class Contacts(Area):
                     conversation.c.contact_id == contact_id, conversation.c.state != ConversationState.RESOLVED
                 )
             )
-            for row in found.all():
+            for conversation_id in found.scalars().all():
+                now, _ = await self._locked(connection, conversation_id)
+                if now.state is ConversationState.QUEUED and now.priority < Priority.URGENT:
+                    await self._apply(connection, now, leave_queue(now, CUSTOMER, "ended the chat"))
                 await self._add_message(
                     connection,
-                    row.id,
+                    now.id,
                     contact_id,
                     Author.SYSTEM,
                     guard.outgoing(left.words),
                     visibility=Visibility.PRIVATE,
                     payload=left.payload,
                 )
-                await self._notify(connection, "message", row.id, contact_id)
+                await self._notify(connection, "message", now.id, contact_id)
             await self._notify(connection, ENDED, 0, contact_id)
 
     # --- where a platform's history is read on from ---------------------------------------------

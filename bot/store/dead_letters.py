@@ -16,7 +16,7 @@ from bot.domain.conversation import ConversationState, EscalationReason, NotFoun
 from bot.domain.message import Author, Cleared, DeliveryState, MessageFormat, Visibility
 from bot.domain.operations import DeadLetter
 from bot.domain.said import Fault, fault, fault_of
-from bot.queue import DELIVER, FETCH, TURN
+from bot.queue import DELIVER, ERASE, FETCH, TURN
 from bot.store import rows, values
 from bot.store.base import Area
 from bot.store.errors import is_transient
@@ -168,6 +168,8 @@ class DeadLetters(Area):
             elif task == FETCH:
                 await self._mark_attachments(connection, message_id, NOT_FETCHED, None)
                 await self._queue.defer_fetch(connection, message_id)
+            elif task == ERASE:
+                await self._queue.defer_erasure(connection, message_id)
             await self._notify(connection, "dead_letter", where.conversation_id, where.contact_id)
 
     async def dismiss(self, task: str, message_id: int) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import ColumnElement, Integer, Select, exists, func, literal, se
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.message import Author, DeliveryState
-from bot.domain.notice import NotNow
 from bot.domain.operations import DeliveryInput
 from bot.domain.said import Fault
 from bot.queue import DELIVER, TURN, JobLease
@@ -101,10 +100,12 @@ class Deliveries(FastPath):
         return known.scalar_one_or_none()
 
     async def begin_send(self, begun: DeliveryInput) -> None:
-        """A part of a changed message is about to be sent."""
+        """A part of a changed message is about to be sent, of which no receipt can have come."""
         async with self._engine.begin() as connection:
             await connection.execute(
-                update(delivery).where(delivery.c.message_id == begun.message.id).values(in_doubt=True)
+                update(delivery)
+                .where(delivery.c.message_id == begun.message.id)
+                .values(in_doubt=True, delivered_at=None, read_at=None)
             )
 
     async def record_found(self, begun: DeliveryInput, external_id: str) -> None:
@@ -183,73 +184,6 @@ class Deliveries(FastPath):
                 )
             ).one()
             await self._notify(connection, "delivery", where.conversation_id, where.contact_id)
-
-    async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
-        """What the platform had taken did not reach its customer after all: the delivery failed, and tried again it is
-        sent anew from that part on. ``contact_id`` and ``external_id`` are the platform's. Whether there is such a
-        message; told again, there is not.
-
-        Raises ``NotNow`` while a send to the contact is under way: the bounce may be of a part that is not recorded
-        yet, and a message that fails between two parts would be sent to its end all the same."""
-        async with self._engine.begin() as connection:
-            to = (
-                await connection.execute(
-                    select(contact.c.id)
-                    .where(
-                        contact.c.channel == channel,
-                        contact.c.account == account,
-                        contact.c.external_id == contact_id,
-                    )
-                    .with_for_update(key_share=True)
-                )
-            ).scalar_one_or_none()
-            found = (
-                await connection.execute(
-                    select(delivery, message.c.conversation_id)
-                    .join(message, message.c.id == delivery.c.message_id)
-                    .where(
-                        delivery.c.contact_id == to,
-                        delivery.c.external_ids.has_key(external_id),
-                        message.c.deleted_at.is_(None),
-                        ~delivery.c.in_doubt,
-                        (delivery.c.state != DeliveryState.PENDING) | (delivery.c.next_attempt_at > func.now()),
-                    )
-                    .order_by(delivery.c.message_id.desc())
-                    .limit(1)
-                    .with_for_update(of=delivery)
-                )
-            ).one_or_none()
-            if to is None:
-                return False
-            if found is None:
-                await self._refuse_while_sending(connection, to, external_id)
-                return False
-            part = found.external_ids.index(external_id)
-            await connection.execute(
-                update(delivery)
-                .where(delivery.c.message_id == found.message_id)
-                .values(
-                    state=DeliveryState.FAILED,
-                    external_ids=found.external_ids[:part],
-                    # Behind it they would come before it.
-                    leftover=[*found.leftover, *found.external_ids[part + 1 :]],
-                    placed=func.least(delivery.c.placed, part),
-                    **rows.error_columns(error),
-                )
-            )
-            await self._notify(connection, "delivery", found.conversation_id, to)
-            return True
-
-    async def _refuse_while_sending(self, connection: AsyncConnection, contact_id: int, external_id: str) -> None:
-        # What is postponed is not being sent: it would hold up the bounce for as long as the platform is away.
-        being_sent = delivery.c.in_doubt & (delivery.c.next_attempt_at <= func.now())
-        under_way = select(delivery.c.message_id).where(
-            delivery.c.contact_id == contact_id,
-            delivery.c.state == DeliveryState.PENDING,
-            delivery.c.external_ids.has_key(external_id) | being_sent,
-        )
-        if (await connection.execute(under_way.limit(1))).first() is not None:
-            raise NotNow("a message is on its way to this customer; tell of the bounce again in a second")
 
     async def release_held(self) -> int:
         """Releases the messages that were held back until now: they are delivered like any other. Returns how many."""

@@ -22,6 +22,8 @@ class FastPath(Area):
         """A message of a known contact with an open conversation; None for anything else, and for a duplicate."""
         if not self._database.at_once:
             return None
+        if incoming.removed or incoming.cleans:
+            return None
         if incoming.edits or incoming.deletes or incoming.attachments or incoming.replies_to or incoming.group:
             return None
         values = received(incoming)

@@ -13,29 +13,25 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import Contact, NotFound
-from bot.domain.message import Attachment, Message, Visibility
+from bot.domain.message import Attachment, ClearedContent, Message, Visibility
 from bot.domain.parts import carried
+from bot.domain.secret import FoundInFile, found_in_file
 from bot.store import rows
 from bot.store.base import Area
 from bot.store.tables import contact, file, message, message_version
 
 UNNAMED_KEPT = timedelta(days=2)
 FORGOTTEN_AT_ONCE = 500
-_NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
+NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
+"""What the attachments of a message contain that has the file of the row."""
 
 
 class Files(Area):
-    async def add(self, content: bytes) -> str:
-        """Keeps the content, once however often it is given; returns the SHA-256 that names it. It is kept for
-        ``UNNAMED_KEPT`` at least, and as long as a message names it."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        # Given again, it is new again: or it would be forgotten before the message that will name it is written.
-        added = upsert(file).values(sha256=sha256, content=content)
+    async def add(self, content: ClearedContent, found: FoundInFile | None = None) -> str:
+        """Keeps the content with what was ``found`` in it, once however often it is given; returns the SHA-256 that
+        names it. It is kept for ``UNNAMED_KEPT`` at least, and as long as a message names it."""
         async with self._engine.begin() as connection:
-            await connection.execute(
-                added.on_conflict_do_update(index_elements=["sha256"], set_={"created_at": func.now()})
-            )
-        return sha256
+            return await keep(connection, content, found)
 
     async def forget_unnamed(self) -> int:
         """Deletes content that was added more than ``UNNAMED_KEPT`` ago and that no message names, as it is or as it
@@ -44,9 +40,9 @@ class Files(Area):
             select(file.c.sha256)
             .where(
                 file.c.created_at < func.now() - UNNAMED_KEPT,
-                ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(_NAMED)),
+                ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(NAMED)),
                 ~exists().where(
-                    message_version.c.attachments.is_not(None), message_version.c.attachments.contains(_NAMED)
+                    message_version.c.attachments.is_not(None), message_version.c.attachments.contains(NAMED)
                 ),
             )
             # A file that is added again in this moment is left.
@@ -148,6 +144,12 @@ class Files(Area):
         if after != before:
             await connection.execute(update(table).where(table.c.id == row.id).values(attachments=rows.to_json(after)))
 
+    async def found(self, sha256s: Iterable[str]) -> dict[str, FoundInFile]:
+        """What was found in files, of those that were searched or could not be."""
+        query = select(file.c.sha256, file.c.found).where(file.c.sha256.in_(list(sha256s)), file.c.found.is_not(None))
+        async with self._reader.connect() as connection:
+            return {row.sha256: found_in_file(row.found) for row in await connection.execute(query)}
+
     async def beginnings(self, sha256s: Iterable[str], size: int) -> dict[str, bytes]:
         """The first ``size`` bytes of files, which tell what they are."""
         query = select(file.c.sha256, func.substr(file.c.content, 1, size).label("head")).where(
@@ -155,3 +157,13 @@ class Files(Area):
         )
         async with self._engine.connect() as connection:
             return {row.sha256: bytes(row.head) for row in await connection.execute(query)}
+
+
+async def keep(connection: AsyncConnection, content: ClearedContent, found: FoundInFile | None) -> str:
+    """Keeps a file's content within a transaction; the SHA-256 that names it."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    added = upsert(file).values(sha256=sha256, content=content, found=None if found is None else found.as_json)
+    # Given again, it is new again: or it would be forgotten before the message that will name it is written.
+    again = {"created_at": func.now(), "found": func.coalesce(file.c.found, added.excluded.found)}
+    await connection.execute(added.on_conflict_do_update(index_elements=["sha256"], set_=again))
+    return sha256

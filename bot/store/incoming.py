@@ -150,6 +150,9 @@ class IncomingMessages(Revisions):
             await self._tell_reopened(connection, conversation_id, reopening, told=reopened[1])
         if any(not part.sha256 for part in incoming.attachments):
             await self._queue.defer_fetch(connection, made.id)
+        if incoming.removed:
+            await self._queue.defer_erasure(connection, made.id)
+        await self._clean(connection, incoming.cleans)
         if reopened:
             await self._notify(connection, "state", conversation_id, contact_id)
         return Receipt(made.id, conversation_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
@@ -24,6 +24,9 @@ from bot.store.tables import contact, conversation, message, turn
 BUSY_AT_MOST = timedelta(seconds=30)
 """A turn that takes longer waits for something else, and holds up no notice."""
 
+_TAKEN = "id_taken"
+_ID_TAKEN = "this id named a notice to another contact already; every notice has its own"
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -36,22 +39,33 @@ class Wording:
 
 
 class Notices(Area):
-    async def contact(self, channel: str, account: str | None, external_id: str) -> tuple[Contact, str | None]:
-        """The contact, and the language that the desk last spoke with them. Raises ``NoticeRefused``."""
-        query = select(contact).where(contact.c.channel == channel, contact.c.external_id == external_id).limit(2)
-        if account is not None:
-            query = query.where(contact.c.account == account)
+    async def earlier(self, notice: Notice) -> NoticeReceipt | None:
+        """The receipt of a notice that was given before, whatever became of its topic or its contact since. Raises
+        ``NoticeRefused`` where its id named a notice to somebody else."""
         async with self._reader.connect() as connection:
-            found = (await connection.execute(query)).all()
+            found = await self._submitted(connection, notice)
+            if found is None:
+                return None
+            # Nobody may be known by that id any more: who ended the chat is not.
+            known = list((await connection.execute(_contacts(notice).with_only_columns(contact.c.id))).scalars())
+            if known and found.contact_id not in known:
+                raise NoticeRefused(_TAKEN, _ID_TAKEN)
+            return await self._receipt(connection, found.id)
+
+    async def contact(self, notice: Notice) -> tuple[Contact, str | None]:
+        """The contact, and the language that the desk last spoke with them. Raises ``NoticeRefused``."""
+        async with self._reader.connect() as connection:
+            found = (await connection.execute(_contacts(notice).limit(2))).all()
             if not found:
                 raise NoticeRefused(
                     "unknown_contact",
-                    f"nobody with the id {external_id} has written to this desk on {channel} yet; it can write only to"
-                    " those who have",
+                    f"nobody with the id {notice.contact} has written to this desk on {notice.channel} yet; it can"
+                    " write only to those who have",
                 )
             if len(found) > 1:
                 raise NoticeRefused(
-                    "ambiguous_contact", f"{external_id} is known on several accounts of {channel}: name the account"
+                    "ambiguous_contact",
+                    f"{notice.contact} is known on several accounts of {notice.channel}: name the account",
                 )
             last = (
                 select(conversation.c.language)
@@ -67,14 +81,15 @@ class Notices(Area):
         recorded already stays as it is, and its receipt says how its delivery stands.
 
         Raises ``NoticeRefused`` where its id named a notice to somebody else, ``NotNow`` while the bot is answering."""
-        submission = f"notice:{notice.source}:{notice.id}"
         async with self._engine.begin() as connection:
             # No word of this contact is recorded meanwhile, and no notice.
             await connection.execute(
                 select(contact.c.id).where(contact.c.id == contact_id).with_for_update(key_share=True)
             )
-            if known := await self._known(connection, submission, contact_id):
-                return known
+            if (known := await self._submitted(connection, notice)) is not None:
+                if known.contact_id != contact_id:
+                    raise NoticeRefused(_TAKEN, _ID_TAKEN)
+                return await self._receipt(connection, known.id)
             conversation_id = await self._open(connection, contact_id, notice.thread, language)
             now, _ = await self._locked(connection, conversation_id)
             await self._refuse_while_answering(connection, conversation_id)
@@ -87,27 +102,31 @@ class Notices(Area):
             step = lifecycle.notify(now, notice.source, notice.topic, notice.priority, dialogue)
             await apply(connection, now, step)
             # The bot says it: where buttons are numbers, the last that the bot showed are meant by them.
-            said = values.said(now, Author.BOT, reply.text, reply.format, buttons=reply.buttons, submission=submission)
+            said = values.said(
+                now, Author.BOT, reply.text, reply.format, buttons=reply.buttons, submission=_submission(notice)
+            )
             made = await self._add_outgoing(connection, said)
             await self._notify(connection, "reply", now.id, contact_id)
             await self._notify(connection, "state", now.id, contact_id)
             told = await self._message(connection, made.id)
             return NoticeReceipt(now.id, made.id, told.delivery, told.delivery_error)
 
-    async def _known(self, connection: AsyncConnection, submission: str, contact_id: int) -> NoticeReceipt | None:
-        found = (
-            await connection.execute(
-                select(message.c.id, message.c.contact_id).where(message.c.submission == submission)
-            )
-        ).one_or_none()
-        if found is None:
-            return None
-        if found.contact_id != contact_id:
-            raise NoticeRefused(
-                "id_taken", "this id named a notice to another contact already; every notice has its own"
-            )
-        told = await self._message(connection, found.id)
-        return NoticeReceipt(told.conversation_id, told.id, told.delivery, told.delivery_error, duplicate=True)
+    async def _submitted(self, connection: AsyncConnection, notice: Notice) -> Any:
+        """The message that it became, if it was given before."""
+        query = select(message.c.id, message.c.contact_id).where(message.c.submission == _submission(notice))
+        return (await connection.execute(query)).one_or_none()
+
+    async def _receipt(self, connection: AsyncConnection, message_id: int) -> NoticeReceipt:
+        told = await self._message(connection, message_id)
+        return NoticeReceipt(
+            told.conversation_id,
+            told.id,
+            told.delivery,
+            told.delivery_error,
+            duplicate=True,
+            delivered_at=told.delivered_at,
+            read_at=told.read_at,
+        )
 
     async def _open(self, connection: AsyncConnection, contact_id: int, thread: str, language: str | None) -> int:
         is_open = (
@@ -142,3 +161,13 @@ class Notices(Area):
             .where(conversation.c.id == conversation_id)
             .values(topic=func.coalesce(topic, conversation.c.topic))
         )
+
+
+def _submission(notice: Notice) -> str:
+    return f"notice:{notice.source}:{notice.id}"
+
+
+def _contacts(notice: Notice) -> Select[Any]:
+    """Who is known by what the notice names them."""
+    query = select(contact).where(contact.c.channel == notice.channel, contact.c.external_id == notice.contact)
+    return query if notice.account is None else query.where(contact.c.account == notice.account)

@@ -10,13 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain import lifecycle
 from bot.domain.conversation import NotFound
-from bot.domain.message import Attachment, Author, Cleared, DeliveryState, Message, MessageFormat, Visibility
+from bot.domain.lines import Kind, line
+from bot.domain.message import Attachment, Author, ClearedWords, DeliveryState, Message, MessageFormat, Visibility
 from bot.domain.said import Refusal
+from bot.domain.staff import NotAllowed, Permission, may
 from bot.queue import DELIVER
 from bot.store import rows, tables, values
 from bot.store.base import Area
-from bot.store.lifecycle import apply
-from bot.store.tables import contact, delivery, failure, message, message_version
+from bot.store.lifecycle import apply, record
+from bot.store.tables import agent, contact, delivery, failure, message, message_version
 
 
 class Replies(Area):
@@ -24,7 +26,7 @@ class Replies(Area):
         self,
         conversation_id: int,
         agent_id: int,
-        body: Cleared,
+        body: ClearedWords,
         *,
         attachments: Sequence[Attachment] = (),
         reply_to: int | None = None,
@@ -68,7 +70,7 @@ class Replies(Area):
             return await self._message(connection, added.id)
 
     async def add_note(
-        self, conversation_id: int, agent_id: int, body: Cleared, *, submission: str | None = None
+        self, conversation_id: int, agent_id: int, body: ClearedWords, *, submission: str | None = None
     ) -> Message:
         """Writes a private note. Any agent may, at any time; ``submission`` as in ``add_reply``."""
         said = {"author": Author.AGENT, "agent_id": agent_id, "visibility": Visibility.PRIVATE, "text": body}
@@ -89,6 +91,33 @@ class Replies(Area):
             await self._notify(connection, "message", now.id, now.contact.id)
             return await self._message(connection, message_id)
 
+    async def delete_note(self, message_id: int, agent_id: int) -> Message:
+        """Deletes a private note for good: its words are nowhere any more, and who deleted it stands in their place.
+
+        Only who wrote it may, and who may delete what colleagues noted: ``NotAllowed`` for others, ``NotFound`` where
+        there is no such note any more."""
+        of_note = select(message).where(
+            message.c.id == message_id,
+            message.c.author == Author.AGENT,
+            message.c.visibility == Visibility.PRIVATE,
+            message.c.deleted_at.is_(None),
+        )
+        async with self._engine.begin() as connection:
+            by = rows.agent((await connection.execute(select(agent).where(agent.c.id == agent_id))).one())
+            where = await connection.execute(of_note.with_only_columns(message.c.conversation_id))
+            now, _ = await self._locked(connection, _found(where.scalar_one_or_none(), message_id))
+            note = _found((await connection.execute(of_note.with_for_update())).one_or_none(), message_id)
+            needed = Permission.ANSWER_CUSTOMERS if note.agent_id == by.id else Permission.DELETE_NOTES
+            if not may(by, needed):
+                raise NotAllowed(needed, by.id)
+            said = line(Kind.NOTE_DELETED, agent=by.name)
+            values = {"text": said.words, "payload": said.payload, "context": None, "deleted_at": func.now()}
+            await connection.execute(delete(message_version).where(message_version.c.message_id == note.id))
+            await connection.execute(update(message).where(message.c.id == note.id).values(values))
+            await record(connection, lifecycle.note_deleted(now, by.id, note.id, note.agent_id))
+            await self._notify(connection, "message", now.id, now.contact.id)
+            return await self._message(connection, note.id)
+
     async def _submitted(
         self, connection: AsyncConnection, conversation_id: int, submission: str | None, values: Mapping[str, Any]
     ) -> int | None:
@@ -100,8 +129,8 @@ class Replies(Area):
         if found is None:
             return None
         same = found.conversation_id == conversation_id and all(
-            # The words of a reply may have been changed since.
-            getattr(found, name) == value or (name == "text" and found.edited_at is not None)
+            # Its words may have been changed since, or a note deleted.
+            getattr(found, name) == value or (name == "text" and (found.edited_at or found.deleted_at) is not None)
             for name, value in values.items()
         )
         if not same:
@@ -120,7 +149,7 @@ class Replies(Area):
         if found.one_or_none() is None:
             raise NotFound(f"there is no message {message_id} in this conversation to answer")
 
-    async def edit(self, message_id: int, agent_id: int, body: Cleared) -> Message:
+    async def edit(self, message_id: int, agent_id: int, body: ClearedWords) -> Message:
         """Gives a reply other words; the customer's side follows. Only who wrote it may, and not once it is
         deleted: ``NotFound`` otherwise. The words it had are kept as a version."""
         async with self._engine.begin() as connection:
@@ -182,3 +211,9 @@ class Replies(Area):
         await connection.execute(delete(failure).where(failure.c.task == DELIVER, failure.c.message_id == found.id))
         await self._queue.defer_delivery(connection, found.id, found.contact_id, urgent=True)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
+
+
+def _found(row: Any, message_id: int) -> Any:
+    if row is None:
+        raise NotFound(f"there is no note {message_id} that can still be deleted")
+    return row

@@ -17,13 +17,14 @@ from bot.domain.history import CUSTOMER
 from bot.domain.lifecycle import wake
 from bot.domain.message import ClearedIncoming, Receipt
 from bot.domain.parts import PARTS_AT_MOST, Content, carried, together
+from bot.domain.secret import from_json, to_json, united
 from bot.store import rows, tables
-from bot.store.fastpath import FastPath
+from bot.store.marking import Marking
 from bot.store.statements import TOUCH
 from bot.store.tables import contact, conversation, delivery, message, message_part, message_version, turn
 
 
-class Revisions(FastPath):
+class Revisions(Marking):
     # --- albums -----------------------------------------------------------------------------------
 
     async def _record_part(
@@ -58,53 +59,49 @@ class Revisions(FastPath):
         known = await connection.execute(select(part_of(contact_id, incoming.external_id)))
         if known.scalar_one() is not None or len(parts) >= PARTS_AT_MOST:
             return None
-        await self._add_part(connection, contact_id, found.id, incoming)
-        whole = await self._whole(connection, found)
-        await self._write(connection, found, whole, {"deleted_at": None})
+        whole = self._whole(found, [*parts, await self._add_part(connection, contact_id, found.id, incoming)])
+        removed = united(from_json(found.removed), incoming.removed)
+        await self._write(connection, found, whole, {"deleted_at": None, "removed": to_json(removed)})
+        await self._clean(connection, incoming.cleans)
         now, _ = await self._locked(connection, found.conversation_id)
         if now.snoozed_until is not None and (step := wake(now, CUSTOMER)) is not None:
             await self._apply(connection, now, step)
         await self._queue.within(connection, TOUCH, {"conversation": found.conversation_id})
-        if shows(incoming.text) and not shows(found.text):
-            await self._answer_anew(connection, found)
+        if incoming.removed:
+            await self._queue.defer_erasure(connection, found.id)
+        if incoming.removed or (shows(incoming.text) and not shows(found.text)):
+            await self._take_turn_anew(connection, found)
         await self._notify(connection, "message", found.conversation_id, contact_id)
         return Receipt(found.id, found.conversation_id)
 
     async def _add_part(
         self, connection: AsyncConnection, contact_id: int, message_id: int, incoming: ClearedIncoming
-    ) -> None:
-        await connection.execute(
-            insert(message_part).values(
-                message_id=message_id,
-                contact_id=contact_id,
-                external_id=incoming.external_id,
-                text=incoming.text,
-                attachments=rows.to_json(incoming.attachments),
-                context=incoming.context.as_json,
-                edited_at=incoming.edited_at,
+    ) -> Row[Any]:
+        added: Row[Any] = (
+            await connection.execute(
+                insert(message_part)
+                .values(
+                    message_id=message_id,
+                    contact_id=contact_id,
+                    external_id=incoming.external_id,
+                    text=incoming.text,
+                    attachments=rows.to_json(incoming.attachments),
+                    context=incoming.context.as_json,
+                    edited_at=incoming.edited_at,
+                )
+                .returning(message_part)
             )
-        )
+        ).one()
+        return added
 
     async def _parts(self, connection: AsyncConnection, message_id: int) -> Sequence[Row[Any]]:
         query = select(message_part).where(message_part.c.message_id == message_id).order_by(message_part.c.id)
         return (await connection.execute(query)).all()
 
-    async def _whole(self, connection: AsyncConnection, of: Row[Any]) -> Content:
+    def _whole(self, of: Row[Any], parts: Sequence[Row[Any]]) -> Content:
         """The message that its parts are together, with the content that the desk has of them."""
-        parts = await self._parts(connection, of.id)
         whole = together([_content(part) for part in parts if part.deleted_at is None])
         return Content(whole.text, carried(whole.attachments, _content(of).attachments), whole.context)
-
-    async def _answer_anew(self, connection: AsyncConnection, of: Row[Any]) -> None:
-        """What the bot made of the message without its words ends no turn any more: also if it is about to."""
-        await connection.execute(
-            update(turn)
-            .where(turn.c.message_id == of.id)
-            .values(
-                version=turn.c.version + 1, done=False, action=None, reason=None, topic=None, ranking=None, done_at=None
-            )
-        )
-        await self._queue.defer_turn(connection, of.id, of.conversation_id)
 
     # --- edits ------------------------------------------------------------------------------------
 
@@ -128,6 +125,7 @@ class Revisions(FastPath):
         late = edited.edited_at is not None and incoming.sent_at is not None and incoming.sent_at < edited.edited_at
         if not await self._keep_version(connection, original, incoming.external_id, now if late else None):
             return Receipt(original.id, original.conversation_id, duplicate=True)
+        await self._clean(connection, incoming.cleans)
         if not late:
             at = incoming.sent_at or func.now()
             if part is not None:
@@ -142,9 +140,14 @@ class Revisions(FastPath):
                         deleted_at=None,
                     )
                 )
-                now = await self._whole(connection, original)
-            await self._write(connection, original, now, {"edited_at": at})
-            await self._ask_anew(connection, original.id, original.conversation_id)
+                now = self._whole(original, await self._parts(connection, original.id))
+            removed = united(from_json(original.removed), incoming.removed)
+            await self._write(connection, original, now, {"edited_at": at, "removed": to_json(removed)})
+            if incoming.removed:
+                await self._queue.defer_erasure(connection, original.id)
+                await self._take_turn_anew(connection, original)
+            else:
+                await self._ask_anew(connection, original.id, original.conversation_id)
         await self._notify(connection, "message", original.conversation_id, contact_id)
         return Receipt(original.id, original.conversation_id)
 
@@ -257,9 +260,10 @@ class Revisions(FastPath):
             ).one_or_none()
             if gone is None:
                 return Receipt(found.id, found.conversation_id, duplicate=True)
-            if any(part.deleted_at is None for part in await self._parts(connection, found.id)):
+            parts = await self._parts(connection, found.id)
+            if any(part.deleted_at is None for part in parts):
                 await self._keep_version(connection, found, f"deleted:{incoming.deletes}")
-                await self._write(connection, found, await self._whole(connection, found), {"edited_at": at})
+                await self._write(connection, found, self._whole(found, parts), {"edited_at": at})
                 await self._notify(connection, "message", found.conversation_id, found.contact_id)
                 return Receipt(found.id, found.conversation_id)
         if found.deleted_at is not None:

@@ -28,6 +28,7 @@ from bot.domain.message import (
 )
 from bot.domain.operations import DeliveryInput, TurnInput
 from bot.domain.said import Fault, fault_of, said_of
+from bot.domain.secret import from_json as removed_from_json
 from bot.domain.staff import Agent, Role, Session
 
 
@@ -226,6 +227,8 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         versions=tuple(versions),
         delivery=None if row.delivery_state is None else DeliveryState(row.delivery_state),
         delivery_error=error(row.delivery_error, row.delivery_error_said),
+        delivered_at=row.delivery_delivered_at,
+        read_at=row.delivery_read_at,
         cursor=row.cursor,
         revision=row.revision or row.cursor,
         reply_to=row.reply_to,
@@ -233,6 +236,7 @@ def message(row: Any, versions: Iterable[MessageVersion] = ()) -> Message:
         held_until=row.held_until,
         said=said_of(row.payload),
         context=contexts.from_json(row.context),
+        removed=removed_from_json(row.removed),
     )
 
 

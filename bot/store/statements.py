@@ -71,9 +71,10 @@ RECEIVE = f"""
         FOR NO KEY UPDATE OF conversation
     ), made AS (
         INSERT INTO message (conversation_id, contact_id, author, text, attachments, payload, external_id, reply_to,
-            cursor, sent_at, edited_at, context, album)
+            cursor, sent_at, edited_at, context, album, removed)
         SELECT id, contact_id, 'customer', %(text)s, %(attachments)s, %(payload)s, %(external_id)s, %(reply_to)s,
-            nextval('message_cursor'), %(sent_at)s, %(edited_at)s, %(context)s::jsonb, %(album)s
+            nextval('message_cursor'), %(sent_at)s, %(edited_at)s, %(context)s::jsonb, %(album)s,
+            %(removed)s::jsonb
         FROM spoken
         ON CONFLICT (contact_id, external_id) DO NOTHING
         RETURNING *
@@ -92,7 +93,7 @@ RECEIVE = f"""
     SELECT claimed.id AS job_id,
         {_made(conversation=(conversation, "touched"), contact=(contact, "told"))},
         NULL AS agent_name, NULL AS agent_public_name, NULL AS delivery_state, NULL AS delivery_error,
-        NULL AS delivery_error_said,
+        NULL AS delivery_error_said, NULL AS delivery_delivered_at, NULL AS delivery_read_at,
         {_notify("'message'", "touched.id", "told.id", "%(opened_by)s::text")}
     FROM made, touched, told LEFT JOIN claimed ON true
 """

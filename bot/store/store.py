@@ -19,6 +19,7 @@ from bot.store.incoming import IncomingMessages
 from bot.store.messages import Messages
 from bot.store.notices import Notices
 from bot.store.rate_limits import RateLimits
+from bot.store.receipts import Receipts
 from bot.store.replies import Replies
 from bot.store.statistics import Statistics
 from bot.store.tables import message
@@ -38,6 +39,7 @@ class Store:
         self.incoming = IncomingMessages(self._database)
         self.turns = Turns(self._database)
         self.deliveries = Deliveries(self._database)
+        self.receipts = Receipts(self._database)
         self.dead_letters = DeadLetters(self._database)
         self.conversations = Conversations(self._database)
         self.messages = Messages(self._database)

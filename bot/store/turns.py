@@ -24,7 +24,7 @@ from bot.domain.operations import TurnEnd, TurnInput
 from bot.queue import JobLease
 from bot.store import rows
 from bot.store.base import MESSAGE
-from bot.store.fastpath import FastPath
+from bot.store.cleanings import Cleanings
 from bot.store.lifecycle import apply
 from bot.store.statements import END_TURN
 from bot.store.tables import conversation, message, turn
@@ -33,7 +33,7 @@ from bot.store.values import said, turned
 _IS_FORWARD = func.coalesce(message.c.context.has_key("forward"), False)
 
 
-class Turns(FastPath):
+class Turns(Cleanings):
     async def of(self, conversation_id: int) -> dict[int, Turn]:
         """What the bot did, by message id."""
         query = select(turn).where(turn.c.conversation_id == conversation_id, turn.c.done)
@@ -194,9 +194,9 @@ class Turns(FastPath):
         await apply(connection, found, escalate(found, at, decision.reason, decision.priority, found.topic))
 
     async def _move_in_queue(self, connection: AsyncConnection, now: Conversation, decision: Decision) -> None:
-        """The waiting customer leaves the queue, or goes forward in it."""
+        """The waiting customer leaves the queue, or goes forward in it; an agent's becomes more urgent."""
         found, _ = await self._locked(connection, now.id)
-        step = leave_queue(found) if decision.leaves_queue else urge(found, decision.priority)
+        step = leave_queue(found) if decision.leaves_queue else urge(found, decision.priority, decision.reason)
         if step is not None:
             await apply(connection, found, step)
 

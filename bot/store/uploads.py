@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.conversation import NotFound
-from bot.domain.message import Attachment
+from bot.domain.message import Attachment, ClearedContent
+from bot.domain.secret import FoundInFile
 from bot.domain.uploads import DAY, LEAST, DailyBounds, OtherContent, Upload, UploadsFull
 from bot.store.base import Area
-from bot.store.tables import file, upload
+from bot.store.files import keep
+from bot.store.tables import upload
 
 _ONE_AT_A_TIME = 0x75706C6F
 """Names the lock under which uploads are counted and written: or two at once would both find the last room."""
@@ -47,18 +48,23 @@ class Uploads(Area):
             await _admit(connection, _Owner(channel, account, contact), size, bounds)
 
     async def add(
-        self, channel: str, account: str, contact: str, brought: Upload, content: bytes, bounds: DailyBounds
+        self,
+        channel: str,
+        account: str,
+        contact: str,
+        brought: Upload,
+        content: ClearedContent,
+        bounds: DailyBounds,
+        found: FoundInFile | None = None,
     ) -> Attachment:
+        """``found`` as of ``Files.add``; the rest as of ``bot.ports.Uploads``."""
         owner = _Owner(channel, account, contact)
         sha256 = hashlib.sha256(content).hexdigest()
-        kept = upsert(file).values(sha256=sha256, content=content)
         async with self._engine.begin() as connection:
             if known := await _known(connection, owner, brought.id, sha256):
                 return known
             # Its many bytes first, and only what takes a moment under the lock; if there is no room, neither is kept.
-            await connection.execute(
-                kept.on_conflict_do_update(index_elements=["sha256"], set_={"created_at": func.now()})
-            )
+            await keep(connection, content, found)
             await connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
             if known := await _known(connection, owner, brought.id, sha256):
                 return known  # it came twice at once, and the other was first

@@ -14,6 +14,7 @@ from bot.domain.details import merged
 from bot.domain.engine import Prediction
 from bot.domain.message import Attachment, Author, Button, Cleared, ClearedIncoming, MessageFormat
 from bot.domain.operations import DeliveryInput, TurnInput
+from bot.domain.secret import to_json as removed_to_json
 from bot.queue import delivery_priority
 from bot.store import rows
 
@@ -43,6 +44,7 @@ def received(incoming: ClearedIncoming, *, edit: str | None = None) -> Values:
         "opened_by": "",
         "context": None if context is None else Jsonb(context),
         "album": incoming.group or None,
+        "removed": None if not incoming.removed else Jsonb(removed_to_json(incoming.removed)),
     }
 
 

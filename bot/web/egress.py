@@ -65,6 +65,10 @@ class NoAnswer(EgressError):
     """Nobody answered, or not to the end, or not in time."""
 
 
+class Packed(NoAnswer):
+    """The answer is packed, though it was asked not to be."""
+
+
 class OtherStatus(EgressError):
     """The answer was another than 200."""
 
@@ -119,11 +123,12 @@ class Egress:
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], *, limit: int, within: float = WITHIN
     ) -> Answer:
-        """Whatever is answered. Redirects are not followed: what was meant for one goes to nobody else. Raises
-        ``EgressError``; unless it is ``NotAllowed``, the body may have arrived all the same."""
+        """Whatever is answered; of more than ``limit`` bytes, or of what is packed, the status alone. Redirects are not
+        followed: what was meant for one goes to nobody else. Raises ``EgressError``; unless it is ``NotAllowed``, the
+        body may have arrived all the same."""
         try:
             async with asyncio.timeout(within), self._request("POST", _parsed(url), data=body, headers=headers) as got:
-                return Answer(got.status, await _content(got, limit), _retry_after(got.headers.get("Retry-After")))
+                return Answer(got.status, await _told(got, limit), _retry_after(got.headers.get("Retry-After")))
         except TimeoutError:
             raise NoAnswer(fault("No whole answer in time.", "fault.egress.time")) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -208,9 +213,17 @@ def _origin(url: URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host or "", url.port
 
 
+async def _told(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """What it says beside its status; empty where nobody is to read it."""
+    try:
+        return await _content(answer, limit)
+    except (TooLarge, Packed):
+        return b""
+
+
 async def _content(answer: aiohttp.ClientResponse, limit: int) -> bytes:
     if answer.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
-        raise NoAnswer(fault("The answer is packed, though it was asked not to be.", "fault.egress.packed"))
+        raise Packed(fault("The answer is packed, though it was asked not to be.", "fault.egress.packed"))
     if (answer.content_length or 0) > limit:
         raise _too_large(limit)
     content = bytearray()

@@ -38,6 +38,7 @@ EXTENSIONS = {
 """Of every media type that browsers show or play and never execute: the ending of its files' names."""
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What every browser and every chat shows."""
+_KINDS = {"image": "photo", "audio": "audio", "video": "video"}
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]*")
 
 
@@ -73,6 +74,11 @@ def media_type_of(content: bytes, claimed: str) -> str:
     if _MEDIA_TYPE.fullmatch(claim) and not claim.startswith(("image/", "audio/", "video/")):
         return claim
     return "application/octet-stream"
+
+
+def kind_of(media_type: str) -> str:
+    """The kind of an attachment with that media type, believed or only claimed."""
+    return _KINDS.get(media_type.partition("/")[0].strip().lower(), "file")
 
 
 def safe_name(name: str) -> str:

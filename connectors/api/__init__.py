@@ -15,7 +15,7 @@ from fastapi import APIRouter
 
 from bot.domain.channel import Capabilities, Outgoing, PermanentError, TemporaryError
 from bot.domain.said import fault
-from bot.ports import Bounces, ConnectorContext, Files, Health, Notices, NullHealth, Plugin, Receive
+from bot.ports import ConnectorContext, Files, Health, Notices, NullHealth, Plugin, Receipts, Receive
 from bot.web.egress import Egress
 from connectors.api.check import examine
 from connectors.api.commands import commands
@@ -41,7 +41,7 @@ class ApiConnector:
         *,
         files: Files,
         notices: Notices,
-        bounces: Bounces,
+        receipts: Receipts,
         egress: Sequence[str] = (),
         health: Health | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class ApiConnector:
         )
         self._egress = Egress(egress, connections=AT_ONCE * max(1, len(self._apps)))
         self._sending = Sending(self._egress)
-        self._intake = Intake(self._apps, files, notices, bounces, self._health)
+        self._intake = Intake(self._apps, files, notices, receipts, self._health)
 
     def _app(self, name: str, settings: AppSettings, secrets: Mapping[str, str]) -> App | None:
         try:
@@ -131,7 +131,7 @@ def _build(settings: ApiSettings, context: ConnectorContext) -> ApiConnector:
         context.access.secrets,
         files=context.files,
         notices=context.notices,
-        bounces=context.bounces,
+        receipts=context.receipts,
         egress=context.access.egress,
         health=context.health,
     )

@@ -39,7 +39,7 @@ def openapi() -> dict[str, Any]:
         status: {"model": Refusal} for status in (400, 401, 403, 404, 413, 422, 429, 503)
     }
 
-    @app.post(f"{PREFIX}/events", responses=refusals)
+    @app.post(f"{PREFIX}/events", responses=refusals | {409: {"model": Refusal}})
     async def events(app: str, id: _Id, at: _At, signature: _Signature, event: Annotated[Event, Body()]) -> Taken:
         """What a customer did."""
         raise NotImplementedError

@@ -22,10 +22,12 @@ from starlette.responses import JSONResponse, Response
 
 from bot.domain.context import MAX_RAW, Context, Forward, ForwardKind
 from bot.domain.conversation import Priority
+from bot.domain.delivery import DeliveryReceipt, DeliveryStatus, ReceiptRefused
 from bot.domain.message import Attachment, Incoming, Sender, parse_command
 from bot.domain.notice import Notice, NoticeRefused, NotNow
 from bot.domain.said import fault
-from bot.ports import Bounces, Files, Health, Notices, Receive
+from bot.ports import Files, Health, Notices, Receipts, Receive
+from bot.web.media import kind_of
 from bot.web.throttle import Throttle
 from connectors.api.sending import App
 from connectors.api.settings import CHANNEL, variable
@@ -35,7 +37,6 @@ from connectors.api.wire import (
     NOTICE,
     UPLOAD,
     AppFile,
-    BounceEvent,
     DeleteEvent,
     EditEvent,
     Forwarded,
@@ -43,6 +44,7 @@ from connectors.api.wire import (
     NoticeBody,
     NoticeTaken,
     PressEvent,
+    ReceiptEvent,
     Refusal,
     Taken,
     Upload,
@@ -77,12 +79,12 @@ class Refused(Exception):
 
 class Intake:
     def __init__(
-        self, apps: Mapping[str, App], files: Files, notices: Notices, bounces: Bounces, health: Health
+        self, apps: Mapping[str, App], files: Files, notices: Notices, receipts: Receipts, health: Health
     ) -> None:
         self._apps = apps
         self._files = files
         self._notices = notices
-        self._bounces = bounces
+        self._receipts = receipts
         self._health = health
         self._throttles = {name: Throttle(app.settings.rate, 1.0) for name, app in apps.items()}
 
@@ -158,17 +160,24 @@ class Intake:
                 f"customers of {app.name} could not be answered: set channels.api.apps.{app.name}.webhook_url",
             )
         event = _parsed(EVENT, body)
-        if isinstance(event, BounceEvent):
-            told = fault(
-                "The app {app} did not deliver it: {why}", "channel_api.fault.bounced", app=app.name, why=event.error
-            )
-            known = await self._bounces.record_bounce(CHANNEL, app.name, event.contact.id, event.message, told)
-            return Taken(duplicate=not known, message_id=None)
+        if isinstance(event, ReceiptEvent):
+            return await self._receipt(app, event)
         sender = Sender(event.contact.id, event.contact.name, event.contact.language)
         chat_id = chat_of(app.name, event.contact.id)
         incoming = Incoming(CHANNEL, app.name, id, sender, chat_id, sent_at=event.sent_at, **_said(app, event))
         receipt = await receive(incoming)
         return Taken(duplicate=receipt.duplicate, message_id=receipt.message_id)
+
+    async def _receipt(self, app: App, event: ReceiptEvent) -> Taken:
+        why = event.error and fault(
+            "The app {app} did not deliver it: {why}", "channel_api.fault.bounced", app=app.name, why=event.error
+        )
+        told = DeliveryReceipt(DeliveryStatus(event.status), event.sent_at, why or None)
+        try:
+            kept = await self._receipts.record(CHANNEL, app.name, event.contact.id, event.message, told)
+        except ReceiptRefused as error:
+            raise Refused(409, error.code, str(error)) from None
+        return Taken(duplicate=kept.duplicate, message_id=kept.message_id)
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -221,6 +230,8 @@ class Intake:
             conversation_id=receipt.conversation_id,
             delivery=receipt.delivery.value if receipt.delivery else "pending",
             error=None if receipt.error is None else receipt.error.words,
+            delivered_at=receipt.delivered_at,
+            read_at=receipt.read_at,
         )
 
 
@@ -280,9 +291,7 @@ def _attachment(app: App, file: AppFile) -> Attachment:
         sha256, size = app.keys.file(file.file)
     except NoFile as error:
         raise Refused(422, "no_file", f"files: {error}") from None
-    main = file.media_type.partition("/")[0]
-    kind = {"image": "photo", "audio": "audio", "video": "video"}.get(main, "file")
-    return Attachment(kind, sha256, file.name, file.media_type, size, sha256)
+    return Attachment(kind_of(file.media_type), sha256, file.name, file.media_type, size, sha256)
 
 
 def _refuse_blank(text: str) -> None:

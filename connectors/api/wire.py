@@ -3,9 +3,18 @@ words, ``switchboard api openapi`` as OpenAPI."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
 
 MOST_TEXT = 20_000
 MOST_FILES = 10
@@ -110,21 +119,30 @@ class PressEvent(_Event):
     thread: Thread = ""
 
 
-class BounceEvent(_Event):
-    """What the app had taken did not reach the customer after all. Agents see it, and may send it again."""
+class ReceiptEvent(_Event):
+    """What became of a message of the desk's after the app took it. Agents see it."""
 
-    type: Literal["bounce"]
+    type: Literal["receipt"]
     message: Id
-    """The id of the desk's message."""
-    error: Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=_UNSEEN)]
-    """Why, for agents."""
+    """The id of the desk's message, or of one part of a long one."""
+    status: Literal["delivered", "read", "failed"]
+    """``delivered``: it is on the customer's device; ``read``: the customer has seen it; ``failed``: it did not reach
+    them after all, and an agent may send it again."""
+    error: Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=_UNSEEN)] | None = None
+    """Why it failed, for agents: needed with ``failed``, and refused without."""
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if (self.status == "failed") != (self.error is not None):
+            raise ValueError("error says why a message failed: it is needed with status failed, and with no other")
+        return self
 
 
 Event = Annotated[
-    MessageEvent | EditEvent | DeleteEvent | PressEvent | BounceEvent,
+    MessageEvent | EditEvent | DeleteEvent | PressEvent | ReceiptEvent,
     Field(discriminator="type"),
 ]
-EVENT: TypeAdapter[MessageEvent | EditEvent | DeleteEvent | PressEvent | BounceEvent] = TypeAdapter(Event)
+EVENT: TypeAdapter[MessageEvent | EditEvent | DeleteEvent | PressEvent | ReceiptEvent] = TypeAdapter(Event)
 
 
 class Upload(_Body):
@@ -196,6 +214,10 @@ class NoticeTaken(_Said):
     delivery: Literal["pending", "sent", "failed"]
     error: str | None = None
     """Why it failed."""
+    delivered_at: AwareDatetime | None = None
+    """When it was on the customer's device, where the channel tells."""
+    read_at: AwareDatetime | None = None
+    """When the customer had seen it, where the channel tells."""
 
 
 class Refusal(_Said):

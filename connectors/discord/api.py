@@ -96,6 +96,10 @@ _LATER = {
 }
 """Codes after which a try makes sense once somebody acted, or time passed, whatever the status: words, and seconds
 until then where Discord does not say."""
+_NOT_THERE = fault(
+    "What answered in Discord's place knows no such address (404): check channels.discord.api_base if it is set.",
+    "discord.fault.not_there",
+)
 _SAYS_LATER = re.compile(r"try again|retry after|temporar|rate.?limit|overloaded|too fast|slow ?mode", re.IGNORECASE)
 """What Discord's messages say that mean "not now"; for codes that are newer than the table."""
 _LONGEST_WAIT = 3600.0
@@ -258,7 +262,9 @@ def _explained_answer(error: discord.HTTPException) -> TemporaryError | Permanen
     if error.status == 413 or error.code == 40005:
         return PermanentError(_FILE_REFUSED)
     # Not Discord's own answer, but of what is in front of it: without a code, or without JSON.
-    if error.status >= 500 or (error.status == 404 and not error.code) or not answer_of(error):
+    if error.status == 404 and not error.code:
+        return TemporaryError(_NOT_THERE)
+    if error.status >= 500 or not answer_of(error):
         return TemporaryError(fault("Discord answered {status}.", "discord.fault.answered", status=str(error.status)))
     # A form that is wrong stays so.
     if error.code != _WRONG_FORM and ((wait := _wait(error)) or _SAYS_LATER.search(error.text)):

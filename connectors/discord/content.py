@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from bot.domain.context import Context, Forward, ForwardKind, Link
 from bot.domain.message import Attachment
+from bot.web.media import kind_of
 from connectors.discord.blocks import Told, is_preview, poll_words, read_components, read_embed
 from connectors.discord.fields import moment, snowflake
 from connectors.fields import Json, as_it_came, each, line, number, whole, words
@@ -19,7 +20,6 @@ FORWARD = 1
 """The type of a reference to a message that is passed on, not answered."""
 _HAS_SNAPSHOT, _IS_VOICE = 1 << 14, 1 << 13
 """Flags of a message."""
-_KINDS = {"image": "photo", "video": "video", "audio": "audio"}
 _SIGNATURE = frozenset({"ex", "is", "hm"})
 """What expires of a link to a file; each time that Discord tells of the file, it has another."""
 _CDN, _MEDIA = "https://cdn.discordapp.com", "https://media.discordapp.net"
@@ -185,9 +185,10 @@ def _file(data: Json, is_voice: bool) -> Attachment | None:
         return None
     filename = words(data.get("filename"))
     media_type = words(data.get("content_type"))
-    family = (media_type or mimetypes.guess_type(filename)[0] or "").partition("/")[0]
     return Attachment(
-        kind="voice" if is_voice or data.get("waveform") else _KINDS.get(family, "file"),
+        kind="voice"
+        if is_voice or data.get("waveform")
+        else kind_of(media_type or mimetypes.guess_type(filename)[0] or ""),
         reference=lasting(url),
         name=words(data.get("title")) or filename,
         media_type=media_type,

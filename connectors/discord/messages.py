@@ -158,7 +158,10 @@ async def _link(api: Api, attachment: Attachment, chat_id: str, external_id: str
         message = await _call(api, "GET", _MESSAGE, chat_id, message_id=external_id)
     except discord.NotFound:
         message = None
-    return _checked(next((url for url in links(message) if lasting(url) == wanted), attachment.reference))
+    # It ends before the file's name where the desk must not know that.
+    begins = wanted.endswith("/")
+    found = (url for url in links(message) if (lasting(url).startswith(wanted) if begins else lasting(url) == wanted))
+    return _checked(next(found, attachment.reference))
 
 
 def _checked(url: str) -> str:

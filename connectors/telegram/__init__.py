@@ -31,7 +31,7 @@ from bot.domain.said import Fault, fault
 from bot.ports import ConnectorContext, Health, NullHealth, Plugin, Receive, Words
 from connectors.backoff import Backoff
 from connectors.telegram import messages, places, webhooks
-from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, seconds
+from connectors.telegram.api import FIRST_PAUSE, LONGEST_PAUSE, REFUSED, Api, refuses_token, seconds
 from connectors.telegram.check import examine
 from connectors.telegram.markdown import render_markdown
 from connectors.telegram.request import UNREADABLE, parsed
@@ -91,6 +91,7 @@ class TelegramConnector:
         self._words = words
         self._api = Api(settings, self._token, egress)
         self._tasks = BackgroundTasks()
+        self._refusals = webhooks.Refusals()
 
     async def run(self, receive: Receive) -> None:
         """Brings messages until cancelled; then tells Telegram what has been committed.
@@ -123,6 +124,10 @@ class TelegramConnector:
         await messages.edit(self._api, message, external_id)
 
     async def delete(self, chat_id: str, external_id: str) -> None:
+        await messages.delete(self._api, chat_id, external_id)
+
+    async def erase(self, chat_id: str, external_id: str) -> None:
+        """In private chats a bot may delete what its customer wrote, for two days."""
         await messages.delete(self._api, chat_id, external_id)
 
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:  # noqa: ARG002
@@ -255,6 +260,7 @@ class TelegramConnector:
         """The status that tells Telegram whether to bring this update again."""
         shown = request.headers.get(WEBHOOK_HEADER, "")
         if not hmac.compare_digest(shown.encode(), self._secret().encode()):
+            self._refusals.tell(WEBHOOK_HEADER, given=bool(shown))
             return 403
         body = bytearray()
         try:
@@ -339,7 +345,7 @@ class TelegramConnector:
             return
 
     async def _wait_out(self, method: str, error: TelegramError, backoff: Backoff) -> None:
-        if isinstance(error, InvalidToken):
+        if refuses_token(error):
             raise PermanentError(REFUSED) from None
         said, fix = self._api.words(error), self._api.advice(error)
         log.warning("telegram call failed", action="telegram_call_failed", method=method, error=said, fix=fix.words)

@@ -36,6 +36,8 @@ REFUSED = fault(
     " (digits, a colon, letters); if channels.telegram.base_url is set, check that address too.",
     "telegram.fault.token",
 )
+_NO_API = ". Parsing the server response"
+"""With it the library goes on where an answer is none of the Bot API's."""
 _CONFLICT = fault(
     "another program fetches this bot's messages: stop it, or give this desk a bot of its own"
     " (a new token from @BotFather in TELEGRAM_BOT_TOKEN)",
@@ -48,6 +50,11 @@ _CHECK_NETWORK = fault(
 _WAIT = fault("nothing to do: the desk waits as long as Telegram asks", "telegram.fault.fix.wait")
 _OLD_SERVER = fault(
     "check that channels.telegram.base_url leads to a Bot API server that is up to date", "telegram.fault.fix.server"
+)
+_NO_METHOD = fault(
+    "The Bot API server does not know how to do that: check that channels.telegram.base_url leads to one that is up to"
+    " date.",
+    "telegram.fault.no_method",
 )
 _TOO_FAST = fault("Telegram asks to send more slowly.", "telegram.fault.too_fast")
 _BLOCKED = fault("The customer has blocked this bot on Telegram.", "telegram.fault.blocked")
@@ -112,8 +119,9 @@ class Api:
     # --- faults
 
     def words(self, error: TelegramError) -> str:
-        """What the error says, without the token that an address in it may hold."""
-        return str(error).replace(self._token, "<token>")[:300]
+        """What the error says, without the token that an address in it may hold, and without a page of HTML."""
+        said = str(error).partition(_NO_API)[0]
+        return said.replace(self._token, "<token>")[:300]
 
     def answer(self, error: TelegramError) -> Fault | str:
         """What the error says, for people: Telegram's and the library's words are in English alone."""
@@ -139,6 +147,8 @@ class Api:
         match error:
             case RetryAfter():
                 return TemporaryError(_TOO_FAST, seconds(error))
+            case InvalidToken() if not refuses_token(error):
+                return PermanentError(_NO_METHOD) if lacks_method(error) else TemporaryError(UNREADABLE, TOKEN_PAUSE)
             case InvalidToken():
                 # The token is the desk's fault and no message's: they wait until it is mended.
                 return TemporaryError(REFUSED, TOKEN_PAUSE)
@@ -156,6 +166,16 @@ class Api:
                 return TemporaryError(_unreachable(said))
             case _:
                 return TemporaryError(UNREADABLE)
+
+
+def refuses_token(error: TelegramError) -> bool:
+    """Whether it is about the token. To the library every 404 is, also of a server that lacks the method, and of
+    whatever else answers in Telegram's place."""
+    return isinstance(error, InvalidToken) and not lacks_method(error) and _NO_API not in str(error)
+
+
+def lacks_method(error: TelegramError) -> bool:
+    return isinstance(error, InvalidToken) and "method not found" in str(error).lower()
 
 
 def too_large(limit: int) -> PermanentError:

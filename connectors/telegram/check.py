@@ -14,7 +14,7 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.domain.findings import Finding, Level
 from connectors.clocks import clock_ahead
-from connectors.telegram.api import REFUSED, Api
+from connectors.telegram.api import REFUSED, Api, refuses_token
 from connectors.telegram.request import UNREADABLE
 from connectors.telegram.settings import TelegramSettings
 from connectors.telegram.updates import CHANNEL
@@ -51,9 +51,9 @@ async def examine(settings: TelegramSettings, secret: str) -> list[Finding]:
 async def _account(api: Api, settings: TelegramSettings) -> Finding:
     try:
         me = await api.call("getMe")
-    except InvalidToken:
-        return _refused()
     except TelegramError as error:
+        if refuses_token(error):
+            return _refused()
         return _failed(CHANNEL, api, "getMe", error)
     if not isinstance(me, dict):
         return Finding(CHANNEL, Level.WRONG, UNREADABLE.words, "check channels.telegram.base_url")

@@ -21,6 +21,7 @@ _FILES = {
     "video": "video",
     "video_note": "video",
 }
+_MEDIA = frozenset({"photo", "sticker", "paid_media", "live_photo"})
 _ABOUT = frozenset(
     {
         *("message_id", "date", "edit_date", "chat", "from", "sender_chat", "author_signature", "via_bot"),
@@ -75,11 +76,13 @@ def held(message: Json) -> Held:
             rest[name] = message[name]
             continue
         attachments += [one for one in found.attachments if not _is_known(one, attachments)]
+        if found.text and text and "".join(text.split()) not in "".join(found.text.split()):
+            rest["text"] = text  # said beside what takes its place
         text = found.text or text
         links += found.links
         if found.unknown:
             rest[name] = found.unknown
-    is_whole = not any(name in _READ or name in _FILES or name == "photo" for name in rest)
+    is_whole = not any(name in _READ or name in _FILES or name in _MEDIA for name in rest)
     foreign = [name for name in rest if name not in _BESIDE]
     strange = [name for name in foreign if name != "rich_message" and isinstance(message[name], dict | list)]
     for name in strange:
@@ -91,6 +94,7 @@ def held(message: Json) -> Held:
         attachments.append(Attachment("unsupported", _word(strange[0])))
     elif not text and not attachments:
         attachments.append(Attachment("unsupported", _word(next(iter(foreign), "unknown"))))
+    links += _beside(message, text, links)
     quote = whole(message.get("quote"))
     links += _links(words(quote.get("text")), quote.get("entities"))
     context = Context(_forward(message), words(quote.get("text")), tuple(dict.fromkeys(links)), as_it_came(rest))
@@ -124,6 +128,18 @@ def _links(text: str, entities: object) -> Iterator[Link]:
         shown = encoded[2 * start : 2 * (start + length)].decode("utf-16-le", "replace")
         if shown.strip() != address:
             yield Link(words(shown), address)
+
+
+def _beside(message: Json, text: str, links: list[Link]) -> Iterator[Link]:
+    """The addresses that a message leads to without its text: behind its buttons, and that of its preview."""
+    rows = whole(message.get("reply_markup")).get("inline_keyboard")
+    for button in (one for row in rows for one in each(row)) if isinstance(rows, list) else ():
+        for where in (button, whole(button.get("web_app")), whole(button.get("login_url"))):
+            if address := words(where.get("url")):
+                yield Link(words(button.get("text")), address)
+    preview = words(whole(message.get("link_preview_options")).get("url"))
+    if preview and preview not in text and all(link.url != preview for link in links):
+        yield Link("", preview)
 
 
 # --- what is attached -----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -12,12 +13,15 @@ from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
 from bot.domain.said import fault
+from connectors.fields import number
 
 UNREADABLE = fault("What answered in Telegram's place could not be understood.", "telegram.fault.unreadable")
 
 _DEEPEST = 64
 """Levels of an update that are read."""
 _MOST_DIGITS = 64
+_MOST_REFUSAL = 4096
+"""Bytes of an answer that may be a refusal."""
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
@@ -75,7 +79,8 @@ class Request(BaseRequest):
             async with self._http.request(
                 method, url, data=_form(request_data), timeout=timeout, allow_redirects=False
             ) as answer:
-                return answer.status, await answer.read()
+                payload = await answer.read()
+                return _judged(answer.status, payload), payload
         except TimeoutError as error:
             raise TimedOut from error
         except (aiohttp.ClientError, ValueError) as error:
@@ -91,6 +96,20 @@ class Request(BaseRequest):
         if not isinstance(answer, dict):
             raise TelegramError(UNREADABLE.words)
         return answer
+
+
+def _judged(status: int, payload: bytes) -> int:
+    """The status of the answer, or the code of the refusal that it holds: some servers refuse with 200."""
+    if status != HTTPStatus.OK or len(payload) > _MOST_REFUSAL or b"false" not in payload:
+        return status
+    try:
+        answer = parsed(payload)
+    except ValueError:
+        return status
+    if not isinstance(answer, dict) or answer.get("ok") is not False:
+        return status
+    code = number(answer.get("error_code"))
+    return code if code is not None and HTTPStatus.BAD_REQUEST <= code < 600 else HTTPStatus.BAD_REQUEST
 
 
 def _or(given: object, usual: float) -> float:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import structlog
 from telegram.error import TelegramError
 
+from bot import monotonic
 from bot.domain.said import Fault, fault
 from connectors.telegram.api import Api
+
+log = structlog.get_logger(__name__)
+
+_TELL = 60.0
+"""Seconds between two lines of the log about refused calls."""
 
 
 async def address_of(api: Api) -> str | None:
@@ -51,3 +58,18 @@ def changed(url: str) -> Fault:
 def host_of(url: str) -> str:
     """Only the host: paths of webhooks hold secrets."""
     return urlsplit(url).hostname or "an unreadable address"
+
+
+class Refusals:
+    """Calls of the webhook without the desk's secret. Anybody can make them, and so the log tells of one a minute: of a
+    server, or a proxy in front, that leaves the header out nothing else would say why the desk hears nothing."""
+
+    def __init__(self) -> None:
+        self._told = -_TELL
+
+    def tell(self, header: str, *, given: bool) -> None:
+        if monotonic.seconds() - self._told < _TELL:
+            return
+        self._told = monotonic.seconds()
+        why = "it is not this desk's" if given else "there is none: if Telegram sent it, have the proxy pass it on"
+        log.warning("a call of the webhook refused", action="telegram_webhook_refused", header=header, why=why)

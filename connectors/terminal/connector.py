@@ -18,7 +18,7 @@ from bot.domain.message import Incoming, Sender, parse_command
 from bot.domain.said import fault
 from bot.ports import Health, NullHealth, Receive, Transcript, Words
 from connectors.terminal.sockets import listening_at, peer_of
-from connectors.terminal.wire import MAX_LINE, Greeting, Said, first_error, lines_of, put, shown
+from connectors.terminal.wire import MAX_LINE, Greeting, Hello, Said, first_error, lines_of, put, shown
 
 log: FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -101,19 +101,24 @@ class TerminalConnector:
             return
         contact = peer or hello.name or "local"
         async with asyncio.TaskGroup() as both:
-            following = both.create_task(self._follow(writer, contact, hello.after))
+            following = both.create_task(self._follow(writer, contact, hello))
             async for line in lines:
                 await put(writer, **await self._take(line, contact, hello.language, receive))
             following.cancel()
 
-    async def _follow(self, writer: asyncio.StreamWriter, contact: str, after: int) -> None:
+    async def _follow(self, writer: asyncio.StreamWriter, contact: str, hello: Hello) -> None:
+        locale, after = self._words.match(hello.language), hello.after
+
+        def say(key: str) -> str:
+            return self._words.say(key, locale)
+
         for message in await self._transcript.read(self.name, self.account, contact, after):
-            await put(writer, message=shown(message))
+            await put(writer, message=shown(message, say))
             after = max(after, message.revision or 0)
         await put(writer, ready={"after": after, "name": contact})
         async for messages in self._transcript.follow(self.name, self.account, contact, after):
             for message in messages:
-                await put(writer, message=shown(message))
+                await put(writer, message=shown(message, say))
 
     async def _take(self, line: bytes | None, contact: str, language: str, receive: Receive) -> dict[str, Any]:
         """What became of one line of the client."""

@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
 from bot.domain.message import Author, Message
+from bot.domain.secret import in_words
 
 MAX_LINE = 64 * 1024
 """Bytes of one line."""
@@ -57,18 +58,19 @@ def first_error(error: ValidationError) -> str:
     return f"{where}: {problem['msg']}".removeprefix(": ")
 
 
-def shown(message: Message) -> dict[str, Any]:
+def shown(message: Message, say: Callable[[str], str]) -> dict[str, Any]:
+    """``say`` says a phrase in the customer's language."""
     deleted = message.deleted_at is not None
     return {
         "cursor": message.cursor,
         "revision": message.revision,
         "author": message.author.value,
-        "text": "" if deleted else message.text,
+        "text": "" if deleted else in_words(message.text, say),
         "format": message.format.value,
         "buttons": []
         if deleted
         else [{"label": button.label, "payload": button.payload} for button in message.buttons],
-        "files": [] if deleted else [attachment.name or attachment.kind for attachment in message.attachments],
+        "files": [] if deleted else [in_words(one.name, say) or one.kind for one in message.attachments],
         "time": message.created_at.isoformat(),
         "agent_name": message.agent_name,
         "external_id": message.external_id if message.author is Author.CUSTOMER else None,

@@ -134,9 +134,10 @@ class WebConnector:
         self._max_length = settings.max_length
         self._transcript = transcript
         self._streams = streams
-        self._known = Known(partial(transcript.knows, self.name, self.account))
+        known = partial(transcript.known, self.name, self.account)
+        self._known = Known(known)
         self._page = Page(brand, words, suggestions or {}, settings.max_length, settings.files)
-        self._door = Door(self._page, partial(transcript.knows, self.name, self.account))
+        self._door = Door(self._page, known)
         self._throttle = Throttle(_BURST, _WINDOW)
         self._health = health or NullHealth()
         self._closing = asyncio.Event()
@@ -253,6 +254,7 @@ class WebConnector:
         async def end(request: Request) -> Response:
             contact = await self._author(request)
             await self._written(self._transcript.end(self.name, self.account, contact))
+            self._known.forget(contact)
             # The cookie goes with it: whoever asks next is a new visitor.
             request.state.visitor = None
             response = Response(status_code=204, headers=PRIVATE)

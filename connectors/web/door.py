@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ from bot import monotonic
 from bot.web.requests import is_same_origin
 from connectors.web.page import Page
 from connectors.web.refused import Refused, refusal
-from connectors.web.visitors import Visitor, is_shown_to, visitor_of, welcome
+from connectors.web.visitors import Visitor, Whom, is_shown_to, visitor_of, welcome
 
 log = structlog.get_logger(__name__)
 
@@ -27,14 +27,13 @@ _FIX = (
 
 
 class Door:
-    def __init__(self, page: Page, knows: Callable[[str], Awaitable[bool]]) -> None:
-        """``knows`` says whether a contact has written."""
+    def __init__(self, page: Page, known: Whom) -> None:
         self._page = page
-        self._knows = knows
+        self._known = known
         self._told = -_TELL
 
     async def find(self, request: Request) -> Visitor | None:
-        visitor = await visitor_of(request, self._knows)
+        visitor = await visitor_of(request, self._known)
         request.state.visitor = visitor
         return visitor
 

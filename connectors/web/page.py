@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from bot.domain.message import Button
+from bot.domain.secret import LABELS, in_words
 from bot.ports import Words
 from bot.web import SHARED
 from bot.web.assets import TYPES, Assets
@@ -74,6 +75,7 @@ class Page:
             "visitor": visitor,
             "languages": {other: words.name(other) for other in words.locales},
             "phrases": words.section("chat", locale),
+            "labels": {label: in_words(label, lambda key: words.say(key, locale)) for label in LABELS.values()},
             "suggestions": [
                 {"label": button.label, "payload": button.payload} for button in self._suggestions.get(locale, ())
             ],

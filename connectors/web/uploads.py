@@ -29,7 +29,7 @@ from bot.domain.said import fault
 from bot.domain.uploads import DailyBounds, OtherContent, Upload, UploadsFull
 from bot.ports import Health
 from bot.ports import Uploads as Kept
-from bot.web.media import PICTURES, media_type_of, safe_name
+from bot.web.media import PICTURES, kind_of, media_type_of, safe_name
 from connectors.web.bounds import FileBounds
 from connectors.web.description import UPLOADED, Uploaded, refusals
 from connectors.web.refused import PRIVATE, Refused
@@ -210,7 +210,5 @@ async def _content(request: Request, size: int) -> bytes:
 
 def _brought(request: Request, upload_id: str, content: bytes) -> Upload:
     media_type = media_type_of(content, request.headers.get("content-type", ""))
-    main = media_type.partition("/")[0]
-    kind = "photo" if media_type in PICTURES else main if main in ("audio", "video") else "file"
     name = safe_name(unquote(request.headers.get(NAME, ""), errors="replace"))
-    return Upload(upload_id, kind, name, media_type)
+    return Upload(upload_id, kind_of(media_type), name, media_type)

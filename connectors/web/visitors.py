@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -53,21 +53,22 @@ class Visitor:
         return contact_of(self.token)
 
 
-async def visitor_of(request: Request, knows: Callable[[str], Awaitable[bool]]) -> Visitor | None:
+Whom = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Of these contacts those who have written to the desk."""
+
+
+async def visitor_of(request: Request, known: Whom) -> Visitor | None:
     """Who asks; None without a cookie, with one that this desk never set, or with another's than the page shows: the
     browser got a new cookie meanwhile, in another tab. Of several tokens that one browser was given at its first pages
-    always the same one counts: of who has written (``knows``), else the one given first."""
+    always the same one counts: of who has written (``known``), else the one given first."""
     given = request.cookies.get(COOKIE, "")
     if not _TOKEN.fullmatch(given):
         return None
     first = _first_tokens(request)
     token = given
     if given in first and len(first) > 1:
-        token = first[0]
-        for one in first:
-            if await knows(contact_of(one)):
-                token = one
-                break
+        have_written = await known([contact_of(one) for one in first])
+        token = next((one for one in first if contact_of(one) in have_written), first[0])
     shown = request.headers.get(VISITOR)
     return Visitor(token, moved=token != given) if shown is None or shown == mark_of(token) else None
 
@@ -146,7 +147,7 @@ class Known:
     meanwhile counts as a stranger.
     """
 
-    def __init__(self, look: Callable[[str], Awaitable[bool]], *, at_once: int = 4, remembered: int = 10_000) -> None:
+    def __init__(self, look: Whom, *, at_once: int = 4, remembered: int = 10_000) -> None:
         self._look = look
         self._at_once = at_once
         self._remembered = remembered
@@ -160,13 +161,17 @@ class Known:
         if len(self._lately) > self._remembered:
             del self._lately[next(iter(self._lately))]
 
+    def forget(self, contact: str) -> None:
+        """Nobody is known by it any more."""
+        self._lately.pop(contact, None)
+
     async def has(self, contact: str) -> bool:
         if contact not in self._lately:
             if self._looking >= self._at_once:
                 return False
             self._looking += 1
             try:
-                if not await self._look(contact):
+                if contact not in await self._look([contact]):
                     return False
             finally:
                 self._looking -= 1

@@ -41,7 +41,7 @@ MENDED = 10.0  # seconds after which what somebody has to mend is tried again
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS outbox (   -- what is to go to the desk, in order
-    number INTEGER PRIMARY KEY, id TEXT UNIQUE, contact TEXT, path TEXT, body TEXT, sent INTEGER DEFAULT 0,
+    number INTEGER PRIMARY KEY, id TEXT UNIQUE, line TEXT, path TEXT, body TEXT, sent INTEGER DEFAULT 0,
     refused TEXT, answer TEXT);
 CREATE TABLE IF NOT EXISTS inbox (    -- every webhook-id that was taken, with what was answered
     id TEXT PRIMARY KEY, answer TEXT);
@@ -72,12 +72,13 @@ class Client:
     # --- what customers do ------------------------------------------------------------------------
 
     def says(self, contact, text, *, name="", language=None, files=(), reply_to=None, thread="", id=None, **more):
-        """A customer writes; the id of the message. When this returns it is safe, and will arrive."""
+        """A customer writes; the id of the message. When this returns it is safe, and will arrive. A file is
+        ``{"content": bytes, "name": …, "media_type": …}``, or names with ``file`` what ``upload`` returned."""
         event = {
             "type": "message",
             "contact": self._who(contact, name, language),
             "text": text,
-            "files": list(files),
+            "files": [self._packed(file) for file in files],
             "reply_to": reply_to,
             "thread": thread,
             **more,  # quote, forwarded, other
@@ -96,29 +97,35 @@ class Client:
     def takes_back(self, contact, message):
         return self._keep(contact, {"type": "delete", "contact": self._who(contact), "message": message}, None, None)
 
-    def did_not_arrive(self, contact, message, error):
-        """What the desk sent did not reach the customer after all."""
-        event = {"type": "bounce", "contact": self._who(contact), "message": message, "error": error}
-        return self._keep(contact, event, None, None)
+    def tells(self, contact, message, status, error=None):
+        """What became of a message of the desk's: ``delivered``, ``read``, or ``failed`` with the reason."""
+        event = {"type": "receipt", "contact": self._who(contact), "message": message, "status": status}
+        if error is not None:
+            event["error"] = error
+        # In a line of their own: a receipt that has to wait holds up no words. Told twice, it is the same receipt.
+        return self._keep(f"{contact} receipts", event, f"{status}-{message}", None)
 
     def upload(self, content):
-        """Brings a file to the desk; what names it in ``says`` for the next 24 hours."""
-        body = json.dumps({"content": base64.b64encode(content).decode()})
-        return self._call("/files", str(uuid.uuid4()), body)["file"]
+        """Brings a file to the desk now; what names it in ``says`` for the next 24 hours."""
+        return self._bring(base64.b64encode(content).decode())
 
     def notice(self, body, id):
         """Has the desk write to a customer; the id makes it one notice, however often it is called."""
         return self._call("/notices", id, json.dumps(body))
 
+    def _packed(self, file):
+        return {**file, "content": base64.b64encode(file["content"]).decode()} if "content" in file else file
+
     def _who(self, contact, name="", language=None):
         return {"id": contact, "name": name, "language": language}
 
-    def _keep(self, contact, event, id, shown):
-        id = id or str(uuid.uuid4())
+    def _keep(self, line, event, id, shown):
+        """Writes the event down, to go when those of its line before it are over."""
+        contact, id = event["contact"]["id"], id or str(uuid.uuid4())
         with self._lock, self._database:
             self._database.execute(
-                "INSERT OR IGNORE INTO outbox (id, contact, path, body) VALUES (?, ?, '/events', ?)",
-                (id, contact, json.dumps(event)),
+                "INSERT OR IGNORE INTO outbox (id, line, path, body) VALUES (?, ?, '/events', ?)",
+                (id, line, json.dumps(event)),
             )
             if shown is not None:
                 self._database.execute(
@@ -131,33 +138,35 @@ class Client:
     # --- to the desk ------------------------------------------------------------------------------
 
     def _send_all(self):
-        pause = FIRST_PAUSE
+        again = {}  # by line: when its first is tried again, and after what pause
         while not self._stop.is_set():
             self._news.clear()
             with self._lock:
                 waiting = self._database.execute(
-                    # The first of each customer: the next one goes when that was taken.
-                    "SELECT id, path, body FROM outbox WHERE number IN"
-                    " (SELECT min(number) FROM outbox WHERE NOT sent AND refused IS NULL GROUP BY contact)"
+                    # The first of each line, which is a customer's: the next one goes when that was taken.
+                    "SELECT id, line, path, body FROM outbox WHERE number IN"
+                    " (SELECT min(number) FROM outbox WHERE NOT sent AND refused IS NULL GROUP BY line)"
                     " ORDER BY number"
                 ).fetchall()
-            wait = 0.0
-            for id, path, body in waiting:
-                wait = max(wait, self._send_one(id, path, body))
-            if not waiting:
-                self._news.wait(1.0)
-            elif wait:
-                self._stop.wait(max(wait, pause))
-                pause = min(pause * 2, LONGEST_PAUSE)
-            else:
-                pause = FIRST_PAUSE
+            now = time.monotonic()
+            due = [one for one in waiting if again.get(one[1], (now,))[0] <= now]
+            for id, line, path, body in due:
+                wait = self._send_one(id, path, body)
+                if wait:
+                    pause = min(again[line][1] * 2, LONGEST_PAUSE) if line in again else FIRST_PAUSE
+                    again[line] = (time.monotonic() + max(wait, pause), pause)
+                else:
+                    again.pop(line, None)
+            if not due:
+                self._news.wait(min([1.0, *(again[line][0] - now for _, line, _, _ in waiting)]))
 
     def _send_one(self, id, path, body):
         """Seconds after which to try again; 0.0 when it is over."""
         try:
-            answer = self._call(path, id, body)
+            answer = self._call(path, id, self._with_files(body))
             done = ("UPDATE outbox SET sent = 1, answer = ? WHERE id = ?", (json.dumps(answer), id))
         except Refused as refused:
+            print(f"the desk does not take it: {refused}", file=sys.stderr, flush=True)
             done = ("UPDATE outbox SET refused = ? WHERE id = ?", (str(refused), id))
         except Later as later:
             self.failures += 1
@@ -165,6 +174,17 @@ class Client:
         with self._lock, self._database:
             self._database.execute(*done)
         return 0.0
+
+    def _with_files(self, body):
+        """The event as the desk takes it: its files are brought before. Brought again they cost nothing."""
+        event = json.loads(body)
+        for file in event.get("files", ()):
+            if "content" in file:
+                file["file"] = self._bring(file.pop("content"))
+        return json.dumps(event)
+
+    def _bring(self, content):
+        return self._call("/files", str(uuid.uuid4()), json.dumps({"content": content}))["file"]
 
     def _call(self, path, id, body):
         """One signed POST. Raises ``Refused`` for what is never taken, and ``Later`` for all that may yet be."""
@@ -178,7 +198,7 @@ class Client:
             said = error.read(65536).decode("utf-8", "replace")
             if error.code in (408, 425, 429) or error.code >= 500:
                 raise Later(float(error.headers.get("Retry-After") or FIRST_PAUSE)) from None
-            if error.code == 401 or (path == "/events" and error.code in (403, 404)):
+            if error.code == 401 or (path != "/notices" and error.code in (403, 404)):
                 # Clock, secret or configuration: no event's fault, so they wait until somebody has mended it.
                 print(f"the desk says: {error.code} {said}", file=sys.stderr, flush=True)
                 raise Later(MENDED) from None
@@ -348,14 +368,24 @@ def main():
     me, last = arguments.contact, None
     for line in sys.stdin:
         text = line.rstrip("\n")
+        for message in client.screen(me):  # who types has read what stands there
+            client.tells(me, message["id"], "read")
         if text.startswith("<") and text.endswith(">"):
             path = pathlib.Path(text[1:-1])
             kind = mimetypes.guess_type(path.name)[0] or ""
-            file = {"file": client.upload(path.read_bytes()), "name": path.name, "media_type": kind}
-            last = client.says(me, "", files=[file])
+            try:
+                content = path.read_bytes()
+            except OSError as error:
+                print(f"not sent: {error}", flush=True)
+                continue
+            last = client.says(me, "", files=[{"content": content, "name": path.name, "media_type": kind}])
         elif text.startswith("/press "):
-            buttons = json.loads(client.screen(me)[-1]["buttons"])
-            button = buttons[int(text.split()[1]) - 1]
+            shown, number = client.screen(me), text.split()[-1]
+            buttons = json.loads(shown[-1]["buttons"]) if shown else []
+            if not number.isdecimal() or not 1 <= int(number) <= len(buttons):
+                print("the last message has no such button", flush=True)
+                continue
+            button = buttons[int(number) - 1]
             client.presses(me, button["payload"], button["label"])
         elif text == "/undo" and last:
             client.takes_back(me, last)

@@ -41,5 +41,8 @@ echo "The desk writes first:"
 post /notices "notice-$run" '{"to": {"contact": "walk-1"}, "topic": "suspicious_login",
     "text": {"en": "Somebody signed in to your account from a new phone.", "zh": "有新手机登录了您的账号。"}}'
 
+echo "A receipt for a message that the desk never sent is refused:"
+post /events "receipt-$run" '{"type": "receipt", "contact": {"id": "walk-1"}, "message": "no-such", "status": "read"}'
+
 echo "What is refused says why:"
 post /events "wrong-$run" '{"type": "message", "contact": {"id": "walk-1"}, "txt": "Hello"}'

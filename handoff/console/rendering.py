@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from bot.domain.characters import shows
 from bot.domain.message import Attachment, Message
+from bot.domain.secret import LABEL, SecretKind
 from bot.domain.staff import Agent, Role, may
 from bot.ports import Words
 from bot.web.assets import Assets
@@ -38,6 +39,7 @@ def fold(text: str) -> tuple[str, str]:
     if len(text) <= FOLD_AT:
         return text, ""
     cut = max(text.rfind(" ", FOLD_AT - 100, FOLD_AT), text.rfind("\n", FOLD_AT - 100, FOLD_AT)) + 1 or FOLD_AT
+    cut = next((label.start() for label in LABEL.finditer(text) if label.start() < cut < label.end()), cut)
     return text[:cut], text[cut:]
 
 
@@ -103,6 +105,7 @@ class Pages:
             "new_submission": lambda: str(uuid4()),
             "at_desk": at_desk,
             "languages": {locale: words.name(locale) for locale in words.locales},
+            "secret_kinds": [kind.value for kind in SecretKind],
             "roles": [role.value for role in Role],
         }
         base.filters |= {"markdown": markdown, "initial": initial, "iso": iso, "upper_first": upper_first}

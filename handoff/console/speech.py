@@ -14,6 +14,7 @@ from bot.domain.characters import shows
 from bot.domain.decision import Turn
 from bot.domain.message import Message, MessageFormat
 from bot.domain.said import Fault, Refusal, Said
+from bot.domain.secret import LABEL, PUTS_FUNDS_AT_RISK, Removed, in_words
 from bot.pipeline.rendering import plain
 from bot.ports import Words
 
@@ -80,6 +81,9 @@ class Speech:
             "preview": self.preview,
             "brief": self.brief,
             "kind": self.kind,
+            "readable": self.readable,
+            "blanks": self.blanks,
+            "removed": self.removed,
             "display_name": self.display_name,
             "number": partial(_in, self.words.number, self.locale),
             "percent": partial(_in, self.words.percent, self.locale),
@@ -92,6 +96,26 @@ class Speech:
     def label(self, text: str) -> str:
         """The phrase of that key; any other text, as a page of an installed package may have it, as it is."""
         return self.say(text) if self.words.has(text) else text
+
+    def readable(self, text: str) -> str:
+        """A text with the labels of removed secrets in the reader's language."""
+        return in_words(text, self.say)
+
+    def blanks(self, text: str) -> Markup:
+        """The same in a template, each label marked as such."""
+        parts: list[str] = []
+        done = 0
+        for label in LABEL.finditer(text):
+            blank = Markup('<b class="blank">{}</b>').format(self.readable(label[0]))
+            parts += (escape(text[done : label.start()]), blank)
+            done = label.end()
+        return Markup("").join((*parts, escape(text[done:])))
+
+    def removed(self, one: Removed) -> str:
+        """That a message held a secret, and what agents do about it."""
+        what = self.say("console.secret.removed", what=self.say(f"secret.kind.{one.kind}"))
+        key = "doubtful" if one.doubtful else "at_risk" if one.kind in PUTS_FUNDS_AT_RISK else "do_not_ask"
+        return self.say("console.secret.both", what=what, then=self.say(f"console.secret.{key}"))
 
     def line(self, message: Message) -> str:
         """What a line of the desk's says; one that was written before lines were phrases, in its own words."""
@@ -115,7 +139,7 @@ class Speech:
     def preview(self, message: Message) -> str:
         """One line of a message, for a list."""
         text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text[: 4 * PREVIEW]
-        line = " ".join(text.split())
+        line = self.readable(" ".join(text.split()))
         if not line and message.attachments:
             line = ", ".join(self.kind(attachment.kind) for attachment in message.attachments)
         if not shows(line):
@@ -126,7 +150,8 @@ class Speech:
 
     def brief(self, message: Message) -> str:
         """A message in a history that is only looked into."""
-        text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text
+        text = plain(message.text) if message.format is MessageFormat.MARKDOWN else self.line(message)
+        text = self.readable(text)
         files = "".join(f"[{attachment.name or self.kind(attachment.kind)}]" for attachment in message.attachments)
         text = "\n".join(filter(None, [text.strip(), files]))
         if message.context.forward is not None:
@@ -141,7 +166,9 @@ class Speech:
 
     def display_name(self, name: str, otherwise: str | None = None) -> str:
         """Without the marks that would turn letters around: nobody looks like somebody else."""
-        return _DIRECTIONS.sub("", name).strip() or (self.say("console.visitor") if otherwise is None else otherwise)
+        return _DIRECTIONS.sub("", self.readable(name)).strip() or (
+            self.say("console.visitor") if otherwise is None else otherwise
+        )
 
 
 def _marked(tag: str, text: object) -> Markup:

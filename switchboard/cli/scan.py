@@ -10,7 +10,8 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from bot.guard.secrets import MOST_MESSAGES, Kind, Known, SecretKind, search
-from switchboard.cli.shared import cli
+from switchboard.cli.scan_database import scan_database
+from switchboard.cli.shared import ConfigOption, cli, fail
 
 MAX_LINE = 16_000_000
 """Bytes of one line."""
@@ -19,6 +20,14 @@ MAX_LINE = 16_000_000
 @cli.command()
 def scan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON value a line, in and out.")] = False,
+    of_database: Annotated[
+        bool, typer.Option("--database", help="Look through what the desk has stored, instead of standard input.")
+    ] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="With --database: remove what is found, for good.")] = False,
+    doubtful: Annotated[
+        bool, typer.Option("--doubtful", help="With --database: also 64 hexadecimal digits that may be a hash.")
+    ] = False,
+    config: ConfigOption = None,
 ) -> None:
     """Search messages for secrets and show them with these removed. Nothing is written anywhere.
 
@@ -27,7 +36,17 @@ def scan(
     ["card_number"]}: what the customer was asked for, and kinds that are let through. The answer is a line
     {"kinds": […], "redacted": …}, an array for several messages. A line that cannot be read is answered by
     {"line": number, "error": …}, and the command then ends with status 1.
+
+    With --database everything that is stored is looked through: messages with their earlier versions, up to five in a
+    row together, quotations, names, text files. It says how much was found and in which conversations, never what, and
+    ends with status 1 where something is left; --clean removes it. The desk may run meanwhile; ended in the middle,
+    run it again. Customers are not written to.
     """
+    if of_database:
+        scan_database(config, clean=clean, doubtful=doubtful, as_json=as_json)
+        return
+    if clean or doubtful:
+        fail("--clean and --doubtful go with --database")
     failed = False
     for number, line in enumerate(_lines(sys.stdin.buffer), 1):
         if line is None:

@@ -50,10 +50,11 @@ async def opened(context: BrowserContext, box: Middlebox) -> AsyncIterator[Opene
     assert errors == []
 
 
+@pytest.mark.parametrize("heals", [False, pytest.param(True, marks=pytest.mark.long)])
 async def test_answers_come_at_once_where_streams_are_held_back_and_cut(
-    opened: Opened, box: Middlebox, desk: StandInDesk
+    opened: Opened, box: Middlebox, desk: StandInDesk, heals: bool
 ) -> None:
-    """Over plain HTTP, by a proxy that changes the host as well."""
+    """Over plain HTTP, by a proxy that changes the host as well. Where the line heals, the stream is taken again."""
     box.holds, box.cuts_after, box.host, box.plain = True, 0.8, "desk.internal:8080", True
     page = await opened()
     await say(page, "hello")
@@ -67,6 +68,8 @@ async def test_answers_come_at_once_where_streams_are_held_back_and_cut(
     expected.append("one")
     await expect(bubbles(page)).to_have_text(expected, timeout=4_000)
     await expect(page.locator(".banner")).to_be_hidden()
+    if not heals:
+        return
     box.holds, box.cuts_after = False, None
     await page.evaluate("dispatchEvent(new Event('online'))")
     async with asyncio.timeout(6):
@@ -78,10 +81,12 @@ async def test_answers_come_at_once_where_streams_are_held_back_and_cut(
     def polls() -> int:
         return sum("wait=" in line for line in box.asked)
 
+    quiet = 0
     async with asyncio.timeout(10):
-        before = -1
-        while before != (before := polls()):
-            await asyncio.sleep(1.6)  # longer than polls are apart
+        while quiet < 16:  # tenths of a second: longer than polls are apart
+            before = polls()
+            await asyncio.sleep(0.1)
+            quiet = quiet + 1 if polls() == before else 0
 
 
 async def test_tabs_keep_drafts_of_their_own_and_one_sends_what_is_unsent(
@@ -121,10 +126,10 @@ async def test_who_ends_the_chat_leaves_nothing_in_any_tab(
     opened: Opened, context: BrowserContext, desk: StandInDesk
 ) -> None:
     page, other = await opened(), await opened()
-    await say(page, "my secret matter")
-    await expect(bubbles(other)).to_have_text(["my secret matter", "about my secret matter"])
+    await say(page, "my confidential matter")
+    await expect(bubbles(other)).to_have_text(["my confidential matter", "about my confidential matter"])
     who = await contact(page)
-    await field(other).fill("secret draft")
+    await field(other).fill("confidential draft")
     end = page.get_by_role("button", name="End chat")
     await end.click()
     await expect(page.get_by_role("dialog", name="End this chat on this device?")).to_be_visible()
@@ -139,9 +144,9 @@ async def test_who_ends_the_chat_leaves_nothing_in_any_tab(
     await page.get_by_role("dialog").get_by_role("button", name="End chat").click()
     for tab in (page, other):
         await expect(tab.get_by_text("The chat has been ended on this device.")).to_be_visible()
-        assert "secret" not in await tab.content()
+        assert "confidential" not in await tab.content()
         await expect(field(tab)).to_have_value("")
-    assert "secret" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    assert "confidential" not in await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
     assert desk.ended == [who]
     await say(other, "somebody else")
     for tab in (page, other):

@@ -132,7 +132,7 @@ async def test_an_edit_replaces_what_is_attached_and_both_are_kept(store: Store,
     await store.incoming.record(told)
     platform = Platform(cat=b"meow", dog=b"woof", fox=b"ring")
     message = await the_message(store)
-    await Attachments(store.files, {"test": platform}).fetch(message.id, JobLease())
+    await Attachments(store.files, {"test": platform}, marks=store.incoming).fetch(message.id, JobLease())
     assert sorted(asked[0] for asked in platform.asked) == ["cat", "dog", "fox"]
     message = await the_message(store)
     assert names(message) == {"cat", "fox"}

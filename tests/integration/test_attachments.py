@@ -65,7 +65,7 @@ async def jobs(url: str) -> list[tuple[str, str]]:
 async def test_what_came_is_fetched_and_kept(store: Store) -> None:
     platform = Platform(cat=b"meow", dog=b"woof")
     message_id = await sent(store, photo("cat"), photo("dog"))
-    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": platform}, marks=store.incoming).fetch(message_id, JobLease())
     assert platform.asked == [("cat", "chat-7", "1", MAX_BYTES), ("dog", "chat-7", "1", MAX_BYTES)]
     cat, dog = await stored(store, message_id)
     assert (cat.sha256, cat.size, cat.problem, cat.name) == (sha256(b"meow").hexdigest(), 4, None, "cat.png")
@@ -77,12 +77,12 @@ async def test_what_came_is_fetched_and_kept(store: Store) -> None:
     with pytest.raises(NotFound, match="no file 00"):
         await store.files.get("00")
     # Done is done.
-    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": platform}, marks=store.incoming).fetch(message_id, JobLease())
     assert len(platform.asked) == 2
 
 
 async def test_the_same_content_is_kept_once(store: Store, database_url: str) -> None:
-    fetching = Attachments(store.files, {"test": Platform(a=b"same", b=b"same")})
+    fetching = Attachments(store.files, {"test": Platform(a=b"same", b=b"same")}, marks=store.incoming)
     messages = [await sent(store, photo(name), id=name) for name in ("a", "b")]
     await asyncio.gather(*(fetching.fetch(message_id, JobLease()) for message_id in messages))
     assert len({await store.files.add(b"same") for _ in range(3)}) == 1
@@ -98,7 +98,7 @@ async def test_only_messages_with_attachments_are_looked_at(store: Store, databa
 
 async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store: Store) -> None:
     platform = Platform(cat=b"meow", dog=TemporaryError("502"))
-    fetching = Attachments(store.files, {"test": platform})
+    fetching = Attachments(store.files, {"test": platform}, marks=store.incoming)
     message_id = await sent(store, photo("cat"), photo("dog"))
     pauses = []
     for attempts in (0, 1, 2, 3, 20):
@@ -118,10 +118,10 @@ async def test_what_cannot_be_had_now_is_tried_again_and_the_rest_is_kept(store:
 async def test_what_is_gone_is_said_to_be(store: Store) -> None:
     platform = Platform(cat=PermanentError("the file has more than 25 MB"), dog=b"woof")
     message_id = await sent(store, photo("cat"), photo("dog"))
-    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": platform}, marks=store.incoming).fetch(message_id, JobLease())
     cat, dog = await stored(store, message_id)
     assert (cat.problem, cat.sha256, dog.problem) == (Fault("the file has more than 25 MB"), "", None)
-    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": platform}, marks=store.incoming).fetch(message_id, JobLease())
     assert len(platform.asked) == 2
 
 
@@ -136,10 +136,10 @@ async def test_what_cannot_be_had_for_a_day_is_given_up(
 
     message_id = await sent(store, photo())
     with pytest.raises(TryAgain):
-        await Attachments(store.files, {"test": Hangs()}).fetch(message_id, JobLease())
+        await Attachments(store.files, {"test": Hangs()}, marks=store.incoming).fetch(message_id, JobLease())
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute("UPDATE message SET created_at = now() - interval '21 hours'")
-    await Attachments(store.files, {"test": Hangs()}).fetch(message_id, JobLease(9))
+    await Attachments(store.files, {"test": Hangs()}, marks=store.incoming).fetch(message_id, JobLease(9))
     (cat,) = await stored(store, message_id)
     assert cat.problem == given_up(timedelta(hours=20), NO_ANSWER)
 
@@ -149,13 +149,13 @@ async def test_a_late_file_that_can_be_had_is_kept(store: Store, database_url: s
     message_id = await sent(store, photo())
     async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         await connection.execute("UPDATE message SET created_at = now() - interval '30 hours'")
-    await Attachments(store.files, {"test": Platform(cat=b"meow")}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": Platform(cat=b"meow")}, marks=store.incoming).fetch(message_id, JobLease())
     assert (await stored(store, message_id))[0].sha256
 
 
 async def test_a_channel_that_fetches_nothing_leaves_them_as_they_are(store: Store) -> None:
     message_id = await sent(store, photo())
-    await Attachments(store.files, {}).fetch(message_id, JobLease())
+    await Attachments(store.files, {}, marks=store.incoming).fetch(message_id, JobLease())
     assert await stored(store, message_id) == (photo(),)
 
 
@@ -164,7 +164,7 @@ async def test_what_is_all_said_is_not_fetched(store: Store, kind: str) -> None:
     platform = Platform(cat=b"meow")
     said = Attachment(kind, "52.5,13.4")
     message_id = await sent(store, said, photo())
-    await Attachments(store.files, {"test": platform}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": platform}, marks=store.incoming).fetch(message_id, JobLease())
     assert [asked[0] for asked in platform.asked] == ["cat"]
     first, second = await stored(store, message_id)
     assert first == said
@@ -181,7 +181,7 @@ async def test_what_was_fetched_is_not_put_on_other_attachments(store: Store) ->
             await store.incoming.record(replace(other, edits="1", replaces_attachments=True))
             return await super().fetch(attachment, chat_id, external_id, limit)
 
-    await Attachments(store.files, {"test": Meanwhile(cat=b"meow")}).fetch(message_id, JobLease())
+    await Attachments(store.files, {"test": Meanwhile(cat=b"meow")}, marks=store.incoming).fetch(message_id, JobLease())
     assert await stored(store, message_id) == (photo("dog"),)
     [before] = (await store.messages.of(1))[0].versions
     assert await store.files.get((before.attachments or ())[0].sha256) == b"meow"
@@ -193,7 +193,9 @@ async def test_the_queue_fetches_until_it_has_it(store: Store, queue: Queue, mon
 
     async def no_turn(_message_id: int, _attempts: int) -> None: ...
 
-    queue.serve(turn=no_turn, deliver=no_turn, fetch=Attachments(store.files, {"test": platform}).fetch)
+    queue.serve(
+        turn=no_turn, deliver=no_turn, fetch=Attachments(store.files, {"test": platform}, marks=store.incoming).fetch
+    )
     working = asyncio.create_task(queue.run())
     try:
         message_id = await sent(store, photo())

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
 
 from bot.domain.conversation import ConversationState
 from bot.domain.decision import Action, Decision
+from bot.domain.delivery import DeliveryReceipt, DeliveryStatus
 from bot.domain.message import Attachment, Button, Reply
 from bot.domain.said import Fault
 from bot.domain.staff import Agent
 from bot.store import Store
 from handoff.desk import Desk
-from tests.support.console import ASKED, HOSTILE, HTMX, Browser, queued, said, sign_in
+from tests.support.console import ASKED, HOSTILE, HTMX, Browser, delivered, queued, said, sign_in
 
 
 @pytest.mark.parametrize(
@@ -153,6 +155,28 @@ async def test_a_failed_delivery_says_why(browser: Browser, store: Store, desk: 
     client = await sign_in(browser())
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert "not delivered: the customer blocked the bot" in page
+
+
+async def test_what_the_channel_tells_of_a_reply_stands_under_it(
+    browser: Browser, store: Store, desk: Desk, mei: Agent
+) -> None:
+    conversation_id = await queued(store)
+    await desk.claim(conversation_id, mei)
+    reply = await desk.reply(conversation_id, mei, "Hello")
+    await delivered(store, reply.id, "theirs")
+    client = await sign_in(browser())
+    for status in DeliveryStatus.DELIVERED, DeliveryStatus.READ:
+        minute = int(status is DeliveryStatus.READ)
+        told = DeliveryReceipt(status, datetime(2026, 11, 1, 8, minute, tzinfo=UTC))
+        await store.receipts.record("web", "web", "Ann", "theirs", told)
+        page = (await client.get(f"/console/conversations/{conversation_id}")).text
+        assert f'{status} <time datetime="2026-11-01T08:0{minute}' in page
+    await store.replies.edit(reply.id, mei.id, "Hello, Ann")
+    begun = await store.deliveries.begin(reply.id)
+    assert begun is not None
+    await store.deliveries.record_sent(begun, 0)
+    page = (await client.get(f"/console/conversations/{conversation_id}")).text
+    assert "read <time" not in page, "what was read is not what stands there now"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,13 @@ async def test_scripts_find_one_another_in_the_folder_of_their_version(browser: 
         named = re.findall(r'(?:from|import\()\s?["`](\.[\w./]+?\.js)', script.text)
         unread += {urljoin(address, name) for name in named} - found - set(unread)
     # Every one is asked for by the page itself, and need not be waited for; but for the stream and a library.
-    assert {address.rpartition("/")[2] for address in found - set(entries)} == {"stream.js", "holder.js", "words.js"}
+    assert {address.rpartition("/")[2] for address in found - set(entries)} == {
+        "stream.js",
+        "holder.js",
+        "words.js",
+        "maybe_secret.js",
+        "pairs.js",
+    }
     # While replicas are replaced: what another version has is not kept under this one's address.
     other = await client.get(re.sub(r"static/\w+/", "static/0123456789ab/", entries[0]))
     assert (other.status_code, other.headers["cache-control"]) == (200, "no-store")

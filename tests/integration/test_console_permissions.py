@@ -179,7 +179,9 @@ async def test_a_page_brings_its_own_permission(people: dict[Role, Agent]) -> No
 
 def test_every_permission_is_asked_for_somewhere() -> None:
     asked = {page.permission for page in discover().pages} | {page.changes for page in discover().pages}
-    assert set(Permission) - asked == {Permission.MOVE_CONVERSATIONS}, "asked for by the desk alone"
+    assert set(Permission) - asked == {Permission.MOVE_CONVERSATIONS, Permission.DELETE_NOTES}, (
+        "asked for by the desk alone"
+    )
 
 
 # --- the acts

@@ -127,7 +127,7 @@ def make_scene(store: Store, desk: Desk, answers: Answers, url: str, platform: P
         platform,
         turns_of(store, answers, engine, lambda _text, _hint: "en", metrics=metrics),
         Outbox(store.deliveries, store.files, {"test": platform}, {}, metrics),
-        Attachments(store.files, {"test": platform}, metrics),
+        Attachments(store.files, {"test": platform}, metrics, marks=store.incoming),
         url,
     )
 

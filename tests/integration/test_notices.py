@@ -13,22 +13,18 @@ import pytest
 from bot.content.answers import Answers
 from bot.content.cues import read_cues
 from bot.content.procedures import read_procedures
-from bot.domain.channel import Outgoing, TemporaryError
 from bot.domain.conversation import ConversationState, EscalationReason, Priority
 from bot.domain.history import SYSTEM, EventKind
 from bot.domain.message import Author, DeliveryState, Incoming, Sender, Visibility
 from bot.domain.notice import Notice, NoticeRefused, NotNow
-from bot.domain.said import fault
 from bot.domain.staff import Role
 from bot.pipeline.notices import StoredNotices
-from bot.pipeline.outbox import Outbox
 from bot.pipeline.speech import Speech
-from bot.queue import JobLease, Queue, TryAgain
+from bot.queue import Queue
 from bot.settings import ROOT
 from bot.store import Store
 from bot.store.database import conninfo
 from handoff.desk import Desk
-from tests.support.outbox import ALL, MailSlot
 from tests.support.scene import Scene, at_work
 from tests.support.waiting import until
 
@@ -104,6 +100,21 @@ async def test_a_notice_given_again_is_said_once_and_tells_how_it_stands(scene: 
     assert len([m for m in await scene.from_bot() if "new phone" in m.text]) == 1
 
 
+async def test_a_notice_given_again_has_its_receipt_though_its_topic_is_gone_and_its_contact_has_left(
+    scene: Scene, notices: StoredNotices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await greeted(scene)
+    first = await notices.give(notice())
+    monkeypatch.setattr(Answers, "variants", lambda *_: ())
+    again = await notices.give(notice())
+    assert (again.message_id, again.duplicate) == (first.message_id, True)
+    await scene.store.contacts.end("test", "bot", "7")
+    assert (await notices.give(notice())).message_id == first.message_id
+    with pytest.raises(NoticeRefused) as refused:
+        await notices.give(notice("login-2", topic=None))
+    assert refused.value.code == "unknown_contact"
+
+
 async def test_it_opens_a_conversation_where_none_is_open_and_leaves_events(
     scene: Scene, notices: StoredNotices, desk: Desk
 ) -> None:
@@ -173,76 +184,3 @@ async def test_while_the_bot_answers_it_waits(
     async with await psycopg.AsyncConnection.connect(conninfo(database_url), autocommit=True) as connection:
         await connection.execute("UPDATE turn SET created_at = now() - interval '31 seconds'")
     assert not (await notices.give(notice())).duplicate
-
-
-# --- bounces ----------------------------------------------------------------------------------------
-
-
-async def test_what_bounced_is_failed_and_sent_anew_from_there(store: Store, queue: Queue, desk: Desk) -> None:
-    """Of three parts the second did not arrive: the agent sees it, and tries again."""
-    platform = MailSlot(ALL)
-    outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
-    taken_back: list[str] = []
-
-    async def delete(_chat: str, external_id: str) -> None:
-        taken_back.append(external_id)
-
-    platform.delete = platform.edit = delete  # type: ignore[attr-defined]
-    receipt = await store.incoming.record(Incoming("test", "bot", "1", Sender("7"), "7", "hi"))
-    mei = await store.agents.add("Mei", Role.AGENT, None)
-    await desk.claim(receipt.conversation_id or 0, mei)
-    said = await desk.reply(receipt.conversation_id or 0, mei, "part one\n\npart two\n\npart tri")
-    await outbox.deliver(said.id, JobLease())
-    keys = [sent.key for sent in platform.sent]
-    assert [sent.text for sent in platform.sent] == ["part one", "part two", "part tri"]
-    why = fault("it bounced", "channel_api.fault.bounced", app="x", why="y")
-    assert not await store.deliveries.record_bounce("test", "bot", "7", "slot-9", why)
-    assert not await store.deliveries.record_bounce("test", "bot", "8", "slot-2", why)
-    assert await store.deliveries.record_bounce("test", "bot", "7", "slot-2", why)
-    assert not await store.deliveries.record_bounce("test", "bot", "7", "slot-2", why)  # told again
-    shown = (await store.messages.some([said.id]))[said.id]
-    assert (shown.delivery, shown.delivery_error) == (DeliveryState.FAILED, why)
-    await store.dead_letters.retry_delivery(said.id)
-    await outbox.deliver(said.id, JobLease())
-    assert taken_back == ["slot-3"]
-    assert [sent.text for sent in platform.sent[3:]] == ["part two", "part tri"]
-    assert not {sent.key for sent in platform.sent[3:]} & set(keys)
-    assert (await store.messages.some([said.id]))[said.id].delivery is DeliveryState.SENT
-
-
-async def test_a_bounce_during_the_send_is_to_come_again_and_one_between_parts_ends_it(
-    store: Store, queue: Queue, desk: Desk
-) -> None:
-    """The app may know that a part bounced before the desk has written that it was sent."""
-    platform = MailSlot(ALL)
-    outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
-    why = fault("it bounced", "channel_api.fault.bounced", app="x", why="y")
-    send = platform.send
-
-    async def bounce(external_id: str) -> bool:
-        return await store.deliveries.record_bounce("test", "bot", "7", external_id, why)
-
-    async def sends_and_bounces(outgoing: Outgoing) -> str:
-        if outgoing.text == "part two":
-            raise TemporaryError("not yet", 60.0)
-        external_id = await send(outgoing)
-        with pytest.raises(NotNow):
-            await bounce(external_id)
-        return external_id
-
-    platform.send = sends_and_bounces  # type: ignore[method-assign]
-    receipt = await store.incoming.record(Incoming("test", "bot", "1", Sender("7"), "7", "hi"))
-    mei = await store.agents.add("Mei", Role.AGENT, None)
-    await desk.claim(receipt.conversation_id or 0, mei)
-    said = await desk.reply(receipt.conversation_id or 0, mei, "part one\n\npart two")
-    with pytest.raises(TryAgain):
-        await outbox.deliver(said.id, JobLease())
-    assert not await bounce("unknown")  # what is postponed holds up no bounce
-    assert await bounce("slot-1")
-    platform.send = send  # type: ignore[method-assign]
-    await outbox.deliver(said.id, JobLease())
-    assert len(platform.sent) == 1  # no part follows one that did not arrive
-    await store.dead_letters.retry_delivery(said.id)
-    await outbox.deliver(said.id, JobLease())
-    assert [sent.text for sent in platform.sent] == ["part one", "part one", "part two"]
-    assert (await store.messages.some([said.id]))[said.id].delivery is DeliveryState.SENT

@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
-from bot.domain.conversation import NotFound
-from bot.domain.message import Attachment, Author, File, Incoming, Message, Sender, Visibility
+from bot import guard
+from bot.domain.conversation import ConversationState, EscalationReason, NotFound, Priority
+from bot.domain.decision import Action, Decision
+from bot.domain.history import CUSTOMER, EventKind
+from bot.domain.message import Attachment, Author, File, Incoming, Message, Reply, Sender, Visibility
 from bot.domain.staff import Role
 from bot.pipeline.transcript import StoredTranscript
 from bot.runtime.feed import Feed
@@ -98,7 +101,7 @@ async def test_what_was_said_is_the_desks_alone_when_its_customer_has_ended_the_
     await store.replies.add(reply.conversation_id, agent_id, "more")
     assert reply.cursor is not None
     assert await transcript.read("web", "web", "ann", 0) == []
-    assert not await transcript.knows("web", "web", "ann")
+    assert await transcript.known("web", "web", ["ann", "nobody"]) == frozenset()
     with pytest.raises(NotFound):
         await transcript.file("web", "web", "ann", reply.cursor, 0)
     kept = await store.messages.of(reply.conversation_id)
@@ -113,6 +116,26 @@ async def test_what_was_said_is_the_desks_alone_when_its_customer_has_ended_the_
     await transcript.end("web", "web", "ann")
     assert await transcript.read("web", "web", "ann", 0) == []
     await transcript.end("web", "web", "nobody")
+
+
+@pytest.mark.parametrize("priority", [Priority.NORMAL, Priority.URGENT])
+async def test_who_ends_the_chat_while_they_wait_holds_no_place_in_the_queue(
+    store: Store, transcript: StoredTranscript, priority: Priority
+) -> None:
+    receipt = await store.incoming.record(said("ann"))
+    assert receipt.conversation_id is not None
+    taken = await store.turns.begin(receipt.message_id or 0)
+    assert taken is not None
+    asked = Decision(Action.ESCALATE, reason=EscalationReason.ASKED, priority=priority)
+    await store.turns.finish(taken, asked, [Reply(guard.outgoing("wait"))], language="en")
+    await transcript.end("web", "web", "ann")
+    now = await store.conversations.get(receipt.conversation_id)
+    left = [event for event in await store.events.of(receipt.conversation_id) if event.kind is EventKind.LEFT]
+    if priority is Priority.URGENT:  # an agent must see it
+        assert (now.state, left) == (ConversationState.QUEUED, [])
+    else:
+        assert now.state is ConversationState.BOT
+        assert [(event.actor, event.data["why"]) for event in left] == [(CUSTOMER, "ended the chat")]
 
 
 async def test_the_desk_goes_on_in_the_language_that_its_customer_chose(

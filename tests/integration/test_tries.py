@@ -120,7 +120,7 @@ def scene(store: Store, queue: Queue) -> Scene:
     queue.serve(
         turn=scene.turn,
         deliver=Outbox(store.deliveries, store.files, {"test": scene.platform}, {}).deliver,
-        fetch=Attachments(store.files, {"test": scene.platform}).fetch,
+        fetch=Attachments(store.files, {"test": scene.platform}, marks=store.incoming).fetch,
         limited=RetryLimit(store.dead_letters, NOTICE, scene.told).limited,
     )
     return scene

@@ -18,9 +18,9 @@ from typing import Any
 import httpx
 from standardwebhooks import Webhook
 
+from bot.domain.delivery import DeliveryReceipt
 from bot.domain.message import DeliveryState, Incoming, Receipt
 from bot.domain.notice import Notice, NoticeReceipt
-from bot.domain.said import Fault
 from bot.ports import Health
 from bot.runtime import http
 from bot.settings import ROOT
@@ -60,11 +60,11 @@ def sample_client(database: Path, desk: str, secret: str = SECRET) -> Iterator[t
 
 @dataclass
 class Memory:
-    """``Files``, ``Notices`` and ``Bounces`` in memory."""
+    """``Files``, ``Notices`` and ``Receipts`` in memory."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     notices: list[Notice] = field(default_factory=list)
-    bounced: list[tuple[str, str, str, str, str]] = field(default_factory=list)
+    receipts: list[tuple[str, str, str, str, DeliveryReceipt]] = field(default_factory=list)
     refuses: Exception | None = None
 
     async def add(self, content: bytes) -> str:
@@ -80,11 +80,13 @@ class Memory:
             self.notices.append(notice)
         return NoticeReceipt(1, len(self.notices), DeliveryState.PENDING, duplicate=duplicate)
 
-    async def record_bounce(self, channel: str, account: str, contact_id: str, external_id: str, error: Fault) -> bool:
+    async def record(
+        self, channel: str, account: str, contact_id: str, external_id: str, told: DeliveryReceipt
+    ) -> Receipt:
         if self.refuses is not None:
             raise self.refuses
-        self.bounced.append((channel, account, contact_id, external_id, error.words))
-        return True
+        self.receipts.append((channel, account, contact_id, external_id, told))
+        return Receipt(len(self.receipts), 1)
 
 
 def api_connector(
@@ -103,7 +105,7 @@ def api_connector(
         {VARIABLE: SECRET} if secrets is None else secrets,
         files=memory,
         notices=memory,
-        bounces=memory,
+        receipts=memory,
         egress=egress,
         health=health,
     )

@@ -17,6 +17,8 @@ from bot.domain.conversation import Conversation
 from bot.domain.engine import OUT_OF_SCOPE, EngineUnavailable, Prediction, Ranked
 from bot.domain.message import Author, Incoming, Message, Receipt, Sender, Visibility
 from bot.pipeline import turns as turns_module
+from bot.pipeline.clearing import Clearing
+from bot.pipeline.erasures import Erasures
 from bot.pipeline.outbox import Outbox
 from bot.pipeline.turns import Turns
 from bot.queue import Queue
@@ -69,6 +71,12 @@ class Platform:
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(buttons=True, markdown=True))
     sent: list[Outgoing] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
+    erased: list[tuple[str, str]] = field(default_factory=list)
+
+    async def erase(self, chat_id: str, external_id: str) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.erased.append((chat_id, external_id))
 
     async def send(self, message: Outgoing) -> str:
         if self.faults:
@@ -84,6 +92,7 @@ class Scene:
     store: Store
     platform: Platform
     turns: Turns
+    clearing: Clearing
     counter: int = 0
 
     async def says(self, text: str = "", **fields: object) -> int:
@@ -97,7 +106,8 @@ class Scene:
         """The same without waiting for the turn."""
         self.counter += 1
         sender = fields.pop("sender", Sender("7", "Ann"))
-        return await self.store.incoming.record(Incoming("test", "bot", str(self.counter), sender, "7", text, **fields))
+        incoming = Incoming("test", "bot", str(self.counter), sender, "7", text, **fields)
+        return await self.store.incoming.record(await self.clearing(incoming))
 
     async def presses(self, payload: str) -> int:
         return await self.says(payload, button=payload)
@@ -141,14 +151,16 @@ async def at_work(
 ) -> AsyncIterator[Scene]:
     """``content`` as ``turns_of`` takes it; ``gathering``: so many seconds the bot waits for the rest of a message."""
     platform = Platform()
-    turns = turns_of(store, answers, scripted_engine, scripted_language, content)
+    clearing = Clearing(store.incoming)
+    turns = turns_of(store, answers, scripted_engine, scripted_language, content, clears_again=clearing.again)
     outbox = Outbox(store.deliveries, store.files, {"test": platform}, {})
-    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=no_files)
+    erasures = Erasures(store.incoming, {"test": platform})
+    queue.serve(turn=turns.take, deliver=outbox.deliver, fetch=no_files, erase=erasures.erase)
     working = asyncio.create_task(queue.run())
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(turns_module, "GATHERING", timedelta(seconds=gathering))
-            yield Scene(store, platform, turns)
+            yield Scene(store, platform, turns, clearing)
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

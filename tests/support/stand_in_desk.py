@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -141,8 +141,8 @@ class StandInDesk:
                 return File(attachment.name, attachment.media_type, self._files[attachment.sha256])
         raise NotFound("there is no such file in this conversation")
 
-    async def knows(self, channel: str, account: str, contact: str) -> bool:
-        return contact in self._seen
+    async def known(self, channel: str, account: str, contacts: Collection[str]) -> frozenset[str]:
+        return frozenset(one for one in contacts if one in self._seen)
 
     async def speak(self, channel: str, account: str, contact: str, language: str) -> None:
         self.spoken[contact] = language

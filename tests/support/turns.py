@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.content.answers import Answers
+from bot.domain.secret import TheirCopy
 from bot.pipeline.deciding import Deciding, Detect
 from bot.pipeline.listening import Predict, measured
 from bot.pipeline.turns import Turns
@@ -24,5 +25,5 @@ def turns_of(
     """``content``: the procedures, cues and vocabulary, as ``dialogue_of`` takes them; none by default."""
     dialogue = dialogue_of(answers, **(content or {}))
     listening = dialogue.listening(measured(predict, others.get("metrics") or NullMetrics()))
-    deciding = Deciding(answers, dialogue.policy, listening, detect)
+    deciding = Deciding(answers, dialogue.policy, listening, detect, their_copy=lambda _: TheirCopy.DELETED)
     return Turns(store.turns, deciding, listening, dialogue.speech, **others)

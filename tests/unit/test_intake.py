@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from bot.domain.message import Command, Incoming, Receipt, Sender
+from bot.domain.message import ClearedIncoming, Command, Incoming, Receipt, Sender
 from bot.pipeline.intake import MAX_TRIES, REMEMBERED, STAND_IN, Intake
 
 
@@ -60,3 +60,20 @@ async def test_failures_are_counted_by_event_and_not_for_ever() -> None:
             await intake.record(said("poison", str(number)))
     assert len(intake._failures) == REMEMBERED
     assert set(intake._failures.values()) == {1}
+
+
+async def test_what_cannot_be_searched_for_secrets_is_not_recorded_and_a_person_is_told() -> None:
+    async def fails(_: Incoming) -> ClearedIncoming:
+        raise error
+
+    records = Records("", KeyError())
+    prefetched: list[str] = []
+    intake = Intake(records, lambda incoming: prefetched.append(incoming.text), clear=fails)
+    error: Exception = KeyError("a bug of the search")
+    assert (await intake.receive(said("my phrase is …"))).message_id == 1
+    assert [one.text for one in records.recorded] == prefetched == [STAND_IN]
+    # What must be read for the search is the database's trouble: the platform brings the event again.
+    error = psycopg.OperationalError("away")
+    with pytest.raises(psycopg.OperationalError):
+        await intake.receive(said("my phrase is …"))
+    assert len(records.recorded) == 1

@@ -126,7 +126,7 @@ REFUSALS: dict[str, dict[str, str]] = {
     "escalate": {"queued": IS_QUEUED, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
     "leave_queue": {"bot": IS_BOT, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
     "leave_queue by the desk": {"bot": IS_BOT, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
-    "urge": {"bot": IS_BOT, "resolved": IS_RESOLVED} | REFUSED_WHERE_ASSIGNED,
+    "urge": {"bot": IS_BOT, "resolved": IS_RESOLVED},
     "claim": {"resolved": IS_RESOLVED, "Ada": ADA_HAS_IT},
     "take_over": REFUSED_WHERE_NOT_MEIS,
     "take_over of one's own": REFUSED_WHERE_NOT_MEIS,
@@ -148,7 +148,7 @@ REFUSALS: dict[str, dict[str, str]] = {
 }
 MEIS = ("Mei", "Mei, never queued", "Mei, snoozed")
 NOTHING_TO_DO: dict[str, tuple[str, ...]] = {
-    "urge": ("queued",),
+    "urge": ("queued", "Mei", "Mei, snoozed", "Ada"),
     "claim": MEIS,
     "take_over of one's own": MEIS,
     "transfer to oneself": MEIS,
@@ -185,6 +185,7 @@ CHANGES: dict[tuple[str, str], tuple[EventKind, Actor, int | None, dict[str, Any
     ("escalate", "bot"): (EventKind.ESCALATED, BOT, None, ESCALATED),
     ("leave_queue", "queued"): (EventKind.LEFT, CUSTOMER, None, BACK),
     ("leave_queue by the desk", "queued"): (EventKind.LEFT, SYSTEM, None, BACK),
+    ("urge", "Mei, never queued"): (EventKind.URGED, BOT, 1, {"priority": Priority.URGENT}),
     ("claim", "bot"): (EventKind.CLAIMED, by_agent(1), 1, given_to(1)),
     ("claim", "queued"): (EventKind.CLAIMED, by_agent(1), 1, given_to(1)),
     ("take_over", "Mei"): (EventKind.TAKEN_OVER, by_agent(2), 2, given_to(2)),
@@ -329,6 +330,10 @@ def test_who_goes_forward_keeps_everything_else() -> None:
     assert (step.event.kind, step.event.actor) == (EventKind.URGED, BOT)
     assert step.event.data == {"state": "queued", "was": {"priority": "normal"}, "priority": "high"}
     assert lifecycle.urge(IN_QUEUE, Priority.HIGH) is None
+    at_risk = lifecycle.urge(IN_QUEUE, Priority.HIGH, EscalationReason.FUNDS_AT_RISK)
+    assert at_risk is not None
+    assert at_risk.changes == {"reason": EscalationReason.FUNDS_AT_RISK}
+    assert at_risk.event.data["reason"] == "funds_at_risk"
 
 
 def test_a_snooze_ends_in_the_future() -> None:

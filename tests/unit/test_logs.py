@@ -21,6 +21,8 @@ def lines(tmp_path: Path) -> Iterator[Path]:
     logs.configure("info", ["hush-hush", ""], to=path)
     yield path
     root.handlers, root.level = before
+    for name in logs._OURS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.reset_defaults()
 
 
@@ -50,6 +52,13 @@ def test_debug_lines_and_chatty_libraries_stay_out(lines: Path) -> None:
     logging.getLogger("httpx").info("GET https://api/bot123:abc/getUpdates")
     logging.getLogger("procrastinate.worker").info("Starting job turn")
     assert lines.read_text() == ""
+
+
+def test_what_libraries_receive_is_in_no_log_at_any_level(lines: Path) -> None:
+    logs.configure("debug", to=lines)
+    logging.getLogger("discord.gateway").debug("WebSocket Event: %s", "what the customer wrote")
+    structlog.get_logger("connectors.telegram").debug("update ignored")
+    assert [json.loads(line)["event"] for line in lines.read_text().splitlines()] == ["update ignored"]
 
 
 def test_nobody_else_on_the_machine_looks_into_the_folder_of_the_logs(lines: Path) -> None:

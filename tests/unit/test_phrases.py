@@ -14,6 +14,7 @@ from bot.content.words import SHIPPED, Words
 from bot.domain.conversation import ConversationState, EscalationReason
 from bot.domain.decision import Action
 from bot.domain.forms import Kind
+from bot.domain.secret import LABELS, SecretKind, in_words
 from bot.settings import ROOT
 
 
@@ -30,12 +31,23 @@ def test_the_shipped_phrases_are_in_order() -> None:
         ("console.reason", EscalationReason),
         ("console.history", ConversationState),
         ("console.detail", Kind),
+        ("secret.label", SecretKind),
     ],
 )
 def test_what_is_said_by_a_value_is_there_for_each_value(prefix: str, values: type[StrEnum]) -> None:
     """No source names these phrases, so that nothing else misses one."""
     words = Words(ROOT / "data")
     assert [value for value in values if not words.has(f"{prefix}.{value}")] == []
+
+
+def test_labels_are_read_in_the_readers_language() -> None:
+    words = Words(ROOT / "data")
+    kept = f"mine is {LABELS[SecretKind.SEED_PHRASE]}, {LABELS[SecretKind.PASSWORD]} and [another bracket]"
+    assert in_words(kept, lambda key: words.say(key, "en")) == kept
+    assert (
+        in_words(kept, lambda key: words.say(key, "zh"))
+        == "mine is 【助记词已移除】, 【密码已移除】 and [another bracket]"
+    )
 
 
 def folder(tmp_path: Path, **files: str) -> Words:

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.secrets import plant, planting
-from bot.guard.secrets import LABELS, MOST_MESSAGES, Certainty, Kind, Known, SecretKind, search
+from benchmarks.secrets import ordinary, plant, planting
+from bot.guard.secrets import LABELS, MOST_MESSAGES, Certainty, Kind, Known, SecretKind, continues, search
 from bot.guard.secrets.words import lists, monero
 
 RND = random.Random(20261128)
 PHRASE = plant.phrase(RND, "en", 12)
+CHINESE = plant.phrase(RND, "zh", 12)
+PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "7th", "8th", "9th", "tenth", "eleventh", "twelfth")
 BLANK = LABELS[SecretKind.SEED_PHRASE]
 KEY = f"{RND.getrandbits(256):064x}"
 
@@ -57,10 +59,52 @@ def test_addresses_signatures_ids_and_named_hashes_stay() -> None:
         "secret phrase: 12 words",
         "pin is too short",
         "API key 在哪里申请",
+        "apple bread butter cheese chicken coffee corn egg garlic honey lemon milk",
+        "debian/rules: pass --disable-default-pie to configure",
     ],
 )
 def test_ordinary_messages_stay_as_they_are(text: str) -> None:
     assert search([text]).redacted == (text,)
+
+
+def _chinese(form: str) -> str:
+    return "".join(form.format(number, word) for number, word in enumerate(CHINESE, 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(f"{word} {rnd_filler}" for word, rnd_filler in zip(PHRASE, ["um", "comma", ""] * 4, strict=True)),
+        " ".join(f"{place} is {word}," for place, word in zip(PLACES, PHRASE, strict=True)),
+        "<ul>" + "".join(f"<li>{word}</li>" for word in PHRASE) + "</ul>",
+        " ".join(word[:4] for word in PHRASE),
+        " ".join([*PHRASE[:6], "[unreadable]", *PHRASE[7:]]),
+        _chinese("第{}个字是{}，"),
+        "".join(f"{chr(0x245F + number)}{word}" for number, word in enumerate(CHINESE, 1)),
+        "抄的是" + "".join(CHINESE[:7]) + "\n" + "".join(CHINESE[7:]),
+    ],
+)
+def test_a_phrase_is_found_however_it_is_said(text: str) -> None:
+    assert found(text) == [SecretKind.SEED_PHRASE]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kind"),
+    [
+        (["i put Rabbit_4417 where it asks for the password"], SecretKind.PASSWORD),
+        (["the wallet password i always type is Rabbit_4417"], SecretKind.PASSWORD),
+        (["passphrase: garden window rabbit44"], SecretKind.PASSWORD),
+        (["我密码发你 rabbit4417 帮我看看"], SecretKind.PASSWORD),
+        (["mật khẩu của tôi là rabbit4417"], SecretKind.PASSWORD),
+        (["密码给你", "等下", "rabbit4417"], SecretKind.PASSWORD),
+        (["rabbit4417", "thats my password"], SecretKind.PASSWORD),
+        (["the code they texted me: 84885012"], SecretKind.ONE_TIME_CODE),
+        (["i got the code", "504312"], SecretKind.ONE_TIME_CODE),
+        (["api key", "q46xG8laVcZRb0A8FYq7", "api secret", "R6h2E6UvaS5nofhbFBTWseUuvmByJw1R"], SecretKind.API_SECRET),
+    ],
+)
+def test_what_is_named_in_other_words_or_in_the_message_beside_it(texts: list[str], kind: SecretKind) -> None:
+    assert set(found(*texts)) == {kind}
 
 
 def test_a_hash_is_kept_where_it_is_named_linked_or_asked_for_and_else_hidden_in_doubt() -> None:
@@ -69,6 +113,7 @@ def test_a_hash_is_kept_where_it_is_named_linked_or_asked_for_and_else_hidden_in
     assert found(f"https://etherscan.io/tx/0x{KEY}") == []
     assert found(f"0x{KEY}") == []
     assert found(f"this is not my private key, it is the hash {KEY}") == []
+    assert found("the transaction id", "wait", KEY) == []
     assert found("here is my private key", KEY, known=Known(asked=frozenset({Kind.HASH}))) == [SecretKind.PRIVATE_KEY]
     assert found(f"私钥是0x{KEY}") == [SecretKind.PRIVATE_KEY]
 
@@ -85,6 +130,60 @@ def test_a_phrase_over_five_messages_is_one_finding_with_a_span_in_each() -> Non
     result = search(texts)
     assert [[span.message for span in finding.spans] for finding in result.findings] == [[0, 1, 3, 4]]
     assert result.redacted == (BLANK, BLANK, "wait a moment", BLANK, BLANK)
+
+
+def _halves(rnd: random.Random) -> list[str]:
+    key = rnd.choice((f"{rnd.getrandbits(256):064x}", plant.wif(rnd)))
+    cut = rnd.randrange(20, len(key) - 20)
+    return [
+        rnd.choice(("my private key: ", "私钥发你 ")) + key[:cut],
+        "wait",
+        rnd.choice(("", "the rest: ")) + key[cut:],
+    ]
+
+
+def _pem_cut(rnd: random.Random) -> list[str]:
+    lines = plant.pem(rnd).split("\n")
+    return ["\n".join(lines[:2]), "\n".join(lines[2:])]
+
+
+def _monero_cut(rnd: random.Random) -> list[str]:
+    words = plant.monero_phrase(rnd)
+    return [" ".join(words[:9]), "hold on", " ".join(words[9:])]
+
+
+def test_each_message_that_has_a_part_of_a_spread_secret_continues() -> None:
+    rnd = random.Random(5)
+    spread = [make(rnd).texts for make in (planting._spread, planting._chinese_spread) for _ in range(60)]
+    cut = [make(rnd) for make in (_halves, _pem_cut, _monero_cut) for _ in range(15)]
+    assert [
+        texts for texts in cut if len({span.message for one in search(texts).findings for span in one.spans}) < 2
+    ] == []
+    for texts in spread + cut:
+        spans = [span for one in search(texts).findings if len(one.spans) > 1 for span in one.spans]
+        assert [texts[span.message] for span in spans if not continues(texts[span.message])] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my password is",
+        "助记词:",
+        "here is my seed phrase:",
+        "私钥如下",
+        "Sunny2026!",
+        '"ciphertext": "a7',
+        KEY[:20],
+        "12,7,200,3,9,80,1",
+    ],
+)
+def test_what_announces_a_secret_or_has_a_piece_of_one_continues(text: str) -> None:
+    assert continues(text)
+
+
+def test_few_ordinary_messages_continue_anything() -> None:
+    messages = [text for _, text in ordinary.ours(ordinary.ROOT.parent / "shared")][::7]
+    assert sum(map(continues, messages)) < len(messages) * 0.15
 
 
 def test_spans_are_those_of_the_text_as_written() -> None:
@@ -123,7 +222,7 @@ def test_a_word_one_edit_away_is_near_and_two_edits_are_not() -> None:
         st.one_of(
             st.text(max_size=60),
             st.sampled_from(
-                ["密码是", "code 12", "[", "{", "private key ", "\u200b", " ", "。", KEY, " ".join(PHRASE), "İ"]
+                ["密码是", "code 12", "[", "{", "private key ", "\u200b", " ", "。", KEY, f" {' '.join(PHRASE)} ", "İ"]
             ),
         ),
         max_size=12,

@@ -157,6 +157,27 @@ def test_addresses_behind_words_and_quotes_are_context() -> None:
 CHANNEL_ = {"id": -5, "type": "channel", "title": "News", "username": "news"}
 
 
+def test_addresses_without_words_in_the_text_are_context() -> None:
+    rows = [[{"text": "Claim", "url": "https://a.example"}, {"text": "no", "callback_data": "1"}, 7], "row"]
+    rows.append([{"text": "App", "web_app": {"url": "https://b.example"}}])
+    told = incoming(
+        text="see https://c.example",
+        reply_markup={"inline_keyboard": rows},
+        link_preview_options={"url": "https://d.example"},
+    )
+    where = [("Claim", "https://a.example"), ("App", "https://b.example"), ("", "https://d.example")]
+    assert [(link.text, link.url) for link in told.context.links] == where
+    shown = incoming(text="see https://c.example", link_preview_options={"url": "https://c.example"})
+    assert shown.context.links == ()
+
+
+def test_text_beside_a_rich_message_is_kept_where_it_says_more() -> None:
+    rich = {"blocks": [{"type": "paragraph", "text": "rich  words"}]}
+    assert incoming(text="rich words", rich_message=rich).context.raw == ""
+    told = incoming(text="other words", rich_message=rich)
+    assert (told.text, json.loads(told.context.raw)) == ("rich  words", {"text": "other words"})
+
+
 @pytest.mark.parametrize(
     ("fields", "forward"),
     [
@@ -205,7 +226,8 @@ def test_an_edit_says_what_is_attached_now_unless_it_cannot_be_read() -> None:
 
     assert edited(text="only words").replaces_attachments
     assert edited(photo=[{**FILE, "width": 1, "height": 1}]).attachments == (Attachment("photo", "F1", size=12),)
-    assert not edited(photo=[{}], caption="x").replaces_attachments
+    for unreadable in ({"photo": [{}]}, {"sticker": {}}, {"paid_media": {"star_count": 5}}, {"live_photo": {}}):
+        assert not edited(**unreadable, caption="x").replaces_attachments
 
 
 def test_a_reaction_is_said_under_its_message() -> None:

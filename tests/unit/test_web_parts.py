@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -19,7 +20,7 @@ from bot.web.throttle import Throttle
 from connectors.web import WebSettings
 from connectors.web.messages import Said, events, shown
 from connectors.web.page import Page
-from connectors.web.visitors import COOKIE, Known, contact_of, visitor_of, welcome
+from connectors.web.visitors import COOKIE, Known, contact_of, mark_of, visitor_of, welcome
 from tests.support.words import WORDS
 
 TOKEN = "A" * 43
@@ -172,10 +173,25 @@ def test_the_contact_is_not_the_token() -> None:
 
 @pytest.mark.parametrize("cookie", ["", f"{COOKIE}=short", f"{COOKIE}={'é' * 43}", f"{COOKIE}={'A' * 44}"])
 async def test_a_cookie_that_the_desk_never_set_is_none(cookie: str) -> None:
-    async def knows(_contact: str) -> bool:
-        return True
+    async def known(contacts: Collection[str]) -> Collection[str]:
+        return contacts
 
-    assert await visitor_of(request(cookie=cookie), knows) is None
+    assert await visitor_of(request(cookie=cookie), known) is None
+
+
+async def test_of_many_first_pages_one_look_tells_who_has_written() -> None:
+    tokens = [letter * 43 for letter in "ABCDEFGH"]
+    given = "; ".join(f"switchboard_first_{mark_of(token)}={at}.{token}" for at, token in enumerate(tokens))
+    looked: list[list[str]] = []
+
+    async def known(contacts: Collection[str]) -> Collection[str]:
+        looked.append(list(contacts))
+        return [contact_of(tokens[5]), contact_of(tokens[3])]
+
+    visitor = await visitor_of(request(cookie=f"{COOKIE}={tokens[7]}; {given}"), known)
+    assert visitor is not None
+    assert (visitor.token, visitor.moved) == (tokens[3], True), "of those who have written the first"
+    assert looked == [[contact_of(token) for token in tokens]]
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites() -> None:
@@ -219,10 +235,10 @@ async def test_who_has_written_is_remembered_and_few_are_looked_for_at_once() ->
     looked: list[str] = []
     go_on = asyncio.Event()
 
-    async def look(contact: str) -> bool:
-        looked.append(contact)
+    async def look(contacts: Collection[str]) -> list[str]:
+        looked.extend(contacts)
         await go_on.wait()
-        return contact.startswith("customer")
+        return [contact for contact in contacts if contact.startswith("customer")]
 
     known = Known(look, at_once=2, remembered=3)
     known.add("customer 0")
@@ -234,6 +250,9 @@ async def test_who_has_written_is_remembered_and_few_are_looked_for_at_once() ->
     assert await known.has("customer 1")
     assert await known.has("customer 2")
     assert looked == ["customer 1", "stranger", "customer 2"]
+    known.forget("customer 2")
+    assert await known.has("customer 2")
+    assert looked[3:] == ["customer 2"], "who was forgotten is looked for"
     for number in range(10):
         known.add(f"customer {number}")
     assert list(known._lately) == ["customer 7", "customer 8", "customer 9"]

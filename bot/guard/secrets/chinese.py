@@ -9,12 +9,14 @@ the scores; ``benchmarks/secrets/learn.py`` says how they were counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import accumulate, combinations, pairwise, repeat
+from operator import add, and_, not_, sub
 from pathlib import Path
+from typing import NamedTuple
 
-from bot.guard.secrets.finding import Certainty, Finding, SecretKind, Span
+from bot.guard.secrets.finding import Budget, Certainty, Finding, SecretKind, Span
 from bot.guard.secrets.phrases import SEED_WORDS
 from bot.guard.secrets.view import View
 from bot.guard.secrets.words import SIZES, chinese, valid_chinese
@@ -36,12 +38,23 @@ _STRANGE = 2
 _DISTINCT = 9
 _GROUP = 6
 """Characters of the longest group in which people write a phrase."""
-_MOST_LOOKED = 1000
-"""Windows of one stretch that are looked at closely; no message has as many. Behind them the score alone decides."""
+_MOST_LOOKED = 2_000
+"""Windows of a search that are looked at closely; no message has as many. Behind them the score alone decides."""
 _HOSTILE = -1.0
 
-_BLOCK = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
-_SOFT = re.compile(r"[\W\d_]{1,8}")
+_CHINESE = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
+_SOFT = "[\\W\\d_\u2460-\u24ff\u2776-\u2793]"
+_STRETCH = re.compile(f"{_CHINESE.pattern}(?:{_SOFT}{{1,12}}{_CHINESE.pattern})*")
+_LABEL = re.compile(
+    "第 ?(?:\\d{1,2}|[一二三四五六七八九十]{1,3}) ?[个個]?(?:[单單]?[字词詞])?(?:是|为|為|叫)?(?=[\u3400-\u9fff])"
+)
+"""Before a character: "第3个字是". """
+_LEAST_LABELS = 4
+_WRAPPED = re.compile(r" *\n[ >]*")
+_WRAP = 2
+"""A gap that is the end of a line and no more."""
+_NEW = 99.0
+"""Of a pair that the table does not have."""
 _BEFORE = frozenset("是为為词詞叫下：:")
 _AFTER = frozenset("请帮这我你怎谢对是能吗,，。")
 _FIRST_LETTER = ord("A")
@@ -70,14 +83,12 @@ class _Model:
 
     def scores(self, characters: str) -> list[float]:
         """Of each character with the one before it; the first has none."""
-        known, single, rest = self.pairs.get, self.single.get, self.rest.get
-        found = [0.0]
-        for place in range(1, len(characters)):
-            score = known(characters[place - 1 : place + 1])
-            if score is None:
+        found = [0.0, *map(self.pairs.get, map(add, characters, characters[1:]), repeat(_NEW))]
+        single, rest = self.single.get, self.rest.get
+        for place, score in enumerate(found):
+            if score == _NEW:
                 one, other = rest(characters[place - 1]), single(characters[place])
-                score = 0.0 if one is None or other is None else one + other
-            found.append(score)
+                found[place] = 0.0 if one is None or other is None else one + other
         return found
 
 
@@ -96,27 +107,26 @@ class _Stretch:
 
     __slots__ = ("characters", "gaps", "listed", "message", "places", "scored", "sums")
 
-    def __init__(self, message: int, blocks: list[re.Match[str]]) -> None:
+    def __init__(self, message: int, start: int, text: str) -> None:
         self.message = message
-        self.characters = "".join(block[0] for block in blocks)
-        self.places = [place for block in blocks for place in range(block.start(), block.end())]
-        self.gaps = [0] * (len(self.characters) + 1)
-        place = 0
-        for block in blocks:
-            self.gaps[place] = 1
-            place += len(block[0])
-        self.gaps[place] = 1
+        self.characters = "".join(_CHINESE.findall(text))
+        size = len(self.characters)
+        self.places: Sequence[int] = range(start, start + size)
+        self.gaps = bytearray(size + 1)  # before each character, and behind the last
+        self.gaps[0] = self.gaps[size] = 1
+        if size < len(text):
+            self.places = [place + start for block in _CHINESE.finditer(text) for place in range(*block.span())]
+            for place, (one, other) in enumerate(pairwise(self.places), 1):
+                if other - one > 1:
+                    between = text[one - start + 1 : other - start]
+                    self.gaps[place] = _WRAP if _WRAPPED.fullmatch(between) else 1
         learnt = model()
         folded = self.characters.translate(learnt.fold)
-        self.sums = [0.0]
-        for score in learnt.scores(folded):
-            self.sums.append(self.sums[-1] + score)
-        self.listed = [character in learnt.single for character in folded]
+        self.sums = list(accumulate(learnt.scores(folded), initial=0.0))
+        self.listed = list(map(learnt.single.__contains__, folded))
         self.scored: list[int] | None = None  # pairs of two listed characters before a place, where some are not
         if not all(self.listed):
-            self.scored = [0, 0]
-            for one, other in zip(self.listed, self.listed[1:], strict=False):
-                self.scored.append(self.scored[-1] + (one and other))
+            self.scored = [0, *accumulate(map(and_, self.listed, self.listed[1:]), initial=0)]
 
     def mean(self, start: int, end: int) -> float:
         """Of the pairs of listed characters."""
@@ -133,6 +143,7 @@ class _Stretch:
 def find(views: list[View]) -> Iterator[Finding]:
     """Every phrase of the Chinese lists."""
     rows = [_stretches(view, message) for message, view in enumerate(views)]
+    budget = Budget(_MOST_LOOKED)
     for message, row in enumerate(rows):
         named = None
         for stretch in row:
@@ -140,7 +151,7 @@ def find(views: list[View]) -> Iterator[Finding]:
                 if named is None:
                     named = any(SEED_WORDS.search(view.lower) for view in views[max(0, message - 1) : message + 1])
                 yield from _spaced(stretch)
-                yield from _windows(stretch, named)
+                yield from _windows(stretch, named, budget)
     if len(views) > 1:
         yield from _spread(rows)
 
@@ -148,21 +159,17 @@ def find(views: list[View]) -> Iterator[Finding]:
 def _stretches(view: View, message: int) -> list[_Stretch]:
     if view.plain.isascii():
         return []
-    found: list[_Stretch] = []
-    blocks: list[re.Match[str]] = []
-    for block in _BLOCK.finditer(view.plain):
-        if blocks and not _SOFT.fullmatch(view.plain, blocks[-1].end(), block.start()):
-            found.append(_Stretch(message, blocks))
-            blocks = []
-        blocks.append(block)
-    if blocks:
-        found.append(_Stretch(message, blocks))
-    return found
+    plain = view.plain
+    if plain.count("第") >= _LEAST_LABELS and len(_LABEL.findall(plain)) >= _LEAST_LABELS:
+        plain = _LABEL.sub(lambda match: " " * len(match[0]), plain)
+    return [_Stretch(message, match.start(), match[0]) for match in _STRETCH.finditer(plain)]
 
 
 def _spaced(stretch: _Stretch) -> Iterator[Finding]:
     """Ten and more single characters in a row."""
     gaps, size = stretch.gaps, len(stretch.characters)
+    if len(gaps) - gaps.count(0) <= _SPACED:
+        return
     start = 0
     for end in range(1, size + 1):
         alone = gaps[end - 1] and gaps[end]
@@ -176,25 +183,22 @@ def _spaced(stretch: _Stretch) -> Iterator[Finding]:
         start = end
 
 
-def _windows(stretch: _Stretch, named: bool) -> Iterator[Finding]:
+def _windows(stretch: _Stretch, named: bool, budget: Budget) -> Iterator[Finding]:
     sums, size = stretch.sums, len(stretch.characters)
     ceiling = _CEILING * (LEAST - 1)
-    strange: list[int] | None = None
-    looked, done = 0, 0
-    for start in range(size - LEAST + 1):
-        score = sums[start + LEAST] - sums[start + 1]
-        if score >= ceiling or start < done:
+    low = [place for place, score in enumerate(map(sub, sums[LEAST:], sums[1:])) if score < ceiling]
+    if not low:
+        return
+    strange = [0, *accumulate(map(not_, stretch.listed))]
+    done = 0
+    for start in low:
+        if start < done:
             continue
-        looked += 1
-        if looked > _MOST_LOOKED:
-            if score < _HOSTILE * (LEAST - 1):
+        if not budget.spend():
+            if sums[start + LEAST] - sums[start + 1] < _HOSTILE * (LEAST - 1):
                 done = start + LEAST
                 yield stretch.finding(start, done, Certainty.LIKELY)
             continue
-        if strange is None:
-            strange = [0]
-            for listed in stretch.listed:
-                strange.append(strange[-1] + (not listed))
         for length in SIZES:
             end = start + length
             if end > size:
@@ -215,7 +219,7 @@ def _judge(stretch: _Stretch, start: int, end: int, mean: float, named: bool) ->
     bounded = bool(gaps[start] and gaps[end]) and _is_regular(gaps, start, end)
     begins = gaps[start] or characters[start - 1] in _BEFORE
     ends = gaps[end] or characters[end] in _AFTER or not stretch.listed[end]
-    if (not bounded or not named) and 1 in gaps[start + 1 : end] and not _is_regular(gaps, start, end):
+    if (not bounded or not named) and any(gaps[start + 1 : end]) and not _is_regular(gaps, start, end):
         begins = ends = False  # commas in a sentence
         if not named and not (gaps[start] and gaps[end]):
             return None
@@ -226,10 +230,11 @@ def _judge(stretch: _Stretch, start: int, end: int, mean: float, named: bool) ->
     return None
 
 
-def _is_regular(gaps: list[int], start: int, end: int) -> bool:
-    """In one piece, or in groups of one size, the last perhaps shorter: as a list is written, not a sentence."""
+def _is_regular(gaps: Sequence[int], start: int, end: int) -> bool:
+    """In one piece, or in groups of one size, the last perhaps shorter: as a list is written, not a sentence. Or in
+    lines, wherever they end."""
     cuts = [place for place in range(start + 1, end) if gaps[place]]
-    if not cuts:
+    if not cuts or all(gaps[cut] == _WRAP for cut in cuts):
         return True
     first = cuts[0] - start
     return first <= _GROUP and all(later - cut == first for cut, later in pairwise(cuts)) and end - cuts[-1] <= first
@@ -251,42 +256,105 @@ _PIECE = 24
 _SHORT = 4
 """Characters of a message that may be a part, whatever their score: too few to tell. Without a right checksum of all
 chosen parts it counts for nothing."""
+_CHATTER = 1.0
+"""The lowest mean score of a message that reads as words."""
+_WORDS = 2.0
+"""The lowest mean score of a short message that is no part: of pairs drawn from the list one in 80 has more."""
+_LEAD = re.compile(
+    "(?:我的|我|这是|這是|以下是|下面是|下面|就是|先发|先發|分开发|分開發|分段发|一个一个发|前面的?|前半|后面的?|後面的?|后半|後半|还有的?|還有的?|"
+    "然后|然後|接着|接著|剩下的?|最后|最後|继续|繼續|助[记記憶忆]?[词詞]|单词|單詞|备份|備份|第[一二三四五1-5]部分|是)+的?"
+)
+"""What people say before a part of a phrase."""
 _PIECES_VALID = 0.4
 _PIECES_INVALID = -1.2
+
+
+class _Piece(NamedTuple):
+    """What of one message may be a part of a phrase."""
+
+    stretch: _Stretch
+    start: int
+    end: int
+
+    @property
+    def characters(self) -> str:
+        return self.stretch.characters[self.start : self.end]
+
+    def is_apart(self) -> bool:
+        """Whether it is single characters with something between."""
+        return all(self.stretch.gaps[self.start : self.end + 1])
+
+    def is_chatter(self) -> bool:
+        """Whether it reads as words: "等一下"."""
+        return self.end - self.start > 1 and not self.is_apart() and self.stretch.mean(self.start, self.end) > _CHATTER
 
 
 def _spread(rows: list[list[_Stretch]]) -> Iterator[Finding]:
     """A phrase over several messages: of each the part that is least a sentence, joined in their order."""
     pieces = [piece for row in rows if (piece := _piece(row))]
-    for count in range(len(pieces), 1, -1):
-        for chosen in combinations(pieces, count):
-            joined = "".join(stretch.characters[start:end] for stretch, start, end in chosen)
-            if not LEAST <= len(joined) <= 2 * _PIECE or len(set(joined)) < _DISTINCT:
-                continue
-            score = sum(model().scores(joined.translate(model().fold))) / (len(joined) - 1)
-            valid = score < _PIECES_VALID and valid_chinese(joined)
-            if valid or (count == len(pieces) and score < _PIECES_INVALID):
-                spans = tuple(stretch.span(start, end) for stretch, start, end in chosen)
-                yield Finding(SecretKind.SEED_PHRASE, spans, Certainty.CERTAIN if valid else Certainty.LIKELY)
-                return
+    likely = [piece for piece in pieces if not piece.is_chatter()]
+    for some in (likely, pieces):
+        for count in range(len(some), 1, -1):
+            for chosen in combinations(some, count):
+                joined = "".join(piece.characters for piece in chosen)
+                if len(joined) in SIZES and _score_of(joined) < _PIECES_VALID and valid_chinese(joined):
+                    yield _joined(chosen, Certainty.CERTAIN)
+                    return
+    joined = "".join(piece.characters for piece in likely)
+    if len(likely) > 1 and len(joined) <= 2 * _PIECE and len(set(joined)) >= _DISTINCT:
+        score = _score_of(joined)
+        apart = all(piece.is_apart() for piece in likely) and len(joined) >= _SPACED
+        if (len(joined) >= LEAST and score < _PIECES_INVALID) or (apart and score < _SENTENCE):
+            yield _joined(likely, Certainty.LIKELY)
 
 
-def _piece(row: list[_Stretch]) -> tuple[_Stretch, int, int] | None:
+def _score_of(characters: str) -> float:
+    return sum(model().scores(characters.translate(model().fold))) / (len(characters) - 1)
+
+
+def _joined(pieces: Sequence[_Piece], certainty: Certainty) -> Finding:
+    spans = tuple(piece.stretch.span(piece.start, piece.end) for piece in pieces)
+    return Finding(SecretKind.SEED_PHRASE, spans, certainty)
+
+
+def has_piece(view: View) -> bool:
+    """Whether the message may be a part of a phrase."""
+    return _piece(_stretches(view, 0)) is not None
+
+
+def _piece(row: list[_Stretch]) -> _Piece | None:
     """What of a message may be a part of a phrase; None where most of it is a sentence."""
     total = sum(len(stretch.characters) for stretch in row)
     if not 1 <= total <= 2 * _PIECE:
         return None
     if total == 1:
-        return (row[0], 0, 1) if row[0].listed[0] else None
-    best: tuple[float, _Stretch, int, int] | None = None
+        return _Piece(row[0], 0, 1) if row[0].listed[0] else None
+    best: tuple[float, _Piece] | None = None
     for stretch in row:
         size = len(stretch.characters)
-        starts = [place for place in range(size) if stretch.gaps[place] or stretch.characters[place - 1] in _BEFORE]
+        lead = _lead(stretch)
+        starts = [
+            place
+            for place in range(lead, size)
+            if stretch.gaps[place] or place == lead or stretch.characters[place - 1] in _BEFORE
+        ]
         for start in starts:
-            for end in (place for place in range(start + 2, size + 1) if stretch.gaps[place]):
+            for end in (place for place in range(start + 1, size + 1) if stretch.gaps[place]):
+                piece = _Piece(stretch, start, end)
+                apart = piece.is_apart()
+                if end - start < 2 and not (apart and lead == start):
+                    continue
+                fits = (end - start) * 2 >= total - lead and sum(stretch.listed[start:end]) >= end - start - 1
                 mean = stretch.mean(start, end)
-                fits = (end - start) * 2 >= total and sum(stretch.listed[start:end]) >= end - start - 1
-                short = end - start == total <= _SHORT
-                if fits and (short or mean < _SENTENCE) and (best is None or (mean - end + start) < best[0]):
-                    best = (mean - end + start, stretch, start, end)
-    return best and best[1:]
+                short = end - start == total - lead <= _SHORT and mean < _WORDS
+                worth = (mean if not apart else min(mean, 0.0)) - 2 * (end - start)
+                if fits and (apart or short or mean < _SENTENCE) and (best is None or worth < best[0]):
+                    best = (worth, piece)
+    return best and best[1]
+
+
+def _lead(stretch: _Stretch) -> int:
+    """How many of its characters say that a part of a phrase comes, and are none of it."""
+    match = _LEAD.match(stretch.characters)
+    end = match.end() if match else 0
+    return end if end < len(stretch.characters) else 0

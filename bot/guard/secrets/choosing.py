@@ -19,11 +19,11 @@ def chosen(findings: Iterable[Finding], lengths: Sequence[int]) -> list[Finding]
     kept: list[Finding] = []
     for several in by_kind.values():
         for finding in _joined(several):
-            spans = [part for span in finding.spans for part in _free(taken[span.message], span)]
+            spans = tuple(part for span in finding.spans for part in _free(taken[span.message], span))
             for span in spans:
                 taken[span.message][span.start : span.end] = b"\x01" * (span.end - span.start)
             if spans:
-                kept.append(Finding(finding.kind, tuple(spans), finding.certainty))
+                kept.append(finding if spans == finding.spans else Finding(finding.kind, spans, finding.certainty))
     return sorted(kept, key=lambda finding: (finding.spans[0].message, finding.spans[0].start))
 
 
@@ -52,10 +52,11 @@ def _joined(findings: Sequence[Finding]) -> list[Finding]:
     groups: dict[int, list[Finding]] = {}
     for place, finding in enumerate(findings):
         groups.setdefault(head(place), []).append(finding)
-    return [
-        Finding(some[0].kind, _united(some), min((one.certainty for one in some), key=_SURENESS.__getitem__))
-        for some in groups.values()
-    ]
+    return [some[0] if len(some) == 1 else _one(some) for some in groups.values()]
+
+
+def _one(some: Sequence[Finding]) -> Finding:
+    return Finding(some[0].kind, _united(some), min((one.certainty for one in some), key=_SURENESS.__getitem__))
 
 
 def _united(findings: Iterable[Finding]) -> tuple[Span, ...]:

@@ -13,9 +13,9 @@ _LONGEST = 20_000
 
 _CIPHER = re.compile(r"[\"'“”]?cipher_?text[\"'“”]?\s{0,4}[:=：]\s{0,4}[\"'“”]?[0-9a-f]{32,}", re.IGNORECASE)
 _BRACKET = re.compile("[{}]")
-_PEM = re.compile(r"[-–—]{2,6}\s?BEGIN ((?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?)\s?[-–—]{2,6}", re.IGNORECASE)
-_PEM_END = re.compile(r"[-–—]{2,6}\s?END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?\s?[-–—]{2,6}", re.IGNORECASE)
-_PEM_BODY = re.compile(r"[A-Za-z0-9+/=\s:,.\\-]*")
+PEM = re.compile(r"[-–—]{2,6}\s?BEGIN ((?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?)\s?[-–—]{2,6}", re.IGNORECASE)
+PEM_END = re.compile(r"[-–—]{2,6}\s?END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?\s?[-–—]{2,6}", re.IGNORECASE)
+PEM_BODY = re.compile(r"[A-Za-z0-9+/=\s:,.\\-]*")
 
 
 def find(views: list[View]) -> Iterator[Finding]:
@@ -65,11 +65,11 @@ def _closing(plain: str, start: int) -> int:
 def _pem(plain: str, message: int) -> Iterator[Finding]:
     """From BEGIN to END; without an END, what can be a part of it."""
     done = 0
-    for match in _PEM.finditer(plain):
+    for match in PEM.finditer(plain):
         if match.start() < done:
             continue
-        close = _PEM_END.search(plain, match.end(), match.end() + _LONGEST)
-        body = _PEM_BODY.match(plain, match.end(), match.end() + _LONGEST)
+        close = PEM_END.search(plain, match.end(), match.end() + _LONGEST)
+        body = PEM_BODY.match(plain, match.end(), match.end() + _LONGEST)
         done = close.end() if close else (body.end() if body else match.end())
         if close or done - match.end() > 16:
             yield Finding(SecretKind.PRIVATE_KEY, (Span(message, match.start(), done),), Certainty.CERTAIN)

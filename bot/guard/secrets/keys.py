@@ -28,20 +28,26 @@ KEY_WORDS = re.compile(
     r"khóa (?:riêng|bí)|kunci (?:pribadi|privat)|klucz"
 )
 HASH_WORDS = re.compile(
-    r"哈希|hash|(?<![a-z])(?:tx|txn|txs|tx[ _-]?id|transaction|transfer|block|deposit|withdrawal|receipt|topic|trx id|"
-    r"signature|sha-?256|checksum|commit|digest)(?![a-z])|交易(?!密码|密碼|所|私)|流水|转账|轉帳|轉賬|转帐|"
+    r"哈希|hash|(?<![a-z])(?:tx|txn|txs|tx[ _-]?id|transaction|transfer|public[ _-]?key|pubkey|fingerprint|md5|"
+    r"sha-?\d{3}sum|block|deposit|withdrawal|receipt|topic|trx id|"
+    r"signature|sha-?256|checksum|commit|digest)(?![a-z])|交易(?!密码|密碼|所|私)|公[钥鑰]|流水|转账|轉帳|轉賬|转帐|"
     r"提币|提现|充值|到账|区块|區塊|凭证|签名|校验|транзакц|хеш|хэш|transacci|transaç|transazione|transaktion|"
     r"トランザクション|ハッシュ|取引|트랜잭션|해시|işlem|giao dịch|transaksi"
 )
 _HASH_GAP = 14
 """Characters between a word for a hash and the digits, where it names them: "hash is: "."""
 
+HEX_LENGTH = 64
+"""Hexadecimal digits of a private key."""
 _HEX = re.compile(r"(?<![0-9A-Za-z])(0[xX])?([0-9a-fA-F]{60,68}|[0-9a-fA-F]{128})(?![0-9A-Za-z])")
 _HEX_APART = re.compile(
     r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9a-fA-F]{2,62}[\s-]{1,2}){1,31}[0-9a-fA-F]{2,62}(?![0-9A-Za-z])"
 )
 _HEX_SHORT = re.compile(r"(?<![0-9A-Za-z-])[0-9a-fA-F]{32}(?![0-9A-Za-z-])")
-_LINK = re.compile(r"[^\s\"'<>，。]{0,300}\Z")
+_ALL, _LETTERS = frozenset("0123456789abcdef"), frozenset("abcdef")
+_DIFFERENT = 9
+"""Different digits among 64: of a key there are fewer once in 10 to the power of 15 times."""
+_LINK_END = re.compile(r"[\s\"'<>，。]")
 _BASE58 = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{28,120}(?![0-9A-Za-z])")
 _WIF = re.compile(r"5[HJK][1-9A-HJ-NP-Za-km-z]{49}|[KL][1-9A-HJ-NP-Za-km-z]{51}")
 _BECH32 = re.compile(
@@ -90,17 +96,23 @@ def _hex(views: list[View], message: int, known: Known) -> Iterator[Finding]:
     plain = views[message].plain
     for match in _HEX.finditer(plain):
         prefixed, digits = match[1] is not None, match[2]
-        if digits.isdigit() or digits.isalpha():
+        if not is_random(digits):
             continue
         certainty = judge_hex(views, message, match.start(), match.end(), known, len(digits), prefixed=prefixed)
         if certainty is not None:
             yield _key(message, match, certainty)
     for match in _HEX_APART.finditer(plain):
-        if len(match[0]) > 64:
+        if len(match[0]) > 64 and is_random(match[0]):
             yield from _apart(views, message, match, known)
     for match in _HEX_SHORT.finditer(plain):
         if not match[0].isdigit() and _named_key(Around(views, message, *match.span())):
             yield _key(message, match, Certainty.LIKELY)
+
+
+def is_random(digits: str) -> bool:
+    """Whether they are as mixed as those of a key are."""
+    different = set(digits.lower())
+    return len(different & _ALL) >= _DIFFERENT and bool(different & _LETTERS)
 
 
 def _apart(views: list[View], message: int, match: re.Match[str], known: Known) -> Iterator[Finding]:
@@ -113,8 +125,7 @@ def _apart(views: list[View], message: int, match: re.Match[str], known: Known) 
             if length >= 64:
                 break
         text = views[message].plain[groups[first][0] : end]
-        mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
-        if length == 64 and mixed and start != groups[first][0]:
+        if length == 64 and start != groups[first][0] and is_random(text):
             begin = groups[first][0]
             certainty = judge_hex(views, message, begin, end, known, 64, prefixed=False)
             if certainty is not None:
@@ -141,7 +152,7 @@ def judge_hex(
         return None
     if secret:
         return Certainty.LIKELY
-    if length not in (64, 128):
+    if length not in (HEX_LENGTH, 2 * HEX_LENGTH):
         return None
     if prefixed or Kind.HASH in known.asked or around.says(HASH_WORDS):
         return None
@@ -152,15 +163,13 @@ def _named_key(around: Around) -> bool:
     """A word for a key right before, nearer than any word for a hash."""
     if not around.names(KEY_WORDS, _HASH_GAP):
         return False
-    hashes = [match.end() for match in HASH_WORDS.finditer(around.before)]
-    keys = [match.end() for match in KEY_WORDS.finditer(around.before)]
-    return not hashes or (bool(keys) and keys[-1] > hashes[-1])
+    one, other = around.last(KEY_WORDS), around.last(HASH_WORDS)
+    return other is None or (one is not None and one < other)
 
 
 def _in_explorer(lower: str, start: int) -> bool:
     """Whether the digits are part of a link to an explorer, or to a page that calls them a transaction."""
-    head = _LINK.search(lower[max(0, start - 300) : start])
-    link = head[0] if head else ""
+    link = _LINK_END.split(lower[max(0, start - 300) : start])[-1]
     if not link or ("." not in link and "/" not in link):
         return False
     return any(site in link for site in EXPLORERS) or any(part in link for part in ("/tx/", "/transaction/", "tx/0x"))
@@ -195,6 +204,16 @@ def _base58(views: list[View], message: int) -> Iterator[Finding]:
             named = Around(views, message, *match.span()).before[-40:]
             if not re.search(r"address|地址|public|公钥|pubkey", named):
                 yield _key(message, match, Certainty.LIKELY)
+
+
+def is_key(word: str) -> bool:
+    """Whether it is a key by its own form and checksum: WIF, BIP-38, xprv, a key pair of Solana's."""
+    length = len(word)
+    if length in (51, 52):
+        return _WIF.fullmatch(word) is not None and _payload(word) in (33, 34)
+    if length == 58:
+        return word.startswith("6P") and _payload(word) == 39
+    return (105 <= length <= 115 and _extended_private(word)) or (85 <= length <= 88 and _solana(word))
 
 
 def _payload(word: str) -> int:

@@ -22,21 +22,21 @@ _OTP_LINK = re.compile(r"otpauth(?:-migration)?://[^\s\"'<>]{8,2000}", re.IGNORE
 _LONG = re.compile(r"(?<![0-9A-Za-z_./+-])[0-9A-Za-z]{64}(?![0-9A-Za-z_/+-])")
 """Binance's keys and secrets: 64 letters of both kinds and digits, as nothing else is."""
 
-_LABEL = re.compile(
+LABEL = re.compile(
     r"(?:api|app|access|client|secret|webhook|auth|bearer|trading|binance|okx|bybit|kucoin|bitget|gate|huobi|"
     r"coinbase|kraken|币安|欧易|交易所)"
     r"[ _-]{0,2}(?:api[ _-]{0,2})?(?:secret[ _-]?(?:access[ _-]?)?key|secret|keys?|token|passphrase|密[钥鑰]|秘[钥鑰]|"
     r"私[钥鑰]|口令)"
     r"(?:[ _-]?(?:key|密钥))?|api[ _-]{0,2}(?:密[钥鑰]|秘[钥鑰]|口令)|密[钥鑰]|秘[钥鑰]|"
-    r"(?<![a-z])secret(?: key)?(?![a-z])|"
+    r"(?<![a-z])(?:secret(?: key|nya|s)?|sec|pass ?phrase)(?![a-z])|секрет(?:ный ключ)?|secreto|апи[ -]?ключ|"
     r"(?<![a-z])token(?![a-z])|"
-    r"(?<![a-z])passphrase(?![a-z])|clave secreta|cl[ée] secr[èe]te|секретный ключ|シークレット(?:キー)?|시크릿 ?키"
+    r"clave secreta|cl[ée] secr[èe]te|シークレット(?:キー)?|시크릿 ?키"
 )
 _GAP = (
-    r"[\s\"'“”「」*`(（]{0,3}(?:是|为|為|就是|is|was|es|est|ist|это|は|는|=>|[:：=—-])?"
+    r"[\s\"'“”「」*`(（|]{0,3}(?:是|为|為|就是|is|was|es|est|ist|это|は|는|=>|[:：=—-])?"
     r"[\s:：=\"'“”「」*`(（]{0,4}(?:是|is)?\s?"
 )
-_LABELLED = re.compile(f"({_LABEL.pattern}){_GAP}([0-9A-Za-z+/][0-9A-Za-z+/=_.-]{{14,199}})")
+_LABELLED = re.compile(f"({LABEL.pattern}){_GAP}([0-9A-Za-z+/][0-9A-Za-z+/=_.-]{{14,199}})")
 _BASE32 = re.compile(
     r"(?:谷歌|google|authenticator|2fa|totp|otp|验证器|驗證器|身份验证|两步验证|二次验证|setup|设置|绑定|备份|backup)"
     r"[^\n。.;；]{0,24}?(?:密[钥鑰]|秘[钥鑰]|key|secret|码|code)[^\n0-9a-z]{0,3}(?:是|为|is)?[\s:：=]{0,3}"
@@ -61,7 +61,7 @@ def find(views: list[View]) -> Iterator[Finding]:
                 yield _found(message, *match.span(), Certainty.CERTAIN)
         for match in _LABELLED.finditer(lower):
             value = view.plain[match.start(2) : match.end(2)].rstrip(".")
-            if _random(value):
+            if is_random(value):
                 yield _found(message, match.start(2), match.start(2) + len(value), Certainty.LIKELY)
         for match in _BASE32.finditer(lower):
             if any(digit in match[1] for digit in "234567") or " " in match[1]:
@@ -76,7 +76,7 @@ def _mixed(word: str) -> bool:
     return any(c.isdigit() for c in word) and any("a" <= c <= "z" for c in word) and any("A" <= c <= "Z" for c in word)
 
 
-def _random(word: str) -> bool:
+def is_random(word: str) -> bool:
     """Digits and letters mixed, as no word, version or link is. Addresses are no secrets, whatever is before them."""
     digits = sum(c.isdigit() for c in word)
     letters = sum(c.isalpha() for c in word)

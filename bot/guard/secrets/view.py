@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from bot.domain.forms.reading import SEPARATOR, folded
 from bot.guard.secrets.finding import LABELS
@@ -14,6 +15,11 @@ FILL = "\ufffc"
 AROUND = 80
 """Characters before and after a place that may say what it is: about one sentence."""
 
+_BLOCK = 512
+_OVERLAP = 40
+"""Characters of the longest match of a pattern that is looked for around a place."""
+_WORDY = re.compile("[g-z\u0080-\ufffb]")
+"""What hexadecimal digits, numbers and filled places have not: among these alone there is no word."""
 _BLANK = re.compile("|".join(map(re.escape, LABELS.values())))
 _VOID = re.compile(f"{SEPARATOR}+")
 
@@ -25,12 +31,13 @@ class View:
     is in the text as it was written.
     """
 
-    __slots__ = ("_at", "lower", "plain", "text")
+    __slots__ = ("_at", "_matches", "lower", "plain", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         plain = folded(text)
         self._at: list[int] | None = None
+        self._matches: dict[tuple[re.Pattern[str], int], list[tuple[int, int]]] = {}
         if SEPARATOR in plain:
             kept = [place for place, character in enumerate(plain) if character != SEPARATOR]
             self._at = kept
@@ -52,6 +59,29 @@ class View:
                 parts += (text[done:start], FILL * (end - start))
                 done = end
             setattr(self, name, "".join((*parts, text[done:])))
+        self._matches.clear()
+
+    def matches(self, pattern: re.Pattern[str], start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Where the pattern is in a part of ``lower``. Each part of the text is looked through once, however often it
+        is asked for. The pattern has a letter behind f in each of its words, or one that is not Latin."""
+        for block in range(max(0, start) // _BLOCK, -(-end // _BLOCK)):
+            known = self._matches.get((pattern, block))
+            if known is None:
+                first, last = block * _BLOCK, (block + 1) * _BLOCK
+                known = []
+                if _WORDY.search(self.lower, first, last):
+                    found = pattern.finditer(self.lower, first, last + _OVERLAP)
+                    known = [match.span() for match in found if match.start() < last]
+                self._matches[pattern, block] = known
+            for one, other in known:
+                if one >= start and other <= end:
+                    yield one, other
+
+    def part(self, start: int, end: int) -> View:
+        """A part of it as it is now, for searching: its places begin at 0."""
+        part = View("")
+        part.plain, part.lower = self.plain[start:end], self.lower[start:end]
+        return part
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         if self._at is None or start >= end:
@@ -67,37 +97,78 @@ def _small(character: str) -> str:
 class Around:
     """What stands before and after a place, with the messages beside it where they are near enough."""
 
+    __slots__ = ("_end", "_message", "_start", "_views")
+
     def __init__(self, views: list[View], message: int, start: int, end: int) -> None:
-        view = views[message]
-        before = view.lower[max(0, start - AROUND) : start]
-        after = view.lower[end : end + AROUND]
-        if message and start < AROUND:
-            before = f"{views[message - 1].lower[-AROUND:]}\n{before}"
-        if message + 1 < len(views) and end + AROUND > len(view.lower):
-            after = f"{after}\n{views[message + 1].lower[:AROUND]}"
-        self.before = before
-        self.after = after
+        self._views, self._message, self._start, self._end = views, message, start, end
+
+    @property
+    def before(self) -> str:
+        texts = [view.lower[start:end] for view, start, end, _ in self._stretches_behind()]
+        return "\n".join(texts)
+
+    @property
+    def after(self) -> str:
+        lower = self._views[self._message].lower
+        text = lower[self._end : self._end + AROUND]
+        if self._message + 1 < len(self._views) and self._end + AROUND > len(lower):
+            return f"{text}\n{self._views[self._message + 1].lower[:AROUND]}"
+        return text
 
     def says(self, pattern: re.Pattern[str]) -> bool:
         """Whether the pattern stands around, and nothing in its clause denies it."""
-        return any(not denied(text, match.start()) for text, match in self._matches(pattern))
+        return any(
+            not denied(view.lower, start) for view, start, _ in chain(self._behind(pattern), self._ahead(pattern))
+        )
+
+    def last(self, pattern: re.Pattern[str]) -> int | None:
+        """How many characters before the place the pattern ends, where it stands nearest; None where it is denied."""
+        behind = list(self._behind(pattern))
+        if not behind or denied(behind[-1][0].lower, behind[-1][1]):
+            return None
+        return behind[-1][2]
 
     def names(self, pattern: re.Pattern[str], gap: int) -> bool:
         """Whether the pattern stands right before, with at most ``gap`` characters between and no denial, or right
         after, with nothing but a bracket or a "that is" between."""
-        last = None
-        for match in pattern.finditer(self.before):
-            last = match
-        if last is not None and len(self.before) - last.end() <= gap and not denied(self.before, last.start()):
+        distance = self.last(pattern)
+        if distance is not None and distance <= gap:
             return True
-        lead = _LEAD.match(self.after)
+        after = self.after
+        lead = _LEAD.match(after)
         assert lead is not None  # it matches nothing, too
-        return pattern.match(self.after, lead.end()) is not None
+        return pattern.match(after, lead.end()) is not None
 
-    def _matches(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str]]]:
-        for text in (self.before, self.after):
-            for match in pattern.finditer(text):
-                yield text, match
+    def _stretches_behind(self) -> list[tuple[View, int, int, int]]:
+        """Views with a part of each that is near enough, and how far the end of the part is from the place; the nearest
+        last. Between two messages there is the end of a line."""
+        found: list[tuple[View, int, int, int]] = []
+        message, end, far = self._message, self._start, 0
+        while True:
+            view = self._views[message]
+            start = max(0, end - (AROUND - far))
+            found.append((view, start, end, far))
+            far += end - start + 1
+            if not message or start or far >= AROUND:
+                return found[::-1]
+            message -= 1
+            end = len(self._views[message].lower)
+
+    def _behind(self, pattern: re.Pattern[str]) -> Iterator[tuple[View, int, int]]:
+        """View, start, and distance of the end from the place; the nearest last."""
+        for view, first, last, far in self._stretches_behind():
+            for start, end in view.matches(pattern, first, last):
+                yield view, start, last - end + far
+
+    def _ahead(self, pattern: re.Pattern[str]) -> Iterator[tuple[View, int, int]]:
+        view = self._views[self._message]
+        size = len(view.lower)
+        for start, end in view.matches(pattern, self._end, min(size, self._end + AROUND)):
+            yield view, start, end
+        if self._message + 1 < len(self._views) and self._end + AROUND > size:
+            view = self._views[self._message + 1]
+            for start, end in view.matches(pattern, 0, min(len(view.lower), AROUND)):
+                yield view, start, end
 
 
 _LEAD = re.compile(

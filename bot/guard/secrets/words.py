@@ -21,10 +21,17 @@ SIZES = (12, 15, 18, 21, 24)
 """Words of a BIP-39 phrase. Electrum's and SLIP-39's other sizes are found without their checksum."""
 CHINESE = ("zh", "zh_tw")
 OLD = "electrum_old"
-_ENGLISH = ("en", OLD, "slip39")
+SHORT = "en_short"
+"""The first four letters of the English words: they tell each of them, and some devices and people write no more."""
+_LETTERS_TOLD = 4
+_ENGLISH = ("en", OLD, "slip39", SHORT)
 _BITS = 11
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _LETTERS = 1626
+_REPEATED = 3
+"""Of 24 words drawn from Monero's 1,626, more are there twice or more often once in 15,000 times."""
+_BIP39 = 2048
+"""Words of a list whose phrases have a checksum of BIP-39."""
 
 COMMON = frozenset(
     """about above accident account across act action actually actual add address advice after again against age agree
@@ -65,13 +72,22 @@ COMMON = frozenset(
 """Words of the English lists that ordinary sentences are full of, and this domain's. Chosen by hand; a phrase drawn
 from the list of BIP-39 has on average one in six of them, a sentence made of list words at least two in three."""
 
-_FUNCTION = frozenset(
+FUNCTION = frozenset(
     """the a an and or of to in is are was were be am my me we us he she it its his her him our i at on by as if do did
     does not no so up but for this that with from has had have you your they them then there these than when what who
     will would can could should may been being also just some any all one too very now get got let say see out
     off""".split()  # noqa: SIM905
 )
 """Never a misspelt word of a phrase."""
+
+
+_ILLEGIBLE = frozenset("blurry unreadable illegible unclear smudged missing unknown xxx xxxx".split())  # noqa: SIM905
+"""What people write in the place of a word that they cannot read."""
+
+
+def is_word(word: str) -> bool:
+    """Whether it may be a misspelt word of some list: it is long enough, and none that sentences are full of."""
+    return len(word) > (2 if word.isascii() else 1) and word not in FUNCTION and word not in COMMON
 
 
 def key(word: str) -> str:
@@ -90,19 +106,25 @@ class Words:
     bit: int
     index: dict[str, int]
     is_english: bool = False
+    is_short: bool = False
+    """Whether it has beginnings of words; one edit makes one of them of nearly anything."""
     _near: dict[str, list[str]] = field(default_factory=dict)
 
-    def valid(self, keys: Sequence[str]) -> bool:
-        """Whether the row of words has a checksum of the size it has, and it is right: BIP-39's, or Electrum's."""
-        numbers = [self.index.get(word, -1) for word in keys]
-        if len(keys) not in SIZES or -1 in numbers or len(self.index) < 2048:
-            return False
-        return _bip39(numbers)
+    def numbers(self, keys: Sequence[str]) -> list[int]:
+        """The place of each word in the list, -1 for one that is not in it."""
+        place = self.index.get
+        return [place(word, -1) for word in keys]
+
+    def valid(self, numbers: Sequence[int]) -> bool:
+        """Whether words at these places of the list have a checksum of BIP-39 for as many words, and it is right."""
+        return len(numbers) in SIZES and -1 not in numbers and len(self.index) >= _BIP39 and _bip39(numbers)
 
     def near(self, word: str) -> bool:
         """Whether the word is one edit from a word of the list: a letter too many, too few, another, or two swapped."""
-        if len(word) < 2 or (self.is_english and word in _FUNCTION):
+        if len(word) < 2 or self.is_short or (self.is_english and word in FUNCTION):
             return False
+        if word in _ILLEGIBLE:
+            return True
         if not self._near:
             for known in self.index:
                 for short in _shortened(known):
@@ -148,8 +170,11 @@ def lists() -> tuple[Words, ...]:
     named["electrum_pt"] = electrum.ELECTRUM_WORDLISTS.wordlist("pt")
     # Three words carry 32 bits, the first of them the remainder by the size of the list.
     named[OLD] = [electrum.old_mnemonic_from_hex_seed(f"{n:08x}" * 4).split()[0] for n in range(_LETTERS)]
+    named[SHORT] = [word[:_LETTERS_TOLD] for word in named["en"]]
     return tuple(
-        Words(name, 1 << place, {key(word): number for number, word in enumerate(words)}, name in _ENGLISH)
+        Words(
+            name, 1 << place, {key(word): number for number, word in enumerate(words)}, name in _ENGLISH, name == SHORT
+        )
         for place, (name, words) in enumerate(named.items())
     )
 
@@ -182,19 +207,19 @@ def valid_chinese(characters: Sequence[str]) -> bool:
     return False
 
 
-def monero(keys: Sequence[str]) -> bool:
+def monero(words: Sequence[str]) -> bool:
     """Whether the last of 25 (or, of MyMonero's, 13) words is the one that Monero's checksum names.
 
     Without Monero's lists, which no well-kept small package has: their words are told apart by their first three or
-    four letters, and the checksum is over these.
+    four letters, and the checksum is over these. The words are compared as they are given: German ones have capitals.
     """
-    *words, last = keys
-    if len(words) not in (12, 24) or len(set(words)) < len(words) - len(words) // 24:
+    *others, last = words
+    if len(others) not in (12, 24) or len(set(others)) < len(others) - _REPEATED:
         return False
     for cut in (3, 4):
-        beginnings = [word[:cut] for word in words]
-        apart = len(set(beginnings)) == len(set(words))
-        if apart and words[crc32("".join(beginnings).encode()) % len(words)] == last:
+        beginnings = [word[:cut] for word in others]
+        apart = len(set(beginnings)) == len(set(others))
+        if apart and others[crc32("".join(beginnings).encode()) % len(others)] == last:
             return True
     return False
 

@@ -31,6 +31,11 @@ file = Table(
     Column("sha256", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column(
+        "found",
+        JSONB(none_as_null=True),
+        comment="What the search for secrets found in it; null where nobody searched.",
+    ),
     comment="What customers and agents attach, by content: platforms' links expire.",
 )
 
@@ -130,6 +135,9 @@ message = Table(
         comment="Whose words it passes on, what it quotes, where its links lead, and what has no words; null for none.",
     ),
     Column("album", Text, comment="The platform's id of the album that it is; its parts are in message_part."),
+    Column(
+        "removed", JSONB(none_as_null=True), comment="Secrets it held: by kind, whether that is sure. Null for none."
+    ),
     one_of("author", Author),
     one_of("visibility", Visibility),
     one_of("format", MessageFormat),

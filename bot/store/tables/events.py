@@ -29,7 +29,7 @@ event = Table(
     Column("data", JSONB, nullable=False, server_default="{}"),
     Column("conversation_id", ForeignKey("conversation.id")),
     Column("agent_id", ForeignKey("agent.id"), comment="Whom it is about."),
-    comment="What happened: every change of a conversation's state, and of who may sign in. Never changed.",
+    comment="What happened: every change of a conversation's state, and of who may sign in. Only secrets are cut out.",
 )
 Index(
     "ix_event_conversation",

@@ -65,8 +65,18 @@ delivery = Table(
     Column("error_said", JSONB(none_as_null=True), comment=ERROR_SAID),
     Column("sent_at", Moment),
     Column("retried_at", Moment, comment="When an agent last had it tried again."),
+    Column(
+        "receipts",
+        JSONB,
+        nullable=False,
+        server_default="{}",
+        comment="By part: when the platform says that it was delivered, read, or failed after all.",
+    ),
+    Column("delivered_at", Moment, comment="When all parts were, where the platform tells."),
+    Column("read_at", Moment, comment="When the customer had seen all parts, where the platform tells."),
     one_of("state", DeliveryState),
 )
+Index("ix_delivery_contact", delivery.c.contact_id, delivery.c.message_id)
 Index("ix_delivery_pending", delivery.c.next_attempt_at, postgresql_where=text("state = 'pending'"))
 
 failure = Table(

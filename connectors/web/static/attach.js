@@ -3,6 +3,7 @@
 // anew; what is not is lost with the page, which therefore asks before it is left.
 
 import { h, icon } from "./elements.js";
+import { mayBeSecret } from "./maybe_secret.js";
 import { parsed, tabStorage } from "./storage.js";
 import { thumbnailOf } from "./thumbnail.js";
 import { Upload } from "./upload.js";
@@ -259,7 +260,10 @@ export class Tray {
   // --- over a reload -----------------------------------------------------------------------------------------------
 
   #keep() {
-    const items = this.#items.map(({ id, name, size, picture, state }) => ({ id, name, size, picture, ready: state === "ready" }));
+    const items = this.#items.map(({ id, name, size, picture, state }) => {
+      const ready = state === "ready"; // its name is then as the desk keeps it
+      return { id, name: ready || !mayBeSecret(name) ? name : this.say("chat.file"), size, picture, ready };
+    });
     tabStorage.set("files", this.count ? JSON.stringify({ visitor: this.visitor(), items }) : null);
   }
 

@@ -1,8 +1,9 @@
 // The customer's side of the web chat, mounted into one element. Talks to /chat/messages and /chat/events.
 //
-// What is typed or unsent lives in localStorage until the desk has answered for it (draft.js, outbox.js), and every message
-// keeps the id it was born with: sending twice records once. What is received is known by its cursor, which gives it its place,
-// and asked for by revision, which grows with every message, edit and deletion: a broken line leaves no gap.
+// What is typed or unsent lives in localStorage until the desk has answered for it (draft.js, outbox.js), save what may be a
+// secret (maybe_secret.js): the page shows a message as the desk keeps it. Every message keeps the id it was born with: sending
+// twice records once. What is received is known by its cursor, which gives it its place, and asked for by revision, which
+// grows with every message, edit and deletion: a broken line leaves no gap.
 
 import { Tray } from "./attach.js";
 import { Clock } from "./clock.js";
@@ -10,6 +11,7 @@ import { Draft } from "./draft.js";
 import { h, icon } from "./elements.js";
 import { ending } from "./ending.js";
 import { attachment, unsentFile } from "./files.js";
+import { inWords } from "./labels.js";
 import { Line } from "./line.js";
 import { Outbox } from "./outbox.js";
 import { Tabs } from "./tabs.js";
@@ -28,7 +30,7 @@ export function mount(root, options) {
   const { locale, maxLength } = options;
   const say = wordsOf(locale, options.phrases);
   const formats = formatsOf(locale);
-  const words = { say, sizes: sizesOf(formats) };
+  const [words, worded] = [{ say, sizes: sizesOf(formats) }, inWords(options.labels)];
   let revision = 0; // everything up to here has been received
   let last = null; // the latest message shown, for grouping
   let typingTimer = null;
@@ -109,8 +111,8 @@ export function mount(root, options) {
 
   function bubble(message) {
     const element = h("div", { class: "bubble", dir: "auto" });
-    if (message.html != null) element.innerHTML = message.html; // made by the desk from its own content, raw HTML escaped
-    else element.textContent = message.text;
+    if (message.html != null) element.innerHTML = worded(message.html); // made by the desk from its own content, raw HTML escaped
+    else element.textContent = worded(message.text);
     return element;
   }
 
@@ -137,7 +139,7 @@ export function mount(root, options) {
       return element;
     }
     if (message.html ?? message.text) element.append(bubble(message));
-    element.append(...message.files.map((file) => attachment(message, file, words)));
+    element.append(...message.files.map((file) => attachment(message, { ...file, name: worded(file.name) }, words)));
     return element;
   }
 

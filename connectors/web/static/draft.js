@@ -1,6 +1,8 @@
 // What is written and not yet sent, kept over reloads: every tab has a draft of its own. A tab that is opened without one
-// goes on with that of a tab that is there no more.
+// goes on with that of a tab that is there no more. It is put into storage when the page is left or out of sight, and not
+// while it grows, for its beginning tells nothing of what it becomes; what may be a secret never is.
 
+import { mayBeSecret } from "./maybe_secret.js";
 import { parsed, storage } from "./storage.js";
 import { inTurn } from "./tabs.js";
 
@@ -12,19 +14,29 @@ export class Draft {
     this.tabs = tabs;
     this.text = parsed(storage.get(`draft:${tabs.name}`))?.text ?? "";
     this.number = null;
+    addEventListener("pagehide", () => this.#store());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden") this.#store();
+    });
   }
 
   keep(text) {
     this.text = text;
+    if (!text || mayBeSecret(text)) this.#store();
+  }
+
+  #store() {
+    const { text } = this;
     this.number ??= 1 + Math.max(0, ...this.#all().map(({ number }) => number));
-    storage.set(`draft:${this.tabs.name}`, text && JSON.stringify({ number: this.number, text }));
+    const kept = text && !mayBeSecret(text) ? JSON.stringify({ number: this.number, text }) : null;
+    storage.set(`draft:${this.tabs.name}`, kept);
   }
 
   /** The words with which to go on where nothing has been written meanwhile; null where there are none. */
   async adopt() {
     await this.tabs.ready;
     if (this.text) {
-      this.keep(this.text); // perhaps under another name
+      this.#store(); // perhaps under another name
       return null;
     }
     return inTurn("drafts", async () => {

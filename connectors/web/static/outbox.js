@@ -1,7 +1,9 @@
-// What the customer said and the desk does not have yet, kept over reloads.
+// What the customer said and the desk does not have yet, kept over reloads, save what may be a secret: that is in the memory
+// of its tab alone.
 
 import { backoff, wishOf } from "./holder.js";
 import { BASE } from "./line.js";
+import { mayBeSecret } from "./maybe_secret.js";
 import { parsed, storage } from "./storage.js";
 import { inTurn } from "./tabs.js";
 
@@ -223,6 +225,8 @@ export class Outbox {
 
   /** Whether other tabs, and this one after a reload, know of it. */
   #keep(item) {
+    // The names of its files are as the desk keeps them.
+    if (mayBeSecret(item.text ?? item.button.label)) return false;
     return storage.set(`unsent:${item.id}`, JSON.stringify(item));
   }
 

@@ -170,7 +170,7 @@ async def test_kills_and_lost_answers_lose_and_double_nothing(
                 {VARIABLE: SECRET},
                 files=store.files,
                 notices=StoredNotices(store.notices, answers, Speech(answers), {}),
-                bounces=store.deliveries,
+                receipts=store.receipts,
                 egress=[HOST],
             )
             app = http.application([connector.routes(receive)], {})
@@ -198,11 +198,13 @@ async def test_kills_and_lost_answers_lose_and_double_nothing(
                     all_said = await store.messages.of(conversation)
                     sent = [message for message in all_said if message.author is Author.AGENT]
                     await until(lambda: _all_sent(store, [message.id for message in sent]))
+                    await client.types("thanks")  # whoever types has read all that stands there
+                    await until(lambda: _all_read(store, [message.id for message in sent]))
             await client.kill()
             await connector.close()
     assert to_desk.lost
     assert to_client.lost
-    assert await from_customer() == ["hello", *(f"message {number}" for number in range(MESSAGES))]
+    assert await from_customer() == ["hello", *(f"message {number}" for number in range(MESSAGES)), "thanks"]
     answered = [text for text in client.shown("desk") if text.startswith("answer")]
     assert answered == [f"answer {number}" for number in range(MESSAGES)]
 
@@ -210,6 +212,11 @@ async def test_kills_and_lost_answers_lose_and_double_nothing(
 async def _all_sent(store: Store, ids: list[int]) -> bool:
     found = await store.messages.some(ids)
     return all(message.delivery is DeliveryState.SENT for message in found.values())
+
+
+async def _all_read(store: Store, ids: list[int]) -> bool:
+    found = await store.messages.some(ids)
+    return all(message.read_at is not None for message in found.values())
 
 
 async def test_the_walk_with_curl_goes_as_the_page_shows_it(store: Store, answers: Answers) -> None:
@@ -221,6 +228,7 @@ async def test_the_walk_with_curl_goes_as_the_page_shows_it(store: Store, answer
 
     connector = api_connector("https://bridge.example/hook")
     connector._intake._files = store.files  # type: ignore[assignment]
+    connector._intake._receipts = store.receipts
     async with served(http.application([connector.routes(receive)], {})) as address:
         walk = await asyncio.create_subprocess_exec(
             *("bash", str(DOCS / "walk.sh")),
@@ -232,7 +240,7 @@ async def test_the_walk_with_curl_goes_as_the_page_shows_it(store: Store, answer
     await connector.close()
     assert (walk.returncode, err) == (0, b"")
     statuses = [int(line.rsplit(" ", 1)[1]) for line in out.decode().splitlines() if line.startswith("{")]
-    assert statuses == [200, 200, 200, 200, 200, 200, 422]
+    assert statuses == [200, 200, 200, 200, 200, 200, 409, 422]
     assert '"duplicate":true' in out.decode().splitlines()[3]
     contact = await store.contacts.get("api", "sample", "walk-1")
     assert contact is not None

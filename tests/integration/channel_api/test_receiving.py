@@ -13,6 +13,7 @@ import pytest
 
 from bot import guard
 from bot.domain.context import Forward, ForwardKind
+from bot.domain.delivery import DeliveryReceipt, DeliveryStatus, ReceiptRefused
 from bot.domain.message import Command
 from bot.domain.notice import NoticeRefused, NotNow
 from connectors.api import signing
@@ -72,7 +73,8 @@ async def test_each_thing_that_a_customer_does(app: Caller, desk: StandInDesk, m
             {"type": "edit", "message": "m1", "text": "hallo"},
             {"type": "delete", "message": "m1"},
             {"type": "press", "payload": "helped:yes", "label": "Yes"},
-            {"type": "bounce", "message": "msg_1", "error": "blocked"},
+            {"type": "receipt", "message": "msg_1", "status": "failed", "error": "blocked"},
+            {"type": "receipt", "message": "msg_2", "status": "read", "sent_at": "2026-11-28T08:00:00Z"},
         )
     ):
         assert (await app.event(f"e{number}", **event)).status_code == 200
@@ -81,9 +83,10 @@ async def test_each_thing_that_a_customer_does(app: Caller, desk: StandInDesk, m
     assert (edit.edits, edit.text) == ("m1", "hallo")
     assert deletion.deletes == "m1"
     assert (press.button, press.text) == ("helped:yes", "Yes")
-    ((channel, account, contact, message, why),) = memory.bounced
-    assert (channel, account, contact, message) == ("api", "sample", "ann", "msg_1")
-    assert "blocked" in why
+    (*failed, why), (*_, read) = memory.receipts
+    assert (failed, why.status) == (["api", "sample", "ann", "msg_1"], DeliveryStatus.FAILED)
+    assert "blocked" in str(why.error)
+    assert read == DeliveryReceipt(DeliveryStatus.READ, datetime(2026, 11, 28, 8, tzinfo=UTC))
 
 
 async def test_what_a_customer_passes_on_is_told_from_their_own_words(app: Caller, desk: StandInDesk) -> None:
@@ -121,14 +124,20 @@ async def test_what_comes_again_is_recorded_once_and_what_failed_may_come_again(
     assert len(desk.received) == 1
 
 
-async def test_a_bounce_that_comes_too_early_is_to_come_again(app: Caller, memory: Memory) -> None:
+async def test_a_receipt_that_comes_too_early_is_to_come_again_and_one_for_nothing_is_refused(
+    app: Caller, memory: Memory
+) -> None:
     memory.refuses = NotNow("on its way")
-    bounce = {"type": "bounce", "message": "msg_1", "error": "blocked"}
-    early = await app.event("b", **bounce)
+    receipt = {"type": "receipt", "message": "msg_1", "status": "failed", "error": "blocked"}
+    early = await app.event("b", **receipt)
     assert (early.status_code, early.json()["error"], early.headers["retry-after"]) == (503, "busy", "1")
+    for code in ("unknown_message", "contradicts"):
+        memory.refuses = ReceiptRefused(code, "not so")
+        answer = await app.event("b", **receipt)
+        assert (answer.status_code, answer.json()) == (409, {"error": code, "message": "not so"})
     memory.refuses = None
-    assert (await app.event("b", **bounce)).status_code == 200
-    assert len(memory.bounced) == 1
+    assert (await app.event("b", **receipt)).json() == {"duplicate": False, "message_id": 1}
+    assert len(memory.receipts) == 1
 
 
 async def test_files_come_before_their_message(app: Caller, desk: StandInDesk, memory: Memory) -> None:
@@ -244,8 +253,12 @@ async def test_an_app_without_a_secret_is_off_and_says_so(desk: StandInDesk, sec
         ({"type": "message", "files": [{"file": "x"}] * 11}, "malformed", "message.files"),
         ({"type": "press", "payload": "ü" * 33, "label": "x"}, "malformed", "payload"),
         ({"type": "delete"}, "malformed", "delete.message"),
-        ({"type": "bounce", "message": "x", "error": ""}, "malformed", "bounce.error"),
-        ({"type": "bounce", "message": "x", "error": "a\0"}, "malformed", "bounce.error"),
+        ({"type": "receipt", "message": "x", "status": "failed", "error": ""}, "malformed", "receipt.error"),
+        ({"type": "receipt", "message": "x", "status": "failed", "error": "a\0"}, "malformed", "receipt.error"),
+        ({"type": "receipt", "message": "x", "status": "failed"}, "malformed", "error says why"),
+        ({"type": "receipt", "message": "x", "status": "read", "error": "x"}, "malformed", "error says why"),
+        ({"type": "receipt", "message": "x", "status": "seen"}, "malformed", "receipt.status"),
+        ({"type": "receipt", "message": "x"}, "malformed", "receipt.status"),
         ({"type": "message", "text": "x", "thread": "a\0"}, "malformed", "message.thread"),
     ],
 )
@@ -300,6 +313,8 @@ async def test_a_notice_goes_to_own_customers_and_to_those_of_channels_that_are_
             "conversation_id": 1,
             "delivery": "pending",
             "error": None,
+            "delivered_at": None,
+            "read_at": None,
         }
         assert (await app.post("/notices", own, "n1")).json()["duplicate"] is True
         theirs = {"to": {"channel": "telegram", "contact": "42"}, "text": "Hello", "priority": "urgent"}

@@ -17,13 +17,18 @@ from standardwebhooks import Webhook
 
 from bot.domain.channel import Outgoing, PermanentError, TemporaryError
 from bot.domain.findings import Level
-from bot.domain.message import Button, File, MessageFormat
+from bot.domain.message import Button, File, Incoming, MessageFormat, Receipt
 from bot.ports import Access
+from bot.runtime import http
 from connectors.api import ApiConnector, ApiSettings, AppSettings, sending
 from connectors.api.check import examine
 from connectors.api.commands import new_secret
 from connectors.api.description import openapi
 from tests.support.api_channel import DOCS, SECRET, VARIABLE, Memory, api_connector, sample_client
+from tests.support.ports import HOST, HeldPort
+from tests.support.serving import served
+from tests.support.stand_in_desk import StandInDesk
+from tests.support.waiting import until
 
 
 class Hook:
@@ -120,6 +125,8 @@ async def test_without_an_id_in_the_answer_the_message_is_known_by_the_webhook_i
         web.json_response({"id": 5}),
         web.json_response({"id": "a b"}),
         web.json_response({"id": "x" * 129}),
+        web.Response(body=b"x" * 100_000),  # that it took the message its status says
+        web.json_response({"id": "a"}, headers={"Content-Encoding": "gzip"}),
     ):
         hook.answers.append(answer)
         assert await connector.send(outgoing("hi")) == hook.got[-1][0]["webhook-id"]
@@ -216,7 +223,7 @@ async def test_apps_are_accounts_of_one_channel(hook: Hook) -> None:
     settings = ApiSettings(apps={name: AppSettings(webhook_url=hook.url) for name in names})
     secrets = {"API_CHANNEL_SECRET_WECHAT": new_secret(), "API_CHANNEL_SECRET_LINE_OA": new_secret()}
     memory = Memory()
-    connector = ApiConnector(settings, secrets, files=memory, notices=memory, bounces=memory, egress=["127.0.0.1"])
+    connector = ApiConnector(settings, secrets, files=memory, notices=memory, receipts=memory, egress=["127.0.0.1"])
     assert connector.accounts == {*names}
     for name in names:
         await connector.send(Outgoing("api", name, f"{name}:ann", "hi", key=name))
@@ -257,6 +264,30 @@ async def test_the_client_of_the_docs_refuses_what_is_not_the_desks(tmp_path: Pa
             await stranger.send(outgoing("I am the desk"))
         await stranger.close()
         assert client.screen("ann") == []
+
+
+async def test_the_client_of_the_docs_keeps_files_for_a_desk_that_is_down_and_no_customer_waits_for_another(
+    tmp_path: Path,
+) -> None:
+    desk, memory = StandInDesk(), Memory()
+
+    async def receive(incoming: Incoming) -> Receipt:
+        if incoming.sender.external_id == "bea":
+            raise ConnectionError("not now")
+        return await desk.receive(incoming)
+
+    connector = api_connector("https://bridge.example/hook", memory)
+    with HeldPort() as port, sample_client(tmp_path / "chat.db", f"http://{HOST}:{port.number}") as (client, _):
+        client.says("bea", "busy for ever")
+        client.says("ann", "", files=[{"content": b"a bill", "name": "bill.pdf", "media_type": "application/pdf"}])
+        client.says("ann", "paid")
+        await until(lambda: client.failures > 2)
+        async with served(http.application([connector.routes(receive)], {}), port.number):
+            await until(lambda: client.unsent() == (1, []))
+        await connector.close()
+    bill, paid = desk.received
+    (file,) = bill.attachments
+    assert (memory.files[file.sha256], file.name, paid.text) == (b"a bill", "bill.pdf", "paid")
 
 
 def test_the_description_beside_the_page_is_the_contract() -> None:

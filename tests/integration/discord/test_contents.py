@@ -105,7 +105,7 @@ async def test_what_an_edit_takes_away_is_kept_with_the_version_before(
         await receive(incoming)
 
     desk.before = record
-    files = Attachments(store.files, {"discord": connector})
+    files = Attachments(store.files, {"discord": connector}, marks=store.incoming)
     async with running(peer, connector, desk):
         ann = peer.user("Ann")
         unknown = peer.state.post(Message(peer.state.new_id(), peer.state.dm(ann), peer.state.bot, "of long ago"))

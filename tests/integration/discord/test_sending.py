@@ -86,7 +86,7 @@ def refuse(peer: DiscordPeer, status: int, code: int, said: str = "no", **more: 
     ("fault", "match", "retry_after"),
     [
         (lambda peer: peer.fail_next("POST /channels", 503), "answered 503", None),
-        (lambda peer: peer.fail_next("POST /channels", 404, body="<html>"), "answered 404", None),
+        (lambda peer: peer.fail_next("POST /channels", 404, body="<html>"), "no such address", None),
         (lambda peer: peer.fail_next("POST /channels", 401), "DISCORD_BOT_TOKEN", 60.0),
         (lambda peer: peer.limit_next("POST /channels", 45.5), "more slowly", 45.5),
         (lambda peer: peer.limit_next("POST /channels", 45.5, is_global=True), "more slowly", 45.5),

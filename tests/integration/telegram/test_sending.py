@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -144,6 +145,30 @@ async def test_messages_wait_for_a_token_to_be_mended(
         with pytest.raises(TemporaryError, match="TELEGRAM_BOT_TOKEN") as raised:
             await attempt
         assert raised.value.retry_after == 60
+
+
+@pytest.mark.usefixtures("ann_wrote")
+async def test_a_server_without_the_method_is_no_fault_of_the_token(
+    peer: TelegramPeer, connector: TelegramConnector
+) -> None:
+    peer.fail_next("sendDocument", 404, "Not Found: method not found")
+    with pytest.raises(PermanentError, match="up to date"):
+        await connector.send(outgoing("", file=File("a.txt", "text/plain", b"a")))
+
+
+@pytest.mark.usefixtures("ann_wrote")
+async def test_a_refusal_with_status_200_is_one(peer: TelegramPeer, connector: TelegramConnector) -> None:
+    """As some servers answer that others wrote (docs/decisions/0134)."""
+    refusal = {"ok": False, "error_code": 400, "description": "Bad Request: message to delete not found"}
+    peer.as_sent = lambda _: json.dumps(refusal).encode()
+    await connector.delete("42", "7")  # it is gone, as it was to be
+    refusal["description"] = "Bad Request: chat not found"
+    with pytest.raises(PermanentError, match="no such chat"):
+        await connector.send(outgoing("hello"))
+    refusal |= {"error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 3}}
+    with pytest.raises(TemporaryError) as raised:
+        await connector.send(outgoing("hello"))
+    assert raised.value.retry_after == 3.0
 
 
 @pytest.mark.usefixtures("ann_wrote")

@@ -118,7 +118,10 @@ class Messages:
 
     async def _delete_message(self, parameters: Parameters) -> bool:
         chat = self._reachable(parameters)
-        message = self._own_message(chat, parameters, "delete")
+        message = self._message(chat, parameters, "delete")
+        # In a private chat a bot may delete what its customer wrote, too.
+        if message["from"] != self.world.bot and chat.kind != "private":
+            raise Refusal(400, "Bad Request: message can't be deleted")
         if message["date"] < time.time() - _DELETABLE:
             raise Refusal(400, "Bad Request: message can't be deleted for everyone")
         self.world.forget(chat.id, message["message_id"])
@@ -188,14 +191,18 @@ class Messages:
         return chat
 
     def _own_message(self, chat: Chat, parameters: Parameters, doing: str) -> Json:
+        message = self._message(chat, parameters, doing)
+        if message["from"] != self.world.bot:
+            raise Refusal(400, f"Bad Request: message can't be {doing.removesuffix('e')}ed")
+        return message
+
+    def _message(self, chat: Chat, parameters: Parameters, doing: str) -> Json:
         number = parameters.integer("message_id", 0)
         if number <= 0:
             raise Refusal(400, "Bad Request: message identifier is not specified")
         message = chat.messages.get(number)
         if message is None:
             raise Refusal(400, f"Bad Request: message to {doing} not found")
-        if message["from"] != self.world.bot:
-            raise Refusal(400, f"Bad Request: message can't be {doing.removesuffix('e')}ed")
         return message
 
     def _text_content(self, parameters: Parameters) -> Json:

@@ -1,5 +1,7 @@
 // What the page keeps in the browser, and who it is.
 
+import { mayBeSecret } from "./maybe_secret.js";
+
 /** Where the console is: scripts lie in `static/<version>/<part>/` below it. */
 export const ROOT = new URL("../../../", import.meta.url).pathname;
 /** Whose page this is. Whatever is kept is kept for this agent, and shown to nobody else who signs in here. */
@@ -14,7 +16,7 @@ export function newId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
-/** Where localStorage is full or forbidden: until the page is left. */
+/** Where localStorage is full or forbidden, and what must not come into it: until the page is left. */
 const memory = new Map();
 
 /** localStorage, shared by all windows of this browser, with values that are plain data. */
@@ -26,9 +28,15 @@ export const kept = {
       return null;
     }
   },
-  /** False if it is kept only until the page is left. */
-  set(key, value) {
+  /** False if it is kept only until the page is left. `typed` are the words in it: none that may be a secret are
+   * written where they stay on the disk. */
+  set(key, value, typed = "") {
     const text = JSON.stringify(value);
+    if (mayBeSecret(typed)) {
+      kept.remove(key);
+      memory.set(key, text);
+      return false;
+    }
     try {
       localStorage.setItem(key, text);
       memory.delete(key);

@@ -25,11 +25,16 @@ export function release(kept) {
   for (let one = kept; one; one = one.parentElement) sources.delete(one);
 }
 
+/** Whether a secret was removed from it since: that is shown, whatever its reader does there. */
+function cleaned(old, fresh) {
+  return Boolean(fresh.dataset?.removed) && fresh.dataset.removed !== old.dataset.removed;
+}
+
 /**
  * Makes the children of `target` those of `fragment`. What is there already is changed, not replaced: text that is
  * typed or selected, focus and scroll are not touched.
  *
- * `data-keep`: never changed. `data-stay`: not removed by an update. What the reader had opened stays open, and what
+ * `data-keep`: never changed, unless a secret was removed there (`data-removed`). `data-stay`: not removed by an update. What the reader had opened stays open, and what
  * they chose stays chosen. Returns the elements that are new, or ask the desk for something else than before.
  */
 export function merge(target, fragment) {
@@ -41,6 +46,7 @@ export function merge(target, fragment) {
     callbacks: {
       beforeNodeMorphed(old, fresh) {
         if (!element(old)) return true;
+        if (cleaned(old, fresh)) release(old);
         if (old.hasAttribute("data-keep") || unchanged(old, fresh)) return false;
         if (old.matches("select")) choices.set(old, old.value);
         return true;

@@ -13,6 +13,7 @@ from bot.domain.details import in_order
 from bot.domain.forms import Detail
 from bot.domain.lines import PHRASES, Kind
 from bot.domain.message import WITHOUT_CONTENT, Attachment, Author, Message, Visibility
+from bot.domain.secret import FoundInFile, without_labels
 from bot.domain.staff import Agent, Permission, may
 from bot.pipeline.attachments import GIVE_UP_AFTER
 from bot.web.media import HEAD, playable
@@ -65,6 +66,8 @@ class View:
     """What messages are shown to answer, by their own id."""
     media: Mapping[str, str]
     """The media types of the attached files that can be shown, by SHA-256."""
+    searched: Mapping[str, FoundInFile]
+    """What the search for secrets found in the attached files, by SHA-256; of those that agents sent there is none."""
     people: Sequence[Person]
     earlier: Sequence[Earlier] = ()
     colleagues: Sequence[Colleague] = ()
@@ -130,6 +133,20 @@ class View:
             and message.deleted_at is None
         )
 
+    def may_delete_note(self, message: Message, agent: Agent) -> bool:
+        """Whether the agent may delete the private note for good."""
+        return (
+            message.author is Author.AGENT
+            and message.visibility is Visibility.PRIVATE
+            and message.deleted_at is None
+            and (message.agent_id == agent.id or may(agent, Permission.DELETE_NOTES))
+        )
+
+    def may_mark(self, message: Message) -> bool:
+        """Whether there is anything of a customer's in it that may be marked as a secret."""
+        says = without_labels(message.text) or any(not one.problem for one in message.attachments)
+        return message.author is Author.CUSTOMER and bool(says or message.context)
+
     def awaits(self, message: Message, attachment: Attachment) -> bool:
         """Whether the content of an attachment is still to come."""
         return (
@@ -148,13 +165,15 @@ def _is_escalation(line: Message) -> bool:
 async def read_view(console: Console, conversation_id: int) -> View:
     now = await console.store.conversations.get(conversation_id)
     messages = await console.store.messages.of(conversation_id, limit=MESSAGES)
+    files = _files(messages)
     return View(
         conversation=now,
         messages=messages,
         turns=await console.store.turns.of(conversation_id),
         capabilities=console.capabilities.get(now.contact.channel, Capabilities()),
         quotes=await _quotes(console, messages),
-        media=await _media(console, messages),
+        media=await _media(console, files),
+        searched=await console.store.files.found(files) if files else {},
         people=[
             Person(
                 link,
@@ -199,14 +218,18 @@ async def _quotes(console: Console, messages: Iterable[Message]) -> dict[int, Me
     return {message_id: shown[answered] for message_id, answered in answers.items()}
 
 
-async def _media(console: Console, messages: Iterable[Message]) -> dict[str, str]:
+def _files(messages: Iterable[Message]) -> set[str]:
+    """What is attached, now or before an edit, by SHA-256."""
     shown = (
         attachment
         for message in messages
         for attachments in (message.attachments, *(version.attachments or () for version in message.versions))
         for attachment in attachments
     )
-    names = {attachment.sha256 for attachment in shown if attachment.sha256}
+    return {attachment.sha256 for attachment in shown if attachment.sha256}
+
+
+async def _media(console: Console, names: set[str]) -> dict[str, str]:
     if not names:
         return {}
     heads = await console.store.files.beginnings(names, HEAD)

@@ -88,6 +88,8 @@ class Opened:
     """The reply that the agent is asked about once more."""
     quote: int | None = None
     """The message that is answered."""
+    secret: int | None = None
+    """The customer's message that the agent is asked about once more: whether it is a secret."""
     find: str | None = None
     """What contacts are looked for by."""
     linked: int | None = None
@@ -107,10 +109,11 @@ def _opened(
     edit: int | None = None,
     delete: int | None = None,
     quote: int | None = None,
+    secret: int | None = None,
     find: str | None = None,
     linked: int | None = None,
 ) -> Opened:
-    return Opened(edit, delete, quote, find, linked)
+    return Opened(edit, delete, quote, secret, find, linked)
 
 
 InAddress = Annotated[Opened, Depends(_opened)]

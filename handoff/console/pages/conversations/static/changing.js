@@ -1,4 +1,4 @@
-// Other words for a reply, taking it back, and quoting.
+// Other words for a reply, taking it back, quoting, deleting a note, and marking a secret.
 
 import { focusOn } from "./acts.js";
 import { forget } from "./boxes.js";
@@ -10,7 +10,7 @@ function goOn(elt) {
   const message = document.getElementById(`m-${id}`);
   const box = elt.id.startsWith("quote-")
     ? document.querySelector(".composer textarea")
-    : message?.querySelector(".changing textarea, .deleting [data-cancel], .tool");
+    : message?.querySelector(".changing textarea, .marking select, .deleting [data-cancel], .tool");
   focusOn(box);
   if (elt.matches("[data-opens]")) box?.scrollIntoView({ block: "nearest" });
   if (box?.matches(".changing textarea")) box.setSelectionRange(box.value.length, box.value.length);

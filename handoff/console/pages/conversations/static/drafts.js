@@ -13,6 +13,8 @@ const FORGOTTEN_AFTER = 24 * 3600_000;
 
 /** What this window last knew of each draft. */
 const known = new Map();
+/** Drafts that this window alone has: what may be a secret is kept nowhere. */
+const here = new Set();
 /** How far this window has read what each other one wrote. */
 const read = new Map();
 
@@ -32,7 +34,10 @@ export function keepDraft(name, { mode = null, words }, given = false) {
   const last = Math.max(draftOf(name).at, known.get(name)?.at ?? 0);
   const draft = { mode, words, at: Math.max(Date.now(), last + 1), by: WINDOW, ...(given && { given }) };
   known.set(name, draft);
-  return kept.set(prefix + name, draft);
+  const elsewhere = kept.set(prefix + name, draft, words);
+  if (elsewhere || !words) here.delete(name);
+  else here.add(name);
+  return elsewhere;
 }
 
 /** Forgets what emptied drafts left behind. */
@@ -91,4 +96,4 @@ export function onDraft(changed) {
   });
 }
 
-feature({ start: tidyDrafts });
+feature({ start: tidyDrafts, losesByLeaving: () => here.size > 0 });

@@ -22,6 +22,8 @@ function valid(item) {
   return item && typeof item.id === "string" && typeof item.text === "string" && ["reply", "note"].includes(item.mode);
 }
 
+const typed = ({ text, names }) => [text, ...names].join("\n");
+
 /**
  * Items are {id, conversation, who, mode, text, replyTo, names, at, state, why}. `changed(item)` is called with every
  * new `state`: sending; waiting (tried, will be tried again); signed-out (the same, once its agent signed in); sent
@@ -155,7 +157,7 @@ export class Outbox {
   #leave() {
     for (const item of this.items) {
       if (item.owner !== TAB || item.state === "sent" || item.state === "refused") continue;
-      kept.set(prefix + item.id, { ...this.#plain(item), owner: "" });
+      kept.set(prefix + item.id, { ...this.#plain(item), owner: "" }, typed(item));
     }
   }
 
@@ -241,7 +243,7 @@ export class Outbox {
 
   #keep(item) {
     item.touched = Date.now();
-    item.unkept = !kept.set(prefix + item.id, this.#plain(item));
+    item.unkept = !kept.set(prefix + item.id, this.#plain(item), typed(item));
   }
 
   #become(item, state, silently = false, progress = null) {

@@ -191,6 +191,15 @@ function showElsewhere() {
   place.replaceChildren(...(links.length ? [say("console.script.not_sent_to"), ...links] : []));
 }
 
+/** Quotes of messages from which a secret was removed since say what those say now. */
+function cleanQuotes() {
+  for (const quoting of [document.querySelector(".quoting"), ...quotes.values()]) {
+    const link = quoting?.querySelector("a.quote[href*='#m-']");
+    const removed = link && document.querySelector(`${link.hash}[data-removed] .words`);
+    if (removed) link.querySelector("span").textContent = removed.textContent.trim();
+  }
+}
+
 function showUnsent() {
   settle();
   for (const item of outbox.items) {
@@ -230,6 +239,7 @@ feature({
   acted: () => outbox.flush(),
   losesByLeaving: () => outbox.losesByLeaving,
   refreshed() {
+    cleanQuotes();
     showUnsent();
     start();
   },

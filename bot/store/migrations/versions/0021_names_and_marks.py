@@ -1,7 +1,7 @@
 """What agents call customers, what each agent has seen, and the order of lists.
 
 Revision ID: 0021
-Revises: 0023
+Revises: 0020
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0023"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

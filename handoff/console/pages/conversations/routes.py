@@ -60,7 +60,7 @@ async def conversation(
     opened: InAddress,
     listed: InList,
 ) -> Response:
-    view = await read_view(console, conversation_id)
+    view = await read_view(console, conversation_id, at=opened.at)
     if view.messages and _is_read(request):
         await console.store.glances.see(conversation_id, agent.id, view.messages[-1].id)
     if by_htmx(request):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -27,6 +27,9 @@ MAX_UPLOAD = 64 * 1024 * 1024
 _LIMITS = {"most": MAX_FILES, "total": MAX_UPLOAD}
 
 ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+InThread = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Opened:
     """The contact that was linked a moment ago."""
     done: Done | None = None
     """What was done a moment ago, and can be undone."""
+    at: int | None = None
+    """The message that was found by a search."""
     found: Sequence[Candidate] = ()
     text: str = ""
     """The words of something that was refused: what was written is never lost."""
@@ -94,9 +99,10 @@ def _opened(
     secret: int | None = None,
     find: str | None = None,
     linked: int | None = None,
+    at: InThread = None,
     done: str = "",
 ) -> Opened:
-    return Opened(edit, delete, quote, secret, find, linked, Done.read(done))
+    return Opened(edit, delete, quote, secret, find, linked, at=at, done=Done.read(done))
 
 
 InAddress = Annotated[Opened, Depends(_opened)]

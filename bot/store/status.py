@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.queue import STALLED_AFTER
 from bot.queue.statements import JOBS, OLDEST_DUE, WORKERS
 from bot.store.database import DatabaseError, conninfo
+from bot.store.search_indexes import SEARCHED
 
 CONNECT_WITHIN = 10
 """Seconds, for each address of the server's name."""
@@ -27,6 +28,15 @@ _TABLES = """
     WHERE namespace.nspname = current_schema() AND class.relkind IN ('r', 'p')
 """
 _REVISION = "SELECT version_num FROM alembic_version"
+_SEARCH = """
+    SELECT class.relname, coalesce(index.indisvalid, false), index.indexrelid IS NOT NULL AND EXISTS (
+            SELECT FROM pg_stat_progress_create_index WHERE relid = class.oid
+        ), pg_get_userbyid(class.relowner), pg_has_role(class.relowner, 'USAGE')
+    FROM unnest(%(tables)s::text[]) name JOIN pg_class class ON class.oid = to_regclass(name)
+    LEFT JOIN pg_index index ON index.indexrelid = to_regclass('ix_' || name || '_grams')
+    WHERE to_regproc('grams') IS NOT NULL
+    ORDER BY name
+"""
 _DEAD_LETTERS = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
 
 
@@ -41,6 +51,20 @@ class Work:
     dead_workers: int
     dead_letters: int = 0
     """What failed as often as it is tried, and waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchIndex:
+    """One of the indexes that the search looks into."""
+
+    table: str
+    built: bool
+    building: bool
+    """Some desk is at it."""
+    owner: str
+    """Whose the table is."""
+    owned: bool
+    """Whether this role has what the owner has: may build the index, and sort into it what waits to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +84,8 @@ class DatabaseStatus:
     """Bytes of the tables, with their indexes, by name."""
     work: Work | None
     """None where there are no tables yet."""
+    search: tuple[SearchIndex, ...] = ()
+    """Empty where the tables are older than the search."""
 
 
 def read_status(url: str) -> DatabaseStatus:
@@ -102,6 +128,12 @@ def _looked(connection: psycopg.Connection[Any]) -> DatabaseStatus:
         known=revision in {script.revision for script in scripts.walk_revisions()},
         sizes=sizes,
         work=work,
+        search=tuple(
+            SearchIndex(table, built, building, owner, owned)
+            for table, built, building, owner, owned in connection.execute(
+                _SEARCH, {"tables": [of.table for of in SEARCHED]}
+            )
+        ),
     )
 
 

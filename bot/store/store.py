@@ -21,6 +21,8 @@ from bot.store.notices import Notices
 from bot.store.rate_limits import RateLimits
 from bot.store.receipts import Receipts
 from bot.store.replies import Replies
+from bot.store.search import Search
+from bot.store.search_indexes import SearchIndexes
 from bot.store.statistics import Statistics
 from bot.store.tables import message
 from bot.store.turns import Turns
@@ -54,6 +56,8 @@ class Store:
         self.statistics = Statistics(self._database)
         self.rate_limits = RateLimits(engine)
         self.waiting = Waiting(self._database)
+        self.search = Search(self._database)
+        self.search_indexes = SearchIndexes(self._database)
 
     async def close(self) -> None:
         """Gives the connections back."""

@@ -152,7 +152,7 @@ def chat_requests(draw: st.DrawFn) -> Request:
 # --- the console ----------------------------------------------------------------------------------
 
 _ASKED = (
-    "", "/", "/list", "/sign-in", "/sign-in/{}", "/password", "/channels", "/navigation", "/static/{}/{}/{}",
+    "", "/", "/list", "/sign-in", "/sign-in/{}", "/password", "/channels", "/search", "/navigation", "/static/{}/{}/{}",
     "/conversations/{}", "/conversations/{}/contacts", "/files/{}/{}", "/agents", "/agents/{}", "/public-name",
 )  # fmt: skip
 _TOLD = (

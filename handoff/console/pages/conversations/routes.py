@@ -56,7 +56,7 @@ async def conversation(
     opened: InAddress,
     tab: str = Tab.QUEUE,
 ) -> Response:
-    view = await read_view(console, conversation_id)
+    view = await read_view(console, conversation_id, at=opened.at)
     if by_htmx(request):
         return fragment(request, console, agent, Tab(tab), view, opened)
     return await page(

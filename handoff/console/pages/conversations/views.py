@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -28,6 +28,9 @@ MAX_UPLOAD = 64 * 1024 * 1024
 _LIMITS = {"most": MAX_FILES, "total": MAX_UPLOAD}
 
 ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+InThread = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
 class Tab(StrEnum):
@@ -94,6 +97,8 @@ class Opened:
     """What contacts are looked for by."""
     linked: int | None = None
     """The contact that was linked a moment ago."""
+    at: int | None = None
+    """The message that was found by a search."""
     found: Sequence[Candidate] = ()
     text: str = ""
     """The words of something that was refused: what was written is never lost."""
@@ -112,8 +117,9 @@ def _opened(
     secret: int | None = None,
     find: str | None = None,
     linked: int | None = None,
+    at: InThread = None,
 ) -> Opened:
-    return Opened(edit, delete, quote, secret, find, linked)
+    return Opened(edit, delete, quote, secret, find, linked, at)
 
 
 InAddress = Annotated[Opened, Depends(_opened)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
+
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class Problem(StrEnum):
@@ -43,8 +46,9 @@ class Address:
 
     @property
     def key(self) -> str:
-        """The form in which two addresses are the same."""
-        return self.address.lower()
+        """The form in which two addresses are the same: letters of other alphabets stay as they are, since some become
+        an ordinary one in small letters (the Kelvin sign a k)."""
+        return self.address.translate(_SMALL)
 
     @property
     def domain(self) -> str:

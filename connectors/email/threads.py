@@ -18,8 +18,8 @@ from connectors.email.mail import Address, Mail
 
 _SHORT = r"[a-z2-7]{16}"
 _UNIQUE = r"[a-z0-9-]{1,40}"
-_ID = re.compile(rf"<t\.({_SHORT})\.({_UNIQUE})\.({_SHORT})@([^<>@\s]+)>", re.IGNORECASE)
-_TAG = re.compile(rf"t\.({_SHORT})\.({_SHORT})", re.IGNORECASE)
+_ID = re.compile(rf"<t\.({_SHORT})\.({_UNIQUE})\.({_SHORT})@([^<>@\s]+)>", re.IGNORECASE | re.ASCII)
+_TAG = re.compile(rf"t\.({_SHORT})\.({_SHORT})", re.IGNORECASE | re.ASCII)
 _LONGEST_LOCAL = 64
 
 

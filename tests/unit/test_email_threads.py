@@ -64,6 +64,16 @@ def test_what_is_forged_stolen_or_passed_on_opens_no_conversation_of_others(one:
     assert found.related == ((KEY,) if doubt is not Doubt.FORGED else ())
 
 
+def test_a_letter_that_only_looks_like_one_of_ours_is_none() -> None:
+    kelvin = "\u212a"
+    threads = {KEY: Thread(KEY, frozenset({"kate@example.net"}))}
+    assert where(mail("Kate@example.net", answers=(OURS,)), threads).thread == KEY
+    assert where(mail(f"{kelvin}ate@example.net", answers=(OURS,)), threads).thread is None
+    for char in (kelvin, "\u017f"):
+        assert SIGNING.thread_of(f"<t.{KEY[:-1]}{char}.17.{'a' * 16}@desk.example>") is None
+        assert SIGNING.thread_of_address(f"support+t.{KEY}.{char * 16}@desk.example") is None
+
+
 def test_neither_subject_nor_copy_makes_a_participant() -> None:
     assert where(mail(subject="Re: the same")) == Belongs(None)
     named = where(mail(BOB, answers=("<first@x>",), cc=(Address(ALICE),)), mails={"<first@x>": THREADS[KEY]})

@@ -1,6 +1,6 @@
 """The search: over messages, customers and details, the newest first, in PostgreSQL alone.
 
-A *gram* is up to three characters from one place of a word (migration 0020). What holds a term has all of its grams,
+A *gram* is up to three characters from one place of a word (migration 0022). What holds a term has all of its grams,
 so an index of grams finds every row that can; the words themselves decide. Two ways lead to a page of hits: what is
 common is met soon by going back row by row, and what is rare is looked up, in windows of ids, so that what was common
 long ago costs no more than what is common now. How common a gram is, PostgreSQL's own statistics of the index say.

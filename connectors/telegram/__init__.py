@@ -130,8 +130,7 @@ class TelegramConnector:
         await messages.delete(self._api, chat_id, external_id)
 
     async def erase(self, chat_id: str, external_id: str) -> None:
-        """In private chats a bot may delete what its customer wrote, for two days."""
-        await messages.delete(self._api, chat_id, external_id)
+        await messages.delete(self._api, chat_id, external_id)  # of private chats, for two days
 
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:  # noqa: ARG002
         return await messages.fetch(self._api, attachment, limit)

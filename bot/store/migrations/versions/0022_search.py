@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0023"
+revision = "0022"
+down_revision = "0021"
 
 # In PL/pgSQL, whose plan is kept: as a function in SQL it would be planned for every message that is written.
 _GRAMS = r"""

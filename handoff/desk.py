@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot import guard
-from bot.domain.conversation import Conversation
+from bot.domain.characters import shows
+from bot.domain.conversation import Conversation, Priority
+from bot.domain.lists import ListFilter
 from bot.domain.message import Attachment, Cleared, ClearedWords, File, Message
 from bot.domain.said import Refusal
 from bot.domain.secret import SecretKind
@@ -19,6 +21,8 @@ from bot.web.media import PICTURES
 
 MAX_REPLY = 10_000
 MAX_REASON = 300
+MAX_NAME = 80
+"""Characters of what agents call a customer."""
 UNDO = timedelta(seconds=10)
 """So long after it the customer is told that their conversation was resolved."""
 
@@ -41,6 +45,12 @@ class Desk:
         """Takes the conversation from the queue or from the bot, and tells the customer who joined."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
         return await self._store.conversations.claim(conversation_id, agent.id, self._joined(agent))
+
+    async def claim_next(self, agent: Agent, only: ListFilter | None = None) -> Conversation | None:
+        """Takes whoever is served next, of all or of those that ``only`` lets through, and tells the customer who
+        joined. None where nobody waits."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.conversations.claim_next(agent.id, self._joined(agent), only)
 
     async def take_over(self, conversation_id: int, agent: Agent, from_id: int, why: str) -> Conversation:
         """Takes a colleague's conversation, with a reason that both read."""
@@ -143,6 +153,11 @@ class Desk:
         _check(agent, Permission.ANSWER_CUSTOMERS)
         await self._store.contacts.undo_link(link_id, agent.id)
 
+    async def name(self, contact_id: int, agent: Agent, name: str) -> None:
+        """What agents call the customer from now on; empty: as the platform does."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        await self._store.contacts.name(contact_id, agent.id, self._called(name))
+
     async def note(self, conversation_id: int, agent: Agent, text: str, *, submission: str | None = None) -> Message:
         """Leaves a private note, which the customer never sees. ``submission`` as in ``reply``."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
@@ -158,10 +173,30 @@ class Desk:
         _check(agent, Permission.ANSWER_CUSTOMERS)
         await self._store.incoming.mark_secret(message_id, kind, agent.id)
 
-    async def hand_back(self, conversation_id: int, agent: Agent) -> Conversation:
-        """Returns the conversation to the bot."""
+    async def prioritise(self, conversation_id: int, agent: Agent, priority: Priority) -> Conversation:
+        """Ranks the conversation, whoever has it."""
         _check(agent, Permission.ANSWER_CUSTOMERS)
-        return await self._store.conversations.hand_back(conversation_id, agent.id, self._told("customer.handed_back"))
+        return await self._store.conversations.prioritise(conversation_id, agent.id, priority)
+
+    async def snooze(self, conversation_id: int, agent: Agent, until: datetime) -> Conversation:
+        """Lays the agent's conversation aside until then, or until its customer writes; ``wake`` undoes it."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.conversations.snooze(conversation_id, agent.id, until)
+
+    async def wake(self, conversation_id: int, agent: Agent) -> Conversation:
+        """Ends the snooze of the agent's conversation."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        return await self._store.conversations.wake(conversation_id, agent.id)
+
+    async def hand_back(
+        self, conversation_id: int, agent: Agent, word: str = "", *, silent: bool = False
+    ) -> Conversation:
+        """Returns the conversation to the bot, with the agent's last word to the customer, if there is one. ``silent``:
+        the desk does not tell them that the bot goes on."""
+        _check(agent, Permission.ANSWER_CUSTOMERS)
+        last = self._words(word, may_be_empty=True) or None
+        notice = None if silent else self._told("customer.handed_back")
+        return await self._store.conversations.hand_back(conversation_id, agent.id, notice, last)
 
     async def resolve(self, conversation_id: int, agent: Agent) -> Conversation:
         """Closes the conversation. The customer is told ``UNDO`` later; ``reopen`` before that undoes it."""
@@ -181,6 +216,17 @@ class Desk:
             words = f"the reason has {len(why)} characters; at most {MAX_REASON} fit"
             raise Refusal(words, "refusal.why_too_long", n=len(why), most=MAX_REASON)
         return guard.agents(why, self._lets_pass)
+
+    def _called(self, name: str) -> ClearedWords | None:
+        name = " ".join(name.replace("\x00", "").split())
+        if not name:
+            return None
+        if not shows(name):
+            raise Refusal("the name shows nothing: use letters or digits", "refusal.name_unseen")
+        if len(name) > MAX_NAME:
+            words = f"the name has {len(name)} characters; at most {MAX_NAME} fit"
+            raise Refusal(words, "refusal.name_too_long", n=len(name), most=MAX_NAME)
+        return guard.agents(name, self._lets_pass)
 
     def _words(self, text: str, *, may_be_empty: bool = False) -> ClearedWords:
         text = text.replace("\x00", "").replace("\r\n", "\n").strip()

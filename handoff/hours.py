@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bot.settings import Interval
-from bot.settings import WorkingHours as Settings
+from bot.settings.hours import Interval
+from bot.settings.hours import WorkingHours as Settings
 
 LOOK_AHEAD = 60
 """Days within which an opening is looked for."""

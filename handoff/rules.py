@@ -26,7 +26,9 @@ THANKS = "thanks"
 DANGER = "person_in_danger"
 SMALL_TALK = frozenset({"greet", "goodbye", THANKS, "bot_challenge"})
 """Answered, yet no topic: they neither open nor close a "did that help?", and are never offered."""
-NO_TOPIC = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN, OUT_OF_SCOPE, DANGER}
+NO_PROBLEM = SMALL_TALK | {AFFIRM, DENY, TALK_TO_HUMAN}
+"""Said, and it tells nothing of why the customer is here."""
+NO_TOPIC = NO_PROBLEM | {OUT_OF_SCOPE, DANGER}
 
 A_STORY = 100
 """Characters."""

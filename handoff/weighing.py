@@ -19,7 +19,7 @@ from bot.domain.engine import OUT_OF_SCOPE, Prediction
 
 ASKING_BACK = 0.6
 """What a question back costs the customer, in handovers nobody needed."""
-FIRST_QUESTION = 0.5
+FIRST_QUESTION = 0.6
 """The share of a wrong answer that the beginning of a wrong procedure costs: it asks before it tells."""
 DELAY = 0.5
 """The share of a missed handover that a question back costs: the person comes a message later."""

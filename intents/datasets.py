@@ -55,6 +55,8 @@ class Dataset:
     examples: tuple[Example, ...]
     ignored: tuple[str, ...] = ()
     """Columns that mean nothing here."""
+    lists: tuple[Path, ...] = ()
+    """Files of Rasa YAML without examples, beside others in a folder: lists of names, which every training needs."""
 
 
 # --- reading ------------------------------------------------------------------------------------
@@ -70,7 +72,9 @@ def read_dataset(path: Path) -> Dataset:
     """
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in _RASA)
-        dataset = Dataset(tuple(example for file in files for example in _read_rasa(file, whole=False)))
+        read = {file: tuple(_read_rasa(file, whole=False)) for file in files}
+        lists = tuple(file for file, examples in read.items() if not examples)
+        dataset = Dataset(tuple(example for examples in read.values() for example in examples), lists=lists)
     elif path.suffix in _RASA:
         dataset = Dataset(tuple(_read_rasa(path, whole=True)))
     elif path.suffix in _DIALECTS:

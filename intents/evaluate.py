@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -52,6 +53,8 @@ class Split:
     test: tuple[Example, ...]
     source: Path | None = None
     """Where ``train`` already lies as Rasa reads it."""
+    lists: tuple[Path, ...] = ()
+    """Files with lists of names that belong to ``train``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def cross_validation(dataset: Dataset, folds: int) -> tuple[Split, ...]:
         Split(
             train=tuple(example for other in parts if other is not part for example in other),
             test=tuple(part),
+            lists=dataset.lists,
         )
         for part in parts
     )
@@ -203,6 +207,8 @@ async def _run(paths: EnginePaths, pipeline: Pipeline, split: Split, name: str, 
             data = Path(folder) / "nlu"
             data.mkdir()
             write_rasa(split.train, data / "nlu.yml")
+            for number, path in enumerate(split.lists):
+                shutil.copy(path, data / f"list{number}.yml")
         with step(f"Training {name}", TRAINING_SECONDS) as done:
             began = time.monotonic()
             await train(paths, pipeline.path, data, model, _after_the_start(done))

@@ -17,7 +17,8 @@ from bot.store.database import embedded
 from handoff import passwords
 from handoff.staff import LINK_VALID
 from switchboard.engine import Report, intent_engine
-from switchboard.wiring import Switchboard, build
+from switchboard.process import Switchboard
+from switchboard.wiring import build
 
 log = structlog.get_logger(__name__)
 

@@ -297,8 +297,8 @@ class Agent:
                     await self._sign_in()
             await asyncio.sleep(0.5)
 
-    async def _listed(self, tab: str) -> list[int]:
-        page = await self._get(f"/console/?tab={tab}")
+    async def _listed(self, view: str) -> list[int]:
+        page = await self._get(f"/console/?view={view}")
         return [int(number) for number in re.findall(r'href="[^"]*/console/conversations/(\d+)', page)]
 
     async def _next(self) -> int | None:
@@ -314,10 +314,8 @@ class Agent:
         return None
 
     async def _held(self) -> list[int]:
-        """The agent's own conversations; those of colleagues stand below their heading."""
-        page = await self._get("/console/?tab=mine")
-        mine = page.partition("With colleagues")[0]
-        return [int(number) for number in re.findall(r'href="[^"]*/console/conversations/(\d+)', mine)]
+        """The agent's own conversations."""
+        return await self._listed("mine")
 
     async def _serve(self, conversation: int) -> None:
         if not await self._claim(conversation):

@@ -1,4 +1,4 @@
-"""Writes ``connectors/web/static/pairs.js``: by which the chat page tells Chinese sentences from rows of characters."""
+"""Writes ``bot/web/static/pairs.js``: by which pages tell Chinese sentences from rows of characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from benchmarks.secrets.ordinary import ROOT
 
 COUNT = 1_000
-SCRIPT = ROOT / "connectors" / "web" / "static" / "pairs.js"
+SCRIPT = ROOT / "bot" / "web" / "static" / "pairs.js"
 HEAD = """\
 // The commonest pairs of characters of ordinary Chinese, simplified and traditional: counted in data/nlu by
 // benchmarks/secrets/pairs.py.

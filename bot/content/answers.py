@@ -154,6 +154,11 @@ class Answers:
             return None
         return by_locale.get(self.locale_for(topic, language)) or next(iter(by_locale.values()))
 
+    def titles(self, language: str | None) -> Mapping[str, str]:
+        """What each topic is called in the language, else in the default locale, else in whichever there is."""
+        found = ((topic, self.get(topic, language)) for topic in self.topics)
+        return {topic: answer.title for topic, answer in found if answer is not None}
+
     def variants(self, topic: str) -> Mapping[str, Answer]:
         """The topic's answers by locale."""
         return self._answers.get(topic, {})

@@ -93,6 +93,8 @@ def read_example_file(path: Path) -> Iterator[Example]:
     try:
         loaded: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (either is safe)
         for block in loaded["nlu"]:
+            if "lookup" in block:
+                continue  # a list of names
             language = block["metadata"]["language"]
             for line in block["examples"].splitlines():
                 match = _EXAMPLE.fullmatch(line)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import get_timezone_location
 
-from bot.settings import Interval, WorkingHours
+from bot.settings.hours import Interval, WorkingHours
 
 _ALL_DAY = ((0, 1440),)
 

@@ -47,6 +47,12 @@ class Capabilities:
     """How long a text is once it is written the platform's way. Never shrinks as the text grows."""
     max_file: int = 10 * 1024 * 1024
     """The largest file that can be sent there, in bytes."""
+    title: str = ""
+    """What agents call it: the key of a phrase, or the platform's own name. Without one, the channel's name."""
+    icon: str = ""
+    """Its sign in lists, as a path drawn in 24 by 24."""
+    signed_in: bool = False
+    """Who writes there is signed in with the platform: nobody else can write in their name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.domain.dialogue import DialogueState
 from bot.domain.forms import Detail
 from bot.domain.message import Cleared
 from bot.domain.staff import Agent
+from bot.domain.visitors import visitor_code
 
 
 class ConversationState(StrEnum):
@@ -80,7 +81,20 @@ class Contact:
     external_id: str
     chat_id: str
     name: str
+    """As the platform says; empty where it says none."""
     language: str | None
+    given_name: str | None = None
+    """What agents call them."""
+
+    @property
+    def called(self) -> str:
+        """By agents, else by the platform; empty where nobody knows a name."""
+        return self.given_name or self.name
+
+    @property
+    def code(self) -> str:
+        """What they are known by where there is no name."""
+        return visitor_code(self.id)
 
 
 def contact_key(channel: str, account: str, external_id: str) -> str:

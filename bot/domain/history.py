@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     WOKEN = "woken"
     LEFT = "left"
     URGED = "urged"
+    PRIORITISED = "prioritised"
+    """An agent ranked it."""
     HANDED_BACK = "handed_back"
     NOTIFIED = "notified"
     """Another system had the desk write to the customer."""
@@ -41,6 +43,10 @@ class EventKind(StrEnum):
     """An agent deleted a private note; ``message`` is its number, ``author_id`` who had written it."""
     SECRET_MARKED = "secret_marked"  # noqa: S105 -- no secret
     """An agent marked a customer's message as a secret, which removed it; ``message`` and ``secret``, its kind."""
+
+    # Who customers are.
+    CONTACT_NAMED = "contact_named"
+    """An agent gave a customer a name, or took it away. The event does not keep it: names can be deleted."""
 
     # Who works at the desk.
     AGENT_ADDED = "agent_added"

@@ -14,6 +14,7 @@ the conversation is not in a state for it; ``at`` is the time of the act.
 | ``take_over``      | assigned to the one named     | assigned |
 | ``transfer``       | assigned to who does it       | assigned |
 | ``requeue``        | assigned                      | queued   |
+| ``prioritise``     | any but resolved              | the same |
 | ``snooze``         | assigned to who does it       | assigned |
 | ``wake``           | any that is snoozed           | the same |
 | ``hand_back``      | assigned to who does it       | bot      |
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, TypedDict
 
@@ -37,6 +38,9 @@ from bot.domain.dialogue import DialogueState
 from bot.domain.history import BOT, CUSTOMER, SYSTEM, Actor, EventKind, HistoryEvent, by_agent
 from bot.domain.said import Refusal
 from bot.domain.secret import SecretKind
+
+UNTIL_WRITTEN = datetime(9999, 1, 1, tzinfo=UTC)
+"""The end of a snooze that only the customer ends."""
 
 
 class Changes(TypedDict, total=False):
@@ -142,6 +146,15 @@ def notify(
         changes["dialogue"] = dialogue
     more = {"source": source, "priority": changes["priority"].label}
     return _step(now, EventKind.NOTIFIED, SYSTEM, changes, more | ({"topic": topic} if topic else {}))
+
+
+def prioritise(now: Conversation, priority: Priority, by: Actor) -> Step | None:
+    """An agent ranks it, up or down. None where it has that rank."""
+    if now.state is ConversationState.RESOLVED:
+        raise StateConflict(taken_by(now), now)
+    if priority is now.priority:
+        return None
+    return _step(now, EventKind.PRIORITISED, by, {"priority": priority}, {"priority": priority.label})
 
 
 # --- to an agent ----------------------------------------------------------------------------------

@@ -16,12 +16,12 @@ from bot.domain.secret import Cleaning, Removed
 Cleared = NewType("Cleared", str)
 """A text that may be written: ``bot.guard`` alone makes it, and writers of the store accept nothing else."""
 
-ClearedContent = NewType("ClearedContent", bytes)
-"""The content of a file that may be kept. ``bot.guard`` alone makes it; writers of the store accept nothing else."""
-
 ClearedWords = NewType("ClearedWords", Cleared)
 """What an agent wrote, without a customer's secrets. ``bot.guard.agents`` alone makes it; writers of agents' words
 accept nothing else."""
+
+ClearedContent = NewType("ClearedContent", bytes)
+"""The content of a file that may be kept. ``bot.guard`` alone makes it; writers of the store accept nothing else."""
 
 
 class Author(StrEnum):

@@ -3,18 +3,14 @@ given a label. Who writes is there to write it without."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Collection
 
 from bot.domain.message import Cleared, ClearedWords, File
 from bot.domain.said import Fault, Refusal, Said
 from bot.domain.secret import SecretKind
 from bot.guard import secrets
+from bot.guard.files import cleared_file
 from bot.guard.secrets import Certainty, Known
-
-MAX_FILE_TEXT = 1_000_000
-"""Bytes of a text file that are searched."""
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class SecretInWords(Refusal):
@@ -47,24 +43,9 @@ def cleared_words(text: Cleared, lets_pass: Collection[SecretKind] = frozenset()
 
 
 def check_file(file: File, lets_pass: Collection[SecretKind] = frozenset()) -> None:
-    """Raises ``SecretInWords`` where the file's name holds a secret, or its content, if that is text. Of a long one the
-    beginning is searched."""
+    """Raises ``SecretInWords`` where the file's name holds a secret, or its content, if that can be read."""
     if kinds := kinds_in(file.name, lets_pass):
         raise SecretInWords(kinds)
-    text = _text_of(file.content[:MAX_FILE_TEXT])
-    if text and (kinds := kinds_in(text, lets_pass)):
+    _, found = cleared_file(file.content, lets_pass)
+    if kinds := frozenset(one.kind for one in found.removed if not one.doubtful):
         raise SecretInWords(kinds, file.name)
-
-
-def _text_of(content: bytes) -> str:
-    """Empty where it is no text."""
-    for mark, encoding in _BOMS.items():
-        if content.startswith(mark):
-            return content.decode(encoding, "replace")
-    if b"\0" in content:
-        return ""
-    try:
-        # What was cut may end within a character.
-        return codecs.getincrementaldecoder("utf-8")().decode(content)
-    except UnicodeDecodeError:
-        return content.decode("gb18030", "ignore")

@@ -141,7 +141,7 @@ class ConversationActs(Area):
                     ),
                 ),
             )
-            .order_by(*_AS_SERVED)
+            .order_by(*AS_SERVED)
             .with_for_update(of=conversation, skip_locked=True)
         )
         minutes = max(1, round(gone_after.total_seconds() / 60))
@@ -173,7 +173,7 @@ class ConversationActs(Area):
                 contact.c.channel.in_(channels),
                 last_there < func.now() - gone_after,
             )
-            .order_by(*_AS_SERVED)
+            .order_by(*AS_SERVED)
             .with_for_update(of=conversation, skip_locked=True)
         )
         minutes = max(1, round(gone_after.total_seconds() / 60))
@@ -193,7 +193,7 @@ class ConversationActs(Area):
             await connection.execute(
                 select(conversation.c.id)
                 .where(conversation.c.agent_id == agent_id)
-                .order_by(*_AS_SERVED)
+                .order_by(*AS_SERVED)
                 .with_for_update(key_share=True)
             )
         ).scalars()
@@ -216,45 +216,6 @@ class ConversationActs(Area):
         await self._note(connection, held, said)
         await self._tell(connection, held, notice)
         return now
-
-    async def snooze(self, conversation_id: int, agent_id: int, until: datetime) -> Conversation:
-        """Lays the agent's conversation aside until then, or until its customer writes: the sweep for the abandoned
-        leaves it alone. ``ValueError`` for a time that is over."""
-        async with self._engine.begin() as connection:
-            held, at = await self._locked(connection, conversation_id)
-            return await self._apply(connection, held, lifecycle.snooze(held, agent_id, at, until))
-
-    async def wake(self, conversation_id: int, agent_id: int) -> Conversation:
-        """Ends the snooze of the agent's conversation; nothing changes where there is none."""
-        async with self._engine.begin() as connection:
-            held, _ = await self._locked(connection, conversation_id)
-            step = lifecycle.wake(held, by_agent(agent_id))
-            return held if step is None else await self._apply(connection, held, step)
-
-    async def wake_due(self) -> int:
-        """Ends every snooze whose time is over. Returns how many."""
-        due = (
-            select(conversation.c.id)
-            .where(conversation.c.snoozed_until <= func.now())
-            .with_for_update(of=conversation, skip_locked=True)
-        )
-        async with self._engine.begin() as connection:
-            found = list((await connection.execute(due)).scalars())
-            for conversation_id in found:
-                snoozed, _ = await self._locked(connection, conversation_id)
-                step = lifecycle.wake(snoozed)
-                assert step is not None
-                await self._apply(connection, snoozed, step)
-            return len(found)
-
-    async def hand_back(self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared]) -> Conversation:
-        """Returns the conversation to the bot, which begins anew."""
-        async with self._engine.begin() as connection:
-            held, _ = await self._locked(connection, conversation_id)
-            now = await self._apply(connection, held, lifecycle.hand_back(held, agent_id))
-            await self._note(connection, held, line(Kind.HANDED_BACK, agent=_name(held)))
-            await self._tell(connection, held, notice)
-            return now
 
     async def resolve(
         self, conversation_id: int, agent_id: int, notice: Mapping[str, Cleared], undo_within: timedelta = timedelta()
@@ -357,7 +318,7 @@ class ConversationActs(Area):
         )
 
 
-_AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
+AS_SERVED = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
 """The order of the queue: of several that are put back, each customer is told a place that no later one takes."""
 _GONE = "does not work at this desk any more"
 _ANSWERERS = [role.value for role in roles_with(Permission.ANSWER_CUSTOMERS)]

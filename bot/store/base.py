@@ -19,16 +19,17 @@ from bot.store.statements import NOTIFY_CHANNEL, SAY
 from bot.store.tables import agent, contact, conversation, delivery, message
 from bot.store.values import Values
 
-_customer = contact.alias("customer")
+CUSTOMER = contact.alias("customer")
 CONVERSATION = (
     select(
         conversation,
-        _customer.c.channel.label("contact_channel"),
-        _customer.c.account.label("contact_account"),
-        _customer.c.external_id.label("contact_external_id"),
-        _customer.c.chat_id.label("contact_chat_id"),
-        _customer.c.name.label("contact_name"),
-        _customer.c.language.label("contact_language"),
+        CUSTOMER.c.channel.label("contact_channel"),
+        CUSTOMER.c.account.label("contact_account"),
+        CUSTOMER.c.external_id.label("contact_external_id"),
+        CUSTOMER.c.chat_id.label("contact_chat_id"),
+        CUSTOMER.c.name.label("contact_name"),
+        CUSTOMER.c.language.label("contact_language"),
+        CUSTOMER.c.given_name.label("contact_given_name"),
         agent.c.name.label("agent_name"),
         agent.c.role.label("agent_role"),
         agent.c.password_hash.is_not(None).label("agent_has_password"),
@@ -36,7 +37,7 @@ CONVERSATION = (
         agent.c.disabled_at.label("agent_disabled_at"),
         agent.c.seen_at.label("agent_seen_at"),
     )
-    .join(_customer, _customer.c.id == conversation.c.contact_id)
+    .join(CUSTOMER, CUSTOMER.c.id == conversation.c.contact_id)
     .outerjoin(agent, agent.c.id == conversation.c.agent_id)
 )
 MESSAGE = (

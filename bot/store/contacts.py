@@ -12,13 +12,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import guard
 from bot.domain.channel import Chat
 from bot.domain.conversation import Contact, ConversationState, Link, NotFound, Priority
-from bot.domain.history import CUSTOMER
+from bot.domain.history import CUSTOMER, EventKind, HistoryEvent, by_agent
 from bot.domain.lifecycle import leave_queue
 from bot.domain.lines import Kind, line
-from bot.domain.message import Author, Visibility
+from bot.domain.message import Author, ClearedWords, Visibility
 from bot.domain.said import Refusal
+from bot.domain.visitors import contact_of_code
 from bot.store import rows
 from bot.store.base import Area
+from bot.store.lifecycle import record
 from bot.store.tables import agent, contact, contact_link, conversation, message
 
 _SEEN_AGAIN = timedelta(minutes=1)
@@ -46,16 +48,39 @@ class Contacts(Area):
             return frozenset((await connection.execute(query)).scalars())
 
     async def find(self, words: str, *, besides: int, limit: int = 20) -> list[Contact]:
-        """Contacts whose name contains ``words``, or who are called so by their platform; the latest first."""
+        """Contacts whose name, the platform's or the agents', contains ``words``, who are called so by their platform,
+        or whose code it is; the latest first."""
         pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = (
             select(contact)
-            .where(contact.c.id != besides, or_(contact.c.name.ilike(pattern), contact.c.external_id == words))
+            .where(
+                contact.c.id != besides,
+                or_(
+                    contact.c.name.ilike(pattern),
+                    contact.c.given_name.ilike(pattern),
+                    contact.c.external_id == words,
+                    contact.c.id == contact_of_code(words),
+                ),
+            )
             .order_by(contact.c.id.desc())
             .limit(limit)
         )
         async with self._engine.connect() as connection:
             return [rows.contact_of(row) for row in await connection.execute(query)]
+
+    async def name(self, contact_id: int, agent_id: int, name: ClearedWords | None) -> None:
+        """What agents call the contact from now on; None: as the platform does. ``NotFound`` for an unknown contact."""
+        async with self._engine.begin() as connection:
+            locked = select(contact.c.given_name).where(contact.c.id == contact_id).with_for_update(key_share=True)
+            known = (await connection.execute(locked)).one_or_none()
+            if known is None:
+                raise NotFound(f"there is no contact {contact_id}")
+            if known.given_name == name:
+                return
+            await connection.execute(update(contact).where(contact.c.id == contact_id).values(given_name=name))
+            data = {"contact": contact_id, "named": name is not None}
+            await record(connection, HistoryEvent(EventKind.CONTACT_NAMED, by_agent(agent_id), data=data))
+            await self._notify_contacts(connection, contact_id)
 
     async def note_present(self, contact_ids: Collection[int]) -> None:
         """They have the chat open now. Kept of those whom a person talks with or who wait for one, once a minute; of

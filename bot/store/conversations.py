@@ -1,39 +1,23 @@
-"""Conversations: what pages and lists show of them, and what is done with them (``acts``)."""
+"""Conversations: what pages and lists show of them, and what is done with them (``acts``, ``flow``)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, or_, select
 
 from bot.domain.conversation import Conversation, ConversationState
 from bot.store import rows
-from bot.store.acts import ConversationActs
 from bot.store.base import CONVERSATION
+from bot.store.flow import ConversationFlow
 from bot.store.tables import conversation
 
 
-class Conversations(ConversationActs):
+class Conversations(ConversationFlow):
     async def get(self, conversation_id: int) -> Conversation:
         async with self._engine.connect() as connection:
             return await self._conversation(connection, conversation_id)
-
-    async def find(
-        self, *states: ConversationState, agent_id: int | None = None, limit: int = 100
-    ) -> list[Conversation]:
-        """Conversations in one of ``states``. The queue in the order in which it is served (priority,
-        then waiting time); everything else the latest first."""
-        if states == (ConversationState.QUEUED,):
-            order: tuple[Any, ...] = (conversation.c.priority.desc(), conversation.c.queued_at, conversation.c.id)
-        else:
-            order = (conversation.c.updated_at.desc(), conversation.c.id.desc())
-        query = CONVERSATION.where(conversation.c.state.in_(states)).order_by(*order).limit(limit)
-        if agent_id is not None:
-            query = query.where(conversation.c.agent_id == agent_id)
-        async with self._engine.connect() as connection:
-            return [rows.conversation(row) for row in await connection.execute(query)]
 
     async def of_contact(self, contact_id: int, *, limit: int = 10) -> list[Conversation]:
         """A contact's conversations, the newest first."""
@@ -60,14 +44,6 @@ class Conversations(ConversationActs):
         )
         async with self._engine.connect() as connection:
             return {row.contact_id: row.at for row in await connection.execute(query)}
-
-    async def count(self, state: ConversationState, *, agent_id: int | None = None) -> int:
-        """How many conversations are in ``state``, of all or of one agent."""
-        query = select(func.count()).select_from(conversation).where(conversation.c.state == state)
-        if agent_id is not None:
-            query = query.where(conversation.c.agent_id == agent_id)
-        async with self._engine.connect() as connection:
-            return int((await connection.execute(query)).scalar_one())
 
     async def queue_position(self, conversation_id: int) -> int | None:
         """The customer's place in the queue, from 1; None when not queued."""

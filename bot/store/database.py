@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 MIN_VERSION = 150000
+BUILDING = "switchboard.search.build"
+"""Names the lock of who builds the indexes of the search."""
 _NETWORK = {
     "connect_timeout": "10",
     # A network that swallows everything is noticed within half a minute; the system's own patience is two hours.
@@ -75,12 +78,32 @@ async def migrate(url: str) -> None:
             version = connection.info.server_version
             if version < MIN_VERSION:
                 raise DatabaseError(f"PostgreSQL 15 or later is needed; this is {version // 10000}")
+            await _wait_for_indexes(connection, _alembic(url))
             await connection.execute("SELECT pg_advisory_lock(hashtext('switchboard.migrate'))")
             await asyncio.to_thread(command.upgrade, _alembic(url), "head")
     except (psycopg.OperationalError, OperationalError) as error:
         # SQLAlchemy puts the statement around the driver's words, and an address of its own site.
         words = str(getattr(error, "orig", error)).strip()
         raise DatabaseError(f"cannot reach the database: {words}. Check DATABASE_URL") from error
+
+
+async def _wait_for_indexes(connection: psycopg.AsyncConnection[Any], config: Config) -> None:
+    """Before a change of tables, lets a desk that builds an index of the search end that, and keeps others from
+    beginning: the change would wait for it, and all that customers write would wait for the change."""
+    while await _is_behind(connection, config):
+        # Not by waiting in the database: the building waits for whoever does anything there.
+        got = await connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (BUILDING,))
+        if (await got.fetchone() or (False,))[0]:
+            return
+        await asyncio.sleep(1)
+
+
+async def _is_behind(connection: psycopg.AsyncConnection[Any], config: Config) -> bool:
+    there = await (await connection.execute("SELECT to_regclass('alembic_version')")).fetchone()
+    if there is None or there[0] is None:
+        return False
+    now = await (await connection.execute("SELECT version_num FROM alembic_version")).fetchone()
+    return now is not None and now[0] != ScriptDirectory.from_config(config).get_current_head()
 
 
 def _alembic(url: str) -> Config:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
-from bot.domain.message import Author, Message, MessageVersion, Visibility
+from bot.domain.message import Message, MessageVersion, Visibility
 from bot.store import rows
 from bot.store.base import MESSAGE, Area
 from bot.store.tables import message, message_version
@@ -23,26 +22,21 @@ _LATEST = _SEEN.order_by(message.c.cursor.desc())
 """Asked for by every open page whenever something happens, and so written down once."""
 
 
-class Messages(Area):
-    async def latest(self, conversation_ids: Iterable[int], *, author: Author | None = None) -> dict[int, Message]:
-        """The latest public message of each conversation, of anybody or of ``author``: what a list shows."""
-        query = (
-            MESSAGE.where(
-                message.c.conversation_id.in_(list(conversation_ids)), message.c.visibility == Visibility.PUBLIC
-            )
-            .ext(distinct_on(message.c.conversation_id))
-            .order_by(message.c.conversation_id, message.c.id.desc())
-        )
-        if author is not None:
-            query = query.where(message.c.author == author)
-        async with self._engine.connect() as connection:
-            return {row.conversation_id: rows.message(row) for row in await connection.execute(query)}
+BEFORE = 100
+"""Messages that are shown before one that is older than a page of a conversation has."""
 
-    async def of(self, conversation_id: int, *, limit: int = 500) -> list[Message]:
-        """The last ``limit`` messages of a conversation, notes included, oldest first, with their versions."""
-        newest = MESSAGE.where(message.c.conversation_id == conversation_id).order_by(message.c.id.desc()).limit(limit)
+
+class Messages(Area):
+    async def of(self, conversation_id: int, *, limit: int = 500, through: int | None = None) -> list[Message]:
+        """The last ``limit`` messages of a conversation, notes included, oldest first, with their versions. Where the
+        message ``through`` is older than those: it, ``BEFORE`` of those before it, and what followed it."""
+        mine = MESSAGE.where(message.c.conversation_id == conversation_id)
         async with self._engine.connect() as connection:
-            found = list(await connection.execute(newest))[::-1]
+            found = list(await connection.execute(mine.order_by(message.c.id.desc()).limit(limit)))[::-1]
+            if through is not None and len(found) == limit and through < found[0].id:
+                earlier = mine.where(message.c.id < through).order_by(message.c.id.desc()).limit(BEFORE)
+                later = mine.where(message.c.id >= through).order_by(message.c.id).limit(limit - BEFORE)
+                found = list(await connection.execute(earlier))[::-1] + list(await connection.execute(later))
             versions: dict[int, list[MessageVersion]] = {}
             edited = [row.id for row in found if row.edited_at is not None]
             if edited:

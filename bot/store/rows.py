@@ -107,12 +107,16 @@ def contact(row: Any) -> Contact:
         chat_id=row.contact_chat_id,
         name=row.contact_name,
         language=row.contact_language,
+        # What the bot and the outbox read of a contact is without it.
+        given_name=getattr(row, "contact_given_name", None),
     )
 
 
 def contact_of(row: Row[Any]) -> Contact:
     """From a row of the contact table."""
-    return Contact(row.id, row.channel, row.account, row.external_id, row.chat_id, row.name, row.language)
+    return Contact(
+        row.id, row.channel, row.account, row.external_id, row.chat_id, row.name, row.language, row.given_name
+    )
 
 
 class Prefixed:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.queue import STALLED_AFTER
 from bot.queue.statements import JOBS, OLDEST_DUE, WORKERS
 from bot.store.database import DatabaseError, conninfo
+from bot.store.search_indexes import SEARCHED
 from bot.store.server_log import ASKED, telling
 
 CONNECT_WITHIN = 10
@@ -29,6 +30,15 @@ _TABLES = """
 """
 _LOGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
 _REVISION = "SELECT version_num FROM alembic_version"
+_SEARCH = """
+    SELECT class.relname, coalesce(index.indisvalid, false), index.indexrelid IS NOT NULL AND EXISTS (
+            SELECT FROM pg_stat_progress_create_index WHERE relid = class.oid
+        ), pg_get_userbyid(class.relowner), pg_has_role(class.relowner, 'USAGE')
+    FROM unnest(%(tables)s::text[]) name JOIN pg_class class ON class.oid = to_regclass(name)
+    LEFT JOIN pg_index index ON index.indexrelid = to_regclass('ix_' || name || '_grams')
+    WHERE to_regproc('grams') IS NOT NULL
+    ORDER BY name
+"""
 _DEAD_LETTERS = "SELECT count(*) FROM failure WHERE set_aside_at IS NOT NULL"
 
 
@@ -43,6 +53,20 @@ class Work:
     dead_workers: int
     dead_letters: int = 0
     """What failed as often as it is tried, and waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchIndex:
+    """One of the indexes that the search looks into."""
+
+    table: str
+    built: bool
+    building: bool
+    """Some desk is at it."""
+    owner: str
+    """Whose the table is."""
+    owned: bool
+    """Whether this role has what the owner has: may build the index, and sort into it what waits to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +90,8 @@ class DatabaseStatus:
     """As whom the desk is there."""
     log_tells: tuple[str, ...] = ()
     """Its settings by which customers' words get into its log."""
+    search: tuple[SearchIndex, ...] = ()
+    """Empty where the tables are older than the search."""
 
 
 def read_status(url: str) -> DatabaseStatus:
@@ -110,6 +136,12 @@ def _looked(connection: psycopg.Connection[Any]) -> DatabaseStatus:
         work=work,
         user=connection.info.user,
         log_tells=telling(dict(connection.execute(_LOGS, [list(ASKED)]).fetchall())),
+        search=tuple(
+            SearchIndex(table, built, building, owner, owned)
+            for table, built, building, owner, owned in connection.execute(
+                _SEARCH, {"tables": [of.table for of in SEARCHED]}
+            )
+        ),
     )
 
 

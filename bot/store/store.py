@@ -15,12 +15,16 @@ from bot.store.dead_letters import DeadLetters
 from bot.store.deliveries import Deliveries
 from bot.store.events import Events
 from bot.store.files import Files
+from bot.store.glances import Glances
 from bot.store.incoming import IncomingMessages
+from bot.store.lists import Lists
 from bot.store.messages import Messages
 from bot.store.notices import Notices
 from bot.store.rate_limits import RateLimits
 from bot.store.receipts import Receipts
 from bot.store.replies import Replies
+from bot.store.search import Search
+from bot.store.search_indexes import SearchIndexes
 from bot.store.statistics import Statistics
 from bot.store.tables import message
 from bot.store.turns import Turns
@@ -42,6 +46,8 @@ class Store:
         self.receipts = Receipts(self._database)
         self.dead_letters = DeadLetters(self._database)
         self.conversations = Conversations(self._database)
+        self.glances = Glances(self._database)
+        self.lists = Lists(self._database)
         self.messages = Messages(self._database)
         self.replies = Replies(self._database)
         self.notices = Notices(self._database)
@@ -54,6 +60,8 @@ class Store:
         self.statistics = Statistics(self._database)
         self.rate_limits = RateLimits(engine)
         self.waiting = Waiting(self._database)
+        self.search = Search(self._database)
+        self.search_indexes = SearchIndexes(self._database)
 
     async def close(self) -> None:
         """Gives the connections back."""

@@ -25,6 +25,9 @@ from bot.store.tables import contact, conversation, file, message, message_part,
 
 PAGE = 200
 """Rows read at once."""
+SAMPLED = ("message", "message_version", "message_part")
+CLEARS_STATISTICS = 180_000
+"""The version of PostgreSQL from which on that can be done by a table's owner."""
 VACUUMED = ("message", "message_version", "message_part", "conversation", "contact", "event", "file")
 
 
@@ -119,6 +122,12 @@ class StoredSecrets(Cleanings):
         async with self._reader.connect() as connection:
             for table in VACUUMED:
                 await connection.execute(text(f"VACUUM {table}"))
+            version = (await connection.execute(text("SHOW server_version_num"))).scalar_one()
+            if int(version) >= CLEARS_STATISTICS:
+                # ANALYZE had kept whole texts as samples. Since migration 0019 it does no more.
+                for table in SAMPLED:
+                    clear = f"SELECT pg_clear_attribute_stats(current_schema(), '{table}', 'text', false)"
+                    await connection.execute(text(clear))
 
     # --- one after the other ------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ class ApiConnector:
             named_accounts=True,
             max_length=settings.max_length,
             max_file=MOST_FILE,
+            icon="M9 7l-5 5 5 5m6-10l5 5-5 5",
         )
         self._egress = Egress(egress, connections=AT_ONCE * max(1, len(self._apps)))
         self._sending = Sending(self._egress)

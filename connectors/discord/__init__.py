@@ -81,6 +81,10 @@ class DiscordConnector:
         max_length=MAX_LENGTH,
         length=length,
         max_file=MAX_FILE,
+        title="Discord",
+        icon="M7 7c3-1.5 7-1.5 10 0 2 3 3 6.5 2.5 10-1.5 1-2.5 1.5-3.5 1.5L15 16.5M9 16.5l-1 2c-1 0-2-.5-3.5-1.5"
+        "C4 13.5 5 10 7 7m2.5 5.5v.01m5-.01v.01M9 16.5c2 .6 4 .6 6 0",
+        signed_in=True,
     )
 
     def __init__(

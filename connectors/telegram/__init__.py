@@ -72,6 +72,9 @@ class TelegramConnector:
         exclusive=True,  # a second poller of the same bot ends the first one's fetch
         max_length=4096,
         max_file=messages.MAX_FILE,
+        title="Telegram",
+        icon="M20.5 4.5L3.5 11l5 2.2m12-8.7L17.5 19.5l-9-6.3m12-8.7l-12 8.7V19l3-3.7",
+        signed_in=True,
     )
 
     def __init__(
@@ -127,8 +130,7 @@ class TelegramConnector:
         await messages.delete(self._api, chat_id, external_id)
 
     async def erase(self, chat_id: str, external_id: str) -> None:
-        """In private chats a bot may delete what its customer wrote, for two days."""
-        await messages.delete(self._api, chat_id, external_id)
+        await messages.delete(self._api, chat_id, external_id)  # of private chats, for two days
 
     async def fetch(self, attachment: Attachment, chat_id: str, external_id: str, limit: int) -> bytes:  # noqa: ARG002
         return await messages.fetch(self._api, attachment, limit)

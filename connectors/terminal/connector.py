@@ -36,7 +36,13 @@ class TerminalConnector:
 
     name = "terminal"
     account = "terminal"
-    capabilities = Capabilities(edits=True, idempotent=True, reaches_absent=False, max_length=100_000)
+    capabilities = Capabilities(
+        edits=True,
+        idempotent=True,
+        reaches_absent=False,
+        max_length=100_000,
+        icon="M4 5h16v14H4zM7 10l2.5 2L7 14m5 0h4",
+    )
 
     def __init__(self, transcript: Transcript, var: Path, health: Health | None = None, *, words: Words) -> None:
         self._transcript = transcript

@@ -117,6 +117,8 @@ class WebConnector:
         reaches_absent=False,
         max_length=1_000_000,
         max_file=10 * 1024 * 1024,
+        title="web.title",
+        icon="M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM3 12h18M12 3c5 5.5 5 12.5 0 18-5-5.5-5-12.5 0-18Z",
     )
 
     def __init__(

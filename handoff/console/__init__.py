@@ -29,7 +29,7 @@ from handoff.console.assets import console_assets
 from handoff.console.context import Console, NotSignedIn
 from handoff.console.door import Door, Traced
 from handoff.console.registry import Access, Page, discover
-from handoff.console.rendering import Pages
+from handoff.console.rendering import Pages, Titles
 from handoff.desk import Desk
 from handoff.passwords import Busy
 from handoff.staff import Staff
@@ -70,10 +70,12 @@ def console(
     vendor: Path,
     brand: str,
     words: Words,
+    titles: Titles = lambda _: {},
     stopping: Callable[[], bool] = lambda: False,
     streams: Streams | None = None,
 ) -> APIRouter:
-    """The console as one router, at ``/console``. ``capabilities`` of the channels say what agents are offered.
+    """The console as one router, at ``/console``. ``capabilities`` of the channels say what agents are offered;
+    ``titles`` what each topic is called in a locale.
 
     ``vendor`` is the ``node_modules`` folder with htmx; without it the console works, but its pages must be
     reloaded to see what is new. Open event streams end by themselves when ``stopping`` says so, and are counted in
@@ -82,8 +84,7 @@ def console(
     registry = discover()
     folders = {page.name: folder for page, folder in zip(registry.pages, registry.folders, strict=True)}
     assets = console_assets(folders, vendor, words)
-    named = frozenset(channel for channel, can in capabilities.items() if can.named_accounts)
-    pages = Pages(words, brand, assets, folders, named)
+    pages = Pages(words, brand, assets, folders, capabilities, titles)
     app = FastAPI(
         docs_url=None,
         redoc_url=None,

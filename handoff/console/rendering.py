@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
@@ -12,7 +13,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from bot.domain.channel import Capabilities
 from bot.domain.characters import shows
+from bot.domain.conversation import Priority
+from bot.domain.lifecycle import UNTIL_WRITTEN
 from bot.domain.message import Attachment, Message
 from bot.domain.secret import LABEL, SecretKind
 from bot.domain.staff import Agent, Role, may
@@ -21,7 +25,11 @@ from bot.web.assets import Assets
 from bot.web.markdown import to_html
 from handoff.console.assets import COMPONENTS, loaded
 from handoff.console.speech import Speech
-from handoff.desk import MAX_REASON, UNDO
+from handoff.desk import MAX_NAME, MAX_REASON, UNDO
+from handoff.snoozing import Snooze
+
+Titles = Callable[[str], Mapping[str, str]]
+"""What each topic is called in a locale."""
 
 FOLD_AT = 2_000
 """Characters of a message that are shown at once."""
@@ -80,9 +88,16 @@ class Pages:
     environment of its own, so that macros know it without being told."""
 
     def __init__(
-        self, words: Words, brand: str, assets: Assets, folders: Mapping[str, Path], named: Collection[str] = ()
+        self,
+        words: Words,
+        brand: str,
+        assets: Assets,
+        folders: Mapping[str, Path],
+        capabilities: Mapping[str, Capabilities] = MappingProxyType({}),
+        titles: Titles = lambda _: {},
     ) -> None:
-        """``named`` are the channels whose accounts say which platform it is."""
+        """``capabilities`` of the channels say what each is called, ``titles`` what the topics are called in a
+        locale."""
         self.words = words
         self._assets = assets
         parts = {"components": COMPONENTS, **folders}
@@ -102,20 +117,25 @@ class Pages:
             "may": may,
             "undo_within": round(UNDO.total_seconds()),
             "most_reason": MAX_REASON,
+            "most_name": MAX_NAME,
             "new_submission": lambda: str(uuid4()),
             "at_desk": at_desk,
+            "until_written": UNTIL_WRITTEN,
+            "snoozes": [one.value for one in Snooze if one is not Snooze.AT],
+            "priorities": [one.label for one in Priority],
             "languages": {locale: words.name(locale) for locale in words.locales},
+            "channels": sorted(capabilities),
             "secret_kinds": [kind.value for kind in SecretKind],
             "roles": [role.value for role in Role],
         }
         base.filters |= {"markdown": markdown, "initial": initial, "iso": iso, "upper_first": upper_first}
-        base.filters["platform"] = lambda contact: contact.account if contact.channel in named else contact.channel
-        self._environments = {locale: _in_language(base, Speech(words, locale)) for locale in words.locales}
+        self._speech = {locale: Speech(words, locale, capabilities, titles(locale)) for locale in words.locales}
+        self._environments = {locale: _in_language(base, speech) for locale, speech in self._speech.items()}
 
     def speech(self, request: Request, agent: Agent | None) -> Speech:
         """In the language of the agent, else of the browser."""
         chosen = agent.locale if agent is not None else None
-        return Speech(self.words, self.words.match(chosen) or self._proposed(request))
+        return self._speech[self.words.match(chosen) or self._proposed(request)]
 
     def _proposed(self, request: Request) -> str:
         return self.words.accepted(request.headers.get("accept-language", ""))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from markupsafe import Markup, escape
 
+from bot.domain.channel import Capabilities
 from bot.domain.characters import shows
+from bot.domain.conversation import Contact
 from bot.domain.decision import Turn
+from bot.domain.forms import Detail, Kind
 from bot.domain.message import Message, MessageFormat
 from bot.domain.said import Fault, Refusal, Said
 from bot.domain.secret import LABEL, PUTS_FUNDS_AT_RISK, Removed, in_words
@@ -20,8 +23,11 @@ from bot.ports import Words
 
 PREVIEW = 160
 BRIEF = 500
+SHORT_DETAIL = 14
+"""Characters."""
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+_TOPIC = re.compile(r"[a-z]\w*")
 _PLACE = re.compile("\x00(\\w+)\x00")
 
 
@@ -31,6 +37,10 @@ class Speech:
 
     words: Words
     locale: str
+    capabilities: Mapping[str, Capabilities] = field(default_factory=dict)
+    """Of the channels, by name."""
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """What the topics are called, by topic."""
 
     def say(self, key: str, /, **values: object) -> str:
         """A phrase as plain text."""
@@ -64,6 +74,7 @@ class Speech:
         return {
             "say": self.html,
             "locale": self.locale,
+            "topics": sorted(self.titles, key=self.topic),
             "direction": self.words.direction(self.locale),
             "bdi": partial(_marked, "bdi"),
             "bold": lambda text: Markup('<b dir="auto">{}</b>').format(text),
@@ -77,6 +88,13 @@ class Speech:
             "told": self.tell,
             "fault": self.fault,
             "label": self.label,
+            "called": self.called,
+            "channel": self.channel,
+            "platform": self.platform,
+            "topic": self.topic,
+            "glyph": self.glyph,
+            "signed_in": self.signed_in,
+            "shortly": self.shortly,
             "line": self.line,
             "preview": self.preview,
             "brief": self.brief,
@@ -96,6 +114,39 @@ class Speech:
     def label(self, text: str) -> str:
         """The phrase of that key; any other text, as a page of an installed package may have it, as it is."""
         return self.say(text) if self.words.has(text) else text
+
+    def called(self, contact: Contact) -> str:
+        """The customer's name, or what they are known by without one: nobody is merely "Visitor"."""
+        return self.display_name(contact.called, self.say("console.visitor", code=contact.code))
+
+    def channel(self, name: str) -> str:
+        """What agents call the channel."""
+        can = self.capabilities.get(name)
+        return self.label(can.title) if can is not None and can.title else name
+
+    def platform(self, contact: Contact) -> str:
+        """Where the contact writes: an account that says which platform it is, else the channel."""
+        can = self.capabilities.get(contact.channel)
+        return contact.account if can is not None and can.named_accounts else self.channel(contact.channel)
+
+    def topic(self, name: str) -> str:
+        """What a topic is called; by its name, where it has no answer any more that would say."""
+        return self.titles.get(name, name)
+
+    def glyph(self, contact: Contact) -> str:
+        """The sign of the contact's channel, as ``components/icons.html`` takes it."""
+        can = self.capabilities.get(contact.channel)
+        return can.icon if can is not None and can.icon else "channels"
+
+    def signed_in(self, contact: Contact) -> bool:
+        """Whether the contact's platform knows who writes: not, where anybody at the same browser may."""
+        can = self.capabilities.get(contact.channel)
+        return can is not None and can.signed_in
+
+    def shortly(self, detail: Detail) -> str:
+        """A detail in a list: enough of it to tell it from another one."""
+        value = detail.value.upper() if detail.kind is Kind.COIN else detail.value
+        return value if len(value) <= SHORT_DETAIL else f"{value[:6]}…{value[-4:]}"
 
     def readable(self, text: str) -> str:
         """A text with the labels of removed secrets in the reader's language."""
@@ -128,7 +179,8 @@ class Speech:
         if why := values.get("why"):
             return self.say("console.line.because", line=words, why=why)
         if topics := values.get("topics"):
-            words += f" {self.say('console.line.ranking', topics=topics)}"
+            named = _TOPIC.sub(lambda found: self.topic(found[0]), str(topics))
+            words += f" {self.say('console.line.ranking', topics=named)}"
         return words
 
     def kind(self, kind: str) -> str:
@@ -159,15 +211,16 @@ class Speech:
         return text if len(text) <= BRIEF else text[:BRIEF].rstrip() + "…"
 
     def verdict(self, turn: Turn) -> str:
-        """What the bot made of a message, in one line: ``answered fee_explained · 97%``."""
+        """What the bot made of a message, in one line: ``answered Fees explained · 97%``."""
         best = next((ranked for ranked in turn.ranking if ranked.name == turn.topic), turn.ranking[0])
         confidence = self.words.percent(best.confidence, self.locale)
-        return self.say(f"console.message.verdict.{turn.action or 'answer'}", topic=best.name, confidence=confidence)
+        topic = self.topic(best.name)
+        return self.say(f"console.message.verdict.{turn.action or 'answer'}", topic=topic, confidence=confidence)
 
     def display_name(self, name: str, otherwise: str | None = None) -> str:
         """Without the marks that would turn letters around: nobody looks like somebody else."""
         return _DIRECTIONS.sub("", self.readable(name)).strip() or (
-            self.say("console.visitor") if otherwise is None else otherwise
+            self.say("console.nameless") if otherwise is None else otherwise
         )
 
 

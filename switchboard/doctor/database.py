@@ -16,6 +16,7 @@ def database(status: DatabaseStatus) -> list[Finding]:
     if status.work is None:
         return found
     found.append(_queue(status))
+    found += _search(status)
     if status.work.dead_letters:
         found.append(
             Finding(
@@ -108,3 +109,34 @@ def _queue(status: DatabaseStatus) -> Finding:
         fix = "look at the desk's log for what fails, and at its load" if work.workers else "start the desk"
         return Finding("queue", Level.WARNING, words, fix)
     return Finding("queue", Level.OK, words)
+
+
+def _search(status: DatabaseStatus) -> list[Finding]:
+    name = "search"
+    if not status.search:
+        return []
+    found = []
+    missing = [one for one in status.search if not one.built]
+    if missing:
+        words = f"no index yet of {', '.join(one.table for one in missing)}: agents' searches there are slow"
+        if not all(one.owned for one in missing):
+            words += f", and this role may not build one: the tables are {missing[0].owner}'s"
+            fix = f"run the desk once as {missing[0].owner}, until this finding is gone"
+        elif any(one.building for one in missing):
+            fix = "it is being built; in a database of millions of messages that takes minutes"
+        else:
+            fix = "a desk that runs builds it beside its work: start one, or look at its log for search_index_building"
+        found.append(Finding(name, Level.WARNING, words, fix))
+    waiting = [one for one in status.search if one.built and not one.owned]
+    if waiting:
+        tables = ", ".join(one.table for one in waiting)
+        found.append(
+            Finding(
+                name,
+                Level.WARNING,
+                f"this role may not sort what is new into the indexes of {tables}: now and then a message waits for it",
+                f"GRANT {waiting[0].owner} TO the desk's role, or ALTER INDEX ix_{waiting[0].table}_grams SET"
+                " (fastupdate = off): then every message waits, a little",
+            )
+        )
+    return found or [Finding(name, Level.OK, f"the indexes of {len(status.search)} tables are there")]

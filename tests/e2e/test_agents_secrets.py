@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-
 from playwright.async_api import Page, expect
 
-from benchmarks.secrets.planting import all_of
 from bot.domain.message import Visibility
 from bot.domain.secret import SecretKind
 from bot.domain.staff import Agent
-from bot.settings import ROOT
 from bot.store import Store
 from handoff.desk import Desk
 from tests.support.console_pages import Open, held, latest, opened
@@ -104,25 +99,3 @@ async def test_a_secret_is_marked_and_a_note_deleted_by_the_keyboard(
     assert "marmalade" not in await everywhere(page)
     gone = await latest(store, conversation_id)
     assert (gone.visibility, "marmalade" in gone.text) == (Visibility.PRIVATE, False)
-
-
-async def test_what_may_be_a_secret_is_told_by_the_browser_itself(open_console: Open) -> None:
-    page = await open_console()
-    script = await page.locator("script[src*='components/console.js']").get_attribute("src")
-    module = re.sub("console.js$", "maybe_secret.js", str(script))
-
-    async def hit(texts: list[str]) -> list[bool]:
-        return list(await page.evaluate(f"import('{module}').then((it) => {json.dumps(texts)}.map(it.mayBeSecret))"))
-
-    passwords = [one.texts[0] for one in all_of(16, 15) if one.kind == "password"]
-    secrets = [one.texts[0] for one in all_of(16, 15) if len(one.texts) == 1 and one.kind != "password"]
-    missed = [text for text, found in zip(secrets, await hit(secrets), strict=True) if not found]
-    assert (len(secrets) > 250, missed) == (True, [])
-    assert sum(await hit(passwords)) >= 0.95 * len(passwords)
-    lines = [
-        line.strip()[2:]
-        for file in sorted((ROOT / "data" / "nlu").glob("*.yml"))
-        for line in file.read_text(encoding="utf-8").splitlines()
-        if line.strip().startswith("- ") and "intent" not in line
-    ]
-    assert sum(await hit(lines)) <= 0.1 * len(lines), "ordinary drafts outlive the page"

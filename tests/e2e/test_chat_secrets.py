@@ -95,7 +95,7 @@ async def test_what_is_not_kept_is_every_secret_and_little_else(chromium: Browse
     """Of the messages that customers write, one in ten at most."""
     page = await chromium.new_page()
     await page.goto(f"{site.base_url}/chat")
-    script = await page.locator('link[href*="sensitive.js"]').get_attribute("href")
+    script = await page.locator('link[href*="maybe_secret.js"]').get_attribute("href")
     hits = f"async (texts) => {{ const m = await import('{script}'); return texts.map((t) => m.mayBeSecret(t)) }}"
     texts = [text for where, text in ordinary.ours(Path("none")) if where == "training examples"][::3]
     found = await page.evaluate(hits, texts)

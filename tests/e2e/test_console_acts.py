@@ -123,7 +123,8 @@ async def test_a_conversation_is_taken_over_passed_on_and_put_back(
     await desk.claim(conversation_id, agents["Ada"])
     await store.agents.record_presence(agents["Ada"])
     page = await open_console()
-    await page.locator("#tab-mine").click()
+    await page.locator("#views-button").click()
+    await page.locator("#tab-colleagues").click()
     row = page.locator(f"#row-{conversation_id}")
     await expect(row).to_contain_text("waits under 1 min")
     await expect(row).to_contain_text("with Ada")
@@ -202,7 +203,7 @@ async def test_the_next_agent_sees_the_earlier_conversations(
     if second == first:
         pytest.fail("without a time within which it goes on, a new conversation begins")
     page = await open_console()
-    await page.goto(f"{page.url.split('?')[0]}conversations/{second}?tab=bot")
+    await page.goto(f"{page.url.split('?')[0]}conversations/{second}?view=bot")
     earlier = page.get_by_role("region", name="Earlier conversations")
     await expect(earlier.get_by_role("link")).to_have_count(1)
     await earlier.get_by_text("What was said").click()

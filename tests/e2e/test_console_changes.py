@@ -149,7 +149,7 @@ async def test_without_javascript_replies_are_changed_quoted_and_sent_with_files
         java_script_enabled=False, storage_state=await signed_in.context.storage_state()
     )
     page = await context.new_page()
-    await page.goto(f"{signed_in.url.split('?')[0]}conversations/{conversation_id}?tab=mine")
+    await page.goto(f"{signed_in.url.split('?')[0]}conversations/{conversation_id}?view=mine")
     message = page.locator(f"#m-{reply.id}")
     await message.hover()
     await message.get_by_role("link", name="Edit").click()

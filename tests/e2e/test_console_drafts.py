@@ -243,7 +243,7 @@ async def test_a_reply_is_no_note_and_a_note_no_reply_without_javascript(
         java_script_enabled=False, storage_state=await signed_in.context.storage_state()
     )
     page = await context.new_page()
-    await page.goto(f"{signed_in.url.split('?')[0]}conversations/{conversation_id}?tab=mine")
+    await page.goto(f"{signed_in.url.split('?')[0]}conversations/{conversation_id}?view=mine")
     box = page.get_by_role("textbox", name="Message")
     await box.fill("for her")
     await desk.take_over(conversation_id, agents["Ada"], agents["Mei"].id, "I know her")

@@ -114,8 +114,9 @@ async def test_the_navigation_is_walked_with_the_keyboard(
     await expect(page.get_by_role("textbox")).to_have_count(0)
     await desk.reply(conversation_id, agents["Ada"], "Hello Ann")
     await expect(page.get_by_role("region", name="Messages")).to_contain_text("Hello Ann")
+    await page.locator("#views-button").click()
     await page.locator("#tab-resolved").click()
-    await expect(page.locator("#tab-resolved")).to_have_attribute("aria-current", "true")
+    await expect(page.locator("#views-button")).to_have_text("Resolved")
     await expect(page).to_have_url(re.compile(f"/conversations/{conversation_id}"))
 
 
@@ -125,7 +126,8 @@ async def test_a_lead_passes_on_what_a_colleague_has(
     await store.agents.set_role(agents["Mei"].id, Role.LEAD)
     conversation_id = await held(store, desk, agents["Ada"])
     page = await open_console()
-    await page.locator("#tab-mine").click()
+    await page.locator("#views-button").click()
+    await page.locator("#tab-colleagues").click()
     await page.locator(f"#row-{conversation_id} a").click()
     await page.get_by_role("button", name="Move").click()
     await page.get_by_label("Colleague", exact=True).select_option("Mei")

@@ -78,7 +78,7 @@ async def test_a_customer_is_answered_taken_over_and_handed_back(desk_process: D
     await expect(last).to_contain_text("位")
 
     # It appears in both consoles by itself, and both claim it at once: one gets it, the other is told who did.
-    rows = [page.locator("[id^=row-] a", has_text="麻烦转人工，我有急事") for page in (mei, ada)]
+    rows = [page.locator("[id^=row-] a", has_text="忘记密码了怎么办") for page in (mei, ada)]
     for row in rows:
         await row.click()
     claims = [page.get_by_role("button", name="Claim") for page in (mei, ada)]

@@ -167,7 +167,7 @@ class Day:
             await tab.page.evaluate(ROW, number)
             await self._until_shown(tab, number)
         else:
-            await tab.page.goto(f"{self._address}/conversations/{number}?tab=mine")
+            await tab.page.goto(f"{self._address}/conversations/{number}?view=mine")
         await self._sign_in(tab)
         shown = await tab.page.evaluate(SHOWN)
         tab.conversation = int(shown) if shown else None
@@ -354,7 +354,7 @@ class Day:
 
     async def _shown(self, tab: Tab, number: int) -> str:
         """All that the page shows of a conversation, once nothing of it is on its way any more."""
-        await tab.page.goto(f"{self._address}/conversations/{number}?tab=mine")
+        await tab.page.goto(f"{self._address}/conversations/{number}?view=mine")
         await self._sign_in(tab)
         try:
             async with asyncio.timeout(PATIENCE):

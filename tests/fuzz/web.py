@@ -80,7 +80,7 @@ _HEADERS = (
     (b"content-length", b"-1"),
     (b"content-encoding", b"gzip"),
     (b"hx-request", b"true"),
-    (b"hx-current-url", b"http://[::1/console/?tab=mine"),
+    (b"hx-current-url", b"http://[::1/console/?view=mine"),
     (b"hx-current-url", b"http://desk/console/\xff?\xff"),
     (b"if-none-match", b'"x", W/"y", *'),
     (b"range", b"bytes=99999999999999999-, 5-2"),
@@ -152,7 +152,7 @@ def chat_requests(draw: st.DrawFn) -> Request:
 # --- the console ----------------------------------------------------------------------------------
 
 _ASKED = (
-    "", "/", "/list", "/sign-in", "/sign-in/{}", "/password", "/channels", "/navigation", "/static/{}/{}/{}",
+    "", "/", "/list", "/sign-in", "/sign-in/{}", "/password", "/channels", "/search", "/navigation", "/static/{}/{}/{}",
     "/conversations/{}", "/conversations/{}/contacts", "/files/{}/{}", "/agents", "/agents/{}", "/public-name",
 )  # fmt: skip
 _TOLD = (
@@ -227,7 +227,7 @@ def console_requests(draw: st.DrawFn, numbers: int = 6) -> Request:
         return b"/console" + path.encode()
 
     usual = ((b"host", b"desk"), (b"cookie", b"switchboard_session=" + SESSION))
-    query = draw(_query(("tab", "find", "edit", "delete", "quote", "linked", "next", "x")))
+    query = draw(_query(("view", "channel", "rows", "after", "find", "edit", "delete", "quote", "linked", "next", "x")))
     if draw(st.booleans()):
         method = draw(st.sampled_from(("GET",) * 8 + ("HEAD", "OPTIONS", "PUT")))
         return Request(method, filled(draw(st.sampled_from(_ASKED))), query, draw(_headers(usual)))

@@ -34,6 +34,7 @@ from connectors.terminal import socket_path
 from handoff import passwords
 from handoff.console.context import SESSION_COOKIE
 from switchboard import plugins, wiring
+from switchboard.process import Switchboard
 from tests.fuzz.fuzzed import FIRST_PERSON, PATIENCE, logs_watched
 from tests.fuzz.hostile import WORDS, as_sent, of
 from tests.fuzz.web import SESSION, VISITOR, Request
@@ -88,7 +89,7 @@ class WholeDesk:
             await self.discord.connected()
             yield
 
-    def _build(self, var: Path) -> wiring.Switchboard:
+    def _build(self, var: Path) -> Switchboard:
         var.mkdir()
         self.var = var
         config = var / "config.yml"

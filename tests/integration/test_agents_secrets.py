@@ -204,12 +204,12 @@ async def test_a_removed_secret_is_shown_in_the_agents_language(
     assert conversation_id is not None
     here = f"/console/conversations/{conversation_id}"
     client = await sign_in(browser())
-    page = (await client.get(f"{here}?tab=bot")).text
+    page = (await client.get(f"{here}?view=bot")).text
     assert '<b class="blank">[seed phrase removed]</b>' in page
     assert "Removed: a seed phrase. Funds at risk: do not ask for it." in page
     assert "Removed: a password. Do not ask for it." in page
     client.headers["accept-language"] = "zh"
-    page = (await client.get(f"{here}?tab=bot")).text
+    page = (await client.get(f"{here}?view=bot")).text
     assert '<b class="blank">【助记词已移除】</b>' in page
     assert "已移除：助记词。资产有风险，不要向客户索要。" in page
     assert "seed phrase removed" not in page, "in the list beside it, too"

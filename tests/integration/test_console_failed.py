@@ -111,7 +111,7 @@ async def test_a_message_not_delivered_is_tried_again_by_any_agent(
     conversation_id, message_id = await undelivered(store, desk, mei)
     client = await sign_in(browser(), "Ada")
     address = f"/console/conversations/{conversation_id}"
-    assert f'action="{address}/messages/{message_id}/retry?tab=queue"' in (await client.get(address)).text
+    assert f'action="{address}/messages/{message_id}/retry?view=queue"' in (await client.get(address)).text
     answer = await client.post(f"{address}/messages/{message_id}/retry", headers=HTMX)
     assert answer.status_code == 200
     assert f"messages/{message_id}/retry" not in answer.text

@@ -180,7 +180,7 @@ async def test_what_the_channel_tells_of_a_reply_stands_under_it(
 
 
 @pytest.mark.parametrize(
-    ("tab", "words"),
+    ("view", "words"),
     [
         ("queue", "The queue is empty"),
         ("mine", "Nothing in your hands"),
@@ -189,14 +189,14 @@ async def test_what_the_channel_tells_of_a_reply_stands_under_it(
         ("nonsense", "The queue is empty"),
     ],
 )
-async def test_an_empty_list_says_what_belongs_there(browser: Browser, mei: Agent, tab: str, words: str) -> None:
+async def test_an_empty_list_says_what_belongs_there(browser: Browser, mei: Agent, view: str, words: str) -> None:
     client = await sign_in(browser())
-    assert words in (await client.get(f"/console/?tab={tab}")).text
+    assert words in (await client.get(f"/console/?view={view}")).text
 
 
 async def test_another_list_is_shown_beside_the_open_conversation(browser: Browser, mei: Agent) -> None:
     client = await sign_in(browser())
-    shown = {"HX-Current-URL": "http://desk/console/conversations/7?tab=queue"}
-    answer = await client.get("/console/?tab=mine", headers=HTMX | shown)
-    assert answer.headers["hx-replace-url"] == "/console/conversations/7?tab=mine"
+    shown = {"HX-Current-URL": "http://desk/console/conversations/7?view=queue"}
+    answer = await client.get("/console/?view=mine", headers=HTMX | shown)
+    assert answer.headers["hx-replace-url"] == "/console/conversations/7?view=mine"
     assert "<html" not in answer.text

@@ -210,7 +210,7 @@ async def test_a_language_of_nobodys_shows_on_every_page(
     conversation_id = await ailing(store, desk, mei)
     pages = [(await stranger.get("/console/sign-in")).text]
     await sign_in(stranger)
-    paths = ("/", "/?tab=mine", f"/conversations/{conversation_id}", "/agents", f"/agents/{ada.id}", "/failed")
+    paths = ("/", "/?view=mine", f"/conversations/{conversation_id}", "/agents", f"/agents/{ada.id}", "/failed")
     for path in (*paths, "/channels", "/password", "/public-name", "/conversations/999"):
         pages.append((await stranger.get(f"/console{path}")).text)
     script = re.search(r"/console/static/\w+/", pages[1])

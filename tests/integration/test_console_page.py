@@ -37,6 +37,7 @@ async def test_scripts_find_one_another_in_the_folder_of_their_version(browser: 
         "holder.js",
         "words.js",
         "maybe_secret.js",
+        "pairs.js",
     }
     # While replicas are replaced: what another version has is not kept under this one's address.
     other = await client.get(re.sub(r"static/\w+/", "static/0123456789ab/", entries[0]))
@@ -155,17 +156,18 @@ async def test_who_waits_is_seen_in_the_lists_and_whose_agent_is_away(
 ) -> None:
     conversation_id = await queued(store)
     client = await sign_in(browser())
-    assert "waits <time" in (await client.get("/console/")).text
+    waits = re.compile(r'class="waits".*?<time [^>]*data-for', re.S)
+    assert waits.search((await client.get("/console/")).text)
     await desk.claim(conversation_id, ada)
-    mine = (await client.get("/console/?tab=mine")).text
-    assert "waits <time" in mine
-    assert "with <bdi>Ada</bdi>, not here yet" in mine
+    theirs = (await client.get("/console/?view=colleagues")).text
+    assert waits.search(theirs)
+    assert "with <bdi>Ada</bdi>, not here yet" in theirs
     page = (await client.get(f"/console/conversations/{conversation_id}")).text
     assert "never here yet" in page
     assert "Take over from <bdi>Ada</bdi>" in page
     assert f'name="holder" value="{ada.id}"' in page
     await desk.reply(conversation_id, ada, "Hello")
-    assert "waits <time" not in (await client.get("/console/?tab=mine")).text
+    assert not waits.search((await client.get("/console/?view=colleagues")).text)
 
 
 async def test_acts_ask_why_and_say_who_was_faster(
@@ -205,7 +207,7 @@ async def test_a_resolved_conversation_says_until_when_it_can_be_undone(
     # Who did not resolve it may take it up again; undoing it is not theirs.
     others = (await other.get(here)).text
     assert "The customer is told in" not in others
-    assert f'action="{here}/reopen?tab=mine"' in others
+    assert f'action="{here}/reopen?view=mine"' in others
     await client.post(f"{here}/reopen")
     now = await store.messages.of(conversation_id)
     assert [one for one in now if one.held_until is not None or "marked as resolved" in one.text] == []
@@ -222,7 +224,7 @@ async def test_the_panel_tells_of_earlier_conversations(browser: Browser, store:
     other = await said(store, "somebody else", name="Ben")
     page = (await (client := await sign_in(browser())).get(f"/console/conversations/{again.conversation_id}")).text
     panel = page[page.index("Earlier conversations") :]
-    assert f"/console/conversations/{first}?tab=queue" in panel
+    assert f"/console/conversations/{first}?view=queue" in panel
     assert "the first one" in panel
     assert "a secret" in panel
     assert "somebody else" not in panel

@@ -276,7 +276,10 @@ async def test_an_auditor_is_shown_nothing_to_press(
     everywhere = [f"/conversations/{held}", "/failed", "/channels", "/agents", f"/agents/{people[Role.AGENT].id}"]
     for path in everywhere:
         page = (await client.get(f"/console{path}")).text
-        assert re.findall(r'<form[^>]* action="([^"]*)"', page) == ["/console/language", "/console/sign-out"], path
+        assert re.findall(r'<form[^>]* method="post" action="([^"]*)"', page) == [
+            "/console/language",
+            "/console/sign-out",
+        ], path
     assert "You read, and change nothing." in (await client.get(f"/console/conversations/{held}", headers=HTMX)).text
 
 
@@ -292,5 +295,5 @@ async def test_the_sheet_of_a_colleagues_conversation_is_for_leads(
         form = {"holder": people[Role.ADMIN].id, "why": "x"}
         answer = await client.post(f"/console/conversations/{held}/put-back", data=form)
         assert answer.status_code == {Role.AGENT: 403, Role.LEAD: 303}[role]
-    assert forms[Role.AGENT] == ["take-over", "messages"]
-    assert forms[Role.LEAD] == ["transfer", "put-back", "take-over", "messages"]
+    assert forms[Role.AGENT] == ["priority", "take-over", "name", "messages"]
+    assert forms[Role.LEAD] == ["priority", "transfer", "put-back", "take-over", "name", "messages"]

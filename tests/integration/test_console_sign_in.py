@@ -34,18 +34,18 @@ async def test_the_bare_address_leads_to_the_console(browser: Browser) -> None:
 
 
 async def test_htmx_is_sent_to_the_sign_in_and_back_to_the_page_it_was_on(browser: Browser) -> None:
-    shown = {"HX-Current-URL": "http://desk/console/conversations/7?tab=mine"}
+    shown = {"HX-Current-URL": "http://desk/console/conversations/7?view=mine"}
     answer = await browser().get("/console/list", headers=HTMX | shown)
-    assert answer.headers["hx-redirect"] == "/console/sign-in?next=/console/conversations/7%3Ftab%3Dmine"
+    assert answer.headers["hx-redirect"] == "/console/sign-in?next=/console/conversations/7%3Fview%3Dmine"
 
 
 async def test_an_address_that_is_none_is_no_page(browser: Browser, mei: Agent) -> None:
-    client, nonsense = browser(), {"HX-Current-URL": "http://[::1/console/?tab=mine"}
+    client, nonsense = browser(), {"HX-Current-URL": "http://[::1/console/?view=mine"}
     answer = await client.get("/console/list", headers=HTMX | nonsense)
     assert (answer.status_code, answer.headers["hx-redirect"]) == (401, "/console/sign-in")
     await sign_in(client)
-    answer = await client.get("/console/?tab=mine", headers=HTMX | nonsense)
-    assert answer.headers["hx-replace-url"] == "/console/?tab=mine"
+    answer = await client.get("/console/?view=mine", headers=HTMX | nonsense)
+    assert answer.headers["hx-replace-url"] == "/console/?view=mine"
 
 
 async def test_a_password_opens_a_session(browser: Browser, mei: Agent) -> None:
@@ -101,7 +101,7 @@ async def test_signing_in_leads_nowhere_else(browser: Browser, mei: Agent, wante
 
 
 async def test_signing_in_leads_to_the_page_that_was_asked_for(browser: Browser, mei: Agent) -> None:
-    wanted = "/console/conversations/7?tab=mine"
+    wanted = "/console/conversations/7?view=mine"
     answer = await browser().post("/console/sign-in", data={"name": "Mei", "password": PASSWORD, "next": wanted})
     assert answer.headers["location"] == wanted
 

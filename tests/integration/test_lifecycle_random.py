@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from bot.content.answers import Answers
-from bot.domain.conversation import NotFound, Reopening, StateConflict
+from bot.domain.conversation import NotFound, Priority, Reopening, StateConflict
 from bot.domain.history import EventKind
 from bot.domain.message import Incoming, Sender, Visibility
 from bot.domain.staff import Agent, Role
@@ -39,6 +39,9 @@ class Crowd:
     async def work(self) -> None:
         acts: dict[str, tuple[int, Callable[[int, Agent, Agent], Awaitable[object]]]] = {
             "claim": (4, lambda at, me, _: self.desk.claim(at, me)),
+            "claim next": (1, lambda _, me, __: self.desk.claim_next(me)),
+            "snooze": (1, lambda at, me, _: self.desk.snooze(at, me, datetime.now(UTC) + timedelta(seconds=1))),
+            "rank": (1, lambda at, me, _: self.desk.prioritise(at, me, self.random.choice(list(Priority)))),
             "take over": (2, lambda at, me, other: self.desk.take_over(at, me, other.id, "why not")),
             "pass on": (2, lambda at, me, other: self.desk.transfer(at, me, other, "yours")),
             "put back": (1, lambda at, me, _: self.desk.put_back(at, me, "later")),

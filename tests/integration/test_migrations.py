@@ -107,6 +107,21 @@ async def test_migrations_and_tables_are_the_same(older: str) -> None:
     engine.dispose()
 
 
+async def test_a_migration_lets_an_index_of_the_search_be_built_to_its_end(older: str) -> None:
+    with psycopg.connect(conninfo(older), autocommit=True) as building:
+        building.execute("SELECT pg_advisory_lock(hashtext('switchboard.search.build'))")
+        migrating = asyncio.create_task(migrate(older))
+        await asyncio.sleep(0.5)
+        assert building.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+        assert building.execute(waits).fetchone() == (1,), "nobody waits in the database"
+    await migrating
+    with psycopg.connect(conninfo(older), autocommit=True) as other:
+        # And a desk whose tables are in order begins at once.
+        other.execute("SELECT pg_advisory_lock(hashtext('switchboard.search.build'))")
+        await asyncio.wait_for(migrate(older), 30)
+
+
 async def test_an_index_that_the_code_has_and_the_database_has_not_is_found(older: str) -> None:
     """The test above can fail."""
     await migrate(older)

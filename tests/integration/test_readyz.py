@@ -21,7 +21,8 @@ from bot.pipeline.intake import REFUSAL_COUNTS
 from bot.settings import ROOT
 from bot.store.database import conninfo
 from switchboard.plugins import load_settings
-from switchboard.wiring import Switchboard, build
+from switchboard.process import Switchboard
+from switchboard.wiring import build
 
 FULL = 'could not extend file "base/5/2619": No space left on device'
 HELLO = Incoming("web", "web", "1", Sender("ann", "Ann", "en"), chat_id="ann", text="hello")

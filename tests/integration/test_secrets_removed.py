@@ -18,6 +18,7 @@ from bot.domain.context import Context, Forward, Link
 from bot.domain.conversation import ConversationState, EscalationReason, Priority
 from bot.domain.dialogue import Ask
 from bot.domain.message import Attachment, Incoming, Sender
+from bot.domain.search import Ground
 from bot.domain.secret import LABELS, Removed, SecretKind
 from bot.domain.staff import Role
 from bot.queue import Queue
@@ -117,7 +118,11 @@ async def test_the_parts_before_the_last_are_cut_out_of_every_table(
     await scene.says(parts[1])
     before = await holds(database_url, words)
     assert before  # nobody could know
+    await scene.store.search_indexes.build()
+    assert (await scene.store.search.find(Ground.MESSAGES, (parts[1],))).hits
     await scene.says(parts[2])
+    for part in (*parts, *(f"{one} {other}" for one, other in pairwise(words))):
+        assert not (await scene.store.search.find(Ground.MESSAGES, (part,))).hits
     assert await holds(database_url, words) == []
     texts = [message.text for message in await scene.messages() if message.external_id]
     assert texts == [f"my seed phrase is {PHRASE}", "one moment", PHRASE, PHRASE]

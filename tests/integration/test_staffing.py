@@ -18,6 +18,7 @@ from bot.store import Store
 from handoff.desk import Desk
 from handoff.staff import Staff
 from tests.support.console import ASKED, queued, said
+from tests.support.lifecycle import queue_of
 
 SOON = timedelta(hours=1)
 
@@ -199,7 +200,7 @@ async def test_who_is_disabled_has_no_way_in_and_their_chats_go_back_to_their_pl
     assert await store.agents.redeem_sign_in("link") is None
     assert await store.agents.password_of("Ada") is None
     assert not await store.agents.add_session(ada.id, "b", datetime.now(UTC) + SOON)
-    queue = await store.conversations.find(ConversationState.QUEUED)
+    queue = await queue_of(store)
     assert [(one.id, one.agent) for one in queue] == [(first, None), (second, None), (third, None)]
     for place, one in ((1, first), (2, second)):
         assert f"at place **{place}**" in (await told(store, one))[-1]
@@ -237,7 +238,7 @@ async def test_each_is_told_the_place_that_they_have_in_the_end(
     for one in (from_the_bot, *held):
         await desk.claim(one, ada)
     await staff.disable(ada)
-    queue = await store.conversations.find(ConversationState.QUEUED)
+    queue = await queue_of(store)
     assert [one.id for one in queue] == [held[2], held[0], held[1], from_the_bot]
     for place, one in enumerate(queue, 1):
         assert f"at place **{place}**" in (await told(store, one.id))[-1]
@@ -269,7 +270,7 @@ async def test_disabling_while_customers_write_and_agents_claim(
     async with asyncio.timeout(20):
         await asyncio.gather(*busy, *claims, staff.disable(ada, by=mei))
         await desk.put_back_abandoned(timedelta(minutes=15))
-    assert [one.id for one in await store.conversations.find(ConversationState.QUEUED)] == held
+    assert [one.id for one in await queue_of(store)] == held
 
 
 # --- links and sessions

@@ -17,6 +17,7 @@ from bot.queue import Queue
 from bot.runtime.feed import Feed
 from bot.store import Store
 from bot.store.statements import RECEIVE
+from tests.support.lifecycle import queue_of
 
 ANSWER = Decision(Action.ANSWER, topic="fee_explained")
 ESCALATE = Decision(Action.ESCALATE, topic="talk_to_human", reason=EscalationReason.ASKED)
@@ -115,7 +116,7 @@ async def test_the_queue_is_served_by_priority_then_by_waiting_time(store: Store
     first = await queued(store, "a")
     second = await queued(store, "b")
     urgent = await queued(store, "c", Priority.URGENT)
-    order = [c.id for c in await store.conversations.find(ConversationState.QUEUED)]
+    order = [c.id for c in await queue_of(store)]
     assert order == [urgent, first, second]
     assert [await store.conversations.queue_position(c) for c in order] == [1, 2, 3]
     told = [m.text for m in await store.messages.of(second) if m.author is Author.BOT]

@@ -59,6 +59,8 @@ async def look(database_url: str, rules: Rules) -> Found:
             await store.look_through(number)
         await store.look_through_names()
         await store.look_through_files()
+        if rules.clean:
+            await store.vacuum()
         return store.found
     finally:
         await engine.dispose()

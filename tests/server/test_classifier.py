@@ -258,7 +258,7 @@ class Classifier(ComponentCase):
 
     def test_the_verdict_knows_that_there_are_kinds_without_examples(self) -> None:
         corpus = Corpus((*self.INTENTS, "out_of_scope"), noise=1.0)
-        nearby = list(islice(self._beside(corpus), 60))
+        nearby = list(self._beside(corpus, 60))
         examples = [message for intent in self.INTENTS for message in corpus.messages(intent, 60)]
         examples += [message for kind in nearby[:40] for message in corpus.kind(kind, 6)]
         unseen = [message for kind in nearby[40:] for message in corpus.kind(kind, 6)]
@@ -272,12 +272,39 @@ class Classifier(ComponentCase):
         self.assertGreater(sure[1000], 0.1)
         self.assertLess(sure[5], 0.7 * sure[1000])
 
-    def _beside(self, corpus: Corpus) -> Iterable[dict[str, Any]]:
+    def _beside(self, corpus: Corpus, number: int) -> Iterable[dict[str, Any]]:
         """Centres of kinds that are like one of the intents, and none of them."""
         away = np.random.default_rng(7)
-        for intent in cycle(self.INTENTS):
+        for intent in islice(cycle(self.INTENTS), number):
             centre = corpus.centres[intent]
             yield {alias: place + 0.8 * away.normal(size=len(place)) for alias, place in centre.items()}
+
+    def test_a_name_makes_doubtful_only_what_it_does_not_go_with(self) -> None:
+        corpus = Corpus((*self.INTENTS, "out_of_scope"), noise=1.0)
+        centres = corpus.centres
+        for intent in ("login", "transfer"):
+            # Out of scope are messages like these, of which those about logging in have a name.
+            centres[f"{intent} elsewhere"] = {name: place * 0.9 for name, place in centres[intent].items()}
+        examples = [message for intent in self.INTENTS for message in self.named(corpus.messages(intent, 60), 0)]
+        examples += self.named(corpus.messages("transfer", 40), 1)
+        examples += self.named(corpus.kind(centres["login elsewhere"], 25), 1)
+        examples += [message for kind in self._beside(corpus, 20) for message in self.named(corpus.kind(kind, 6), 0)]
+        classifier = self.make(SentenceClassifier)
+        classifier.train(TrainingData(examples))
+        sure = {}
+        for intent in ("login", "transfer"):
+            for name in (0, 1):
+                asked = self.named(corpus.messages(intent, 40), name)
+                sure[intent, name] = np.mean(
+                    [message.get(INTENT)["confidence"] for message in classifier.process(asked)]
+                )
+        self.assertLess(sure["login", 1], sure["login", 0] - 0.15)
+        self.assertGreater(sure["transfer", 1], sure["transfer", 0] - 0.05)
+
+    def named(self, messages: list[Message], name: float) -> list[Message]:
+        for message in messages:
+            message.add_features(Features(np.array([[name]], np.float32), FEATURE_TYPE_SENTENCE, TEXT, "names"))
+        return messages
 
     def test_fewer_than_two_intents_are_refused(self) -> None:
         corpus = Corpus(("fee",), noise=1.0)

@@ -7,6 +7,7 @@ import unittest
 from collections.abc import Iterable
 
 import numpy as np
+from components.name_featurizer import NameFeaturizer
 from components.ngram_featurizer import NgramFeaturizer
 from components.sentence_featurizer import SentenceFeaturizer
 from encoders.encoder import ENCODERS, load
@@ -97,6 +98,50 @@ class Ngrams(ComponentCase):
         featurizer = self.make(NgramFeaturizer, alias="ngrams")
         featurizer.train(TrainingData([Message.build("help", "greet")]))
         np.testing.assert_allclose(np.linalg.norm(self.rows(featurizer, ["help"])), 1, atol=1e-6)
+
+
+class Names(ComponentCase):
+    LISTS = (
+        {"name": "exchange", "elements": ["Binance", "币安", "бинанс", "okx"]},
+        {"name": "wallet", "elements": ["okx wallet", "MetaMask"]},
+        {"name": "elsewhere", "elements": ["gmail", "카카오톡"]},
+    )
+
+    def featurizer(self, *lists: dict[str, object]) -> NameFeaturizer:
+        featurizer = self.make(NameFeaturizer, alias="names")
+        featurizer.train(TrainingData([Message.build("help", "greet")], lookup_tables=list(lists)))
+        return featurizer
+
+    def rows(self, featurizer: NameFeaturizer, *texts: str) -> list[list[float]]:
+        messages = featurizer.process([Message(data={TEXT: text}) for text in texts])
+        return [message.features[0].features[0].tolist() for message in messages]
+
+    def test_a_name_is_found_as_its_language_writes_it(self) -> None:
+        named = {
+            "sent from BINANCE to metamask": [1, 1, 0],
+            "从幣安提的": [1, 0, 0],
+            "вывел с бинанса, metamaske": [1, 1, 0],
+            "카카오톡으로 okx에서": [1, 0, 1],
+            "ｇｍａｉｌ．": [0, 0, 1],
+        }
+        self.assertEqual(self.rows(self.featurizer(*self.LISTS), *named), list(named.values()))
+
+    def test_what_only_looks_like_a_name_is_none(self) -> None:
+        texts = ("binancefication", "xbinance", "okxs", "gmail2", "", "b", "no name")
+        self.assertEqual(self.rows(self.featurizer(*self.LISTS), *texts), [[0, 0, 0]] * len(texts))
+
+    def test_of_names_within_one_another_the_longest_counts(self) -> None:
+        self.assertEqual(self.rows(self.featurizer(*self.LISTS), "my okx wallet", "okx"), [[0, 1, 0], [1, 0, 0]])
+
+    def test_loaded_it_gives_the_same(self) -> None:
+        texts = ("币安", "okx wallet", "gmail binance", "nothing")
+        trained = self.featurizer(*self.LISTS)
+        loaded = self.make(NameFeaturizer, "load", alias="names")
+        self.assertEqual(self.rows(loaded, *texts), self.rows(trained, *texts))
+
+    def test_without_lists_there_is_no_feature(self) -> None:
+        (message,) = self.featurizer().process([Message(data={TEXT: "binance"})])
+        self.assertEqual(message.features, [])
 
 
 class Sentences(ComponentCase):

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bot.domain.conversation import Reopening
+from bot.domain.conversation import Conversation, Reopening
+from bot.domain.lists import ListFilter, ListView
 from bot.domain.message import Author, Incoming, Message, Sender, Visibility
 from bot.domain.staff import Agent
 from bot.store import Store
@@ -17,6 +18,12 @@ Sql = Callable[..., list[Any]]
 async def told(store: Store, conversation_id: int) -> list[str]:
     """What the customer is told or will be, by the desk itself."""
     return [one.text for one in await messages(store, conversation_id) if one.author is Author.SYSTEM]
+
+
+async def queue_of(store: Store) -> list[Conversation]:
+    """Who waits, in the order in which they are served."""
+    found, _ = await store.lists.read(ListView.QUEUE, 0, ListFilter(), 100)
+    return found
 
 
 async def messages(store: Store, conversation_id: int, visibility: Visibility = Visibility.PUBLIC) -> list[Message]:

@@ -72,8 +72,7 @@ def test_a_text_file_is_searched_whatever_it_is_called(encoding: str) -> None:
     assert refused.value.said.values["name"] == "cat.jpg"
 
 
-def test_other_files_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.guard.by_agents.MAX_FILE_TEXT", 2_000)
+def test_other_files_pass() -> None:
     guard.agents_file(File("how-to.txt", "text/plain", "\n".join(EVERYDAY).encode()))
     guard.agents_file(File("cat.jpg", "image/jpeg", b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(range(256)) * 20))
     guard.agents_file(File("long.txt", "text/plain", "é".encode() * 1_500))

@@ -31,6 +31,7 @@ ON = {
     "agent-ink": "ground surface raised",
     "note-ink": "note surface ground raised",
     "note": "note-ink",
+    "mark-ink": "mark",
     "human": "human-soft surface",
     "surface": "human alarm bad",
     "bad": "surface ground raised bad-soft",

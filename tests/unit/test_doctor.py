@@ -15,7 +15,7 @@ import pytest
 
 from bot.domain.findings import Finding, Level
 from bot.settings import load
-from bot.store.status import DatabaseStatus, Work
+from bot.store.status import DatabaseStatus, SearchIndex, Work
 from connectors.clocks import ahead
 from intents.models import ModelStore
 from intents.paths import EnginePaths
@@ -26,6 +26,7 @@ from switchboard.doctor.machine import MB
 from tests.peers import rasa
 
 OK, WARNING, WRONG = Level.OK, Level.WARNING, Level.WRONG
+BUILT = SearchIndex("message", built=True, building=False, owner="boss", owned=True)
 WELL = DatabaseStatus(
     version=180001,
     clock_ahead=0.0,
@@ -135,6 +136,11 @@ def test_a_good_database() -> None:
             "Failed messages",
         ),
         (replace(WELL, work=Work(50_000, 59.0, 1, 0)), "queue", OK, "50000 job(s) due", ""),
+        (replace(WELL, search=(BUILT,)), "search", OK, "1 tables", ""),
+        (replace(WELL, search=(BUILT, replace(BUILT, built=False))), "search", WARNING, "slow", "start one"),
+        (replace(WELL, search=(replace(BUILT, built=False, building=True),)), "search", WARNING, "slow", "being built"),
+        (replace(WELL, search=(replace(BUILT, built=False, owned=False),)), "search", WARNING, "boss's", "as boss"),
+        (replace(WELL, search=(replace(BUILT, owned=False),)), "search", WARNING, "waits", "GRANT boss"),
     ],
 )
 def test_a_database_that_is_not(status: DatabaseStatus, name: str, level: Level, words: str, fix: str) -> None:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.settings import Interval, SettingsError, load
+from bot.settings import SettingsError, load
+from bot.settings.hours import Interval
 from handoff.hours import WorkingHours, legal, working_hours
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)

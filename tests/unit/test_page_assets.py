@@ -76,5 +76,5 @@ def test_what_is_read_later_is_what_was_released(files: dict[str, Path]) -> None
 
 
 def test_what_all_pages_share_is_there() -> None:
-    assert set(SHARED) == {"holder.js", "maybe_secret.js", "stream.js", "tokens.css", "words.js"}
+    assert set(SHARED) == {"holder.js", "maybe_secret.js", "pairs.js", "stream.js", "tokens.css", "words.js"}
     assert all(file.is_file() and file.suffix in TYPES for file in SHARED.values())

@@ -21,6 +21,12 @@ BLANK = LABELS[SecretKind.SEED_PHRASE]
 KEY = f"{RND.getrandbits(256):064x}"
 
 
+def test_one_word_over_and_over_is_no_phrase() -> None:
+    text = " ".join(f"word{n}" for n in range(60))
+    assert search([text]).redacted == (text,)
+    assert not search([f"{'abandon ' * 11}about"]).redacted[0].strip().startswith("abandon")
+
+
 def found(*texts: str, known: Known | None = None) -> list[SecretKind]:
     return [finding.kind for finding in search(texts, known or Known()).findings]
 

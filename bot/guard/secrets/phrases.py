@@ -144,7 +144,9 @@ def _judge(part: Sequence[Token], words: Words, views: list[View], budget: Budge
         return found
     for start, size in _valid(keys, words, budget):
         few = shaped or not words.is_english or sum(common[start : start + size]) * LEAST <= _COMMON_VALID * size
-        if few and (named or not is_of_one_sort(keys[start : start + size])):
+        # One word over and over ("word1 word2 …") is no phrase; "abandon … about" is the one that all manuals have.
+        several = len(set(keys[start : start + size])) > 1
+        if few and several and (named or not is_of_one_sort(keys[start : start + size])):
             return Certainty.CERTAIN
     return None
 

@@ -14,13 +14,14 @@ from bot.store.tables.conversations import (
 )
 from bot.store.tables.events import event
 from bot.store.tables.schema import Moment, metadata
-from bot.store.tables.staff import agent, rate_limit, session, sign_in
+from bot.store.tables.staff import agent, agent_seen, rate_limit, session, sign_in
 from bot.store.tables.uploads import upload
 from bot.store.tables.work import delivery, failure, turn
 
 __all__ = [
     "Moment",
     "agent",
+    "agent_seen",
     "channel_status",
     "connector_memory",
     "contact",

@@ -35,6 +35,7 @@ contact = Table(
         comment="When they last had the chat open while a person had it or was asked for; where the desk can see that.",
     ),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("given_name", Text, comment="What agents call them."),
     UniqueConstraint("channel", "account", "external_id"),
 )
 Index("ix_contact_name", func.lower(contact.c.name))

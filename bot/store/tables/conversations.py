@@ -101,6 +101,14 @@ Index("ix_conversation_waiting", conversation.c.waiting_since, postgresql_where=
 Index("ix_conversation_snoozed", conversation.c.snoozed_until, postgresql_where=text("snoozed_until is not null"))
 Index("ix_conversation_agent", conversation.c.agent_id, postgresql_where=text("agent_id is not null"))
 Index("ix_conversation_updated", conversation.c.updated_at.desc(), conversation.c.id.desc())
+Index("ix_conversation_state", conversation.c.state, conversation.c.updated_at.desc(), conversation.c.id.desc())
+Index("ix_conversation_topic", conversation.c.topic, conversation.c.updated_at.desc(), conversation.c.id.desc())
+Index("ix_conversation_language", conversation.c.language, conversation.c.updated_at.desc(), conversation.c.id.desc())
+Index(
+    "ix_conversation_urgent",
+    conversation.c.id,
+    postgresql_where=text("priority = 2 and state <> 'resolved'"),
+)
 
 message_cursor = Sequence("message_cursor", metadata=metadata)
 """Numbers messages in the order in which the customer gets to see them (see ``message.cursor``)."""

@@ -62,6 +62,16 @@ session = Table(
     comment="Signed-in browsers of agents: the cookie's SHA-256, never the cookie.",
 )
 
+agent_seen = Table(
+    "agent_seen",
+    metadata,
+    Column("agent_id", ForeignKey("agent.id", ondelete="cascade"), primary_key=True),
+    Column("conversation_id", ForeignKey("conversation.id", ondelete="cascade"), primary_key=True, index=True),
+    Column("message_id", BigInteger, nullable=False, comment="The last message that they have seen."),
+    Column("seen_at", Moment, nullable=False, server_default=func.now()),
+    comment="How far each agent has read each conversation.",
+)
+
 rate_limit = Table(
     "rate_limit",
     metadata,

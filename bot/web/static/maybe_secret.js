@@ -1,96 +1,71 @@
-// Whether a text may hold a secret, seen from afar: what may is never written into the browser's storage, where values
-// stay on the disk after they are replaced. It errs on the safe side; the desk, which gets the text, judges it exactly.
+// Whether words may hold a secret (a seed phrase, a key, a password), as a coarse and generous guess. What may is never put
+// into the browser's storage, whose files keep what was deleted; the desk, not this, decides what a secret is.
 
-/** Pairs of characters that ordinary Chinese is full of, and that words drawn from a list hardly ever form. */
-const PAIRS = new Set(`
-怎么 你们 什么 钱包 密码 没有 手机 我的 登录 不是 交易 一直 一个 地址 可以 客服 账户 验证 还是
-给我 显示 现在 不到 转账 失败 手续 续费 收到 那个 是不 在哪 一下 多少 出来 时候 没了 余额 么办
-提示 不了 问题 提币 邮箱 记词 助记 账号 有人 确认 不能 了一 了怎 的钱 这个 更新 能不 帮我 的那
-都没 是我 哪个 收不 那笔 还没 的币 证码 工单 小时 邮件 为什 忘了 我想 自己 有没 不上 也没 我要
-一次 出去 处理 的时 没收 了没 去了 比特 就是 审核 进去 让我 今天 多久 是什 哪里 易所 不出 人工
-还在 打开 请问 已经 转走 安全 记录 支持 身份 电话 注册 没到 恢复 一笔 发送 看不 回来 扣了 转到
-们的 走了 短信 认证 点了 我这 浏览 览器 不会 的吗 成功 支付 取消 几个 以后 知道 联系 里面 如何
-找回 把我 里的 了我 到账 提现 不见 公司 机号 的地 是你 你是 真的 一样 天了 网络 转了 注销 我转
-的是 两个 到你 包里 这笔 进来 了两 服务 谢谢 没人 币安 矿工 重置 错误 了还 来了 我没 只有 不动
-么时 昨天 重新 报错 按钮 换了 私钥 状态 用了 升级 不足 转不 第一 系统 冻结 之后 退款 等了 登不
-朋友 一点 特币 一步 那边 都不 成交 来的 但是 以前 转给 订单 不对 的号 打不 转的 错了 个人 银行
-的人 的账 起来 看到 这么 不去 我在 忘记 写着 怎麼 个地 没来 官方 密碼 不想 我不 之前 空的 登入
-来吗 不要 别的 导入 反应 建议 实名 结果 被盗 工费 记得 码忘 时间 意思 被转 不开 需要 丢了 对方
-转出 我一 少了 每次 时了 设置 通知 申请 人在 是真 提交 去的 谷歌 我有 币没 一半 个词 还有 可是
-会不 我看 哪些 过来 是没 新的 机器 了个 个小 资产 我那 不行 自动 的邮 份证 还能 特派 面的 到一
-微信 了吗 不起 去哪 到底 沒有 到了 号码 被骗 代币 页面 是空 钱没 好的 过去 通过 别人 备份 指纹
-能量 的手 明明 找不 给你 了三 才能 次都 这样 们这 提的 绑定 充值 骗子 合约 要多 单词 没动 没反
-完成 没用 麻烦 过期 期了 发的 歌验 进不 欧易 完了 闪退 卡在 不一 号被 是啥 么意 想把 前的 链接
-新版 是一 正常 有个 能用 一般 币的 办法 器人 软件 见了 版本 人吗 請問 天没 链上 三天 要不 新手
-试了 直没 人脸 早上 便宜 我把 另一 网页 这边 么改 被人 不用 驗證 分钟 器上 要等 哈希 个问 突然
-发出 撤回 錢包 个号 付密 限制 用户 打包 好几 了好 想不 等到 上去 平台 半天 不清 你哋 看看 异常
-上了
-`.trim().split(/\s+/));
+import { PAIRS } from "./pairs.js";
 
-/** So many Chinese characters in a row without such a pair, and so many with one at most, are not ordinary. */
-const WITHOUT = 9;
-const WITH_ONE = 12;
-/** Words of a list in a row, in their lengths and without these, of which English is full and no list has any. */
-const WORDS = 6;
-const ORDINARY = new Set(`
-the and how for not wallet from with your was get are but send coins does login did why words which its dont has see
-lost cant wont failed reset doesnt shows who would last days missing sending went pending every whats didnt without set
-took ago times wants fees funds waiting asks had thanks keeps could moved than done going tried told goes opened thats
-were yes works arrived rejected asked gave none years closed low been into them very also because should please
-`.trim().split(/\s+/));
-/** Korean sentences have more of them. */
-const KOREAN = 10;
+/** Words without which hardly anybody writes three others: they end a row. */
+const COMMON = new Set(`a about add after again all already also always an and any anybody anyone are around as ask at back be because been
+before being bitpie but by call can cannot case change check come could day days did do does doing don done email ever every find fix for forgot from funds
+get gets getting give go goes going got had has have having hello help her here him his how if in into is it its just keep know last let like login
+long look make many may me means minute minutes money month more my need never new no nobody not nothing now of off on one only open or other our
+out over phone please problem put really received reset right same say says see send sent should show shows since so some somebody someone something
+start still support sure take tell than thank thanks that the their them then there these they thing this those time times to today told
+too took transfer tried try trying two under until up us use used using very want wants was way we week well were what when where which while
+who whom why will with withdraw withdrawal within without work working would wrong yes yesterday yet you your
+account app address coin coins deposit fee fees wallet order ticket password seed phrase hours hour minutes person agent human question
+de la el los las un una que en es por para con mi me no se le les des du pour pas je est et dans sur mon ma une le
+o os as um uma com não meu minha eu e do da em il lo di che non per mio mia sono ho nel ich ist das der die und nicht mein meine ein eine zu mit auf`.split(/\s+/));
 
-const CHINESE = /\p{sc=Han}(?:[\s,，、.。\d]*\p{sc=Han})*/gu;
-const SPACED = /(?:\p{sc=Han}[\s,，、]+){7}\p{sc=Han}(?!\p{sc=Han})/u;
-/** A keystore, an array of bytes, PEM. */
-const KEYS = [
-  /-----BEGIN/,
-  /"(?:crypto|ciphertext|kdf)"/i,
-  /(?:\d{1,3}\s*,\s*){15}\d/,
+const SECRET = "\\bpw\\b|pass\\s?(?:word|code|phrase|wd)s?|pwd|pin|otp|2fa|seed|mnemonic|srp|(?:private|secret|api|recovery|backup)\\s?(?:key|words?|phrase)s?|keystore|contraseña|clave|пароль|passwort|senha|mot de passe|密码|密碼|口令|助记词|助記詞|备份词|恢复词|私钥|私鑰|密钥|秘钥";
+const CODE = "code|otp|2fa|pin|验证码|驗證碼|校验码|动态码|确认码|код|código";
+const RULES = [
+  new RegExp(`(?:${SECRET})\\s*(?:is|are|was|es|ist|:|：|=|＝|->|是|为|為|就是|这个)\\s*["'“「]?\\S`, "i"),
+  new RegExp(`^(?=[^]*(?:${SECRET}))[^]*?(?<![!-~])(?=[!-~]{0,80}[0-9@#$%^&*_+=~])[!-~]{5,}`, "i"), // named, and something that may be it
+  new RegExp(`(?:${SECRET})[!-~]{0,80}[0-9]`, "i"),
+  new RegExp(`(?:${CODE})\\D{0,20}\\d[\\d\\s-]{3,10}`, "i"),
+  new RegExp(`\\d[\\d\\s-]{3,10}\\D{0,10}(?:${CODE})`, "i"),
+  /^\s*["'“]?(?=\S*[0-9])(?=\S*[^0-9\s])[!-~]{5,}["'”]?\s*$/, // one word, with a digit in it
+  /^\s*\d{3}\s?\d{1,5}\s*$/, // a code by itself
+  /(?<![!-~])(?=[!-~]{0,80}[0-9])(?=[!-~]{0,80}[A-Za-z])[!-~]{0,80}?[A-Za-z0-9+/=_-]{16}|[A-Za-z0-9+/=]{24}/, // keys, and much that is none
+  /(?:[0-9a-f]{4,8}[\s:-]+){4}/i,
+  /(?:\d{1,3}\s*,\s*){5}/,
+  /(?:\d[ -]?){12,}/, // cards, papers
+  /-----|cipher|"crypto"/i,
 ];
-/** What has letters and digits like a password, and six digits like a code. */
-const MIXED = /\S{8,}/g;
-const SIX = /(?<!\d)\d{3}[ -]?\d{3}(?!\d)/;
-/** Words for what is given as a secret, and something behind or before them. */
-const TOLD = [
-  /(?:pass(?:word|code|phrase|wd)?|pwd|pin|otp|secret|seed|mnemonic|cvv)\b["'”]?\s*(?:is\b|was\b|[:=：])\s*\S/i,
-  /(?:pass(?:word|code|wd)?|pwd|pin|otp|code|secret|cvv)\b.{0,20}\d{3}|\d{3}.{0,20}\b(?:pass(?:word|code)|pin|otp|code)\b/i,
-  /(?:密码|密碼|口令|助记词|助記詞|私钥|私鑰|密钥|验证码|驗證碼)\s*(?:是|为|為|[:=：])?\s*[\w!-/@-]{4}|\d{4}.{0,8}(?:密码|口令|验证码)/i,
-];
-/** Cards and identity papers. */
-const NUMBERS = /(?:\d[ -]?){13,19}/;
+const WORD = /[\p{Script=Latin}\p{Script=Cyrillic}\p{M}'’]+/gu;
+const LISTED = /^[\p{L}\p{M}]{3,9}$/u;
+const ROW = 4;
+/** Syllables of words of other scripts, in a row, that hardly anybody writes with spaces between them; of Korean more. */
+const KANA = /(?:(?<![\p{Script=Hiragana}ー])[\p{Script=Hiragana}ー]{2,8}[\s\d.,、，_|-]+){3}/u;
+const HANGUL = /(?:(?<!\p{Script=Hangul})\p{Script=Hangul}{1,5}[\s\d.,_|-]+){6}/u;
+const SINGLE = /(?:(?<!\p{Script=Han})\p{Script=Han}[\s,，、.。;；|/\d:-]+){3}/u;
+const HAN = /\p{Script=Han}+/gu;
+/** Characters in a row that may be a phrase, or the beginning of one. */
+const HAN_ROW = 10;
+const HAN_BEGINNING = 7;
 
 export function mayBeSecret(text) {
-  const plain = text.normalize("NFKC");
-  if ([...KEYS, ...TOLD, NUMBERS, SIX, SPACED].some((form) => form.test(plain))) return true;
-  if (plain.match(MIXED)?.some((one) => /[\d#$%^&*]/.test(one) && /[a-z]/i.test(one))) return true;
-  return mayBeWords(plain) || mayBeChinese(plain);
+  const said = text.normalize("NFC");
+  return RULES.some((rule) => rule.test(said)) || hasWords(said) || hasCharacters(said);
 }
 
-function mayBeWords(text) {
-  let [row, korean] = [0, 0];
-  for (const word of text.split(/[^\p{L}\p{M}]+/u)) {
-    if (!word) continue;
-    if (/\p{sc=Hangul}/u.test(word)) {
-      korean = word.length > 1 && word.length < 6 ? korean + 1 : 0;
-      if (korean >= KOREAN) return true;
-    }
-    const listed = word.length > 2 && word.length < 13 && !/[\p{sc=Hangul}\p{sc=Han}]/u.test(word);
-    row = listed && !ORDINARY.has(word.toLowerCase()) ? row + 1 : 0;
-    if (row >= WORDS) return true;
+function hasWords(text) {
+  let row = 0;
+  for (const [word] of text.matchAll(WORD)) {
+    row = LISTED.test(word) && !COMMON.has(word.toLowerCase()) ? row + 1 : 0;
+    if (row >= ROW) return true;
   }
-  return false;
+  return KANA.test(text) || HANGUL.test(text) || SINGLE.test(text);
 }
 
-function mayBeChinese(text) {
-  for (const [run] of text.matchAll(CHINESE)) {
-    const characters = [...run].filter((one) => /\p{sc=Han}/u.test(one));
-    let [last, before] = [0, 0];
-    for (let place = 1; place < characters.length; place++) {
-      if (PAIRS.has(characters[place - 1] + characters[place])) [before, last] = [last, place];
-      if (place + 1 - last >= WITHOUT || place + 1 - before >= WITH_ONE) return true;
+function hasCharacters(text) {
+  const rows = text.replace(/[\s\d,，、.:：;；_|/-]+/g, "").match(HAN) ?? [];
+  return rows.some((row) => {
+    let apart = 1; // characters in a row of which no two are a common pair
+    for (let at = 1; at < row.length; at += 1) {
+      apart = PAIRS.has(row.slice(at - 1, at + 1)) ? 1 : apart + 1;
+      if (apart >= HAN_ROW) return true;
     }
-  }
-  return false;
+    return row.length >= HAN_BEGINNING && apart === row.length;
+  });
 }

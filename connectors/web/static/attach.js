@@ -3,7 +3,7 @@
 // anew; what is not is lost with the page, which therefore asks before it is left.
 
 import { h, icon } from "./elements.js";
-import { mayBeSecret } from "./sensitive.js";
+import { mayBeSecret } from "./maybe_secret.js";
 import { parsed, tabStorage } from "./storage.js";
 import { thumbnailOf } from "./thumbnail.js";
 import { Upload } from "./upload.js";

@@ -1,7 +1,7 @@
 // The customer's side of the web chat, mounted into one element. Talks to /chat/messages and /chat/events.
 //
 // What is typed or unsent lives in localStorage until the desk has answered for it (draft.js, outbox.js), save what may be a
-// secret (sensitive.js): the page shows a message as the desk keeps it. Every message keeps the id it was born with: sending
+// secret (maybe_secret.js): the page shows a message as the desk keeps it. Every message keeps the id it was born with: sending
 // twice records once. What is received is known by its cursor, which gives it its place, and asked for by revision, which
 // grows with every message, edit and deletion: a broken line leaves no gap.
 

@@ -2,7 +2,7 @@
 // goes on with that of a tab that is there no more. It is put into storage when the page is left or out of sight, and not
 // while it grows, for its beginning tells nothing of what it becomes; what may be a secret never is.
 
-import { mayBeSecret } from "./sensitive.js";
+import { mayBeSecret } from "./maybe_secret.js";
 import { parsed, storage } from "./storage.js";
 import { inTurn } from "./tabs.js";
 

@@ -3,7 +3,7 @@
 
 import { backoff, wishOf } from "./holder.js";
 import { BASE } from "./line.js";
-import { mayBeSecret } from "./sensitive.js";
+import { mayBeSecret } from "./maybe_secret.js";
 import { parsed, storage } from "./storage.js";
 import { inTurn } from "./tabs.js";
 

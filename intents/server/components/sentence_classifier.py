@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,11 @@ _KINDS = 30
 """Kinds that the out-of-scope examples are told apart by, by likeness."""
 _FOLDS = 5
 """A share of one in so many of the kinds is left out at a time."""
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30fa]")
+_DOUBT = 4
+"""Examples of an intent with as many names as all examples have on average that are counted besides its own: few
+examples say little of which names go with an intent."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -49,7 +55,10 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
     **Verdict.** Whether to believe the best intent is a question of its own: a message about nothing known
     resembles no example, whatever the softmax says. A logistic regression, trained on the leave-one-out scores,
-    answers it from the softmax, the scores, their margin, the score of ``out_of_scope`` and the nearest examples.
+    answers it from the softmax, the scores, their margin, the score of ``out_of_scope``, the nearest examples, and
+    the names in the message: "from Binance" goes with a transfer that has not arrived, but who cannot log in to Binance
+    means somebody else. How often each intent's examples have names, and how often those out of scope, tells that.
+    Messages in languages with few examples are like fewer of them, and judged rightly as often: it has to know that.
     What customers ask that is none of the topics is of more kinds than anybody writes examples of. So it learns from
     each out-of-scope example a second time, as it is judged when nothing of its kind was learnt.
     """
@@ -69,6 +78,8 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             "weights": {"e5": 1.0, "minilm": 0.8, "use": 0.5, "ngrams": 0.2},
             # Those of them that know one language only.
             "specialists": ["minilm"],
+            # The featurizer of which only the verdict learns.
+            "names": "names",
             # How fast likeness falls with distance: exp(-gamma * distance squared).
             "gamma": 1.0,
             # How little a single example is believed.
@@ -112,6 +123,8 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         """With the specialists (True) and without; one of them where the other would have nobody to judge."""
         self._temperatures: dict[bool, float] = {}
         self._verdict = np.zeros(0)
+        self._habits = np.zeros((0, 0))
+        """How often, as a logarithm, an intent's examples have a name of each list; in the last column, of none."""
 
     def train(self, training_data: TrainingData) -> Resource:
         """Fit, calibrate and persist. Needs examples of at least two intents."""
@@ -121,7 +134,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             raise InvalidConfigException("The classifier needs examples of at least two intents.")
 
         self._names = intents.tolist()
-        dense, sparse = self._features(messages)
+        dense, sparse, named = self._features(messages)
         self._aliases = sorted(dense)
         special = self._special(dense)
         kinds = [kind for kind in (False, True) if (special == kind).mean() >= _FEW]
@@ -143,9 +156,11 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             for without, (left_out, neighbours) in enumerate(found):
                 scores[without, judged] = left_out[own] / self._temperatures[kind]
                 nearest[without, judged, : neighbours.shape[1]] = neighbours[own]
-        evidence, best = self._evidence(scores[0], nearest[0])
+        self._habits = _habits(named, targets, len(intents))
+        foreign = self._foreign(messages, special)
+        evidence, best = self._evidence(scores[0], nearest[0], named, foreign)
         alone = folds >= 0
-        again, best_again = self._evidence(scores[1, alone], nearest[1, alone])
+        again, best_again = self._evidence(scores[1, alone], nearest[1, alone], named[alone], foreign[alone])
         best, targets = np.append(best, best_again), np.append(targets, targets[alone])
         self._verdict = _fit_verdict(np.concatenate((evidence, again)), best == targets, self._in_scope(best))
         self._persist()
@@ -154,7 +169,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
     def process(self, messages: list[Message]) -> list[Message]:
         if not messages:
             return messages
-        dense, sparse = self._features(messages)
+        dense, sparse, named = self._features(messages)
         special = self._special(dense)
         scores, nearest = np.zeros((len(messages), len(self._names))), np.zeros((len(messages), NEIGHBOURS))
         for kind, ridge in self._ridges.items():
@@ -163,7 +178,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
                 found, neighbours = ridge.scores(_of(dense, judged), sparse[judged])
                 scores[judged] = found / self._temperatures[kind]
                 nearest[judged, : neighbours.shape[1]] = neighbours
-        evidence, best = self._evidence(scores, nearest)
+        evidence, best = self._evidence(scores, nearest, named, self._foreign(messages, special))
         confidences = self._confidences(softmax(scores, axis=1), evidence, best)
         # By score: of a message that is believed little, others get as much as the best.
         orders = np.argsort(-scores, axis=1, kind="stable")
@@ -175,14 +190,19 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
     # --- features and scores ------------------------------------------------------------------------
 
-    def _features(self, messages: list[Message]) -> tuple[Dense, csr_matrix]:
-        """The dense features by alias, and the sparse ones, one row a message each."""
+    def _features(self, messages: list[Message]) -> tuple[Dense, csr_matrix, np.ndarray]:
+        """The dense features by alias, the sparse ones, and of which lists there are names (a last column: of none),
+        one row a message each."""
         weights = self._config["weights"]
+        names: list[np.ndarray] = []
         dense: dict[str, list[np.ndarray]] = {}
         sparse: list[csr_matrix] = []
         for message in messages:
             for feature in message.features:
                 if feature.attribute != TEXT or feature.type != FEATURE_TYPE_SENTENCE:
+                    continue
+                if feature.origin == self._config["names"]:
+                    names.append(feature.features[0])
                     continue
                 if feature.origin not in weights:
                     raise RasaException(
@@ -201,7 +221,15 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
             )
         nothing = csr_matrix((len(messages), 0), dtype=np.float32)
         joined = vstack(sparse, "csr") if len(sparse) > 1 else sparse[0] if sparse else nothing
-        return {alias: np.stack(rows) for alias, rows in dense.items()}, joined
+        # Without lists nothing is named.
+        named = np.stack(names) if len(names) == len(messages) else np.zeros((len(messages), 0))
+        named = np.column_stack((named, ~named.any(axis=1)))
+        return {alias: np.stack(rows) for alias, rows in dense.items()}, joined, named
+
+    def _foreign(self, messages: list[Message], special: np.ndarray) -> np.ndarray:
+        """Whether each message is in a language with few examples: neither a specialist's nor Chinese."""
+        texts = [message.get(TEXT) for message in messages]
+        return ~special & [not _HAN.search(text) or bool(_KANA.search(text)) for text in texts]
 
     def _special(self, dense: Dense) -> np.ndarray:
         """Whether any specialist knows the message."""
@@ -238,14 +266,25 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
     # --- confidence -------------------------------------------------------------------------------
 
-    def _evidence(self, scores: np.ndarray, nearest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _evidence(
+        self, scores: np.ndarray, nearest: np.ndarray, named: np.ndarray, foreign: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What the verdict judges by, one row a message, and the best intent's number."""
         best = scores.argmax(axis=1)
         probability = softmax(scores, axis=1).max(axis=1)
         first, second = -np.partition(-scores, 1, axis=1)[:, :2].T
         beside = scores[:, self._names.index(_OUT_OF_SCOPE)] if _OUT_OF_SCOPE in self._names else np.zeros(len(scores))
         odds = np.log(probability + 1e-6) - np.log1p(1e-6 - probability)
-        return np.stack((odds, first, first - second, beside, nearest[:, 0], nearest.mean(axis=1)), axis=1), best
+        like = (nearest[:, 0], nearest.mean(axis=1))
+        return np.stack((odds, first, first - second, beside, *like, self._usual(named, best), foreign), axis=1), best
+
+    def _usual(self, named: np.ndarray, best: np.ndarray) -> np.ndarray:
+        """How much likelier the names of each message are with its best intent than out of scope, as a logarithm."""
+        if _OUT_OF_SCOPE not in self._names or named.shape[1] != self._habits.shape[1]:
+            return np.zeros(len(best))
+        likelier = self._habits[best] - self._habits[self._names.index(_OUT_OF_SCOPE)]
+        usual: np.ndarray = (likelier * named).sum(axis=1) / named.sum(axis=1)
+        return usual
 
     def _in_scope(self, best: np.ndarray) -> np.ndarray:
         return np.array([name != _OUT_OF_SCOPE for name in self._names])[best]
@@ -256,7 +295,9 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         if not len(self._verdict):
             return probabilities
         rows = np.arange(len(best))
-        verdict = expit(evidence @ self._verdict[:-1] + self._verdict[-1])
+        # A model of an earlier version has learnt from fewer columns.
+        slopes = self._verdict[:-1]
+        verdict = expit(evidence[:, : len(slopes)] @ slopes + self._verdict[-1])
         sure = np.where(self._in_scope(best), verdict, probabilities[rows, best])
         share = (1 - sure) / np.maximum(1 - probabilities[rows, best], 1e-9)
         confidences = np.minimum(probabilities * share[:, np.newaxis], sure[:, np.newaxis])
@@ -267,6 +308,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
 
     def _persist(self) -> None:
         arrays = {"names": np.array(self._names), "aliases": np.array(self._aliases), "verdict": self._verdict}
+        arrays["habits"] = self._habits
         for kind, ridge in self._ridges.items():
             parts = {"temperature": np.array(self._temperatures[kind]), **ridge.arrays()}
             arrays.update({f"{_part(kind)}{name}": values for name, values in parts.items()})
@@ -278,6 +320,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
         self._names = arrays["names"].tolist()
         self._aliases = arrays["aliases"].tolist()
         self._verdict = arrays["verdict"]
+        self._habits = arrays.get("habits", self._habits)
         for kind in (False, True):
             start = _part(kind)
             parts = {name.removeprefix(start): values for name, values in arrays.items() if name.startswith(start)}
@@ -303,6 +346,14 @@ def _learnt(judged: np.ndarray, special: bool) -> np.ndarray:
 def _enough(targets: np.ndarray, intents: int) -> bool:
     """Whether each intent has examples enough of its own to be told from all others by them alone."""
     return bool((np.bincount(targets, minlength=intents) >= _ENOUGH).all())
+
+
+def _habits(named: np.ndarray, targets: np.ndarray, intents: int) -> np.ndarray:
+    """The share of each intent's examples with a name of each list, as a logarithm; shape (intents, lists + 1)."""
+    usual = np.maximum(named.mean(axis=0), 1 / len(named))
+    counts = np.stack([named[targets == intent].sum(axis=0) for intent in range(intents)])
+    shares: np.ndarray = np.log((counts + _DOUBT * usual) / (np.bincount(targets)[:, np.newaxis] + _DOUBT))
+    return shares
 
 
 def _part(special: bool) -> str:

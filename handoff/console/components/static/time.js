@@ -27,6 +27,14 @@ function worded(time, [number, unit]) {
   return say(time.hasAttribute("data-for") ? "time.under_a_minute" : "time.now");
 }
 
+/** Minutes after which a wait is long, and too long. */
+const [LONG, OVER] = [5, 15];
+
+function levelOf(wait) {
+  if (wait < LONG * 60000) return "short";
+  return wait < OVER * 60000 ? "long" : "over";
+}
+
 function localize() {
   const today = new Date().toDateString();
   for (const time of document.querySelectorAll("time")) {
@@ -36,6 +44,8 @@ function localize() {
     else if (time.hasAttribute("data-time")) text = (at.toDateString() === today ? clock : day).format(at);
     else text = worded(time, elapsed(at));
     if (time.textContent !== text) time.textContent = text;
+    const waits = time.closest(".waits");
+    if (waits) waits.dataset.level = levelOf(Date.now() - at);
     if (!time.title) time.title = full.format(at);
   }
   for (const element of document.querySelectorAll("[data-language]")) {

@@ -6,11 +6,11 @@ from fastapi import APIRouter
 
 from bot.domain.staff import Permission
 from handoff.console import files
-from handoff.console.pages.conversations import contacts, removals, replies, routes
+from handoff.console.pages.conversations import contacts, flow, removals, replies, routes
 from handoff.console.registry import Page
 
 router = APIRouter()
-for part in (routes, replies, removals, contacts, files):
+for part in (routes, flow, replies, removals, contacts, files):
     router.include_router(part.router)
 
 PAGE = Page(

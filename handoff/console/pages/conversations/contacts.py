@@ -1,4 +1,5 @@
-"""Contacts that are one person: an agent says so, and takes it back. Nothing is linked by guess."""
+"""Contacts: what agents call them, and which are one person: an agent says so, and takes it back. Nothing is linked by
+guess."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from bot.domain.conversation import Contact, NotFound
 from bot.domain.said import Refusal
 from bot.domain.staff import Agent
 from handoff.console.context import Console, CurrentConsole, SignedIn
-from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, Tab, act
+from handoff.console.pages.conversations.lists import InList
+from handoff.console.pages.conversations.views import Candidate, ConversationId, Opened, act
 
 ContactId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 LinkId = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -27,7 +29,7 @@ async def found(
     console: CurrentConsole,
     agent: SignedIn,
     conversation_id: ConversationId,
-    tab: str = Tab.QUEUE,
+    listed: InList,
     find: str = "",
 ) -> Response:
     """The contacts found, for a page that shows the conversation."""
@@ -37,7 +39,7 @@ async def found(
         request,
         "conversations/found_part.html",
         agent=agent,
-        tab=Tab(tab),
+        listed=listed,
         id=conversation_id,
         address=f"{request.scope['root_path']}/conversations/{conversation_id}",
         opened=opened,
@@ -55,6 +57,19 @@ async def with_found(console: Console, besides: Contact, opened: Opened) -> Open
     linked = {link.contact.id for link in await console.store.contacts.links(besides.id)}
     found = [Candidate(contact, active.get(contact.id), contact.id in linked) for contact in contacts]
     return replace(opened, found=found)
+
+
+@router.post("/conversations/{conversation_id}/name")
+async def name(
+    request: Request,
+    console: CurrentConsole,
+    agent: SignedIn,
+    conversation_id: ConversationId,
+    name: Annotated[str, Form()] = "",
+) -> Response:
+    """What agents call the customer; empty: as their platform does."""
+    contact = (await console.store.conversations.get(conversation_id)).contact
+    return await act(request, console, agent, conversation_id, console.desk.name(contact.id, agent, name))
 
 
 @router.post("/conversations/{conversation_id}/links")

@@ -16,34 +16,38 @@ from bot.domain.said import Refusal
 from bot.domain.staff import Agent
 from handoff.console.context import Console, CurrentConsole, SignedIn, by_htmx, page_of
 from handoff.console.pages.conversations.contacts import with_found
+from handoff.console.pages.conversations.lists import InList, Listed, read_listing
 from handoff.console.pages.conversations.view import read_view
-from handoff.console.pages.conversations.views import ConversationId, InAddress, Tab, act, fragment, page, read_listing
+from handoff.console.pages.conversations.views import ConversationId, InAddress, act, fragment, page
 
 AgentId = Annotated[int, Form(ge=1, le=2**63 - 1)]
 Why = Annotated[str, Form()]
 Holder = Annotated[int | None, Form(ge=1, le=2**63 - 1)]
 
+VISIBLE = "Switchboard-Visible"
+"""The header by which an open page says that it lies before its agent, and in no hidden tab."""
+
 router = APIRouter()
 
 
 @router.get("/")
-async def home(request: Request, console: CurrentConsole, agent: SignedIn, tab: str = Tab.QUEUE) -> Response:
+async def home(request: Request, console: CurrentConsole, agent: SignedIn, listed: InList) -> Response:
     if not by_htmx(request):
-        return await page(request, console, agent, Tab(tab), None)
-    response = await _list(request, console, agent, Tab(tab))
+        return await page(request, console, agent, listed, None)
+    response = await _list(request, console, agent, listed)
     # Another list beside the conversation that stays open: a reload shows the same.
     shown = page_of(request).path
-    response.headers["HX-Replace-Url"] = f"{shown or request.url.path}?tab={Tab(tab)}"
+    response.headers["HX-Replace-Url"] = f"{shown or request.url.path}?{listed.query}"
     return response
 
 
 @router.get("/list")
-async def refreshed_list(request: Request, console: CurrentConsole, agent: SignedIn, tab: str = Tab.QUEUE) -> Response:
-    return await _list(request, console, agent, Tab(tab))
+async def refreshed_list(request: Request, console: CurrentConsole, agent: SignedIn, listed: InList) -> Response:
+    return await _list(request, console, agent, listed)
 
 
-async def _list(request: Request, console: Console, agent: Agent, tab: Tab) -> Response:
-    listing = await read_listing(console, agent, tab)
+async def _list(request: Request, console: Console, agent: Agent, listed: Listed) -> Response:
+    listing = await read_listing(console, agent, listed)
     return console.pages.response(request, "conversations/list.html", agent=agent, listing=listing, open_id=None)
 
 
@@ -54,14 +58,21 @@ async def conversation(
     agent: SignedIn,
     conversation_id: ConversationId,
     opened: InAddress,
-    tab: str = Tab.QUEUE,
+    listed: InList,
 ) -> Response:
-    view = await read_view(console, conversation_id)
+    view = await read_view(console, conversation_id, at=opened.at)
+    if view.messages and _is_read(request):
+        await console.store.glances.see(conversation_id, agent.id, view.messages[-1].id)
     if by_htmx(request):
-        return fragment(request, console, agent, Tab(tab), view, opened)
+        return fragment(request, console, agent, listed, view, opened)
     return await page(
-        request, console, agent, Tab(tab), view, await with_found(console, view.conversation.contact, opened)
+        request, console, agent, listed, view, await with_found(console, view.conversation.contact, opened)
     )
+
+
+def _is_read(request: Request) -> bool:
+    """Whether somebody has it before their eyes: a page that was opened, or one that says that it is to be seen."""
+    return not by_htmx(request) or request.headers.get(VISIBLE) == "yes"
 
 
 @router.post("/conversations/{conversation_id}/claim")
@@ -69,13 +80,6 @@ async def claim(
     request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId
 ) -> Response:
     return await act(request, console, agent, conversation_id, console.desk.claim(conversation_id, agent))
-
-
-@router.post("/conversations/{conversation_id}/hand-back")
-async def hand_back(
-    request: Request, console: CurrentConsole, agent: SignedIn, conversation_id: ConversationId
-) -> Response:
-    return await act(request, console, agent, conversation_id, console.desk.hand_back(conversation_id, agent))
 
 
 @router.post("/conversations/{conversation_id}/resolve")

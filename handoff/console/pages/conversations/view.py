@@ -72,6 +72,8 @@ class View:
     earlier: Sequence[Earlier] = ()
     colleagues: Sequence[Colleague] = ()
     """Everybody who answers customers, who is at the desk first; known while an agent has the conversation."""
+    later: bool = False
+    """Whether there are later messages than these: they are around one that was found."""
 
     @property
     def line(self) -> Message | None:
@@ -162,9 +164,10 @@ def _is_escalation(line: Message) -> bool:
     return line.text.startswith("Escalated: ") if line.said is None else line.said.key == PHRASES + Kind.ESCALATED
 
 
-async def read_view(console: Console, conversation_id: int) -> View:
+async def read_view(console: Console, conversation_id: int, *, at: int | None = None) -> View:
     now = await console.store.conversations.get(conversation_id)
-    messages = await console.store.messages.of(conversation_id, limit=MESSAGES)
+    messages = await console.store.messages.of(conversation_id, limit=MESSAGES, through=at)
+    latest = await console.store.messages.of(conversation_id, limit=1) if at is not None else messages[-1:]
     files = _files(messages)
     return View(
         conversation=now,
@@ -184,6 +187,7 @@ async def read_view(console: Console, conversation_id: int) -> View:
         ],
         earlier=await _earlier(console, now),
         colleagues=await _colleagues(console) if now.agent is not None else (),
+        later=bool(messages and latest and messages[-1].id < latest[0].id),
     )
 
 

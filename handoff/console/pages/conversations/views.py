@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bot.domain.conversation import Contact, Conversation, ConversationState, StateConflict
-from bot.domain.message import Author, Message
+from bot.domain.conversation import Contact, Conversation, ConversationState, Priority, StateConflict
+from bot.domain.message import Message
 from bot.domain.said import Said
 from bot.domain.staff import Agent
 from handoff.console.context import Console, by_htmx, wants_json
+from handoff.console.pages.conversations.lists import Listed, listed_in, read_listing
 from handoff.console.pages.conversations.view import View, read_view
 from handoff.console.shell import show
 
-ROWS = 100
 MAX_FILES = 10
 """With one message."""
 MAX_UPLOAD = 64 * 1024 * 1024
@@ -30,43 +29,7 @@ _LIMITS = {"most": MAX_FILES, "total": MAX_UPLOAD}
 ConversationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-class Tab(StrEnum):
-    QUEUE = "queue"
-    MINE = "mine"
-    BOT = "bot"
-    RESOLVED = "resolved"
-
-    @classmethod
-    def _missing_(cls, _: object) -> Tab:
-        """An address that somebody edited still shows a list."""
-        return cls.QUEUE
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    heading: str | None
-    """The key of a phrase."""
-    rows: Sequence[Conversation]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    tab: Tab
-    sections: Sequence[Section]
-    last: dict[int, Message]
-    """The latest message of each conversation listed."""
-    waiting: int
-    mine: int
-    """How many there are in all; the rows may be fewer."""
-
-    @property
-    def empty(self) -> bool:
-        return not any(section.rows for section in self.sections)
-
-    @property
-    def cut(self) -> bool:
-        """Whether there may be more than these."""
-        return any(len(section.rows) == ROWS for section in self.sections)
+InThread = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +39,26 @@ class Candidate:
     contact: Contact
     active_at: datetime | None
     linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An act that can be undone by one press."""
+
+    act: str
+    """``snoozed`` or ``prioritised``."""
+    was: str = ""
+    """The label of the priority before."""
+
+    @classmethod
+    def read(cls, written: str) -> Done | None:
+        """As it stands in an address; None for anything else."""
+        name, _, was = written.partition(".")
+        known = name == "snoozed" or (name == "prioritised" and was in [one.label for one in Priority])
+        return cls(name, was) if known else None
+
+    def __str__(self) -> str:
+        return f"{self.act}.{self.was}" if self.was else self.act
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +77,10 @@ class Opened:
     """What contacts are looked for by."""
     linked: int | None = None
     """The contact that was linked a moment ago."""
+    done: Done | None = None
+    """What was done a moment ago, and can be undone."""
+    at: int | None = None
+    """The message that was found by a search."""
     found: Sequence[Candidate] = ()
     text: str = ""
     """The words of something that was refused: what was written is never lost."""
@@ -112,8 +99,10 @@ def _opened(
     secret: int | None = None,
     find: str | None = None,
     linked: int | None = None,
+    at: InThread = None,
+    done: str = "",
 ) -> Opened:
-    return Opened(edit, delete, quote, secret, find, linked)
+    return Opened(edit, delete, quote, secret, find, linked, at=at, done=Done.read(done))
 
 
 InAddress = Annotated[Opened, Depends(_opened)]
@@ -128,33 +117,6 @@ class Problem:
 NOTHING_OPEN = Opened()
 
 
-async def read_listing(console: Console, agent: Agent, tab: Tab) -> Listing:
-    store, assigned = console.store, ConversationState.ASSIGNED
-    if tab is Tab.MINE:
-        mine = await store.conversations.find(assigned, agent_id=agent.id, limit=ROWS)
-        held = {one.id for one in mine}
-        others = [one for one in await store.conversations.find(assigned, limit=ROWS) if one.id not in held]
-        sections = [Section(None, mine), Section("console.list.with_colleagues", others)]
-    else:
-        states = {
-            Tab.QUEUE: ConversationState.QUEUED,
-            Tab.BOT: ConversationState.BOT,
-            Tab.RESOLVED: ConversationState.RESOLVED,
-        }
-        sections = [Section(None, await store.conversations.find(states[tab], limit=ROWS))]
-    return Listing(
-        tab=tab,
-        sections=sections,
-        last=await store.messages.latest(
-            (row.id for section in sections for row in section.rows),
-            # The last word there was that they wait, or that it is over. What they wrote tells more.
-            author=Author.CUSTOMER if tab in (Tab.QUEUE, Tab.RESOLVED) else None,
-        ),
-        waiting=await store.conversations.count(ConversationState.QUEUED),
-        mine=await store.conversations.count(assigned, agent_id=agent.id),
-    )
-
-
 async def act(
     request: Request,
     console: Console,
@@ -163,15 +125,16 @@ async def act(
     action: Awaitable[object],
     *,
     linked: int | None = None,
+    done: Done | None = None,
     refused: Opened = NOTHING_OPEN,
 ) -> Response:
-    """Does it and shows the conversation after it, and the contact that was ``linked``. Where it is refused: why, with
-    the words that were written and what was open."""
+    """Does it and shows the conversation after it, the contact that was ``linked``, and how to undo what was ``done``.
+    Where it is refused: why, with the words that were written and what was open."""
     problem: Problem | None = None
-    done: object = None
+    result: object = None
     speech = console.pages.speech(request, agent)
     try:
-        done = await action
+        result = await action
     except StateConflict as conflict:
         problem = Problem(409, speech.tell(_taken(conflict.conversation)))
     except ValueError as error:
@@ -179,16 +142,19 @@ async def act(
     if wants_json(request):
         if problem is not None:
             return JSONResponse({"problem": problem.words}, problem.status)
-        return JSONResponse({"message_id": done.id if isinstance(done, Message) else None})
-    tab = Tab(request.query_params.get("tab", Tab.QUEUE))
+        return JSONResponse({"message_id": result.id if isinstance(result, Message) else None})
+    listed = listed_in(request)
     if problem is None and not by_htmx(request):
         address = f"{request.scope['root_path']}/conversations/{conversation_id}"
-        return RedirectResponse(f"{address}?tab={tab}" + (f"&linked={linked}" if linked else ""), 303)
+        return RedirectResponse(
+            f"{address}?{listed.query}" + (f"&linked={linked}" if linked else "") + (f"&done={done}" if done else ""),
+            303,
+        )
     view = await read_view(console, conversation_id)
     if by_htmx(request):
         # What was written in vain is still in the page that asked.
-        return fragment(request, console, agent, tab, view, Opened(linked=linked), problem)
-    return await page(request, console, agent, tab, view, refused, problem)
+        return fragment(request, console, agent, listed, view, Opened(linked=linked, done=done), problem)
+    return await page(request, console, agent, listed, view, refused, problem)
 
 
 def _taken(now: Conversation) -> Said:
@@ -203,7 +169,7 @@ def fragment(
     request: Request,
     console: Console,
     agent: Agent,
-    tab: Tab,
+    listed: Listed,
     view: View,
     opened: Opened = NOTHING_OPEN,
     problem: Problem | None = None,
@@ -214,7 +180,7 @@ def fragment(
         "conversations/conversation.html",
         status=problem.status if problem else 200,
         agent=agent,
-        tab=tab,
+        listed=listed,
         view=view,
         opened=opened,
         problem=problem,
@@ -226,7 +192,7 @@ async def page(
     request: Request,
     console: Console,
     agent: Agent,
-    tab: Tab,
+    listed: Listed,
     view: View | None,
     opened: Opened = NOTHING_OPEN,
     problem: Problem | None = None,
@@ -238,8 +204,8 @@ async def page(
         agent,
         "conversations/desk.html",
         status=problem.status if problem else 200,
-        tab=tab,
-        listing=await read_listing(console, agent, tab),
+        listed=listed,
+        listing=await read_listing(console, agent, listed),
         open_id=view and view.conversation.id,
         view=view,
         opened=opened,

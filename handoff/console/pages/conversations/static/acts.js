@@ -66,15 +66,43 @@ const givenAway = new Set();
 
 /** After the desk did what `elt` asked for. */
 function acted(elt) {
-  const [, act, conversation] = elt.id.match(/^(claim|take-over|reopen|undo|transfer|put-back)-(\d+)/) ?? [];
+  if (elt.id === "claim-next") return taken();
+  if (/^(snooze|wake|priority)/.test(elt.id)) return close(elt);
+  const [, act, conversation] = elt.id.match(/^(claim|take-over|reopen|undo|transfer|put-back|hand-back-with)-(\d+)/) ?? [];
   if (!act) return;
-  forget(`${act}-${conversation}`);
-  if (["transfer", "put-back"].includes(act)) return;
+  forget(`${act.replace("-with", "")}-${conversation}`);
+  if (["transfer", "put-back", "hand-back-with"].includes(act)) return;
   document.getElementById("tab-mine")?.click();
   const form = composer();
   if (!form || conversationOf(form) !== conversation) return;
+  begin(form);
+}
+
+/** What was chosen is done: what it was chosen from closes. */
+function close(elt) {
+  const sheet = elt.closest("details.sheet-of") ?? document.querySelector(".acts details.sheet-of[open]");
+  if (!sheet?.isConnected) return;
+  sheet.open = false;
+  sheet.querySelector("summary").focus();
+}
+
+/** Whoever was next is here, and it is for the agent to write. */
+function taken() {
+  const standing = document.querySelector(".standing");
+  if (standing?.dataset.yours !== "yes") return;
+  document.getElementById("tab-mine")?.click();
+  begin(composer());
+}
+
+function begin(form) {
   readyToReply(form);
   if (matchMedia("(pointer: fine)").matches) focusOn(boxOf(form));
+}
+
+/** Times that an agent names are meant where they are. */
+function tellZone() {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  for (const field of document.querySelectorAll(".zone")) field.value = timeZone ?? "";
 }
 
 /** Before the desk is asked for what `elt` does. */
@@ -87,7 +115,7 @@ function failed(elt) {
   if (given(elt)) givenAway.delete(given(elt));
 }
 
-const given = (elt) => elt.id.match(/^(?:transfer|put-back|hand-back|resolve)-(\d+)/)?.[1];
+const given = (elt) => elt.id.match(/^(?:transfer|put-back|hand-back|hand-back-with|resolve)-(\d+)/)?.[1];
 
 const yours = new Map();
 
@@ -163,6 +191,7 @@ feature({
   failed,
   refreshed() {
     countDown();
+    tellZone();
     tellFormerAgent();
   },
 });

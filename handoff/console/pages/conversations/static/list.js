@@ -2,7 +2,9 @@
 
 import { focusOn } from "./acts.js";
 import { composer } from "./boxes.js";
-import { feature } from "../components/console.js";
+import { openedByKey } from "./hotkeys.js";
+import { ask, feature } from "../components/console.js";
+import { draftOf } from "./drafts.js";
 import { say } from "../components/say.js";
 
 function showOpen() {
@@ -11,6 +13,22 @@ function showOpen() {
     if (row.parentElement.id === open) row.setAttribute("aria-current", "page");
     else row.removeAttribute("aria-current");
   }
+}
+
+/** What is written and not sent, and what was read a moment ago, show at once. */
+function showMarks() {
+  for (const row of document.querySelectorAll("a.row")) {
+    const mark = row.querySelector(".draft");
+    if (mark) mark.hidden = !draftOf(row.parentElement.id.replace("row-", "")).words;
+    if (!row.hasAttribute("aria-current") || document.hidden) continue;
+    row.classList.remove("unread");
+    row.querySelector(".news")?.remove();
+  }
+}
+
+/** Of what lies before its agent the desk knows that they have seen it. */
+function seen({ detail }) {
+  if (detail.verb === "get" && !document.hidden) detail.headers["Switchboard-Visible"] = "yes";
 }
 
 let waiting;
@@ -31,12 +49,25 @@ function stale(elt, path) {
 }
 
 feature({
+  start() {
+    document.body.addEventListener("htmx:configRequest", seen);
+    document.addEventListener("input", ({ target }) => target.matches("textarea[data-draft]") && showMarks());
+    document.addEventListener("visibilitychange", () => {
+      const open = document.querySelector("#conversation > article");
+      if (open && !document.hidden) ask(open);
+    });
+  },
   stale,
   acted(elt) {
-    if (elt.matches(".row") && matchMedia("(pointer: fine)").matches) focusOn(composer()?.querySelector("textarea"));
+    if (elt.matches(".row") && !openedByKey(elt) && matchMedia("(pointer: fine)").matches) {
+      focusOn(composer()?.querySelector("textarea"));
+    }
+    // The list of views has closed behind it.
+    if (elt.matches(".views-sheet *") && !elt.checkVisibility?.()) document.getElementById("views-button")?.focus();
   },
   refreshed() {
     showOpen();
+    showMarks();
     announceQueue();
   },
 });

@@ -184,7 +184,7 @@ function showElsewhere() {
   for (const item of outbox.items) {
     if (item.conversation !== openId() && !["sending", "sent"].includes(item.state)) found.set(item.conversation, item.who || say("console.script.a_customer"));
   }
-  const links = [...found].flatMap(([id, who]) => [" ", h("a", { href: `${ROOT}conversations/${id}?tab=mine` }, h("bdi", {}, who))]);
+  const links = [...found].flatMap(([id, who]) => [" ", h("a", { href: `${ROOT}conversations/${id}?view=mine` }, h("bdi", {}, who))]);
   const words = [...found].map(String).join();
   if (place.dataset.of === words) return;
   place.dataset.of = words;

@@ -7,30 +7,28 @@ a key that looks like one is refused in the file.
 from __future__ import annotations
 
 import difflib
-import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
-from zoneinfo import available_timezones
 
 import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     create_model,
-    model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ROOT = Path(__file__).resolve().parent.parent
+from bot.settings.hours import WorkingHours
+from bot.settings.section import Section
+
+ROOT = Path(__file__).resolve().parents[2]
 """The checkout: the home of the default ``config.yml``, ``data`` and ``var``."""
 
 _SECRETS = ("token", "secret", "password", "api_key", "key")
@@ -40,11 +38,7 @@ class SettingsError(Exception):
     """The configuration cannot be used; the message names the key, its line and what is allowed."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Brand(_Section):
+class Brand(Section):
     """Who the desk speaks for. What is left out is not mentioned to customers."""
 
     name: Annotated[str, Field(min_length=1)] = "Switchboard"
@@ -56,7 +50,7 @@ class Brand(_Section):
     """Where somebody who may end their life finds help at once, or that by locale."""
 
 
-class Promises(_Section):
+class Promises(Section):
     """What customers are told to expect."""
 
     response_hours: Annotated[int, Field(gt=0)] = 48
@@ -66,101 +60,7 @@ class Promises(_Section):
     desk, where it has some."""
 
 
-Interval = tuple[int, int]
-"""Minutes since midnight. An end beyond 1440 is on the next day."""
-
-
-def _interval(value: object) -> object:
-    """``09:00-12:30`` as minutes."""
-    found = _HOURS.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError('an interval is written "09:00-17:30"')
-    begin, end = (60 * int(found[hour]) + int(found[hour + 1]) for hour in (1, 3))
-    if begin == end or begin >= _DAY or end > _DAY or any(int(found[minute]) > 59 for minute in (2, 4)):
-        raise ValueError('an interval lies between "00:00" and "24:00", and ends at another time than it begins')
-    return begin, end if end > begin else end + _DAY
-
-
-def _apart(intervals: tuple[Interval, ...]) -> tuple[Interval, ...]:
-    ordered = sorted(intervals)
-    if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(ordered)):
-        raise ValueError("these overlap; the intervals of a day must not")
-    return tuple(ordered)
-
-
-_DAY = 24 * 60
-_HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})", re.ASCII)
-_Intervals = Annotated[tuple[Annotated[Interval, BeforeValidator(_interval)], ...], AfterValidator(_apart)]
-
-
-class Week(_Section):
-    """Several intervals a day; a day that is not named is free."""
-
-    mon: _Intervals = ()
-    tue: _Intervals = ()
-    wed: _Intervals = ()
-    thu: _Intervals = ()
-    fri: _Intervals = ()
-    sat: _Intervals = ()
-    sun: _Intervals = ()
-
-
-def _timezone(value: str) -> str:
-    known = available_timezones()
-    if value not in known:
-        close = difflib.get_close_matches(value, known, n=1)
-        raise ValueError(f"there is no such time zone{f'; did you mean {close[0]}?' if close else ''}")
-    return value
-
-
-def _countries() -> dict[str, list[str]]:
-    """With their parts, by ISO code."""
-    import holidays  # a quarter of a second, which only a desk with holidays spends
-
-    return holidays.list_supported_countries()
-
-
-def _country(value: str) -> str:
-    if value not in _countries():
-        raise ValueError("there is no country with such a code whose holidays are known; China is CN, Germany DE")
-    return value
-
-
-class WorkingHours(_Section):
-    """When people work at the desk; without the section they always may."""
-
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
-    week: Week
-    holidays: Annotated[str, AfterValidator(_country)] | None = None
-    """The country whose public holidays are free, and whose substitute working days are not: its ISO code."""
-    subdivision: str | None = None
-    """With its part of the country, by the ISO code: ``BY``."""
-    closed: tuple[date, ...] = ()
-    open: dict[date, _Intervals] = {}
-    """Single days, whatever week and holidays say."""
-
-    @model_validator(mode="after")
-    def _knows_subdivision(self) -> WorkingHours:
-        if self.subdivision is not None:
-            allowed = _countries().get(self.holidays or "", ())
-            if self.subdivision not in allowed:
-                of = (
-                    f"of {self.holidays}: {', '.join(allowed) or 'none'}"
-                    if self.holidays
-                    else "those of hours.holidays"
-                )
-                raise ValueError(f"subdivision: {self.subdivision} is none that is known; allowed are {of}")
-        return self
-
-    @model_validator(mode="after")
-    def _says_one_thing_of_a_day(self) -> WorkingHours:
-        twice = set(self.closed) & set(self.open)
-        if twice:
-            raise ValueError(f"{min(twice)} stands in closed and in open; leave it in one of them")
-        return self
-
-
-class Locales(_Section):
+class Locales(Section):
     """The languages of the desk. A customer who writes another one gets the default."""
 
     default: str = "en"
@@ -168,12 +68,12 @@ class Locales(_Section):
     """Without it, every language that has a file in ``data/phrases``."""
 
 
-class Engine(_Section):
+class Engine(Section):
     timeout: Annotated[float, Field(gt=0)] = 5.0
     """Seconds for one classification; after that the customer goes to a human."""
 
 
-class DeskRules(_Section):
+class DeskRules(Section):
     """How conversations move between customers and agents."""
 
     reopen_hours: Annotated[float, Field(ge=0)] = 72.0
@@ -184,7 +84,7 @@ class DeskRules(_Section):
     """Who waits in the queue, and whose page has been closed for so long, is with the bot again."""
 
 
-class Server(_Section):
+class Server(Section):
     connections: Annotated[int, Field(ge=64, le=60_000)] = 10_000
     """HTTP connections at once, if the system gives handles for so many."""
 
@@ -201,37 +101,37 @@ def _destination(value: str) -> str:
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
-class Egress(_Section):
+class Egress(Section):
     """Where the desk may connect to at the word of others: links of files, webhooks."""
 
     allow: tuple[Annotated[str, AfterValidator(_destination)], ...] = ()
     """Besides the public network: host names, addresses, networks."""
 
 
-class Secrets(_Section):
+SecretName = Literal[
+    "seed_phrase",
+    "private_key",
+    "keystore",
+    "api_secret",
+    "password",
+    "one_time_code",
+    "card_number",
+    "identity_number",
+]
+
+
+class Secrets(Section):
     """What customers must not share, and is removed from what they write."""
 
-    let_pass: tuple[
-        Literal[
-            "seed_phrase",
-            "private_key",
-            "keystore",
-            "api_secret",
-            "password",
-            "one_time_code",
-            "card_number",
-            "identity_number",
-        ],
-        ...,
-    ] = ()
+    let_pass: tuple[SecretName, ...] = ()
     """Kinds that are left as they are: identity numbers may have their place in a review of accounts."""
 
 
-class Logs(_Section):
+class Logs(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Config(_Section):
+class Config(Section):
     """``config.yml``. Its ``channels`` are added by the connectors, each with its own section."""
 
     brand: Brand = Brand()
@@ -347,7 +247,7 @@ def load(
 
 def _with_channels(channels: Mapping[str, type[BaseModel]]) -> type[Config]:
     fields: dict[str, Any] = {name: (schema, Field(default_factory=schema)) for name, schema in channels.items()}
-    sections = create_model("Channels", __base__=_Section, **fields)
+    sections = create_model("Channels", __base__=Section, **fields)
     return create_model("Config", __base__=Config, channels=(sections, Field(default_factory=sections)))
 
 

@@ -1,6 +1,6 @@
 """What platforms tell of messages that they took: delivered, read, failed.
 
-Revision ID: 0022
+Revision ID: 0020
 Revises: 0019
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0022"
+revision = "0020"
 down_revision = "0019"
 branch_labels = None
 depends_on = None

@@ -53,7 +53,7 @@ POINTS = (
     # An agent.
     Point("claim", "bot.store.acts:ConversationActs.claim", often=False),
     Point("agent's reply", "bot.store.replies:Replies.add", often=False),
-    Point("hand back", "bot.store.acts:ConversationActs.hand_back", often=False),
+    Point("hand back", "bot.store.flow:ConversationFlow.hand_back", often=False),
     # The reply goes out.
     Point("defer delivery", "bot.queue:Queue.defer_delivery", often=False),
     Point("deliver", "bot.pipeline.outbox:Outbox.deliver"),

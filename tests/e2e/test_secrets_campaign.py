@@ -17,7 +17,10 @@ PHRASE = "疆恩序略壮慰俄旧轰绪究刮"
 KEY = "5JR9rkjwh2J9whJ9jcvEuy3LnseVeBvYSAF4mZYqxWsT4z9aiuH"
 
 
-async def test_of_sixty_secrets_no_byte_is_left_and_all_are_answered(folders: Path) -> None:
+async def test_of_sixty_secrets_no_byte_is_left_and_all_are_answered(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "PATIENCE", 4.0)
     outcome = await campaign.Campaign(folders / "secrets", seed=20261128, secrets=60, kills=1).run()
     assert not outcome.violations, campaign.report(outcome)
     assert outcome.kills == 1

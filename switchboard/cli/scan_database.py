@@ -73,7 +73,8 @@ def _in_words(found: Found, rules: Rules) -> str:
     kinds = ", ".join(f"{kind} {number}" for kind, number in sorted(found.kinds.items()))
     numbers = [str(number) for number in sorted(found.conversations)]
     more = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
-    where = f"{found.messages} messages, {found.files} files, {found.names} names"
+    counted = ((found.messages, "message"), (found.files, "file"), (found.names, "name"))
+    where = ", ".join(f"{number} {what}{'' if number == 1 else 's'}" for number, what in counted)
     lines = [f"Secrets in {where}: {kinds}."]
     if numbers:
         lines.append(f"Conversations: {', '.join(numbers[:NAMED])}{more}.")

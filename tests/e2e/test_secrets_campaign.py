@@ -17,6 +17,7 @@ PHRASE = "疆恩序略壮慰俄旧轰绪究刮"
 KEY = "5JR9rkjwh2J9whJ9jcvEuy3LnseVeBvYSAF4mZYqxWsT4z9aiuH"
 
 
+@pytest.mark.long  # half a minute: desks are started and killed
 async def test_of_sixty_secrets_no_byte_is_left_and_all_are_answered(
     folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

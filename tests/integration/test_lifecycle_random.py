@@ -42,7 +42,7 @@ class Crowd:
             "claim next": (1, lambda _, me, __: self.desk.claim_next(me)),
             "snooze": (1, lambda at, me, _: self.desk.snooze(at, me, datetime.now(UTC) + timedelta(seconds=1))),
             "rank": (1, lambda at, me, _: self.desk.prioritise(at, me, self.random.choice(list(Priority)))),
-            "take over": (2, lambda at, me, other: self.desk.take_over(at, me, other.id, "why not")),
+            "take over": (6, lambda at, me, other: self.desk.take_over(at, me, other.id, "why not")),
             "pass on": (2, lambda at, me, other: self.desk.transfer(at, me, other, "yours")),
             "put back": (1, lambda at, me, _: self.desk.put_back(at, me, "later")),
             "hand back": (1, lambda at, me, _: self.desk.hand_back(at, me)),

@@ -105,11 +105,12 @@ class Cleanings(FastPath):
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
     async def _clean_elsewhere(self, connection: AsyncConnection, found: Row[Any], cut: Cut) -> None:
-        """Out of what else of the conversation may have copied it: quotations, details, events, notes."""
+        """Out of what else of the conversation may have copied it since: quotations, details, events, notes."""
+        later = and_(message.c.conversation_id == found.conversation_id, message.c.id >= found.id)
         for part in cut.long:
             for table, column, where in (
-                (message, message.c.context, message.c.conversation_id == found.conversation_id),
-                (message, message.c.text, message.c.conversation_id == found.conversation_id),
+                (message, message.c.context, later),
+                (message, message.c.text, later),
                 (conversation, conversation.c.details, conversation.c.id == found.conversation_id),
                 (conversation, conversation.c.subject, conversation.c.id == found.conversation_id),
                 (event, event.c.data, event.c.conversation_id == found.conversation_id),

@@ -21,6 +21,12 @@ BLANK = LABELS[SecretKind.SEED_PHRASE]
 KEY = f"{RND.getrandbits(256):064x}"
 
 
+def test_greetings_over_several_messages_are_no_phrase() -> None:
+    said = ["thank you very much", "good morning", "thank you very much", "hello there"]
+    assert list(search(said).redacted) == said
+    assert list(search([f"{one} (#{n})" for n, one in enumerate(said)]).findings) == []
+
+
 def test_one_word_over_and_over_is_no_phrase() -> None:
     text = " ".join(f"word{n}" for n in range(60))
     assert search([text]).redacted == (text,)

@@ -144,9 +144,12 @@ def _judge(part: Sequence[Token], words: Words, views: list[View], budget: Budge
         return found
     for start, size in _valid(keys, words, budget):
         few = shaped or not words.is_english or sum(common[start : start + size]) * LEAST <= _COMMON_VALID * size
-        # One word over and over ("word1 word2 …") is no phrase; "abandon … about" is the one that all manuals have.
-        several = len(set(keys[start : start + size])) > 1
-        if few and several and (named or not is_of_one_sort(keys[start : start + size])):
+        # Greetings say the same common words again ("thank you very much", "good morning", "thank you …"), and one word
+        # over and over ("word1 word2 …") is no phrase; "abandon … about" is the one that all manuals have.
+        different = len(set(keys[start : start + size]))
+        rare = sum(common[start : start + size]) * 4 <= size
+        varied = different * LEAST >= _DISTINCT * size or (rare and different > 1)
+        if few and varied and (named or not is_of_one_sort(keys[start : start + size])):
             return Certainty.CERTAIN
     return None
 
@@ -225,19 +228,36 @@ def _over_messages(rows: list[Row], views: list[View], budget: Budget) -> Iterat
 
 def _spread(rows: list[Row], words: Words, views: list[View], budget: Budget) -> Iterator[Finding]:
     """A phrase over several messages: the longest stretch of each that is mostly list words, joined in their order."""
-    pieces = [piece for row in rows if (piece := piece_of(row, words))]
+    of_rows = [(piece, len(row.keys)) for row in rows if (piece := piece_of(row, words))]
+    pieces = [piece for piece, _ in of_rows]
+    # Messages of nothing but list words, one behind the other, are hardly talk.
+    pure = all(len(piece) == size for piece, size in of_rows) and len(pieces) == len(views)
     if len(pieces) < 2:
         return
     for count in range(len(pieces), 1, -1):
         for chosen in combinations(pieces, count):
             joined = [token for piece in chosen for token in piece]
             keys = [token.key for token in joined]
-            if len(joined) in SIZES and (words.valid(words.numbers(keys)) or electrum_seed(keys)):
+            valid = len(joined) in SIZES and (words.valid(words.numbers(keys)) or electrum_seed(keys))
+            limit = _COMMON_VALID if pure and count == len(pieces) else _COMMON_BARE
+            if valid and not _is_talk(joined, words, views, limit):
                 yield _finding(joined, Certainty.CERTAIN)
                 return
     joined = [token for piece in pieces for token in piece]
-    if len(joined) >= LEAST and _judge(joined, words, views, budget) is not None:
+    talk = len(joined) < LEAST or _is_talk(joined, words, views, _COMMON_BARE)
+    if not talk and _judge(joined, words, views, budget) is not None:
         yield _finding(joined, Certainty.LIKELY)
+
+
+def _is_talk(joined: Sequence[Token], words: Words, views: list[View], limit: int) -> bool:
+    """Short messages in a row ("hello again friend", "are you there", "please check again") have as many list words as
+    a phrase, and some choice of them soon has a right checksum: most of their words are common, or come again."""
+    if not words.is_english or _is_named(joined, views):
+        return False
+    keys = [token.key for token in joined]
+    common = sum(key in COMMON for key in keys)
+    limit += 2 if words.name == OLD else 0
+    return common * LEAST > limit * len(keys) or len(set(keys)) * LEAST < _DISTINCT * len(keys)
 
 
 def piece_of(row: Row, words: Words) -> list[Token]:

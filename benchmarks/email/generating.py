@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import policy
-from email.header import Header
 from email.message import EmailMessage
 from email.utils import format_datetime
 
@@ -142,8 +141,3 @@ def raw(draw: random.Random, made: Reply, *, sender: str, subject: str, headers:
         if draw.random() < 0.5:
             message.add_alternative(as_html(made.text), subtype="html", charset="utf-8")
     return message.as_bytes()
-
-
-def old_subject(subject: str, charset: str) -> str:
-    """As older programs write it: words in a charset of their country."""
-    return Header(subject, charset).encode()

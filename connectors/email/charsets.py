@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from connectors.fields import storable
+
 _MORE = {
     # What mail programs call by the smaller name has characters of the larger one.
     **dict.fromkeys(("gb2312", "gbk", "x-gbk", "gb_2312-80", "euc-cn", "gb18030", "cp936", "936", "hz"), "gb18030"),
@@ -27,7 +29,6 @@ _SAMPLE = 20_000
 _GUESSES = ("gb18030", "cp950", "cp932", "euc_jp", "cp949", "cp1251")
 _SHIFTS = re.compile(rb"\x1b\$[@B]")
 """Seven-bit Japanese, which is ASCII to whoever does not look."""
-_HALVES = re.compile("[\ud800-\udfff]")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _CYRILLIC = re.compile("[а-яА-ЯёЁ]")
@@ -124,7 +125,4 @@ def _common(text: str, codec: str) -> int:
 
 def _clean(text: str) -> str:
     """Without what no database takes, and with one kind of line end."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
-    if _HALVES.search(text):
-        text = text.encode("utf-8", "replace").decode("utf-8")
-    return text
+    return storable(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))

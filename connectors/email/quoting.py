@@ -161,7 +161,7 @@ def _opening(lines: list[str], at: int) -> _Opening | None:
 
 
 def _next(lines: list[str], at: int) -> int:
-    while at < len(lines) and not lines[at] and at - 3 < len(lines):
+    while at < len(lines) and not lines[at]:
         at += 1
     return at
 

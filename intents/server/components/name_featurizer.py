@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from encoders.text import normalise
-from rasa.engine.graph import ExecutionContext, GraphComponent
+from encoders.text import spelling
+from rasa.engine.graph import GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
@@ -19,7 +18,8 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-_FILE = "names.json"
+from components.trained_featurizer import TrainedFeaturizer
+
 _BEGINNING = 2
 """Characters by which names are looked up; a shorter one is not looked for."""
 _LONG = 5
@@ -30,49 +30,17 @@ _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
-class NameFeaturizer(DenseFeaturizer, GraphComponent):
+class NameFeaturizer(TrainedFeaturizer, DenseFeaturizer, GraphComponent):
     """Gives each message one sentence feature: a one for each list of names of which one occurs in it, else zeros.
 
     The lists are Rasa's lookup tables, which stand beside the examples. Without any, messages get no feature. Needs no
     tokenizer and adds no sequence features.
     """
 
-    @classmethod
-    def required_components(cls) -> list[type]:
-        return []
-
-    @classmethod
-    def validate_config(cls, config: dict[str, Any]) -> None:
-        """There is nothing to configure."""
-
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> NameFeaturizer:
-        return cls(execution_context.node_name, config, model_storage, resource)
-
-    @classmethod
-    def load(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-        **kwargs: Any,
-    ) -> NameFeaturizer:
-        component = cls.create(config, model_storage, resource, execution_context)
-        with model_storage.read_from(resource) as folder:
-            component._use(json.loads((folder / _FILE).read_text(encoding="utf-8")))
-        return component
+    FILE = "names.json"
 
     def __init__(self, name: str, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
-        super().__init__(name, config)
-        self._storage = model_storage
-        self._resource = resource
+        super().__init__(name, config, model_storage, resource)
         self._lists = 0
         self._names: dict[str, list[tuple[str, bool, int]]] = {}
         """By their beginning, the longest first: the name, whether it may stand anywhere, the number of its list."""
@@ -82,25 +50,17 @@ class NameFeaturizer(DenseFeaturizer, GraphComponent):
         for table in training_data.lookup_tables:
             # Rasa also takes a file of words, by its path: only what stands with the examples belongs to the model.
             if isinstance(table["elements"], list):
-                lists[table["name"]] += [_spelling(word) for word in table["elements"]]
-        self._use(lists)
-        # JSON: a model file is data and must not be able to run code when it is loaded.
-        with self._storage.write_to(self._resource) as folder:
-            (folder / _FILE).write_text(json.dumps(lists, ensure_ascii=False), encoding="utf-8")
-        return self._resource
+                lists[table["name"]] += [spelling(word) for word in table["elements"]]
+        return self._keep(lists)
 
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages if self._lists else ():
             if message.get(TEXT) is None:
                 continue  # of a bare intent or action, as Rasa's dialogue policies bring them
             row = np.zeros((1, self._lists), np.float32)
-            row[0, sorted(self._named(_spelling(message.get(TEXT))))] = 1
+            row[0, sorted(self._named(spelling(message.get(TEXT))))] = 1
             message.add_features(Features(row, FEATURE_TYPE_SENTENCE, TEXT, self._identifier))
         return messages
-
-    def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        self.process(training_data.training_examples)
-        return training_data
 
     def _use(self, lists: dict[str, list[str]]) -> None:
         self._lists = len(lists)
@@ -137,7 +97,3 @@ def _is_word(text: str, start: int, end: int) -> bool:
 
 def _in_word(character: str) -> bool:
     return character.isalnum() and not _UNSPACED.match(character)
-
-
-def _spelling(text: str) -> str:
-    return normalise(text).casefold()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
 import numpy as np
-from encoders.text import normalise
-from rasa.engine.graph import ExecutionContext, GraphComponent
+from encoders.text import spelling
+from rasa.engine.graph import GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
@@ -20,14 +19,14 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-_FILE = "ngrams.json"
+from components.trained_featurizer import TrainedFeaturizer
 
 _KNOWN = 0.8
 """The share of its characters that must have occurred in the examples for a message's spelling to count."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_FEATURIZER, is_trainable=True)
-class NgramFeaturizer(SparseFeaturizer, GraphComponent):
+class NgramFeaturizer(TrainedFeaturizer, SparseFeaturizer, GraphComponent):
     """Gives each message one sparse sentence feature of unit length: the TF-IDF weights of its character
     n-grams, one to four characters within words (a Chinese sentence counts as one).
 
@@ -36,62 +35,26 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
     row of zeros. Needs no tokenizer and adds no sequence features.
     """
 
-    @classmethod
-    def required_components(cls) -> list[type]:
-        return []
+    FILE = "ngrams.json"
 
     @staticmethod
     def required_packages() -> list[str]:
         return ["sklearn"]
 
-    @classmethod
-    def validate_config(cls, config: dict[str, Any]) -> None:
-        """There is nothing to configure."""
-
-    @classmethod
-    def create(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-    ) -> NgramFeaturizer:
-        return cls(execution_context.node_name, config, model_storage, resource)
-
-    @classmethod
-    def load(
-        cls,
-        config: dict[str, Any],
-        model_storage: ModelStorage,
-        resource: Resource,
-        execution_context: ExecutionContext,
-        **kwargs: Any,
-    ) -> NgramFeaturizer:
-        component = cls.create(config, model_storage, resource, execution_context)
-        with model_storage.read_from(resource) as folder:
-            stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        component._columns, component._rarity = stored["columns"], np.array(stored["rarity"])
-        return component
-
     def __init__(self, name: str, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
-        super().__init__(name, config)
-        self._storage = model_storage
-        self._resource = resource
+        super().__init__(name, config, model_storage, resource)
         self._ngrams = _vectorizer().build_analyzer()
         self._columns: dict[str, int] = {}
         self._rarity = np.zeros(0)
 
     def train(self, training_data: TrainingData) -> Resource:
-        texts = [_spelling(message) for message in training_data.training_examples if message.get(TEXT) is not None]
+        texts = [
+            spelling(message.get(TEXT)) for message in training_data.training_examples if message.get(TEXT) is not None
+        ]
         # What occurs once says nothing about any other message.
         fitted = _vectorizer(min_df=min(2, len(texts))).fit(texts)
-        self._columns = {ngram: int(column) for ngram, column in fitted.vocabulary_.items()}
-        self._rarity = fitted.idf_
-        stored = {"columns": self._columns, "rarity": self._rarity.tolist()}
-        # JSON: a model file is data and must not be able to run code when it is loaded.
-        with self._storage.write_to(self._resource) as folder:
-            (folder / _FILE).write_text(json.dumps(stored, ensure_ascii=False), encoding="utf-8")
-        return self._resource
+        columns = {ngram: int(column) for ngram, column in fitted.vocabulary_.items()}
+        return self._keep({"columns": columns, "rarity": fitted.idf_.tolist()})
 
     def process(self, messages: list[Message]) -> list[Message]:
         for message in messages:
@@ -104,7 +67,7 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
         """What ``TfidfVectorizer.transform`` gives for one text, in a sixth of its time; zeros for a text in
         a script without examples."""
         columns = self._columns
-        ngrams = self._ngrams(_spelling(message))
+        ngrams = self._ngrams(spelling(message.get(TEXT)))
         characters = [ngram in columns for ngram in ngrams if len(ngram) == 1]
         known = sum(characters) >= _KNOWN * len(characters)
         counts = Counter(columns[ngram] for ngram in ngrams if ngram in columns) if known else {}
@@ -113,14 +76,9 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
         values /= max(float(np.sqrt(values @ values)), 1e-9)
         return csr_matrix((values.astype(np.float32), found, np.array([0, len(found)])), (1, len(columns)))
 
-    def process_training_data(self, training_data: TrainingData) -> TrainingData:
-        self.process(training_data.training_examples)
-        return training_data
+    def _use(self, stored: dict[str, Any]) -> None:
+        self._columns, self._rarity = stored["columns"], np.array(stored["rarity"])
 
 
 def _vectorizer(**options: Any) -> TfidfVectorizer:
     return TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True, lowercase=False, **options)
-
-
-def _spelling(message: Message) -> str:
-    return normalise(message.get(TEXT)).casefold()

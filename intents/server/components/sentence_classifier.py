@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
+from encoders.text import is_chinese
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -37,8 +37,6 @@ _KINDS = 30
 """Kinds that the out-of-scope examples are told apart by, by likeness."""
 _FOLDS = 5
 """A share of one in so many of the kinds is left out at a time."""
-_HAN = re.compile(r"[\u3400-\u9fff]")
-_KANA = re.compile(r"[\u3041-\u30fa]")
 _DOUBT = 4
 """Examples of an intent with as many names as all examples have on average that are counted besides its own: few
 examples say little of which names go with an intent."""
@@ -229,7 +227,7 @@ class SentenceClassifier(GraphComponent, IntentClassifier):
     def _foreign(self, messages: list[Message], special: np.ndarray) -> np.ndarray:
         """Whether each message is in a language with few examples: neither a specialist's nor Chinese."""
         texts = [message.get(TEXT) for message in messages]
-        return ~special & [not _HAN.search(text) or bool(_KANA.search(text)) for text in texts]
+        return ~special & [not is_chinese(text) for text in texts]
 
     def _special(self, dense: Dense) -> np.ndarray:
         """Whether any specialist knows the message."""

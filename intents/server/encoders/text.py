@@ -32,10 +32,20 @@ def normalise(text: str) -> str:
     text = _STRETCHED.sub(r"\1\1", _SPACE.sub(" ", text).strip())[:MAX_CHARACTERS]
     if any(c.isalnum() for c in text):
         text = _SPACE.sub(" ", "".join(" " if _pictorial(c) else c for c in text)).strip()
-    if _HAN.search(text) and not _KANA.search(text):
+    if is_chinese(text):
         # OpenCC keeps both spellings of an account apart; customers do not.
         text = _simplified.convert(text).replace("帐", "账")
     return text
+
+
+def spelling(text: str) -> str:
+    """Normalised and without capitals: what is compared character by character."""
+    return normalise(text).casefold()
+
+
+def is_chinese(text: str) -> bool:
+    """Whether Han characters stand in it, and none that only Japanese has."""
+    return _HAN.search(text) is not None and _KANA.search(text) is None
 
 
 def _pictorial(character: str) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -148,21 +148,18 @@ async def written(
     return found
 
 
-def _sweeping(store: Store) -> AbstractAsyncContextManager[None]:
+@asynccontextmanager
+async def _sweeping(store: Store) -> AsyncIterator[None]:
     async def sweep() -> None:
         while True:
             await asyncio.sleep(1)
             await store.search_indexes.sort_in()
 
-    @asynccontextmanager
-    async def swept():  # type: ignore[no-untyped-def]
-        running = asyncio.create_task(sweep())
-        try:
-            yield
-        finally:
-            running.cancel()
-
-    return swept()
+    running = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        running.cancel()
 
 
 def line(name: str, times: Sequence[float], processor: Sequence[float]) -> str:

@@ -20,7 +20,7 @@ from benchmarks.load.measuring import Ask, Groups, Times, as_fast_as_it_goes, at
 from benchmarks.load.report import Row, replies_table
 from benchmarks.places import PATHS, VAR
 from bot.store.database import migrate
-from intents.training import ensure_model
+from intents.training import content_hash
 from tests.peers.telegram import TelegramPeer
 
 VISITORS = 120
@@ -75,23 +75,36 @@ def _floats(listed: str) -> list[float]:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="switchboard-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         yield folder
 
 
 async def _model(folder: Path) -> Path:
-    """Trained once; the shipped pipeline, with Rasa's rules beside it."""
-    model = OUT / "assistant.tar.gz"
+    """The shipped pipeline, with Rasa's rules beside it; trained once for the same content."""
+    model = _kept("assistant", ".tar.gz")
     if not model.exists():
+        typer.echo("Training a model with Rasa's rules: some minutes, once", err=True)
         # Not by a rename: the two may be on different disks.
         shutil.move(await systems.train(PATHS, texts.answered_by_the_bot(), folder), model)
     return model
 
 
 async def _questions() -> Iterator[str]:
-    return texts.endless(await texts.questions(PATHS, await ensure_model(PATHS), OUT / "small_talk.json"))
+    keep = _kept("small_talk", ".json")
+    if not keep.exists():
+        typer.echo("Looking for small talk that the model is sure of: some minutes, once", err=True)
+    return texts.endless(await texts.questions(PATHS, keep))
+
+
+def _kept(name: str, ending: str) -> Path:
+    """Where that file for the present content is, or is to be; those for other content go."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"{name}-{content_hash(PATHS)}{ending}"
+    for other in OUT.glob(f"{name}*{ending}"):
+        if other != path:
+            other.unlink()
+    return path
 
 
 async def _replies(rates: list[float], seconds: float, at_once: list[int], only: list[str]) -> None:

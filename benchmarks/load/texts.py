@@ -13,6 +13,7 @@ from handoff.rules import SMALL_TALK
 from intents.datasets import read_dataset
 from intents.offline import parse_all
 from intents.paths import EnginePaths
+from intents.training import ensure_model
 from switchboard.plugins import load_settings
 from switchboard.wiring import load_answers
 
@@ -31,14 +32,14 @@ def answered_by_the_bot() -> dict[str, str]:
     }
 
 
-async def questions(paths: EnginePaths, model: Path, keep: Path) -> list[str]:
-    """Training examples of small talk that ``model`` is sure of, also with a number behind them, intents mixed; found
-    once, and kept in the file ``keep``."""
+async def questions(paths: EnginePaths, keep: Path) -> list[str]:
+    """Training examples of small talk that the shipped model is sure of, also with a number behind them, intents mixed;
+    found once, and kept in the file ``keep``."""
     if keep.exists():
         return list(json.loads(keep.read_text(encoding="utf-8")))
     examples = [example for example in read_dataset(paths.data / "nlu").examples if example.label in SMALL_TALK]
     asked = [(example, f"{example.text}{number}") for example in examples for number in NUMBERS]
-    parses = await parse_all(paths, model, [text for _, text in asked])
+    parses = await parse_all(paths, await ensure_model(paths), [text for _, text in asked])
     doubtful = {
         example.text
         for (example, _), parse in zip(asked, parses.rows, strict=True)

@@ -114,7 +114,6 @@ def _mail(message: Message, raw: bytes | None, depth: int) -> Mail:
         reader.problems.add(Problem.CHARSET)
     raw_lines = _raw(message)
     senders = _addresses(raw_lines, "from")
-    # A report of a server may name nobody; what Return-Path has is the envelope's sender, then.
     if not senders:
         reader.problems.add(Problem.NO_SENDER)
     elif len({one.key for one in senders}) > 1:
@@ -128,7 +127,6 @@ def _mail(message: Message, raw: bytes | None, depth: int) -> Mail:
     date = headers.moment(values.get("date", ""))
     if date is None:
         reader.problems.add(Problem.NO_DATE)
-    text = body.text
     bounce = None
     sender = senders[0].address if senders else ""
     if raw is not None and _quietly(
@@ -146,14 +144,14 @@ def _mail(message: Message, raw: bytes | None, depth: int) -> Mail:
         in_reply_to=headers.ids(values.get("in-reply-to", "")),
         references=headers.ids(" ".join(value for name, value in lines if name == "references")),
         date=date,
-        text=text[:MOST_TEXT],
+        text=body.text[:MOST_TEXT],
         html=body.html[: markup.MOST_HTML],
         files=tuple(reader.files),
         invitations=tuple(reader.invitations),
         nested=tuple(reader.nested),
         bounce=bounce,
         headers=lines,
-        problems=frozenset(reader.problems | ({Problem.TOO_LARGE} if len(text) > MOST_TEXT else set())),
+        problems=frozenset(reader.problems | ({Problem.TOO_LARGE} if len(body.text) > MOST_TEXT else set())),
     )
 
 

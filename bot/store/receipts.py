@@ -111,7 +111,8 @@ def _arrived(
     values: dict[str, Any] = {"receipts": parts}
     for status, column in ((DeliveryStatus.DELIVERED, "delivered_at"), (DeliveryStatus.READ, "read_at")):
         times = [parts.get(part, {}).get(status.value) for part in found.external_ids]
-        if found.sent_at is not None and all(times):
+        # Not while further parts may follow: the receipt of the last one finds it whole.
+        if found.sent_at is not None and not found.in_doubt and all(times):
             values[column] = max(datetime.fromisoformat(time) for time in times if time)
     return values
 

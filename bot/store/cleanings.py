@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, or_, select, update
+from sqlalchemy import Row, Table, Text, and_, cast, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
@@ -89,20 +89,23 @@ class Cleanings(FastPath):
                 revision=tables.message_cursor.next_value(),
             )
         )
-        for table in (message_version, message_part):
-            rows = await connection.execute(select(table).where(table.c.message_id == found.id))
-            for row in rows.all():
-                await connection.execute(
-                    update(table)
-                    .where(table.c.id == row.id)
-                    .values(
-                        text=guard.outgoing(cut.out_of_same(row.text)),
-                        context=cut.out_of_json(row.context),
-                        attachments=cut.out_of_json(row.attachments),
-                    )
-                )
+        for table, row in await self._versions_and_parts(connection, found.id):
+            values = {
+                "text": guard.outgoing(cut.out_of_same(row.text)),
+                "context": cut.out_of_json(row.context),
+                "attachments": cut.out_of_json(row.attachments),
+            }
+            await connection.execute(update(table).where(table.c.id == row.id).values(values))
         await self._clean_elsewhere(connection, found, cut)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
+
+    async def _versions_and_parts(self, connection: AsyncConnection, message_id: int) -> list[tuple[Table, Row[Any]]]:
+        """What a message was before edits, and what it was put together from, each with its table."""
+        return [
+            (table, row)
+            for table in (message_version, message_part)
+            for row in await connection.execute(select(table).where(table.c.message_id == message_id))
+        ]
 
     async def _clean_elsewhere(self, connection: AsyncConnection, found: Row[Any], cut: Cut) -> None:
         """Out of what else of the conversation may have copied it since: quotations, details, events, notes."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Row, Table, delete, select, text, update
+from sqlalchemy import Row, Table, and_, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
@@ -101,7 +101,10 @@ class StoredSecrets(Cleanings):
                 self.found.names += 1
                 self.found.count(now.removed)
                 if self.rules.clean:
-                    await self._set(contact, row.id, name=now.text)
+                    # They may have another by now.
+                    which = and_(contact.c.id == row.id, contact.c.name == row.name)
+                    async with self._engine.begin() as connection:
+                        await connection.execute(update(contact).where(which).values(name=now.text))
 
     async def look_through_files(self) -> None:
         """The content of files that nobody has searched yet: a text loses what is found, a document is not kept."""
@@ -179,20 +182,30 @@ class StoredSecrets(Cleanings):
         for table in (message_version, message_part):
             async for part in self._pages(table, table.c.message_id == of.id):
                 removed = united(removed, await self._look_at_part(table, part))
-        if removed and self.rules.clean:
-            await self._set(message, of.id, removed=to_json(united(from_json(of.removed), removed)))
         return removed
 
     async def _look_at_part(self, table: Table, row: Row[Any]) -> tuple[Removed, ...]:
         now = await self._recorded(row)
         if now.removed and self.rules.clean:
-            attachments = None if row.attachments is None else rows.to_json(now.attachments)
-            await self._set(table, row.id, text=now.text, context=now.context.as_json, attachments=attachments)
+            now = await self._clean_part(table, row.id, row.message_id) or now
         return now.removed
 
-    async def _set(self, table: Table, id: int, **values: Any) -> None:
+    async def _clean_part(self, table: Table, id: int, message_id: int) -> guard.Recorded | None:
+        """As it is now, like ``_clean_row``."""
         async with self._engine.begin() as connection:
-            await connection.execute(update(table).where(table.c.id == id).values(**values))
+            await self._lock_contact_of(connection, message_id)
+            whose = select(message.c.removed).where(message.c.id == message_id).with_for_update(key_share=True)
+            removed = from_json((await connection.execute(whose)).scalar_one())
+            row = (await connection.execute(select(table).where(table.c.id == id).with_for_update())).one_or_none()
+            if row is None:
+                return None
+            now = await self._recorded(row)
+            attachments = None if row.attachments is None else rows.to_json(now.attachments)
+            values = {"text": now.text, "context": now.context.as_json, "attachments": attachments}
+            await connection.execute(update(table).where(table.c.id == id).values(values))
+            kept = {"removed": to_json(united(removed, now.removed))}
+            await connection.execute(update(message).where(message.c.id == message_id).values(kept))
+            return now
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -225,8 +238,8 @@ class StoredSecrets(Cleanings):
         self, connection: AsyncConnection, table: Table, sha256: str, instead: str, within: FoundInFile
     ) -> None:
         """Whoever names the file names what is kept of it."""
-        query = select(table).where(table.c.attachments.contains([{"sha256": sha256}]))
-        for row in (await connection.execute(query)).all():
+        query = select(table).where(table.c.attachments.contains([{"sha256": sha256}])).order_by(table.c.id)
+        for row in (await connection.execute(query.with_for_update(key_share=True))).all():
             now = [
                 guard.as_found(replace(one, sha256=instead), within) if one.sha256 == sha256 else one
                 for one in map(rows.attachment, row.attachments)

@@ -90,6 +90,15 @@ async def test_what_was_stored_is_counted_and_then_removed(
     assert (await look(database_url, Rules(clean=True))).kinds == {}
 
 
+async def test_what_versions_held_is_told_beside_what_the_message_held(store: Store, database_url: str) -> None:
+    words = " ".join(plant.phrase(random.Random(20261129), "en", 12))
+    number = await stored(store, "1", words)
+    await stored(store, "1e", "my password is Sunny2026!", edits="1")
+    await look(database_url, Rules(clean=True))
+    kinds = {one.kind for one in (await store.messages.some([number]))[number].removed}
+    assert kinds == {SecretKind.SEED_PHRASE, SecretKind.PASSWORD}
+
+
 def test_the_command(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     done = CliRunner().invoke(cli, ["scan", "--database", "--json"])

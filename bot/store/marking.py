@@ -47,7 +47,7 @@ class Marking(Cleanings):
             texts = {words for one in held for words in _words(one)}
             long = tuple(words for words in texts if len(words) >= SHORTEST)
             cut = Cut(Cleaning(found.id, found.text, LABELS[kind], long, (removed,)))
-            await self._clean_elsewhere(connection, found, cut)
+            await self._clean_elsewhere(connection, found.conversation_id, found.id, cut)
             await self._forget_quotations(connection, found, texts, LABELS[kind])
             of, _ = await self._locked(connection, found.conversation_id)
             await record(connection, lifecycle.secret_marked(of, agent_id, found.id, kind))

@@ -19,7 +19,7 @@ from bot.domain.secret import Cleaning, FoundInFile, Removed, SecretKind, from_j
 from bot.queue import Queue
 from bot.store import rows
 from bot.store.base import Database
-from bot.store.cleanings import EARLIER, Cleanings
+from bot.store.cleanings import EARLIER, Cleanings, Cut
 from bot.store.files import keep
 from bot.store.tables import contact, conversation, file, message, message_part, message_version
 
@@ -94,17 +94,32 @@ class StoredSecrets(Cleanings):
                 earlier = [*earlier, (row.id, words)][-EARLIER:]
 
     async def look_through_names(self) -> None:
-        """What customers call themselves."""
+        """What customers call themselves, and their conversations."""
         async for row in self._pages(contact, text("true")):
-            now = await self._searched(row.name)
-            if now.removed:
-                self.found.names += 1
-                self.found.count(now.removed)
-                if self.rules.clean:
+            now = await self._look_at_name(row.name)
+            if now.removed and self.rules.clean:
+                async with self._engine.begin() as connection:
                     # They may have another by now.
                     which = and_(contact.c.id == row.id, contact.c.name == row.name)
-                    async with self._engine.begin() as connection:
-                        await connection.execute(update(contact).where(which).values(name=now.text))
+                    await connection.execute(update(contact).where(which).values(name=now.text))
+        async for row in self._pages(conversation, conversation.c.subject.is_not(None)):
+            now = await self._look_at_name(row.subject)
+            if now.removed:
+                self.found.conversations.add(row.id)
+            if now.removed and self.rules.clean:
+                async with self._engine.begin() as connection:
+                    which = conversation.c.id == row.id
+                    await connection.execute(update(conversation).where(which).values(subject=now.text))
+                    # The event of its opening has it as a whole.
+                    cut = Cut(Cleaning(0, row.subject, now.text, (row.subject,), now.removed))
+                    await self._clean_elsewhere(connection, row.id, 0, cut)
+
+    async def _look_at_name(self, name: str) -> guard.Recorded:
+        now = await self._searched(name)
+        if now.removed:
+            self.found.names += 1
+            self.found.count(now.removed)
+        return now
 
     async def look_through_files(self) -> None:
         """The content of files that nobody has searched yet: a text loses what is found, a document is not kept."""
@@ -171,7 +186,9 @@ class StoredSecrets(Cleanings):
                 return None
             now = await self._recorded(row, earlier)
             values = {"attachments": rows.to_json(now.attachments), "context": now.context.as_json}
-            await connection.execute(update(message).where(message.c.id == row.id).values(**values))
+            if argument := (row.payload or {}).get("argument"):
+                values["payload"] = {**row.payload, "argument": (await self._searched(argument)).text}
+            await connection.execute(update(message).where(message.c.id == row.id).values(values))
             alone = [Cleaning(row.id, row.text, now.text, now.parts, now.removed)] if now.removed else []
             await self._clean(connection, [*alone, *now.cleans], erases=False)
             return now

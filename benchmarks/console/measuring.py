@@ -94,7 +94,7 @@ def _ids(ground: Ground, found: Found) -> list[int]:
 
 def _scanned(connection: psycopg.Connection[tuple[object, ...]], one: Question) -> list[int]:
     of, filters = GROUNDS[one.ground], one.filters
-    where = [of.which or "true"]
+    where = of.conditions
     values: list[object] = []
     for term in one.terms:
         where.append(f"lower({of.words}) LIKE lower(%s)")

@@ -49,6 +49,7 @@ def together(parts: Sequence[Content]) -> Content:
 
 
 def carried(now: Iterable[Attachment], known: Iterable[Attachment]) -> tuple[Attachment, ...]:
-    """``now``, with the content of those that the desk has already."""
+    """``now``, with the content of those that the desk has already, or the problem; who has one of both keeps it: a
+    file that was removed while it was fetched stays removed."""
     kept = {(one.kind, one.reference): one for one in known if one.sha256 or one.problem}
-    return tuple(one if one.sha256 else kept.get((one.kind, one.reference), one) for one in now)
+    return tuple(one if one.sha256 or one.problem else kept.get((one.kind, one.reference), one) for one in now)

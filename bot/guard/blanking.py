@@ -45,15 +45,16 @@ def may_continue(text: str) -> bool:
 
 def found_late(message: Message, before: Before, off: Collection[SecretKind]) -> tuple[Cleaning, ...]:
     """What of a recorded message, and of those before it, is a secret that nobody had seen whole."""
-    several = [*before.texts[-(secrets.MOST_MESSAGES - 1) :], (message.id, message.text)]
-    found = secrets.search([words for _, words in several], Known(before.asked, frozenset(off)))
-    return tuple(cleanings(several, found)) if _is_spread(found) else ()
+    return _spread(before, message.id, message.text, Known(before.asked, frozenset(off)))
 
 
-def _is_spread(found: Searched) -> bool:
+def _spread(before: Before, number: int, text: str, known: Known) -> tuple[Cleaning, ...]:
     """Each message by itself was searched before it was recorded, with what was asked for then: what is found in one
-    alone now was let through for a reason."""
-    return any(len({span.message for span in one.spans}) > 1 for one in found.findings)
+    alone now was let through for a reason, and stays unless something is found in several."""
+    several = [*before.texts[-(secrets.MOST_MESSAGES - 1) :], (number, text)]
+    found = secrets.search([words for _, words in several], known)
+    is_spread = any(len({span.message for span in one.spans}) > 1 for one in found.findings)
+    return tuple(cleanings(several, found)) if is_spread else ()
 
 
 def blanked(message: Incoming, before: Before, off: Collection[SecretKind]) -> Incoming:
@@ -105,9 +106,7 @@ def recorded(
     clean = search(text)
     together: tuple[Cleaning, ...] = ()
     if before.texts and secrets.continues(clean):
-        several = [*before.texts[-(secrets.MOST_MESSAGES - 1) :], (number, clean)]
-        found = secrets.search([words for _, words in several], search.known)
-        together = tuple(cleanings(several, found)) if _is_spread(found) else ()
+        together = _spread(before, number, clean, search.known)
     return Recorded(
         clean,
         tuple(_attachment(part, search) for part in attachments),

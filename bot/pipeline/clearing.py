@@ -7,15 +7,18 @@ because two replicas may take two parts in the same moment, neither of which see
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from bot import guard
 from bot.domain.message import ClearedIncoming, Incoming, Message
 from bot.domain.secret import Cleaning, FoundInFile, SecretKind
 
 LONG = 4_000
-"""Characters from which on a message is searched in a thread of its own: the desk goes on meanwhile."""
+"""Characters, with those of the messages before, from which on the search has a thread of its own: the desk goes on
+meanwhile."""
+
+Result = TypeVar("Result")
 
 
 class Earlier(Protocol):
@@ -56,7 +59,10 @@ class Clearing:
         all of them now."""
         if not guard.may_continue(message.text):
             return False
-        cleanings = guard.found_late(message, await self._earlier.before_message(message), self._lets_pass)
+        before = await self._earlier.before_message(message)
+        cleanings = await _searched(
+            lambda: guard.found_late(message, before, self._lets_pass), _length(before) + len(message.text)
+        )
         if cleanings:
             await self._earlier.clean(cleanings)
         return bool(cleanings)
@@ -64,9 +70,19 @@ class Clearing:
     async def _guarded(
         self, incoming: Incoming, before: guard.Before, files: Mapping[str, FoundInFile]
     ) -> ClearedIncoming:
-        if len(incoming.text) + len(incoming.context.raw) < LONG:
-            return guard.incoming(incoming, before, self._lets_pass, files)
-        return await asyncio.to_thread(guard.incoming, incoming, before, self._lets_pass, files)
+        return await _searched(
+            lambda: guard.incoming(incoming, before, self._lets_pass, files),
+            _length(before) + len(incoming.text) + len(incoming.context.raw),
+        )
+
+
+def _length(before: guard.Before) -> int:
+    return sum(len(words) for _, words in before.texts)
+
+
+async def _searched(search: Callable[[], Result], length: int) -> Result:
+    """What the search of so many characters gives."""
+    return search() if length < LONG else await asyncio.to_thread(search)
 
 
 async def clear_alone(incoming: Incoming) -> ClearedIncoming:

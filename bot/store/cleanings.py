@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, or_, select, update
+from sqlalchemy import Row, Table, Text, and_, cast, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
@@ -84,36 +84,41 @@ class Cleanings(FastPath):
             .values(
                 text=guard.outgoing(cut.out_of_same(found.text)),
                 context=cut.out_of_json(found.context),
+                payload=cut.out_of_json(found.payload),
                 attachments=cut.out_of_json(found.attachments),
                 removed=to_json(united(from_json(found.removed), one.removed)),
                 revision=tables.message_cursor.next_value(),
             )
         )
-        for table in (message_version, message_part):
-            rows = await connection.execute(select(table).where(table.c.message_id == found.id))
-            for row in rows.all():
-                await connection.execute(
-                    update(table)
-                    .where(table.c.id == row.id)
-                    .values(
-                        text=guard.outgoing(cut.out_of_same(row.text)),
-                        context=cut.out_of_json(row.context),
-                        attachments=cut.out_of_json(row.attachments),
-                    )
-                )
-        await self._clean_elsewhere(connection, found, cut)
+        for table, row in await self._versions_and_parts(connection, found.id):
+            values = {
+                "text": guard.outgoing(cut.out_of_same(row.text)),
+                "context": cut.out_of_json(row.context),
+                "attachments": cut.out_of_json(row.attachments),
+            }
+            await connection.execute(update(table).where(table.c.id == row.id).values(values))
+        await self._clean_elsewhere(connection, found.conversation_id, found.id, cut)
         await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
-    async def _clean_elsewhere(self, connection: AsyncConnection, found: Row[Any], cut: Cut) -> None:
-        """Out of what else of the conversation may have copied it since: quotations, details, events, notes."""
-        later = and_(message.c.conversation_id == found.conversation_id, message.c.id >= found.id)
+    async def _versions_and_parts(self, connection: AsyncConnection, message_id: int) -> list[tuple[Table, Row[Any]]]:
+        """What a message was before edits, and what it was put together from, each with its table."""
+        return [
+            (table, row)
+            for table in (message_version, message_part)
+            for row in await connection.execute(select(table).where(table.c.message_id == message_id))
+        ]
+
+    async def _clean_elsewhere(self, connection: AsyncConnection, conversation_id: int, since: int, cut: Cut) -> None:
+        """Out of what else of the conversation may have copied it, in messages ``since`` that one: quotations, details,
+        events, notes."""
+        later = and_(message.c.conversation_id == conversation_id, message.c.id >= since)
         for part in cut.long:
             for table, column, where in (
                 (message, message.c.context, later),
                 (message, message.c.text, later),
-                (conversation, conversation.c.details, conversation.c.id == found.conversation_id),
-                (conversation, conversation.c.subject, conversation.c.id == found.conversation_id),
-                (event, event.c.data, event.c.conversation_id == found.conversation_id),
+                (conversation, conversation.c.details, conversation.c.id == conversation_id),
+                (conversation, conversation.c.subject, conversation.c.id == conversation_id),
+                (event, event.c.data, event.c.conversation_id == conversation_id),
             ):
                 written = part if isinstance(column.type, Text) else json.dumps(part, ensure_ascii=False)[1:-1]
                 holds = and_(where, cast(column, Text).like(f"%{_escaped(written)}%"))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Table, delete, exists, func, select, text, update
+from sqlalchemy import Table, and_, delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,8 +22,14 @@ from bot.store.tables import contact, file, message, message_version
 
 UNNAMED_KEPT = timedelta(days=2)
 FORGOTTEN_AT_ONCE = 500
-NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
+_NAMED = func.jsonb_build_array(func.jsonb_build_object("sha256", file.c.sha256))
 """What the attachments of a message contain that has the file of the row."""
+UNNAMED = and_(
+    # The first halves are those of the indexes.
+    ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(_NAMED)),
+    ~exists().where(message_version.c.attachments.is_not(None), message_version.c.attachments.contains(_NAMED)),
+)
+"""No message has the file of the row, as it is or as it was."""
 
 
 class Files(Area):
@@ -38,13 +44,7 @@ class Files(Area):
         was: an upload whose message was never sent. How much there was."""
         unnamed = (
             select(file.c.sha256)
-            .where(
-                file.c.created_at < func.now() - UNNAMED_KEPT,
-                ~exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(NAMED)),
-                ~exists().where(
-                    message_version.c.attachments.is_not(None), message_version.c.attachments.contains(NAMED)
-                ),
-            )
+            .where(file.c.created_at < func.now() - UNNAMED_KEPT, UNNAMED)
             # A file that is added again in this moment is left.
             .with_for_update(skip_locked=True, of=file)
             .limit(FORGOTTEN_AT_ONCE)

@@ -26,10 +26,10 @@ class Searched:
     """When a row was written: the later, the greater its id."""
     filtered_at: str
     """What filters by time go by."""
+    indexed: str = ""
+    """The rows that are in the index, and are looked through; all, if empty."""
     which: str = ""
-    """The rows that are looked through; all, if empty."""
-    partial: str = ""
-    """The rows that are in the index: among them are those."""
+    """Those of them that are looked through; all, if empty."""
     joins: str = ""
     """What filters need: the conversation ``c`` and the contact ``k``."""
     any: bool = False
@@ -52,9 +52,14 @@ class Searched:
         return f"(ARRAY[{self.short}.id >> {BUCKET}])"
 
     @property
+    def conditions(self) -> list[str]:
+        """On the rows that are looked through."""
+        return [condition for condition in (self.indexed, self.which) if condition]
+
+    @property
     def in_order(self) -> bool:
         """Whether filters by time go by when the row was written."""
-        return self.at == self.filtered_at.rpartition(".")[2]
+        return self.at == self.filtered_at
 
     @property
     def definition(self) -> str:
@@ -63,7 +68,7 @@ class Searched:
             f"CREATE INDEX CONCURRENTLY {self.index} ON {self.table} USING gin ({self.grams}, {self.bucket})"
             f" WITH (gin_pending_list_limit = {PENDING})"
         )
-        made += f" WHERE {self.partial}" if self.partial else ""
+        made += f" WHERE {self.indexed}" if self.indexed else ""
         return made.replace(f"{self.short}.", "")
 
 
@@ -71,21 +76,20 @@ _MESSAGES = Searched(
     table="message",
     short="m",
     words="m.text",
-    at="created_at",
+    at="m.created_at",
     filtered_at="m.created_at",
     # The desk's own lines are phrases: they stand in the table in other words than agents read.
-    which="m.author <> 'system'",
-    partial="m.author <> 'system'",
+    indexed="m.author <> 'system'",
     joins=" JOIN conversation c ON c.id = m.conversation_id JOIN contact k ON k.id = c.contact_id",
 )
 GROUNDS: Mapping[Ground, Searched] = {
     Ground.MESSAGES: _MESSAGES,
-    Ground.NOTES: replace(_MESSAGES, which="m.author <> 'system' AND m.visibility = 'private'"),
+    Ground.NOTES: replace(_MESSAGES, which="m.visibility = 'private'"),
     Ground.CUSTOMERS: Searched(
         table="contact",
         short="k",
         words="(k.name || E'\\n' || k.external_id)",
-        at="created_at",
+        at="k.created_at",
         filtered_at="c.updated_at",
         any=True,
     ),
@@ -93,11 +97,10 @@ GROUNDS: Mapping[Ground, Searched] = {
         table="conversation",
         short="c",
         words="detail_words(c.details)",
-        at="opened_at",
+        at="c.opened_at",
         filtered_at="c.updated_at",
-        which="c.details <> '[]'",
         # Every message changes its conversation: most have no details, and cost nothing here.
-        partial="c.details <> '[]'",
+        indexed="c.details <> '[]'",
         joins=" JOIN contact k ON k.id = c.contact_id",
     ),
 }

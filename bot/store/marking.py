@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, select, text, update
+from sqlalchemy import Row, Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
@@ -18,9 +18,9 @@ from bot.domain.said import fault
 from bot.domain.secret import LABELS, Cleaning, Removed, SecretKind, from_json, to_json, united
 from bot.store import rows, tables
 from bot.store.cleanings import SHORTEST, Cleanings, Cut
-from bot.store.files import NAMED
+from bot.store.files import UNNAMED
 from bot.store.lifecycle import record
-from bot.store.tables import conversation, file, message, message_part, message_version, upload
+from bot.store.tables import conversation, file, message, upload
 
 SHORTEST_QUOTED = 4
 """Characters of a quotation that is taken for a part of what was marked."""
@@ -38,17 +38,16 @@ class Marking(Cleanings):
             found = (await connection.execute(query.with_for_update(key_share=True))).one_or_none()
             if found is None:
                 raise NotFound(f"there is no message {message_id} of a customer")
-            held = [found]
-            for table in (message_version, message_part):
-                held += (await connection.execute(select(table).where(table.c.message_id == found.id))).all()
+            copies = await self._versions_and_parts(connection, found.id)
+            held = [found, *(row for _, row in copies)]
             removed = Removed(kind)
             now = united(from_json(found.removed), (removed,))
-            await self._empty(connection, found, LABELS[kind], to_json(now))
+            await self._empty(connection, found, copies, LABELS[kind], to_json(now))
             await self._forget_files(connection, held)
             texts = {words for one in held for words in _words(one)}
             long = tuple(words for words in texts if len(words) >= SHORTEST)
             cut = Cut(Cleaning(found.id, found.text, LABELS[kind], long, (removed,)))
-            await self._clean_elsewhere(connection, found, cut)
+            await self._clean_elsewhere(connection, found.conversation_id, found.id, cut)
             await self._forget_quotations(connection, found, texts, LABELS[kind])
             of, _ = await self._locked(connection, found.conversation_id)
             await record(connection, lifecycle.secret_marked(of, agent_id, found.id, kind))
@@ -57,7 +56,12 @@ class Marking(Cleanings):
             await self._notify(connection, "message", found.conversation_id, found.contact_id)
 
     async def _empty(
-        self, connection: AsyncConnection, found: Row[Any], label: str, removed: dict[str, bool] | None
+        self,
+        connection: AsyncConnection,
+        found: Row[Any],
+        copies: Iterable[tuple[Table, Row[Any]]],
+        label: str,
+        removed: dict[str, bool] | None,
     ) -> None:
         """The message, its versions and its parts hold the label, and nothing else that the customer sent."""
         body = guard.outgoing(label)
@@ -74,12 +78,10 @@ class Marking(Cleanings):
                 revision=tables.message_cursor.next_value(),
             )
         )
-        for table in (message_version, message_part):
-            of_message = await connection.execute(select(table).where(table.c.message_id == found.id))
-            for row in of_message.all():
-                attachments = None if row.attachments is None else _emptied(row.attachments)
-                values = {"text": body, "context": None, "attachments": attachments}
-                await connection.execute(update(table).where(table.c.id == row.id).values(values))
+        for table, row in copies:
+            attachments = None if row.attachments is None else _emptied(row.attachments)
+            values = {"text": body, "context": None, "attachments": attachments}
+            await connection.execute(update(table).where(table.c.id == row.id).values(values))
 
     async def _forget_files(self, connection: AsyncConnection, held: Iterable[Row[Any]]) -> None:
         """The content of what was attached, unless another message has the same."""
@@ -87,11 +89,7 @@ class Marking(Cleanings):
         if not names:
             return
         await connection.execute(delete(upload).where(upload.c.sha256.in_(names)))
-        kept = (
-            exists().where(message.c.attachments != text("'[]'"), message.c.attachments.contains(NAMED)),
-            exists().where(message_version.c.attachments.is_not(None), message_version.c.attachments.contains(NAMED)),
-        )
-        await connection.execute(delete(file).where(file.c.sha256.in_(names), ~kept[0], ~kept[1]))
+        await connection.execute(delete(file).where(file.c.sha256.in_(names), UNNAMED))
 
     async def _forget_quotations(
         self, connection: AsyncConnection, found: Row[Any], texts: Iterable[str], label: str

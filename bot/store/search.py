@@ -187,7 +187,7 @@ class Search(Area):
                 UNION ALL
                 SELECT CASE WHEN earlier THEN middle + 1 ELSE low END, CASE WHEN earlier THEN top ELSE middle END
                 FROM half, LATERAL (SELECT (low + top) / 2) AS at(middle), LATERAL (
-                    SELECT (SELECT {of.at} FROM {of.table} WHERE id >= middle ORDER BY id LIMIT 1) < :at
+                    SELECT (SELECT {of.at} FROM {of.source} WHERE id >= middle ORDER BY id LIMIT 1) < :at
                 ) AS looked(earlier)
                 WHERE low < top
             )
@@ -198,7 +198,7 @@ class Search(Area):
 
     async def _time_of(self, connection: AsyncConnection, of: Searched, row_id: int) -> datetime | None:
         """When the row of that id, or the next one, was written."""
-        query = text(f"SELECT {of.at} FROM {of.table} WHERE id >= :id ORDER BY id LIMIT 1")
+        query = text(f"SELECT {of.at} FROM {of.source} WHERE id >= :id ORDER BY id LIMIT 1")
         at: datetime | None = (await connection.execute(query, {"id": row_id})).scalar_one_or_none()
         return at
 
@@ -308,7 +308,7 @@ class _Way:
 
     def _where(self) -> tuple[str, dict[str, Any]]:
         of, filters = self._sought.of, self._sought.filters
-        conditions, values = [f" AND {of.which}" if of.which else ""], {}
+        conditions, values = [f" AND {condition}" for condition in of.conditions], {}
         for number, term in enumerate(self._sought.terms):
             # What has no capital is found without writing everything in small letters first.
             words = of.words if term.lower() == term.upper() else f"lower({of.words})"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Row, Table, delete, select, text, update
+from sqlalchemy import Row, Table, and_, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import guard
@@ -19,7 +19,7 @@ from bot.domain.secret import Cleaning, FoundInFile, Removed, SecretKind, from_j
 from bot.queue import Queue
 from bot.store import rows
 from bot.store.base import Database
-from bot.store.cleanings import EARLIER, Cleanings
+from bot.store.cleanings import EARLIER, Cleanings, Cut
 from bot.store.files import keep
 from bot.store.tables import contact, conversation, file, message, message_part, message_version
 
@@ -94,14 +94,32 @@ class StoredSecrets(Cleanings):
                 earlier = [*earlier, (row.id, words)][-EARLIER:]
 
     async def look_through_names(self) -> None:
-        """What customers call themselves."""
+        """What customers call themselves, and their conversations."""
         async for row in self._pages(contact, text("true")):
-            now = await self._searched(row.name)
+            now = await self._look_at_name(row.name)
+            if now.removed and self.rules.clean:
+                async with self._engine.begin() as connection:
+                    # They may have another by now.
+                    which = and_(contact.c.id == row.id, contact.c.name == row.name)
+                    await connection.execute(update(contact).where(which).values(name=now.text))
+        async for row in self._pages(conversation, conversation.c.subject.is_not(None)):
+            now = await self._look_at_name(row.subject)
             if now.removed:
-                self.found.names += 1
-                self.found.count(now.removed)
-                if self.rules.clean:
-                    await self._set(contact, row.id, name=now.text)
+                self.found.conversations.add(row.id)
+            if now.removed and self.rules.clean:
+                async with self._engine.begin() as connection:
+                    which = conversation.c.id == row.id
+                    await connection.execute(update(conversation).where(which).values(subject=now.text))
+                    # The event of its opening has it as a whole.
+                    cut = Cut(Cleaning(0, row.subject, now.text, (row.subject,), now.removed))
+                    await self._clean_elsewhere(connection, row.id, 0, cut)
+
+    async def _look_at_name(self, name: str) -> guard.Recorded:
+        now = await self._searched(name)
+        if now.removed:
+            self.found.names += 1
+            self.found.count(now.removed)
+        return now
 
     async def look_through_files(self) -> None:
         """The content of files that nobody has searched yet: a text loses what is found, a document is not kept."""
@@ -168,7 +186,9 @@ class StoredSecrets(Cleanings):
                 return None
             now = await self._recorded(row, earlier)
             values = {"attachments": rows.to_json(now.attachments), "context": now.context.as_json}
-            await connection.execute(update(message).where(message.c.id == row.id).values(**values))
+            if argument := (row.payload or {}).get("argument"):
+                values["payload"] = {**row.payload, "argument": (await self._searched(argument)).text}
+            await connection.execute(update(message).where(message.c.id == row.id).values(values))
             alone = [Cleaning(row.id, row.text, now.text, now.parts, now.removed)] if now.removed else []
             await self._clean(connection, [*alone, *now.cleans], erases=False)
             return now
@@ -179,20 +199,30 @@ class StoredSecrets(Cleanings):
         for table in (message_version, message_part):
             async for part in self._pages(table, table.c.message_id == of.id):
                 removed = united(removed, await self._look_at_part(table, part))
-        if removed and self.rules.clean:
-            await self._set(message, of.id, removed=to_json(united(from_json(of.removed), removed)))
         return removed
 
     async def _look_at_part(self, table: Table, row: Row[Any]) -> tuple[Removed, ...]:
         now = await self._recorded(row)
         if now.removed and self.rules.clean:
-            attachments = None if row.attachments is None else rows.to_json(now.attachments)
-            await self._set(table, row.id, text=now.text, context=now.context.as_json, attachments=attachments)
+            now = await self._clean_part(table, row.id, row.message_id) or now
         return now.removed
 
-    async def _set(self, table: Table, id: int, **values: Any) -> None:
+    async def _clean_part(self, table: Table, id: int, message_id: int) -> guard.Recorded | None:
+        """As it is now, like ``_clean_row``."""
         async with self._engine.begin() as connection:
-            await connection.execute(update(table).where(table.c.id == id).values(**values))
+            await self._lock_contact_of(connection, message_id)
+            whose = select(message.c.removed).where(message.c.id == message_id).with_for_update(key_share=True)
+            removed = from_json((await connection.execute(whose)).scalar_one())
+            row = (await connection.execute(select(table).where(table.c.id == id).with_for_update())).one_or_none()
+            if row is None:
+                return None
+            now = await self._recorded(row)
+            attachments = None if row.attachments is None else rows.to_json(now.attachments)
+            values = {"text": now.text, "context": now.context.as_json, "attachments": attachments}
+            await connection.execute(update(table).where(table.c.id == id).values(values))
+            kept = {"removed": to_json(united(removed, now.removed))}
+            await connection.execute(update(message).where(message.c.id == message_id).values(kept))
+            return now
 
     # --- files ------------------------------------------------------------------------------------
 
@@ -225,8 +255,8 @@ class StoredSecrets(Cleanings):
         self, connection: AsyncConnection, table: Table, sha256: str, instead: str, within: FoundInFile
     ) -> None:
         """Whoever names the file names what is kept of it."""
-        query = select(table).where(table.c.attachments.contains([{"sha256": sha256}]))
-        for row in (await connection.execute(query)).all():
+        query = select(table).where(table.c.attachments.contains([{"sha256": sha256}])).order_by(table.c.id)
+        for row in (await connection.execute(query.with_for_update(key_share=True))).all():
             now = [
                 guard.as_found(replace(one, sha256=instead), within) if one.sha256 == sha256 else one
                 for one in map(rows.attachment, row.attachments)

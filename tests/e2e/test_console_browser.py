@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Route, expect
 
 from bot.domain.channel import ChannelState, ChannelStatus
-from bot.domain.conversation import ConversationState
+from bot.domain.conversation import ConversationState, Priority
 from bot.domain.said import Fault
 from bot.domain.staff import Agent, Role
 from bot.queue import TURN
@@ -46,6 +46,22 @@ async def test_what_is_given_up_is_seen_and_tried_again_without_a_reload(
     await page.get_by_role("button", name="Try again").click()
     await expect(page.get_by_text("pending …")).to_be_visible()
     await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+async def test_the_name_in_a_row_is_whole_beside_a_rank_and_a_wait(
+    store: Store, agents: dict[str, Agent], open_console: Open
+) -> None:
+    one = await queued(store, name="")
+    await store.conversations.prioritise(one, agents["Mei"].id, Priority.URGENT)
+    page = await open_console({"width": 1366, "height": 768})
+    row = page.locator(f"#row-{one}")
+    await expect(row.locator(".waits")).to_contain_text("under 1 min")
+    fits = """name => {
+        const words = document.createRange();
+        words.selectNodeContents(name);
+        return words.getBoundingClientRect().width < name.getBoundingClientRect().width + 0.1;
+    }"""
+    assert await row.locator(".row-name").evaluate(fits)
 
 
 async def test_a_conversation_from_queue_to_resolved_without_a_reload(store: Store, open_console: Open) -> None:

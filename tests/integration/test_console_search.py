@@ -7,6 +7,7 @@ import re
 import httpx
 import pytest
 
+from bot.domain.search import AROUND
 from bot.domain.secret import LABELS, SecretKind
 from bot.domain.staff import Agent, Role
 from bot.store import Store
@@ -67,10 +68,15 @@ async def test_customers_details_and_messages_are_found_and_what_was_looked_for_
 async def test_the_label_of_a_removed_secret_is_in_the_readers_language(
     client: httpx.AsyncClient, store: Store, sql: Sql
 ) -> None:
-    await said(store, f"my phrase is {LABELS[SecretKind.SEED_PHRASE]}")
+    label, chinese = LABELS[SecretKind.SEED_PHRASE], WORDS.say("secret.label.seed_phrase", "zh")
+    await said(store, f"my phrase is {label}")
+    # Where a long text is cut, too.
+    await said(store, f"find me {'a' * (AROUND - 13)} {label} {'b' * AROUND}", id="2")
     sql("UPDATE agent SET locale = 'zh'")
     (hit,) = (await found(client, q="phrase is")).values()
-    assert hit.endswith(f"my |phrase| |is| {WORDS.say('secret.label.seed_phrase', 'zh')}")
+    assert hit.endswith(f"my |phrase| |is| {chinese}")
+    (hit,) = (await found(client, q="find me")).values()
+    assert hit.endswith(f"aaa {chinese[:4]}…")
 
 
 async def test_a_hostile_address_or_name_does_nothing(client: httpx.AsyncClient, store: Store) -> None:

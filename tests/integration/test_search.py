@@ -123,7 +123,7 @@ async def filled(indexed: Store) -> Store:
 async def by_like(store: Store, ground: Ground, terms: tuple[str, ...], filters: Filters) -> list[int]:
     """Message ids, or those of contacts or conversations, the newest first."""
     of = GROUNDS[ground]
-    where = [of.which or "true", *(f"lower({of.words}) LIKE lower(%s)" for _ in terms)]
+    where = [*of.conditions, *(f"lower({of.words}) LIKE lower(%s)" for _ in terms)]
     values: list[object] = [
         "%" + term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" for term in terms
     ]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from benchmarks.secrets import plant
 from bot.domain.context import Context
-from bot.domain.message import Attachment, ClearedContent, ClearedIncoming, Incoming, Sender
+from bot.domain.message import Attachment, ClearedContent, ClearedIncoming, Command, Incoming, Sender
 from bot.domain.secret import LABELS, SecretKind
 from bot.queue import Queue
 from bot.store import Store
@@ -88,6 +88,26 @@ async def test_what_was_stored_is_counted_and_then_removed(
     assert await store.files.get(messages[5].attachments[0].sha256) == f"{LABEL}\nthe end, thanks".encode()
     # Done is done.
     assert (await look(database_url, Rules(clean=True))).kinds == {}
+
+
+async def test_what_versions_held_is_told_beside_what_the_message_held(store: Store, database_url: str) -> None:
+    words = " ".join(plant.phrase(random.Random(20261129), "en", 12))
+    number = await stored(store, "1", words)
+    await stored(store, "1e", "my password is Sunny2026!", edits="1")
+    await look(database_url, Rules(clean=True))
+    kinds = {one.kind for one in (await store.messages.some([number]))[number].removed}
+    assert kinds == {SecretKind.SEED_PHRASE, SecretKind.PASSWORD}
+
+
+async def test_what_a_conversation_is_called_and_a_command_brings_goes_too(store: Store, database_url: str) -> None:
+    rnd = random.Random(20261130)
+    named, brought = (plant.phrase(rnd, "en", 12) for _ in range(2))
+    words = " ".join(brought)
+    await stored(store, "1", f"/start {words}", command=Command.START, argument=words, subject=" ".join(named))
+    found = await look(database_url, Rules(clean=True))
+    assert (found.messages, found.names, len(found.conversations)) == (1, 1, 1)
+    held = everything(database_url)
+    assert [left for words in (named, brought) if (left := left_of(words, held, run=2))] == []
 
 
 def test_the_command(monkeypatch: pytest.MonkeyPatch, database_url: str) -> None:

@@ -48,7 +48,7 @@ def app(store: Store, desk: Desk, feed: Feed) -> FastAPI:
 
 @pytest.fixture
 async def sign_in(agents: dict[str, Agent], chromium: Browser) -> AsyncIterator[Open]:
-    """HeaderStatus Mei in, in a browser of her own. A script error or a breach of the policy fails the test."""
+    """Signs Mei in, in a browser of her own. A script error or a breach of the policy fails the test."""
     contexts = []
     errors: list[str] = []
 

@@ -12,6 +12,7 @@ from bot.domain.characters import shows
 from bot.domain.context import MAX_RAW, Context, Forward, ForwardKind, Link
 from bot.domain.message import Attachment, Command, Incoming, Sender
 from bot.domain.parts import Content, carried, together
+from bot.domain.said import fault
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,5 @@ def test_the_parts_of_an_album_are_one_message() -> None:
     assert whole == Content("look", (one, two), Context(quote="q"))
     fetched = Attachment("photo", "2", sha256="ab")
     assert carried(whole.attachments, (fetched, Attachment("photo", "3", sha256="cd"))) == (one, fetched)
+    removed = Attachment("photo", "2", problem=fault("removed", "fault.attachment.secret"))
+    assert carried((removed,), (fetched,)) == (removed,), "it was fetched while it was removed"

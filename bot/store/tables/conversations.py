@@ -125,7 +125,11 @@ message = Table(
     Column("format", Text, nullable=False, server_default=MessageFormat.TEXT.value),
     Column("buttons", JSONB, nullable=False, server_default="[]"),
     Column("attachments", JSONB, nullable=False, server_default="[]"),
-    Column("payload", JSONB, comment="A customer's command, pressed button, or the edit that it came by."),
+    Column(
+        "payload",
+        JSONB(none_as_null=True),
+        comment="A customer's command, pressed button, or the edit that it came by.",
+    ),
     Column("agent_id", ForeignKey("agent.id")),
     Column("external_id", Text, comment="The platform's id of what a customer sent."),
     Column("cursor", BigInteger, comment="Order in which the customer saw it; null until then."),

@@ -11,8 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bot.domain.conversation import Priority
 from bot.domain.said import Refusal
-from bot.domain.staff import Agent
-from handoff.console.context import Console, CurrentConsole, SignedIn, by_htmx
+from handoff.console.context import CurrentConsole, SignedIn, by_htmx
 from handoff.console.pages.conversations.lists import MINE, InList
 from handoff.console.pages.conversations.view import read_view
 from handoff.console.pages.conversations.views import ConversationId, Done, act, fragment
@@ -53,13 +52,11 @@ async def snooze(
     zone: Word = "",
     at: Word = "",
 ) -> Response:
-    action = _snooze(console, agent, conversation_id, until, zone, at)
-    return await act(request, console, agent, conversation_id, action, done=Done("snoozed"))
+    async def action() -> None:
+        moment = snoozed_until(until, datetime.now(UTC), zone[:100], at[:40])
+        await console.desk.snooze(conversation_id, agent, moment)
 
-
-async def _snooze(console: Console, agent: Agent, conversation_id: int, until: str, zone: str, at: str) -> None:
-    moment = snoozed_until(until, datetime.now(UTC), zone[:100], at[:40])
-    await console.desk.snooze(conversation_id, agent, moment)
+    return await act(request, console, agent, conversation_id, action(), done=Done("snoozed"))
 
 
 @router.post("/conversations/{conversation_id}/wake")
@@ -76,17 +73,18 @@ async def prioritise(
     priority: Word = "",
     undo: Word = "",
 ) -> Response:
-    was = (await console.store.conversations.get(conversation_id)).priority
-    done = None if undo else Done("prioritised", was.label)
-    action = _prioritise(console, agent, conversation_id, priority)
-    return await act(request, console, agent, conversation_id, action, done=done)
+    done = None
+    if not undo:
+        was = (await console.store.conversations.get(conversation_id)).priority
+        done = Done("prioritised", was.label)
 
+    async def action() -> None:
+        chosen = next((one for one in Priority if one.label == priority), None)
+        if chosen is None:
+            raise Refusal("choose one of the priorities", "refusal.choose_priority")
+        await console.desk.prioritise(conversation_id, agent, chosen)
 
-async def _prioritise(console: Console, agent: Agent, conversation_id: int, named: str) -> None:
-    priority = next((one for one in Priority if one.label == named), None)
-    if priority is None:
-        raise Refusal("choose one of the priorities", "refusal.choose_priority")
-    await console.desk.prioritise(conversation_id, agent, priority)
+    return await act(request, console, agent, conversation_id, action(), done=done)
 
 
 @router.post("/conversations/{conversation_id}/hand-back")

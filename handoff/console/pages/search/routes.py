@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -45,7 +45,7 @@ async def search(
         "page": page,
         "sections": await _sections(console, asked, before),
         "lit": partial(_lit, asked.terms),
-        "line": partial(_line, asked.terms),
+        "line": partial(_line, asked.terms, console.pages.speech(request, agent).readable),
         "told": partial(_told, asked.terms),
     }
     if not by_htmx(request):
@@ -99,12 +99,13 @@ def _lit(terms: Sequence[str], text: str) -> Iterable[tuple[str, bool]]:
     return marked(text, terms)
 
 
-def _line(terms: Sequence[str], message: Message) -> str:
+def _line(terms: Sequence[str], readable: Callable[[str], str], message: Message) -> str:
     """What is shown of a message: the words that agents read in the conversation, if what was found is among them."""
     text = plain(message.text) if message.format is MessageFormat.MARKDOWN else message.text
     if not any(found for _, found in marked(text, terms)):
         text = message.text
-    return excerpt(text, terms)
+    # Before it is cut: half a label has no other language.
+    return excerpt(readable(text), terms)
 
 
 def _told(terms: Sequence[str], hit: Hit) -> list[Detail]:

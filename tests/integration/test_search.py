@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 
 from bot.domain.conversation import ConversationState
 from bot.domain.search import Filters, Found, Ground, terms_of
@@ -263,7 +264,7 @@ def become_poor(connection: Any, _: object) -> None:
 
 
 async def test_a_role_that_owns_nothing_searches_and_is_told_once_what_it_may_not(
-    indexed: Store, database_url: str, capsys: pytest.CaptureFixture[str]
+    indexed: Store, database_url: str
 ) -> None:
     await said(indexed, "my wallet is empty")
     await sql(indexed, "DROP INDEX ix_contact_grams")
@@ -275,10 +276,11 @@ async def test_a_role_that_owns_nothing_searches_and_is_told_once_what_it_may_no
 
             event.listen(engine.sync_engine, "connect", become_poor)
             poor = Store(engine, indexed.search_indexes._queue)
-            for _ in range(2):
-                await poor.search_indexes.build()
-                await poor.search_indexes.sort_in()
-            assert capsys.readouterr().out.count("search_refused") == 2
+            with capture_logs() as logs:
+                for _ in range(2):
+                    await poor.search_indexes.build()
+                    await poor.search_indexes.sort_in()
+            assert [one["action"] for one in logs].count("search_refused") == 2
             assert len((await poor.search.find(Ground.MESSAGES, ("wallet",))).hits) == 1
             assert len((await poor.search.find(Ground.CUSTOMERS, ("ann",))).hits) == 1
             await poor.close()
